@@ -30,4 +30,4 @@ def bound_far_out(proof: ProofSteps, domains: Domains, node: int) -> int | None:
     total = domains.total(node) if smooth else None
     if total is None or not is_bounded_far_out(graph, proof.box, node):
         return None
-    return proof.add({"rule": "germ-bound", "node": node, "from": total})
+    return proof.add_proof(node, {"rule": "germ-bound", "node": node, "from": total})

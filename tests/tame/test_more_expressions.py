@@ -35,6 +35,8 @@ floor(sqrt(2)*x)                          |                 | not-tame
 floor(sqrt(2)*x)+floor(x)                 |                 | not-tame
 floor(x)^2                                |                 | not-tame
 sin(x*exp(-x^2))                          |                 | tame an-exp
+sin(3/7*x*exp(-x^2/5))                    |                 | tame an-exp
+floor(step(round(x-1*x-4)-3)/2)           |                 | tame semilinear
 cos(x*exp(-x))                            | 0:inf           | tame an-exp
 cos(x*exp(-x))                            |                 | not-tame
 floor(exp(x))                             |                 | (not-tame)
