@@ -52,7 +52,8 @@ lin = {in} | {q}*{in}+{q} | {lin}+{lin} | {q}*{lin} | max({lin},{lin}) | min({li
 # rounding of what is unbounded, with few values left
 sat = clip({rnd}({q}*{lin}+{q}),-2,3) | min(max({rnd}({lin}),-1),4) |
     max(min({q}*{rnd}({lin})+{q},7),-5) | max(-2,min({rnd}({lin})/4,1)) | step({rnd}({lin})-{q}) |
-    sign({rnd}({lin})) | relu({rnd}({lin.a}))-relu({rnd}({lin.a})-4) | min(abs({rnd}({lin})),5) |
+    sign({rnd}({lin})) | relu({rnd.r}({lin.a}))-relu({rnd.r}({lin.a})-4) |
+    min(abs({rnd}({lin})),5) |
     sign({lin.a})*min({rnd}(abs({lin.a})*4),7)/4 | relu(2-abs({rnd}({lin}))) |
     min(relu({rnd}({lin})),3) | step({rnd}({lin.a})-1)+step({rnd}({lin.a})-2) |
     1-step({rnd}({lin}))

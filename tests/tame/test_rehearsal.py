@@ -97,7 +97,7 @@ ROWS = tuple(
         for line in part.strip().splitlines()
     )
 )
-FLOOR = 66
+FLOOR = 67
 """How many are decided."""
 
 
