@@ -23,6 +23,7 @@ from tamecheck.tame.quotient import bound_prover, quotient_prover
 from tamecheck.tame.refute import find_staircase
 from tamecheck.tame.refute_germs import find_germ
 from tamecheck.tame.refute_periodic import find_periodic
+from tamecheck.tame.split import MOST_CASES
 from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.undefined import undefined_step
 from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
@@ -31,6 +32,7 @@ from tamecheck.tame.weaker import structures_on_boxes, weaker_statements
 
 __all__ = ["DEFAULT_TIMEOUT", "check"]
 
+_CASES_OF_A_SOLVER = 200
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a check may take when the caller sets no limit."""
 
@@ -65,7 +67,7 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
     if witness is not None:
         return _refuted(run, witness, budget)
     # a solver's word is the last resort, since the kernel cannot check it
-    run = _run(graph, box, bound_prover(budget), budget, seed)
+    run = _run(graph, box, bound_prover(budget), budget, seed, cases=_CASES_OF_A_SOLVER)
     structures = run.derivation.of_outputs(graph)
     if structures:
         return _derived(run, structures, budget)
@@ -80,9 +82,11 @@ def check(graph: Graph, box: Box, *, timeout: float | None = None, seed: int = 0
     )
 
 
-def _run(graph: Graph, box: Box, prover: Prover, budget: Budget, seed: int) -> _Run:
+def _run(  # noqa: PLR0913 (the question, and what may be spent)
+    graph: Graph, box: Box, prover: Prover, budget: Budget, seed: int, *, cases: int = MOST_CASES
+) -> _Run:
     proof = ProofSteps(graph, box, prover)
-    return _Run(graph, box, proof, derive(graph, proof, budget), seed)
+    return _Run(graph, box, proof, derive(graph, proof, budget, cases=cases), seed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ from tamecheck.tame.far_out import bound_far_out
 from tamecheck.tame.finite import FiniteValues
 from tamecheck.tame.identities import find_identity
 from tamecheck.tame.quantisers import quantiser_chain
-from tamecheck.tame.split import DEPTH, Attempts, Case, find_split
+from tamecheck.tame.split import DEPTH, MOST_CASES, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.undefined import needed_arguments, nowhere_step
 from tamecheck.tame.verdict import Line, Open
@@ -82,7 +82,9 @@ class Derivation:
         return join_all(known) if len(known) == len(facts) else ()
 
 
-def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Derivation:
+def derive(
+    graph: Graph, proof: ProofSteps, budget: Budget | None = None, *, cases: int = MOST_CASES
+) -> Derivation:
     """Derive the structures of every node that the outputs need.
 
     Parameters
@@ -93,14 +95,15 @@ def derive(graph: Graph, proof: ProofSteps, budget: Budget | None = None) -> Der
         Takes the certificate steps.
     budget
         When it is spent the derivation ends, with the rest open.
+    cases
+        How many nodes may be derived again in cases.
 
     Notes
     -----
     Definability is closed under composition and finite combinations, so a node is definable in
-    every structure that lies above its op's and its arguments' (van den Dries 1998, ch. 1), on its
-    natural domain.  Linear in the number of nodes, apart from the enclosures that are asked for.
+    every structure above its op's and its arguments' (van den Dries 1998), on its natural domain.
     """
-    walk = _Walk(graph, proof)
+    walk = _Walk(graph, proof, attempts=Attempts(cases, budget=budget))
     for index in graph.ancestors([node for _, node in graph.outputs]):
         if budget is not None and budget.is_spent:
             walk.obstacles.append(

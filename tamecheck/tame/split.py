@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Protocol
 
 from tamecheck import ops
+from tamecheck.budget import Budget
 from tamecheck.evaluate.ranges import REAL, Range
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -24,9 +25,11 @@ from tamecheck.tame.domains import Domains
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Step
 
-__all__ = ["DEPTH", "Attempts", "Case", "Split", "Walker", "find_split"]
+__all__ = ["DEPTH", "MOST_CASES", "Attempts", "Case", "Split", "Walker", "find_split"]
 
 DEPTH = 2
+MOST_CASES = 2000
+"""Nodes that are derived again in cases, in all, before the search for cases ends."""
 _MOST_NODES = 60
 _MOST_SOURCES = 8
 _MOST_POINTS = 3
@@ -36,10 +39,11 @@ _NEAR = (Fraction(1, 2), Fraction(1, 16))
 
 @dataclass(slots=True)
 class Attempts:
-    """How many more cases may be tried, in all, and how deep they may be nested now."""
+    """How many more nodes may be derived in cases, and how deep these may be nested now."""
 
-    left: int = 1000
+    left: int = MOST_CASES
     depth: int = 1
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ def _tails_prove_themselves(walk: Walker, source: _Source, target: int) -> bool:
 
 def _case(walk: Walker, source: _Source, part: Range, offset: int, target: int) -> Case | None:
     """The case, if it shows that the target is in an o-minimal structure."""
-    walk.attempts.left -= 1
-    if walk.attempts.left < 0:
+    walk.attempts.left -= len(source.above)
+    spent = walk.attempts.budget is not None and walk.attempts.budget.is_spent
+    if walk.attempts.left < 0 or spent:
         return None
     case = walk.case(source.node, part, offset, target)
     return case if any(s.o_minimal for s in case.structures) else None
