@@ -52,7 +52,7 @@ _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
 _SIGNS = "Lagrangian decomposition over windows of signs"
-_QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.6, 0.25
+_QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
 
 
 def verify(

@@ -199,6 +199,8 @@ class Prover:
         self.values = np.stack([row.values for row in chosen])
         self.goals = np.array([row.goal for row in chosen])
         self.proof = RegionProof()
+        self.tried = 0
+        """How many of the efforts were of no use for the whole box."""
         self.aims: list[Array] = []
         """States of the first layer at which bounds of the whole box are attained."""
 
@@ -280,7 +282,8 @@ class Prover:
             return None
         makers = Clusters(self.network.layers[-1], before, states, first, budget)
         goals = self.goals[rows].astype(np.float64) + 0.5
-        for most, merged, steps in _EFFORTS[:efforts] if first else _EFFORTS[:1]:
+        whole = first is not None and not self.proof.tree
+        for most, merged, steps in _EFFORTS[self.tried if whole else 0 : efforts if first else 1]:
             if budget.is_spent:
                 break
             clusters = makers.find(most=most, merged=merged)
@@ -294,7 +297,8 @@ class Prover:
                 shown.append(bound >= SCALE * int(self.goals[number]))
             if all(shown):
                 return clusters
-            if first and not self.proof.tree:
+            if whole and not budget.is_spent:
+                self.tried += 1
                 self._aim(dual.signs, ascent.bounds - goals, ascent.means)
         return None
 
