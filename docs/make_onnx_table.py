@@ -242,7 +242,7 @@ def table(outcomes: list[Outcome]) -> str:
 
 
 _REASONS = (
-    ("NaN or infinity", "an input is infinite or NaN"),
+    ("holds NaN or infinity", "an input is infinite or NaN"),
     ("of the output is -inf", "an output is infinite"),
     ("tensors of type STRING", "strings are not read"),
     ("is no tensor", "an input is a sequence or optional"),
