@@ -98,8 +98,7 @@ def signs(g: Germ, c: Fraction = ZERO) -> frozenset[int]:
         if taken is not None:
             found |= {-1} if taken.low is None or taken.low < c else set()
             found |= {1} if taken.high is None or taken.high > c else set()
-    found |= {0} if g.att is not None and g.att.has(c) else set()
-    beside = side(g.rng - point(c))
+    beside = 0 if g.att is not None and g.att.has(c) else side(g.rng - point(c))
     return frozenset(found if beside is None else found | {beside})
 
 
@@ -200,7 +199,8 @@ def _scaled(g: Germ, k: Germ, m: Germ, s: int) -> Germ:
         whole = None if k.whole is None else (c * k.whole[0], c * k.whole[1])
         g = replace(g, att=k.att * m.rng if k.att else None, whole=whole)
     rest = times(k.rest, m) if m.alg and k.rest else g.rest
-    return replace(g, jump=g.jump or (k.jump and m.smooth > 0), rest=rest)
+    g = replace(g, jump=g.jump or (k.jump and m.smooth > 0), rest=rest)
+    return replace(g, rest=_spread(k, s)) if m.alg and rest is None and not wild(g) else g
 
 
 def inverse(u: Germ) -> Germ:

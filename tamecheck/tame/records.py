@@ -261,7 +261,9 @@ def _with_factor(g: Record, k: Record, m: Record, sign: int) -> Record:
         whole = None if k.whole is None else (c * k.whole[0], c * k.whole[1])
         g = replace(g, takes=k.takes * m.span if k.takes else None, whole=whole)
     rest = times(k.rest, m) if m.degree and k.rest else g.rest
-    return replace(g, jumps=g.jumps or (k.jumps and m.smooth > 0), rest=rest)
+    g = replace(g, jumps=g.jumps or (k.jumps and m.smooth > 0), rest=rest)
+    known = rest is not None or g.escapes or not m.degree
+    return g if known else replace(g, rest=spread(k, sign))
 
 
 def _scaled(k: Record, m: Record, sign: int) -> Range | None:

@@ -44,6 +44,7 @@ WILD = [
     *(("relu(sin(x)-1/2)", OUT), ("max(cos(x),1/x)", OUT), ("max(sin(x)/x,0)", OUT), ("cos(x)^2", OUT)),
     *(("min(sin(x),1/2)+x^2", OUT), ("clip(sin(x),-1/3,2)", OUT), ("1/(2+sin(x))", OUT)),
     *(("sin(x)*(2+1/x)", OUT), ("sin(x)*(-2-sin(x^2))", OUT), ("3*sin(x)+cos(x^2)", OUT)),
+    *(("softplus(cos(x+sin(x)/2))/(1+x^2)", OUT), ("(1+x^2)*acos(sin(sqrt(x)))+sqrt(1+x^2)", OUT)),
     # jumps
     *(("sign(sin(x))", OUT), ("step(sin(x)/x)", OUT), ("floor(x)^2", OUT), ("floor(exp(x))", OUT)),
     *(("floor(x)^2", BACK), ("sin(floor(x))", OUT), ("cos(floor(2*x)/3+1)", OUT), ("exp(floor(x))/x", OUT)),
