@@ -33,7 +33,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.exact.quadratic import sign
 from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold
+from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import comparisons, line_of, sign_values
 
@@ -116,7 +116,11 @@ class _Reader:
     def _apply(self, node: Apply, args: list[Value]) -> Value | None:
         route = route_of(node, [arg for arg in args[1:] if isinstance(arg, Fixed)])
         if route is not None:
-            return move(route, args)
+            if isinstance(node.op.meaning, Routing) and len(args) > 1:
+                return None
+            # what is inserted is exact only among exact numbers
+            inserts = any(isinstance(v, Fraction) for v in node.params.values())
+            return move(route, [exact(a) if inserts and isinstance(a, Fixed) else a for a in args])
         if isinstance(node.op.meaning, Contraction):
             return self._product(args, node.shape)
         first = args[0]

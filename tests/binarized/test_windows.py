@@ -3,8 +3,10 @@
 from fractions import Fraction
 
 import numpy as np
+import onnx
 import pytest
 from convolutions import convolutional
+from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
 from tamecheck.binarized import recognise_windows
@@ -53,6 +55,33 @@ def test_ties_and_steps_are_read_as_the_graph_says():
             expected = exact_values(graph, graph.split([Fraction(v) for v in point]))
             (value,) = expected[graph.outputs[0][0]].reshape(-1).tolist()
             assert own[0] + network.readout.offsets[0] == value, (text, point, at_zero)
+
+
+def test_parts_that_are_joined_are_refused(tmp_path):
+    """A sign beside a constant: nothing is dropped without a word."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("Sign", ["a"], ["s"]),
+        helper.make_node("Add", ["s", "tenth"], ["t"]),
+        helper.make_node("Sign", ["t"], ["b"]),
+        helper.make_node("Concat", ["b", "c"], ["j"], axis=1),
+        helper.make_node("MatMul", ["j", "v"], ["y"]),
+    ]
+    constants = {
+        "w": np.ones((3, 2)), "c": np.ones((1, 2)), "v": np.ones((4, 2)), "tenth": np.array(0.1),
+    }  # fmt: skip
+    graph = helper.make_graph(
+        nodes,
+        "joined",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
+        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "joined.onnx")
+    with pytest.raises(UnsupportedError):
+        recognise_windows(tc.load(tmp_path / "joined.onnx").graph)
 
 
 def test_what_is_no_such_network_is_named():
