@@ -58,10 +58,9 @@ def _check(args: Namespace) -> int:
     model = model_of(args)
     found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
     trusted = confirm(found.certificate)
-    rests_on = None if found.certificate is None else ", ".join(trusted) or "certificate"
     path = write_certificate(args, found.certificate, "an unknown verdict has no certificate.")
     document = check_json(found, certificate=path, derivation=args.derivation)
-    document["rests_on"] = rests_on
+    document["rests_on"] = found.rests_on
     document["model"].update(source=name_of(args), format=model.loaded.format)
 
     def text() -> None:
@@ -70,7 +69,7 @@ def _check(args: Namespace) -> int:
 
     print_answer(args, document, text, check_line(found))
     if trusted:
-        message(args, f"The verdict rests on {rests_on}, so the exit code is 3.")
+        message(args, f"The verdict rests on {found.rests_on}, so the exit code is 3.")
         return 3
     return EXIT_CODES[found.verdict.value]
 

@@ -134,3 +134,19 @@ class Check:
     def structure(self) -> Structure | None:
         """The preferred structure, or None."""
         return self.structures[0] if self.structures else None
+
+    @property
+    def status(self) -> str:
+        """The verdict as a word."""
+        return self.verdict.value
+
+    @property
+    def rests_on(self) -> str | None:
+        """``certificate``, or what it takes from a solver; None if nothing was shown."""
+        return None if self.certificate is None else ", ".join(self.trusted) or "certificate"
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer with the keys of ``tamecheck check --json``."""
+        import tamecheck
+
+        return {**tamecheck.show.check_json(self), "rests_on": self.rests_on}

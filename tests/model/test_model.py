@@ -1,11 +1,13 @@
 """The object that users hold: one method a question, and the answers are those of the packages."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import tamecheck as tc
+from tamecheck.cli import main
 
 
 @pytest.fixture
@@ -42,3 +44,19 @@ def test_the_number_of_inputs_is_checked(model):
 
 def test_a_model_prints_what_it_is(model):
     assert "x[] -> y[]" in str(model)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "rests_on"),
+    [("max(x, 0)", "tame", "certificate"), ("sin(x)", "not-tame", "certificate")],
+)
+def test_a_check_says_itself_as_json(text, status, rests_on, capsys):
+    answer = tc.expression(text).check()
+    document = answer.to_json()
+    assert answer.status == document["verdict"] == status
+    assert answer.rests_on == document["rests_on"] == rests_on
+    assert main(["check", "--expr", text, "--json"]) == (0 if status == "tame" else 1)
+    printed = json.loads(capsys.readouterr().out)
+    assert {k: v for k, v in printed.items() if k != "model"} == {
+        k: v for k, v in json.loads(json.dumps(document)).items() if k != "model"
+    }
