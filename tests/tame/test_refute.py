@@ -160,6 +160,35 @@ def siren(widths: list[int], seed: int) -> Graph:
     return builder.build({"y": value})
 
 
+def encoded(width: int, *, snake: bool) -> Graph:
+    """A network on sines and cosines of the input and the input itself, with ReLU or Snake."""
+    source, builder = np.random.default_rng(3), GraphBuilder()
+    x = builder.input("x", (1, 3))
+
+    def dense(value: int, m: int, n: int) -> int:
+        weight = builder.constant(source.normal(size=(m, n)).astype(np.float32))
+        bias = builder.constant(source.normal(size=(n,)).astype(np.float32))
+        return builder.apply(ops.ADD, [builder.apply(ops.MATMUL, [value, weight]), bias])
+
+    angles = dense(x, 3, width)
+    waves = [builder.apply(op, [angles]) for op in (ops.SIN, ops.COS)]
+    hidden = dense(builder.apply(ops.CONCAT, [*waves, x], axis=1), 2 * width + 3, width)
+    if snake:
+        sine = builder.apply(ops.SIN, [hidden])
+        hidden = builder.apply(ops.ADD, [hidden, builder.apply(ops.MUL, [sine, sine])])
+    else:
+        hidden = builder.apply(ops.RELU, [hidden])
+    return builder.build({"y": dense(hidden, width, 2)})
+
+
+@pytest.mark.parametrize("snake", [False, True])
+def test_wide_networks_on_encodings_are_refuted(snake):
+    graph = encoded(48, snake=snake)
+    witness = find_periodic(graph, ALL, outputs(graph))
+    assert witness is not None
+    assert accepted(graph, ALL, witness)
+
+
 def test_a_network_with_sines_is_refuted():
     graph = siren([4, 12, 12, 2], seed=0)
     witness = find_periodic(graph, ALL, outputs(graph))
