@@ -82,7 +82,7 @@ class _Reader:
         for index in self.graph.ancestors([last]):
             try:
                 values[index] = self._value(index, values)
-            except (ValueError, IndexError, ZeroDivisionError) as error:
+            except (ValueError, TypeError, IndexError, ZeroDivisionError) as error:
                 why = str(error)
                 raise UnsupportedError(
                     "This is no binarized network over windows:",
@@ -134,9 +134,7 @@ class _Reader:
             return self._jump(args, values, ordered=compared == (_X - _Y,))
         if len(args) == 1:
             return self._unary(node, first)
-        if len(args) == 2:
-            return with_constant(node, args)
-        return None
+        return with_constant(node, args) if len(args) == 2 else _chosen(node, args)
 
     def _apply_to_steps(self, node: Apply, steps: Steps, constant: Fixed) -> Value | None:
         """A function of the three values, where the constant is one number."""
@@ -301,6 +299,18 @@ class _Reader:
             places, numbers = np.swapaxes(places, -1, -2), np.swapaxes(numbers, -1, -2)
         source = Sums(elements.source, index, whole, _alone(len(index)))
         return Elements(source, places.reshape(shape), numbers.reshape(shape), table)
+
+
+def _chosen(node: Apply, args: list[Value]) -> Value | None:
+    """One of two numbers, by whether a jump is 0."""
+    if node.op.name != "select" or not isinstance(args[0], Steps):
+        return None
+    numbers = [set(arg.values.reshape(-1).tolist()) for arg in args[1:] if isinstance(arg, Fixed)]
+    if [len(one) for one in numbers] != [1, 1]:
+        return None
+    yes, no = (Fraction(one.pop()) for one in numbers)
+    below, level, above = (yes if v else no for v in args[0].values)
+    return replace(args[0], values=(below, level, above))
 
 
 def _lead(shape: tuple[int, ...], *, turned: bool) -> tuple[int, ...]:

@@ -37,24 +37,49 @@ def test_the_network_is_the_model(tmp_path, form, dense):
             assert own.tolist() == scores(graph, point)
 
 
-def test_ties_and_steps_are_read_as_the_graph_says():
-    for text, at_zero in (
-        ("step(a + b) + step(a - b)", 1),
-        ("where(a + b > 0, 1, -1) + where(a - b > 0, 1, -1)", -2),
-        ("where(a + b >= 0, 1, -1) + where(a - b >= 0, 1, -1)", 2),
-        ("where(2*a + 3*b < 1, 5, 7)", 5),
-    ):
-        try:
-            graph = tc.expression(text).graph
-            network = recognise_windows(graph)
-        except (tc.TamecheckError, ValueError):
-            continue
-        for point in ([0.0, 0.0], [1.0, -1.0], [0.5, 0.25], [-3.0, 1.0]):
-            states = network.evaluate(np.array(point))[-1].astype(object)
-            own = network.readout.scale * (network.readout.weights.astype(object) @ states)
-            expected = exact_values(graph, graph.split([Fraction(v) for v in point]))
-            (value,) = expected[graph.outputs[0][0]].reshape(-1).tolist()
-            assert own[0] + network.readout.offsets[0] == value, (text, point, at_zero)
+@pytest.mark.parametrize("compare", ["Greater", "GreaterOrEqual", "Less", "LessOrEqual"])
+@pytest.mark.parametrize("ends", [(1, -1), (0, 1), (-3, 5)])
+def test_ties_and_steps_are_read_as_the_graph_says(tmp_path, compare, ends):
+    constants = {
+        "w": [[1, 1, 2], [1, -1, 3]], "t": [0, 0.5, 0.25], "yes": ends[0], "no": ends[1],
+        "v": [[1], [2], [4]], "u": [0.5],
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node(compare, ["a", "t"], ["k"]),
+        helper.make_node("Where", ["k", "yes", "no"], ["s"]),
+        helper.make_node("MatMul", ["s", "v"], ["b"]),
+        helper.make_node("Add", ["b", "u"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "steps",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
+        [numpy_helper.from_array(np.array(v, np.float32), k) for k, v in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "steps.onnx")
+    graph = tc.load(tmp_path / "steps.onnx").graph
+    network = recognise_windows(graph)
+    (layer,) = network.layers
+    for point in ([0.0, 0.0], [0.25, -0.25], [0.5, 0.5], [1.0, 2.0], [-1.0, 0.125]):
+        sums = layer.sums(np.array(point))[0].tolist()
+        # what counts as below at a threshold is in the gap, where either may be
+        held = [
+            v >= upper if v >= upper or v < lower else False
+            for v, lower, upper in zip(sums, layer.lower, layer.upper, strict=True)
+        ]
+        states = np.array([1 if one else -1 for one in held], dtype=object)
+        own = network.readout.scale * (network.readout.weights[0].astype(object) @ states)
+        expected = exact_values(graph, graph.split([Fraction(v) for v in point]))
+        (value,) = expected[graph.outputs[0][0]].reshape(-1).tolist()
+        ties = any(low <= v < up for v, low, up in zip(sums, layer.lower, layer.upper, strict=True))
+        assert ties or own + network.readout.offsets[0] == value, point
+        if ties:
+            others = layer.upper != layer.lower
+            assert others
 
 
 def test_parts_that_are_joined_are_refused(tmp_path):
