@@ -97,7 +97,7 @@ def cells(row: Row) -> tuple[str, ...]:
     answer = row.answer
     structures = ", ".join(s.public_name for s in answer.structures)
     certificate = answer.certificate
-    size = "" if certificate is None else f"{len(json.dumps(certificate)) / 1000:.1f} kB"
+    size = "" if certificate is None else f"{-(-len(json.dumps(certificate)) // 1000)} kB"
     size += " (trusts a bound)" if answer.trusted else ""
     defined = (
         ""
