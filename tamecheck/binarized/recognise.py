@@ -32,7 +32,8 @@ from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import Line, anchor, comparisons, line_of, sign_values
+from tamecheck.ops.facets import Line, comparisons, line_of, sign_values
+from tamecheck.ops.monotone import anchor
 
 __all__ = ["recognise"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import wraps
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tamecheck.ir.formula import (
     TRUE,
@@ -30,12 +31,21 @@ from tamecheck.ir.formula import (
     Var,
     subterms,
 )
-from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
+from tamecheck.ir.op import (
+    Contraction,
+    Expansion,
+    Fold,
+    Op,
+    Params,
+    Pointwise,
+    Routing,
+    Selection,
+    Value,
+)
 
 __all__ = [
     "Affine",
     "Line",
-    "anchor",
     "chooses_indices",
     "compared",
     "comparisons",
@@ -43,6 +53,7 @@ __all__ = [
     "elementary_of",
     "extremum",
     "is_analytic",
+    "kept",
     "line_of",
     "rounds",
     "sign_values",
@@ -50,6 +61,27 @@ __all__ = [
     "term_degree",
     "variables",
 ]
+
+
+T = TypeVar("T")
+_KEPT = 1024
+
+
+def kept(facet: Callable[[Op, Params], T]) -> Callable[[Op, Params], T]:
+    """A facet that is worked out once for an op and its parameters: graphs ask node by node."""
+    known: dict[tuple[int, tuple[tuple[str, Value], ...]], tuple[Op, T]] = {}
+
+    @wraps(facet)
+    def ask(op: Op, params: Params) -> T:
+        key = id(op), tuple(params.items())
+        found = known.get(key)
+        if found is None or found[0] is not op:
+            if len(known) >= _KEPT:
+                known.clear()
+            found = known[key] = (op, facet(op, params))
+        return found[1]
+
+    return ask
 
 
 def degree(op: Op, params: Params, degrees: Sequence[int], *, rounding: bool = False) -> int | None:
@@ -121,6 +153,7 @@ def extremum(op: Op) -> int:
             return 0
 
 
+@kept
 def rounds(op: Op, params: Params) -> bool:
     """Whether the op jumps at infinitely many arguments: a floor is in its pieces."""
     return isinstance(op.meaning, Pointwise) and any(
@@ -185,101 +218,12 @@ def _is_analytic(term: Term) -> bool:
             return True
 
 
-def anchor(op: Op, params: Params) -> Fraction | None:
-    """The value at 0, if it is rational and the op is strictly increasing on the real line.
-
-    Examples
-    --------
-    >>> from tamecheck.ops import BY_NAME
-    >>> [str(anchor(BY_NAME[name], {})) for name in ("sigmoid", "tanh", "exp", "softplus", "cosh")]
-    ['1/2', '0', '1', 'None', 'None']
-    """
-    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
-        return None
-    term = op.meaning.whole
-    if term is None:
-        pieces = op.meaning.pieces(params)
-        if len(pieces) != 1 or pieces[0].condition != TRUE:
-            return None
-        term = pieces[0].term
-    return _value_at_zero(term) if _direction(term) == 1 else None
-
-
-_INCREASING = frozenset(
-    {Elementary.EXP, Elementary.SINH, Elementary.TANH, Elementary.ASINH}
-    | {Elementary.ATAN, Elementary.ERF}
-)
-_EVEN = frozenset({Elementary.EXP, Elementary.COS, Elementary.COSH})
-"""Those that are 1 at 0; the others that are defined there are 0."""
-
-
-def _direction(term: Term) -> int | None:
-    """1 for a term that increases strictly, -1 for one that decreases, 0 for a constant."""
-    match term:
-        case Var():
-            return 1
-        case Const():
-            return 0
-        case Add(left, right):
-            ways = {_direction(left), _direction(right)} - {0}
-            return next(iter(ways), 0) if len(ways) < 2 else None
-        case Mul(Const(c), factor) | Mul(factor, Const(c)) | Div(factor, Const(c)):
-            way = _direction(factor)
-            return None if way is None else way * ((c > 0) - (c < 0))
-        case Div(Const(c), divisor) if _is_positive(divisor):
-            way = _direction(divisor)
-            return None if way is None else -way * ((c > 0) - (c < 0))
-        case Call(function, inner) if function in _INCREASING:
-            return _direction(inner)
-        case Call(Elementary.LOG, inner) if _is_positive(inner):
-            return _direction(inner)
-        case _:
-            return None
-
-
-def _is_positive(term: Term) -> bool:
-    match term:
-        case Const(value):
-            return value > 0
-        case Call(function, _):
-            return function in (Elementary.EXP, Elementary.COSH)
-        case Add(left, right) | Mul(left, right) | Div(left, right):
-            return _is_positive(left) and _is_positive(right)
-        case _:
-            return False
-
-
-def _value_at_zero(term: Term) -> Fraction | None:
-    """The value of a term where its variable is 0, if it is seen to be rational."""
-    match term:
-        case Var():
-            return Fraction(0)
-        case Const(value):
-            return value
-        case Add(first, second) | Mul(first, second) | Div(first, second):
-            left, right = _value_at_zero(first), _value_at_zero(second)
-            if left is None or right is None or (isinstance(term, Div) and right == 0):
-                return None
-            if isinstance(term, Add):
-                return left + right
-            return left * right if isinstance(term, Mul) else left / right
-        case Call(Elementary.LOG, inner):
-            return Fraction(0) if _value_at_zero(inner) == 1 else None
-        case Call(function, inner) if _value_at_zero(inner) == 0:
-            return None if function in _UNDEFINED else Fraction(int(function in _EVEN))
-        case _:
-            return None
-
-
-_UNDEFINED = frozenset({Elementary.ACOS, Elementary.ACOSH})
-"""Those without a rational value at 0."""
-
-
 def variables(terms: Iterable[Term]) -> frozenset[int]:
     """The arguments that occur in some of the terms."""
     return frozenset(t.index for term in terms for t in subterms(term) if isinstance(t, Var))
 
 
+@kept
 def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
     """The terms whose signs decide which piece of a pointwise op holds, each once."""
     if not isinstance(op.meaning, Pointwise):
@@ -298,6 +242,7 @@ def compared(condition: Condition) -> Iterator[Term]:
                 yield from compared(part)
 
 
+@kept
 def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
     """The values where the one compared term is negative, 0 and positive, if that decides all."""
     if not isinstance(op.meaning, Pointwise) or len(comparisons(op, params)) != 1:

@@ -16,7 +16,7 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Expansion, Params, Routing
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import anchor
+from tamecheck.ops.monotone import anchor
 from tamecheck.ops.shapes import axis_of
 
 __all__ = ["Problem", "Region", "before_last", "problem_of", "without"]

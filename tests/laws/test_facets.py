@@ -13,7 +13,8 @@ from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
-from tamecheck.ops.facets import anchor, comparisons, degree, line_of, rounds, sign_values
+from tamecheck.ops.facets import comparisons, degree, line_of, rounds, sign_values
+from tamecheck.ops.monotone import anchor
 
 LINES = [
     (ops.RELU, {}, (0,), (0, 1), True),

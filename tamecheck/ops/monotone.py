@@ -1,0 +1,102 @@
+"""Strictly increasing functions of one variable, seen from the terms that define them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from tamecheck.ir.formula import TRUE, Add, Call, Const, Div, Elementary, Mul, Term, Var
+from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import kept
+
+__all__ = ["anchor"]
+
+
+@kept
+def anchor(op: Op, params: Params) -> Fraction | None:
+    """The value at 0, if it is rational and the op is strictly increasing on the real line.
+
+    Examples
+    --------
+    >>> from tamecheck.ops import BY_NAME
+    >>> [str(anchor(BY_NAME[name], {})) for name in ("sigmoid", "tanh", "exp", "softplus", "cosh")]
+    ['1/2', '0', '1', 'None', 'None']
+    """
+    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
+        return None
+    term = op.meaning.whole
+    if term is None:
+        pieces = op.meaning.pieces(params)
+        if len(pieces) != 1 or pieces[0].condition != TRUE:
+            return None
+        term = pieces[0].term
+    return _value_at_zero(term) if _direction(term) == 1 else None
+
+
+_INCREASING = frozenset(
+    {Elementary.EXP, Elementary.SINH, Elementary.TANH, Elementary.ASINH}
+    | {Elementary.ATAN, Elementary.ERF}
+)
+_EVEN = frozenset({Elementary.EXP, Elementary.COS, Elementary.COSH})
+"""Those that are 1 at 0; the others that are defined there are 0."""
+
+
+def _direction(term: Term) -> int | None:
+    """1 for a term that increases strictly, -1 for one that decreases, 0 for a constant."""
+    match term:
+        case Var():
+            return 1
+        case Const():
+            return 0
+        case Add(left, right):
+            ways = {_direction(left), _direction(right)} - {0}
+            return next(iter(ways), 0) if len(ways) < 2 else None
+        case Mul(Const(c), factor) | Mul(factor, Const(c)) | Div(factor, Const(c)):
+            way = _direction(factor)
+            return None if way is None else way * ((c > 0) - (c < 0))
+        case Div(Const(c), divisor) if _is_positive(divisor):
+            way = _direction(divisor)
+            return None if way is None else -way * ((c > 0) - (c < 0))
+        case Call(function, inner) if function in _INCREASING:
+            return _direction(inner)
+        case Call(Elementary.LOG, inner) if _is_positive(inner):
+            return _direction(inner)
+        case _:
+            return None
+
+
+def _is_positive(term: Term) -> bool:
+    match term:
+        case Const(value):
+            return value > 0
+        case Call(function, _):
+            return function in (Elementary.EXP, Elementary.COSH)
+        case Add(left, right) | Mul(left, right) | Div(left, right):
+            return _is_positive(left) and _is_positive(right)
+        case _:
+            return False
+
+
+def _value_at_zero(term: Term) -> Fraction | None:
+    """The value of a term where its variable is 0, if it is seen to be rational."""
+    match term:
+        case Var():
+            return Fraction(0)
+        case Const(value):
+            return value
+        case Add(first, second) | Mul(first, second) | Div(first, second):
+            left, right = _value_at_zero(first), _value_at_zero(second)
+            if left is None or right is None or (isinstance(term, Div) and right == 0):
+                return None
+            if isinstance(term, Add):
+                return left + right
+            return left * right if isinstance(term, Mul) else left / right
+        case Call(Elementary.LOG, inner):
+            return Fraction(0) if _value_at_zero(inner) == 1 else None
+        case Call(function, inner) if _value_at_zero(inner) == 0:
+            return None if function in _UNDEFINED else Fraction(int(function in _EVEN))
+        case _:
+            return None
+
+
+_UNDEFINED = frozenset({Elementary.ACOS, Elementary.ACOSH})
+"""Those without a rational value at 0."""
