@@ -40,11 +40,13 @@ answer in JSON says in `rests_on` what shows it:
 """
 MIDDLE = """
 Anything else in `rests_on` names the claim that is trusted. An answer that could not be shown a
-second time is `unknown`, `feasible` or "at least", or comes with exit code 3 and the reason. Three
+second time is `unknown`, `feasible` or "at least", or comes with exit code 3 and the reason. Four
 claims are trusted with exit code 0, and named:
 
 - `outward rounding`: `verify` of networks with more than 64 deciding terms, and of smooth ones.
   `holds` rests on bounds in floats that are rounded outwards, by the code that found them.
+- `integer bounds`: `verify` of a binarized network over windows, asked from Python, or where the time
+  is over before the kernel has checked the certificate, which is there; `recheck` checks it.
 - `search`: `cells` of complexes with many cells, or with cells at jumps. Signs in doubt were
   decided in rationals, but the cells were not followed again.
 - the search of `diff` on graphs with more than about a million products, or where the second

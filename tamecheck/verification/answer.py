@@ -13,6 +13,7 @@ from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.exact import decimal_text, rational_text
 
 __all__ = [
+    "INTEGERS",
     "RECOMPUTATION",
     "ROUNDING",
     "Answer",
@@ -27,6 +28,7 @@ __all__ = [
 ]
 
 RECOMPUTATION = "recomputation"
+INTEGERS = "integer bounds"
 ROUNDING = "outward rounding"
 
 _DIGITS = 15
@@ -104,7 +106,8 @@ class Holds(_Verdict):
         How it was found, in words.
     rests_on
         ``recomputation``: exact arithmetic concludes, in integers or by multipliers that are
-        multiplied out; ``certificate``: the kernel has checked a proof; ``outward rounding``:
+        multiplied out; ``integer bounds``: those of the search, with a certificate that nobody has
+        checked yet; ``certificate``: the kernel has checked a proof; ``outward rounding``:
         bounds in float64 that are rounded outward, and nothing else.
     checked
         For Hamming balls: ``enumeration`` or ``certificate``.

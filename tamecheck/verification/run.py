@@ -22,7 +22,15 @@ from tamecheck.ir.spec import Specification
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
-from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
+from tamecheck.verification.answer import (
+    INTEGERS,
+    RECOMPUTATION,
+    Answer,
+    Holds,
+    Unknown,
+    Violated,
+    Witness,
+)
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import exact_of, point_of
@@ -310,7 +318,7 @@ class _Run:
             return None
         reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
         document = self.signs.certificate()
-        return Holds(_SIGNS, reason, self._spent, self.facts, RECOMPUTATION, certificate=document)
+        return Holds(_SIGNS, reason, self._spent, self.facts, INTEGERS, certificate=document)
 
     def _descend(self, search: Search, *, quickly: bool) -> Violated | None:
         """Straight-through gradients, for a binarized network."""

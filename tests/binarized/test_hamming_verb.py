@@ -118,7 +118,7 @@ def test_a_certificate_that_needs_too_many_steps_is_not_written(
     point, tmp_path, capsys, monkeypatch
 ):
     spent = Report("incomplete", (), 0, "it needs more than the 9 elementary steps", None, None)
-    monkeypatch.setattr("tamecheck.certificates.recheck", lambda _: spent)
+    monkeypatch.setattr("tamecheck.certificates.recheck", lambda *_, **__: spent)
     path = tmp_path / "c.json"
     code, streams = run(capsys, "--input", point, "--hamming", "1", "-o", str(path))
     assert (code, path.exists()) == (0, False)
