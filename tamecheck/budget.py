@@ -9,8 +9,6 @@ from threading import Event
 
 from tamecheck.errors import TimeLimitError
 
-__all__ = ["Budget"]
-
 
 @dataclass(frozen=True, slots=True)
 class Budget:

@@ -24,8 +24,6 @@ from tamecheck.loaders.files import read_bytes
 from tamecheck.show.wording import box_json, interval_text, value_text
 from tamecheck.tame import Check
 
-__all__ = ["Levels", "Statement", "recheck", "statement"]
-
 Levels = tuple[tuple[Fraction, Fraction], ...]
 """The low and the high level of each input; equal where it is fixed."""
 

@@ -5,17 +5,6 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-__all__ = [
-    "CertificateError",
-    "DomainError",
-    "InputError",
-    "SolverError",
-    "TamecheckError",
-    "TimeLimitError",
-    "UnsupportedError",
-    "visible",
-]
-
 
 class TamecheckError(Exception):
     """Base of all errors of the package.

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from tamecheck.encode.symbolic import Symbolic
     from tamecheck.loaders.tables.schema import Schema
 
-__all__ = ["Model", "expression", "from_sklearn", "from_torch", "load"]
-
 
 @dataclass(frozen=True, eq=False)
 class Model:

@@ -14,21 +14,6 @@ from tamecheck.errors import TamecheckError
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = [
-    "LIMIT",
-    "Affine",
-    "Fixed",
-    "UnfitError",
-    "Value",
-    "arithmetic",
-    "copy_elements",
-    "matmul",
-    "objects",
-    "rational_only",
-    "sum_over",
-    "zeros",
-]
-
 LIMIT = 2**52
 """Sums of weights stay below this."""
 

@@ -22,8 +22,6 @@ from tamecheck.binarized.network import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Branching", "Patterns", "Tree"]
-
 _CELLS = 1 << 18
 _FEWEST = 256
 _LEAF = -1

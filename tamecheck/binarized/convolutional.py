@@ -37,8 +37,6 @@ from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import comparisons, line_of, sign_values
 
-__all__ = ["recognise_windows"]
-
 _X, _Y = Var(0), Var(1)
 
 

@@ -16,8 +16,6 @@ from tamecheck.binarized.network import (
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["MAX_FREE", "count_classes"]
-
 MAX_FREE = 30
 """More free inputs than this are refused: their combinations are too many to visit."""
 

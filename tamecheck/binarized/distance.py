@@ -18,8 +18,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Distance", "ball_certificate", "distance_certificate", "minimum_distance", "robust"]
-
 _BLOCK = 1 << 13
 _FREE_WORK = 2e5
 _ROWS = 2.5e5

@@ -17,19 +17,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Ball",
-    "Outcome",
-    "Propagation",
-    "Stage",
-    "ThresholdLayer",
-    "ThresholdNetwork",
-    "fold",
-    "kind_for",
-    "product",
-    "reachable",
-]
-
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
 
 

@@ -22,8 +22,6 @@ from tamecheck.exact.quadratic import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Jumps", "Layers", "jump", "largest", "pointwise", "readout", "sum_comes_near"]
-
 MOST = 36
 """The most varying states of a sum all of whose values are looked at, by halves."""
 

@@ -18,8 +18,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.solvers.claims import claims
 from tamecheck.solvers.sat import AtMost, satisfiable
 
-__all__ = ["Formula", "Question", "ask", "misclassified", "misclassified_program"]
-
 _LARGEST = 200_000
 _SECOND = 10.0
 

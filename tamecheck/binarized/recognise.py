@@ -35,8 +35,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import Line, comparisons, line_of, sign_values
 from tamecheck.ops.monotone import anchor
 
-__all__ = ["recognise"]
-
 _NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
 _X, _Y = Var(0), Var(1)
 
@@ -344,5 +342,6 @@ def of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
 
 
 def sum_axes(node: Apply) -> tuple[int, ...]:
+    """The axes over which a node sums."""
     axes = node.params["axes"]
     return tuple(axes) if isinstance(axes, tuple) else ()

@@ -17,27 +17,6 @@ from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import line_of
 
-__all__ = [
-    "Elements",
-    "Form",
-    "Source",
-    "Steps",
-    "Sums",
-    "Value",
-    "attained",
-    "closed_at",
-    "exact",
-    "integer_sums",
-    "move",
-    "number",
-    "of_fixed",
-    "readout_of",
-    "shifted",
-    "thresholds",
-    "with_constant",
-    "with_forms",
-]
-
 Form = tuple[Number, Number]
 """Scale and offset."""
 

@@ -15,8 +15,6 @@ import numpy as np
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Readout", "WindowLayer", "WindowNetwork"]
-
 
 @dataclass(frozen=True, eq=False)
 class WindowLayer:

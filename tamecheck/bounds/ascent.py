@@ -17,8 +17,6 @@ from tamecheck.bounds.layers import Layers, Planes, Pointwise
 from tamecheck.bounds.propagation import Guide, State, back, least_on
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Ascent", "Choice", "ascend", "kinks"]
-
 Choice: TypeAlias = Mapping[tuple[str, int], Array]
 """By box: ("slope", rectifier layer), ("multiplier", argument layer), ("rows", 0) the weights."""
 

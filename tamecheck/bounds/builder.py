@@ -34,8 +34,6 @@ from tamecheck.ir.op import Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops import MAXIMUM, MINIMUM
 
-__all__ = ["layers_of"]
-
 _ERROR = 2.0**-44
 """The relative error that the bounds allow for in a constant."""
 

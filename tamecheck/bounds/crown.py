@@ -16,8 +16,6 @@ from tamecheck.bounds.propagation import State, back, least_on, magnitude, meet,
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
-__all__ = ["bound"]
-
 _FEW_INPUTS = 12
 _WIDE = 120
 _ELEMENTS = 1 << 23

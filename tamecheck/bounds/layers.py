@@ -16,20 +16,6 @@ from tamecheck.bounds.scalar import Scalar
 from tamecheck.evaluate.intervals import Interval, multiply
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = [
-    "Combine",
-    "Dense",
-    "Largest",
-    "Layer",
-    "Layers",
-    "Linear",
-    "Nonlinear",
-    "Planes",
-    "Pointwise",
-    "Product",
-    "Route",
-]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer(ABC):

@@ -16,18 +16,6 @@ from tamecheck.bounds.layers import Layers, Linear, Planes, Route
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Functional",
-    "Guide",
-    "State",
-    "back",
-    "contract",
-    "least_on",
-    "magnitude",
-    "meet",
-    "unit",
-]
-
 _UNIT = 2.0**-52
 _FLOOR = 2.0**-900
 

@@ -23,8 +23,6 @@ from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import Line, line_of
 
-__all__ = ["Lines", "Scalar", "reciprocal", "scalar_of"]
-
 _TINY = 2.0**-1000
 _SLOPE_ERROR = 1e-12
 """Relative error allowed for a slope that NumPy computes; it is right to a few units in 2**-52."""

@@ -35,8 +35,6 @@ from tamecheck.exact.reals import as_number
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["is_complex"]
-
 _MOST = 1_000_000
 """The most work: for every cell its vertices, times the numbers that the network computes."""
 

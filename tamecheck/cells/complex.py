@@ -18,8 +18,6 @@ from tamecheck.cells.trace import Branch, Trace
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["AffineMap", "Cell", "Complex", "Halfspace"]
-
 
 @dataclass(frozen=True, slots=True)
 class Halfspace:

@@ -31,8 +31,6 @@ from tamecheck.cells.parts import (
 from tamecheck.cells.polytope import Polytope, Table, dot, float_values
 from tamecheck.ir.tensor import Array
 
-__all__ = ["cut_all", "is_solid"]
-
 _PAIRS = 1 << 19
 """So many pairs of vertices are looked at in one go."""
 

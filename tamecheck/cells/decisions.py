@@ -17,8 +17,6 @@ from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Leaf", "divide"]
-
 Leaf: TypeAlias = tuple[Work, Array]
 """A part of the polytope and the decisions that hold on it."""
 

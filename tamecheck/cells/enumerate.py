@@ -20,8 +20,6 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Search"]
-
 _BATCH = 512
 """So many cells at most go through the graph together."""
 

@@ -23,9 +23,6 @@ from tamecheck.exact.arrays import exact_matmul, fractions, from_values, objects
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["EPSILON", "ExactForms", "FloatForms", "Forms", "Known", "NonlinearError", "padded"]
-__all__ += ["taken"]
-
 EPSILON = 2.0**-52
 _INFLATE = 1 + 2.0**-48
 _TINY = 1e-290

@@ -18,8 +18,6 @@ from tamecheck.ir.tensor import Array
 if TYPE_CHECKING:
     from tamecheck.cells.complex import Cell
 
-__all__ = ["balanced_sum", "centre", "cyclic_order", "groups", "neighbours", "volume"]
-
 
 def centre(points: Sequence[ExactRow]) -> tuple[Fraction, ...]:
     """The mean of the vertices: a point of the relative interior."""

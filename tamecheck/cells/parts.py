@@ -24,23 +24,6 @@ from tamecheck.cells.polytope import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "DOUBTFUL",
-    "Frame",
-    "Parts",
-    "Vertices",
-    "basis",
-    "begin",
-    "bit_of",
-    "cardinality",
-    "finish",
-    "halve",
-    "ranges",
-    "sign",
-    "unpack",
-]
-
-
 _WORD = np.dtype("<u8")
 
 DOUBTFUL = 2.0**-20

@@ -20,19 +20,6 @@ from tamecheck.cells.forms import EPSILON
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Corners",
-    "ExactRow",
-    "Hyperplanes",
-    "Polytope",
-    "Question",
-    "Table",
-    "box_polytope",
-    "dot",
-    "facet_columns",
-    "float_values",
-]
-
 _SAFE = 1 + 2.0**-40
 
 ExactRow: TypeAlias = tuple[fmpq, ...]

@@ -36,8 +36,6 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import comparisons, rounds
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["steps_of"]
-
 _NONLINEAR = "is not piecewise linear"
 
 

@@ -10,8 +10,6 @@ from typing import Any
 from tamecheck.cells.complex import Cell, Complex, Halfspace
 from tamecheck.errors import InputError, UnsupportedError
 
-__all__ = ["DecisionRegions", "Region", "decision_regions"]
-
 
 @dataclass(frozen=True, slots=True)
 class Region:

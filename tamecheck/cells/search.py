@@ -18,8 +18,6 @@ from tamecheck.errors import InputError, TimeLimitError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 
-__all__ = ["DEFAULT_LIMIT", "cells"]
-
 DEFAULT_LIMIT = 200_000
 """Cells after which the search stops, unless another limit is given."""
 

@@ -13,8 +13,6 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Slice", "element_names", "slice_of_box", "slice_of_names", "slice_of_points"]
-
 _EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
 
 Matrix = tuple[tuple[Fraction, ...], ...]

@@ -38,24 +38,6 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import compared
 
-__all__ = [
-    "INPUTS",
-    "NONE",
-    "Deciding",
-    "Extreme",
-    "Fixed",
-    "Move",
-    "Order",
-    "Pick",
-    "Pieces",
-    "Product",
-    "Round",
-    "Step",
-    "Total",
-    "compared_terms",
-    "deciding",
-]
-
 F = TypeVar("F", bound=Forms)
 
 INPUTS = -1

@@ -10,8 +10,6 @@ from tamecheck.cells.polytope import ExactRow
 from tamecheck.cells.steps import INPUTS, NONE, Step, deciding
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Branch", "Trace"]
-
 _QUESTIONS = -2
 """The questions of node k are kept with the forms, under this number less k."""
 

@@ -24,8 +24,6 @@ from tamecheck.cells.polytope import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Cut", "Work"]
-
 
 class Cut(NamedTuple):
     """The parts of a polytope where a form is negative, zero and positive; all may be missing.

@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Kind
     from tamecheck.show.answers import Sections
 
-__all__ = [
-    "EXIT_CODES",
-    "claim",
-    "confirm",
-    "message",
-    "print_answer",
-    "print_json",
-    "working",
-    "write_certificate",
-    "write_document",
-]
 
 EXIT_CODES: Mapping[str, int] = {
     **dict.fromkeys(("tame", "locally-tame", "holds", "proved", "valid"), 0),

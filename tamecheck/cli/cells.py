@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tamecheck.cells import Complex
     from tamecheck.model import Model
 
-__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 List the cells of a piecewise linear model on a bounded box: the polytopes on which it is affine,

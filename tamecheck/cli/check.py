@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from tamecheck.kernel import Report
     from tamecheck.show.answers import Sections
 
-__all__ = ["CHECK", "RECHECK"]
 
 _ABOUT_CHECK = """\
 Find the smallest o-minimal structure in which the model's outputs are definable on the domain,

@@ -12,8 +12,6 @@ from types import FrameType
 
 from tamecheck.errors import TimeLimitError
 
-__all__ = ["TO_ANSWER", "deadline"]
-
 TO_ANSWER = 3.0
 """Seconds beyond the timeout for verbs that keep the time themselves, and then still answer."""
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.model import Model
 
-__all__ = ["VERB"]
 
 _FEW_CONES = 64
 """For the Clarke set beside one of very many vertices, where a search would take long."""

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tamecheck.models import Embedded
     from tamecheck.show.answers import Sections
 
-__all__ = ["DEMO", "DOCTOR"]
 
 _ABOUT_DOCTOR = """\
 Show the versions of what tamecheck stands on, the solvers that work, and the result of a

@@ -38,8 +38,6 @@ from tamecheck.cli.deadline import deadline
 from tamecheck.cli.options import Parser, attach_values
 from tamecheck.errors import InputError, TamecheckError, TimeLimitError, UnsupportedError, visible
 
-__all__ = ["main"]
-
 _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tamecheck.explain import Explainer
     from tamecheck.model import Model
 
-__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 For one input, or each row of a table: a minimal set of features that keeps the decision whatever

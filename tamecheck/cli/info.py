@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tamecheck.ir.tensor import Array
     from tamecheck.model import Model
 
-__all__ = ["CONVERT", "EVAL", "INFO"]
 
 _DESCRIPTION = """\
 Show inputs, outputs, parameters and operators of a model; rows, columns and integer variables of a

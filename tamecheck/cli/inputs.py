@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
-__all__ = [
-    "DOMAIN",
-    "SHAPE",
-    "ChosenRows",
-    "Naming",
-    "chosen_rows",
-    "levels_of",
-    "naming_of",
-    "network_and_domain",
-    "ranges",
-    "row_numbers",
-    "sample_from",
-    "say_left_out",
-    "sha256_of_table",
-    "shape_of",
-    "table_options",
-]
 
 _RANGE = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?", re.ASCII)
 

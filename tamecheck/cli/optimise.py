@@ -13,7 +13,6 @@ from tamecheck.cli.source import domain_of, model_of, name_of, number_of
 if TYPE_CHECKING:
     pass
 
-__all__ = ["VERBS"]
 
 _DESCRIPTION = """\
 Find the {adjective} value of one output element on a bounded box.  A piecewise linear network

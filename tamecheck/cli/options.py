@@ -11,27 +11,6 @@ from typing import Any, NoReturn, TypeAlias
 
 from tamecheck.errors import InputError
 
-__all__ = [
-    "AT",
-    "BOX",
-    "CERTIFICATE",
-    "MODEL",
-    "MODEL_OR_PROGRAM",
-    "OUTPUTS",
-    "PROGRAM",
-    "SLICE",
-    "Group",
-    "Option",
-    "Parser",
-    "Subparsers",
-    "Verb",
-    "attach_values",
-    "flag",
-    "natural",
-    "option",
-    "output",
-]
-
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are exceptions, so that all failures are reported in one place."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from tamecheck.model import Model
     from tamecheck.plots import Picture, Plane
 
-__all__ = ["VERB"]
 
 _KINDS = (
     *("field", "cells", "decision", "surface"),

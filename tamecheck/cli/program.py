@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from tamecheck.ir.program import Program
     from tamecheck.programs.vipr import Version
 
-__all__ = ["DUAL", "SOLVE", "right_hand_sides", "row_interval"]
 
 _ABOUT_SOLVE = """\
 Find the optimum of a mixed-integer program.  A search tree of our own proves that none is better,

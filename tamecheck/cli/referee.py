@@ -9,8 +9,6 @@ from tamecheck.cli.options import MODEL, Verb, option, output
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError
 
-__all__ = ["VERB"]
-
 _DESCRIPTION = """\
 Judge what tools say about a property of a network.  Each witness is evaluated in rationals and run
 in float32; if none is exact, the property is verified.  --answers takes results.csv files of

@@ -15,8 +15,6 @@ from tamecheck.cli.options import BOX, MODEL, Verb, option, output
 from tamecheck.cli.source import domain_of, input_point, model_of, name_of, names_program
 from tamecheck.errors import InputError
 
-__all__ = ["VERB"]
-
 _DESCRIPTION = """\
 Write a self-contained HTML file: the model, whether it is tame and why, what follows, its gradient
 field, cells, Clarke Jacobian and decision regions, decision rules, counts, explanations and

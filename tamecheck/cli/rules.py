@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
-__all__ = ["COUNT", "RULES"]
 
 _ABOUT_RULES = """\
 Write a binarized network as if-then rules over its inputs: exact over the whole domain where it

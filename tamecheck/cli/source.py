@@ -17,21 +17,6 @@ if TYPE_CHECKING:
     from tamecheck.loaders.programs.draft import ProgramFile
     from tamecheck.model import Model
 
-__all__ = [
-    "chosen_slice",
-    "dims_of",
-    "domain_of",
-    "in_file",
-    "input_point",
-    "model_of",
-    "name_of",
-    "names_program",
-    "number_of",
-    "point_of",
-    "program_of",
-    "row_of_input",
-    "slice_of",
-]
 
 Point: TypeAlias = Mapping[str, Sequence[Fraction | None]]
 _EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."

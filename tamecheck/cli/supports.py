@@ -8,8 +8,6 @@ from collections.abc import Callable, Mapping
 from tamecheck.cli.answer import print_answer
 from tamecheck.cli.options import Group, Verb, flag
 
-__all__ = ["VERB"]
-
 _DESCRIPTION = """\
 Say which networks and queries 'tamecheck verify QUERY --network NAME=FILE' takes, one answer a
 line, as chapter 5 of the VNN-LIB 2.0 standard asks of every solver.

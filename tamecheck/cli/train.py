@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tamecheck.learn.table import TableTraining
     from tamecheck.loaders.tables.schema import Schema
 
-__all__ = ["VERB"]
 
 _DESCRIPTION = """\
 Train a binarized network on a table (CSV, ARFF, KEEL; also .gz) and save it as a model whose inputs

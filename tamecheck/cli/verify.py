@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from tamecheck.verification import HammingBall, Witness
     from tamecheck.verification.assignment import Assigned
 
-__all__ = ["VERB"]
 
 _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""

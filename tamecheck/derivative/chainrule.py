@@ -45,17 +45,6 @@ from tamecheck.ir.op import Framework, Pointwise, Selection, Ties
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices, extremum
 
-__all__ = [
-    "ChainRule",
-    "NotLipschitzAt",
-    "Place",
-    "chain_rule",
-    "element_derivatives",
-    "enclose_jacobian",
-    "known_values",
-    "value_of",
-]
-
 Place = tuple[int, int]
 """A node, and an element of it, or a group of tied elements."""
 

@@ -38,8 +38,6 @@ from tamecheck.derivative.cone import inner_direction
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
 from tamecheck.exact.reals import UndecidedError
 
-__all__ = ["find_claim"]
-
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_MULTIPLIERS = 2
 """The largest degree of multipliers."""

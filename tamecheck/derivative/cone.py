@@ -11,8 +11,6 @@ from tamecheck.exact.feasibility import Alternative, Vector, nonnegative_solutio
 from tamecheck.exact.hull import rational
 from tamecheck.exact.reals import Number, UndecidedError
 
-__all__ = ["Cone", "Row", "inner_direction", "is_zero", "product"]
-
 Row = tuple[Number, ...]
 """A linear functional of directions."""
 

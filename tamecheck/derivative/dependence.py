@@ -62,8 +62,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, compared, extremum
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["Dependence", "dependence", "edges"]
-
 _NEAR = Fraction(1, 2**20)
 """The half width of a box on which an op may be shown to have values."""
 

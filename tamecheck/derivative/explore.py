@@ -38,8 +38,6 @@ from tamecheck.ir.op import Pointwise
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 
-__all__ = ["Explorer", "Leaf", "argument_rows", "combination", "source_of"]
-
 T = TypeVar("T")
 
 

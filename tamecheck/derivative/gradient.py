@@ -47,8 +47,6 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["gradient", "node_values", "outside_rows"]
-
 Precision: TypeAlias = Literal["float64", "float32"]
 
 _BITS = 128

@@ -31,15 +31,6 @@ from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = [
-    "DEFAULT_LIMIT",
-    "Kind",
-    "exact_point",
-    "jacobian",
-    "jacobian_near",
-    "why_not_lipschitz",
-]
-
 DEFAULT_LIMIT = 4096
 """Cones of directions, or combinations of kinks, after which the search gives up."""
 

@@ -39,23 +39,6 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
 from tamecheck.ops.facets import compared, comparisons, degree, rounds, term_degree, variables
 
-__all__ = [
-    "Affinity",
-    "Alternative",
-    "NotLipschitzError",
-    "Partials",
-    "Site",
-    "at_edge",
-    "bounded",
-    "derivative",
-    "gradient_at",
-    "partials_over",
-    "pieces_of",
-    "pointwise_alternatives",
-    "sign_of",
-    "term_value",
-]
-
 Partials = tuple[Number, ...]
 """The derivative of an element by each argument."""
 

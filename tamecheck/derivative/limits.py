@@ -39,8 +39,6 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 
-__all__ = ["Kink", "KinkFamily", "kink_family", "limit_set"]
-
 _CHECKED = "recomputation"
 _UNCHECKED = "first derivatives at the kinks, which are not checked again"
 _RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"

@@ -14,8 +14,6 @@ from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ops import BY_NAME
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["lowered", "without_roots"]
-
 
 def _rebuild(graph: Graph, apply: Callable[[GraphBuilder, int, list[int]], int | None]) -> Graph:
     """The graph with nodes built anew, from its own number and the new ones of all before it.

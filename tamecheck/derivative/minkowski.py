@@ -15,8 +15,6 @@ from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solutio
 from tamecheck.exact.hull import Exact, Separator, extreme, fractions_of, in_rows, inner
 from tamecheck.exact.reals import as_fraction
 
-__all__ = ["MinkowskiSum", "Shares", "minkowski_sum"]
-
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
 

@@ -29,8 +29,6 @@ from tamecheck.exact.reals import (
 )
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["Autodiff", "Entry", "JacobianSet", "Kind", "Proof", "matrix_json", "public"]
-
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
 _BITS = 128

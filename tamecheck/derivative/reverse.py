@@ -27,33 +27,6 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 from tamecheck.ops.shapes import axes_of
 
-__all__ = [
-    "UNIT",
-    "Averaged",
-    "Local",
-    "Moved",
-    "Multiplied",
-    "Picked",
-    "Scaled",
-    "Summed",
-    "Tie",
-    "Values",
-    "compared_groups",
-    "gather_index",
-    "input_rows",
-    "join_inputs",
-    "linear_local",
-    "multiply",
-    "output_matrix",
-    "points_of",
-    "pull",
-    "pull_back",
-    "route_index",
-    "scaled",
-    "tied_groups",
-    "zeros",
-]
-
 Values: TypeAlias = Mapping[int, Array]
 """The exact value of each node so far."""
 

@@ -48,8 +48,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import extremum, variables
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["Puiseux", "Steep", "constant", "series_of", "steep"]
-
 _TRIES = 40
 _ELEMENTS = 20_000
 """Elements of all nodes, times curves, that are looked at."""

@@ -24,8 +24,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
 
-__all__ = ["Definability", "DualFunction", "Gradient", "definability", "to_sympy", "value_text"]
-
 
 @dataclass(frozen=True, slots=True)
 class Gradient:

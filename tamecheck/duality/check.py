@@ -11,8 +11,6 @@ from fractions import Fraction
 
 from tamecheck.duality.form import Form, Vector
 
-__all__ = ["CheckItem", "Value", "check_at", "check_columns", "check_zero", "reduced_costs"]
-
 Value = Fraction | float
 """A rational, or the float infinity where a program has no point."""
 

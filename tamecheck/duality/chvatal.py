@@ -43,8 +43,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.solvers.claims import claims
 
-__all__ = ["ChvatalDual", "chvatal_dual"]
-
 _ROUNDS_BEFORE_SOLVING = 12
 _CUTS_A_ROUND = 10
 _DEFAULT_SECONDS = 60.0

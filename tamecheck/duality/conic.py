@@ -29,17 +29,6 @@ from tamecheck.duality.optimum import minimise_rows
 from tamecheck.errors import DomainError, InputError
 from tamecheck.ir.answer import Optimal
 
-__all__ = [
-    "ConicColumn",
-    "ConicDual",
-    "ConicProgram",
-    "conic_dual",
-    "in_cone",
-    "interior_point",
-    "rays",
-    "split_vector",
-]
-
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 

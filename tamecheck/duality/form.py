@@ -22,19 +22,6 @@ from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs.scaled import domain
 
-__all__ = [
-    "Constraint",
-    "Form",
-    "FormColumn",
-    "InfeasibleProgramError",
-    "Part",
-    "RightHandSide",
-    "Vector",
-    "dot",
-    "normalise",
-    "program_of",
-]
-
 Vector: TypeAlias = tuple[Fraction, ...]
 RightHandSide: TypeAlias = (
     "Mapping[str, Fraction | int | float | str] | Sequence[Fraction | int | float | str]"

@@ -33,8 +33,6 @@ from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.program import Program
 
-__all__ = ["GomoryDual", "Layers", "gomory_dual", "violation"]
-
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
 _MOST_DIGITS = 60

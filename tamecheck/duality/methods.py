@@ -9,8 +9,6 @@ from tamecheck.duality.answer import DualFunction
 from tamecheck.ir.arguments import choice, instance, natural, seconds
 from tamecheck.ir.program import Program
 
-__all__ = ["METHODS", "dual"]
-
 METHODS = ("chvatal", "gomory", "tree", "generator", "value")
 
 

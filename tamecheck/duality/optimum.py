@@ -34,20 +34,6 @@ from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import Relaxation
 
-__all__ = [
-    "SearchOutcome",
-    "cut_optimum",
-    "feasible_multipliers",
-    "integer_contradiction",
-    "minimise",
-    "minimise_rows",
-    "move_program",
-    "prove_optimum",
-    "require_dual",
-    "require_integer_solution",
-    "search_at",
-]
-
 _ZERO = Fraction(0)
 _ALONE = 200
 """Nodes that our search explores before solvers are asked for a good point to begin with."""

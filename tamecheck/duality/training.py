@@ -25,7 +25,6 @@ from tamecheck.programs.training import TrainingRows
 if TYPE_CHECKING:
     from tamecheck.duality.answer import DualFunction
 
-__all__ = ["Training", "Weights", "pair_tameness", "sensitivities", "training_program"]
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 

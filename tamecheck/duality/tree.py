@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from tamecheck.exact.linear import Number
     from tamecheck.ir.program import Program
 
-__all__ = ["TreeDual", "affine_text", "tree_dual"]
 
 _ZERO = Fraction(0)
 

@@ -15,8 +15,6 @@ from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import size_of
 
-__all__ = ["SmtGraph", "smt_graph"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SmtGraph:

@@ -18,8 +18,6 @@ from tamecheck.ir.tensor import size_of
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex, Halfspace
 
-__all__ = ["Symbolic", "symbolic_cells", "symbolic_graph"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Symbolic:

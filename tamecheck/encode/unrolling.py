@@ -41,8 +41,6 @@ from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Rou
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME
 
-__all__ = ["Algebra", "BeyondError", "labels", "object_array", "unroll"]
-
 
 class BeyondError(Exception):
     """A language has no word for a term: the reason."""

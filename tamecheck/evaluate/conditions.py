@@ -34,15 +34,6 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Floors",
-    "Truth",
-    "decide",
-    "refine",
-    "term_interval",
-    "truth",
-]
-
 _YES, _NO = np.ones((), dtype=bool), np.zeros((), dtype=bool)
 
 Floors = Mapping[Term, Interval]

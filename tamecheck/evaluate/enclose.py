@@ -24,8 +24,6 @@ from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, S
 from tamecheck.ir.tensor import Shape, Tensor
 from tamecheck.ops.facets import chooses_indices
 
-__all__ = ["enclose", "op_is_integral", "tensor_is_integral"]
-
 
 def enclose(
     graph: Graph, box: Box, *, hull_above: int = 4096, nodes: Iterable[int] | None = None

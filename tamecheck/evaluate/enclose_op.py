@@ -34,8 +34,6 @@ from tamecheck.ops import BY_NAME
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["Operand", "op_enclosure", "pointwise_enclosure", "range_of"]
-
 _ELEMENTWISE = 1 << 16
 """Scalar operations beyond which a node is bounded from hulls, as a certificate kernel does."""
 

@@ -11,8 +11,6 @@ import numpy as np
 from tamecheck.evaluate.float_terms import nearest_float, nearest_floats
 from tamecheck.ir.tensor import Array, Shape, Tensor
 
-__all__ = ["Enclosure", "coarsen", "core", "float_down", "float_up", "of_tensor", "within"]
-
 _EXACT_INTEGERS = 2**53
 
 

@@ -47,8 +47,6 @@ from tamecheck.ir.op import (
 from tamecheck.ir.tensor import Array, Shape, Tensor
 from tamecheck.ops import BY_NAME
 
-__all__ = ["MAX_PRECISION", "exact_values", "fold_constant", "op_exact"]
-
 MAX_PRECISION = 4096
 """Bits at which a sign that is still open is reported instead of computed."""
 

@@ -41,8 +41,6 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["holds", "is_rational", "piece_values", "rational_pieces", "rational_where", "value_at"]
-
 _ZERO = fmpq(0)
 _Floors = Mapping[Term, fmpq]
 

@@ -32,8 +32,6 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["choose_floats", "condition_floats", "nearest_float", "nearest_floats", "term_floats"]
-
 
 def nearest_float(value: Fraction) -> float:
     """The float64 nearest to a rational; infinite beyond the largest."""

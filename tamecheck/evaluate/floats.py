@@ -22,8 +22,6 @@ from tamecheck.ir.op import (
 )
 from tamecheck.ir.tensor import Array
 
-__all__ = ["float_values", "op_floats", "outside"]
-
 
 def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The outputs at one input point, in float64.

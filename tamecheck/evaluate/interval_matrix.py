@@ -13,8 +13,6 @@ from tamecheck.evaluate.enclosure import Enclosure, core, within
 from tamecheck.evaluate.intervals import Interval, multiply
 from tamecheck.ir.tensor import Array, Shape
 
-__all__ = ["matmul_enclosure", "product_over_first", "sum_over_first"]
-
 _UNIT = 2.0**-52
 _TINY = 2.0**-1070
 _EXACT = 2.0**53

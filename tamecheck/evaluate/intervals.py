@@ -12,22 +12,6 @@ import numpy as np
 
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Interval",
-    "add",
-    "divide",
-    "floor",
-    "integer_power",
-    "multiply",
-    "negate",
-    "point",
-    "product_error",
-    "rounded_down",
-    "rounded_up",
-    "subtract",
-    "sum_error",
-]
-
 
 class Interval(NamedTuple):
     """Lower and upper bounds, arrays that broadcast together."""

@@ -39,8 +39,6 @@ from tamecheck.ir.formula import (
 )
 from tamecheck.ir.op import Op, Params, Pointwise
 
-__all__ = ["REAL", "Range", "holds", "hull", "log_count", "point_range", "pointwise_range"]
-
 End = Fraction | None
 _BITS = 256
 _ONE = Fraction(1)

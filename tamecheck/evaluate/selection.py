@@ -18,8 +18,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["Order", "pick", "select"]
-
 Order = Callable[[Any, Any], int]
 """-1, 0 or 1 as the first number is less than, equal to or greater than the second."""
 

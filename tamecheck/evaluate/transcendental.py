@@ -19,8 +19,6 @@ from tamecheck.exact.reals import working_precision
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 
-__all__ = ["elementary", "root"]
-
 _BITS = 128
 _ABSOLUTE = 2.0**-80
 _HALF_PI = 1.5707963267948966

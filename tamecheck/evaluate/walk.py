@@ -14,8 +14,6 @@ from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = ["Site", "axis_last", "checked_inputs", "folded_first", "run", "site_of"]
-
 T = TypeVar("T")
 
 

@@ -18,20 +18,6 @@ from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_fraction, as_number, settle
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = [
-    "alike",
-    "exact_matmul",
-    "fractions",
-    "from_list",
-    "from_values",
-    "has_balls",
-    "native",
-    "objects",
-    "pad_rank",
-    "renumber",
-    "take_flat",
-]
-
 _EXACT_INTEGERS = 2**53
 
 

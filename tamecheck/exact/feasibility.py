@@ -11,21 +11,6 @@ from flint import fmpq, fmpq_mat
 from tamecheck.budget import Budget
 from tamecheck.exact.simplex import Dictionary
 
-__all__ = [
-    "Alternative",
-    "Inequality",
-    "Multipliers",
-    "Vector",
-    "box_inequalities",
-    "minus",
-    "nonnegative_solution",
-    "null_basis",
-    "opposite",
-    "pivots",
-    "satisfies",
-    "solve_inequalities",
-]
-
 Vector: TypeAlias = tuple[fmpq, ...]
 
 Inequality: TypeAlias = tuple[Vector, bool]

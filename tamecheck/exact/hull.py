@@ -19,25 +19,6 @@ from tamecheck.exact.feasibility import (
 )
 from tamecheck.exact.reals import Number, as_fraction, as_number
 
-__all__ = [
-    "Combination",
-    "Exact",
-    "Halfspace",
-    "Matrix",
-    "Membership",
-    "Point",
-    "Separator",
-    "extreme",
-    "fractions_of",
-    "in_rows",
-    "inner",
-    "kernel",
-    "membership",
-    "rational",
-    "same",
-    "vertices",
-]
-
 Matrix = tuple[tuple[Number, ...], ...]
 
 Exact = tuple[tuple[fmpq, ...], ...]

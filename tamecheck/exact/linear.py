@@ -16,18 +16,6 @@ from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 
-__all__ = [
-    "Basis",
-    "Box",
-    "LinearOutcome",
-    "LinearProof",
-    "Number",
-    "exact_multipliers",
-    "linear_box",
-    "minimum",
-    "simple",
-]
-
 _MOST_ENTRIES = 400_000
 """Dictionaries with more entries are not built: a pivot touches each."""
 

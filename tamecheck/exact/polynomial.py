@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["Monomial", "Polynomial", "Square", "quadratic_squares"]
-
 Monomial = tuple[tuple[int, int], ...]
 """Pairs (variable, positive exponent), by increasing variable; the empty one is 1."""
 

@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import isqrt
 
-__all__ = ["PRECISION", "Number", "QuadraticNumber", "ceiling", "rational_near", "root", "sign"]
-
-
 PRECISION = Fraction(1, 2**200)
 """How far `rational_near` may be off."""
 

@@ -23,25 +23,6 @@ from flint import ctx as _context
 from tamecheck.ir.exact import MAX_EXPONENT, rational_text
 from tamecheck.ir.formula import Elementary, Relation
 
-__all__ = [
-    "Number",
-    "UndecidedError",
-    "add",
-    "as_fraction",
-    "as_number",
-    "call",
-    "compare",
-    "divide",
-    "exact_text",
-    "floor_candidates",
-    "hull",
-    "multiply",
-    "power",
-    "relates",
-    "settle",
-    "working_precision",
-]
-
 Number: TypeAlias = fmpq | arb
 
 _MAX_BITS = 1 << 20

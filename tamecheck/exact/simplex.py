@@ -20,12 +20,6 @@ from flint import fmpq, fmpq_mat
 from tamecheck.budget import Budget
 from tamecheck.exact.reals import as_fraction, as_number
 
-__all__ = [
-    "Dictionary",
-    "LexicographicDictionary",
-    "State",
-]
-
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _FEW = 4
 """So many columns are added one by one faster than by a product of matrices."""

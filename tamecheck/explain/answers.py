@@ -12,8 +12,6 @@ from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
 from tamecheck.explain.words import join
 
-__all__ = ["Abductive", "Contrastive", "Counterfactual", "Relevancy", "called"]
-
 
 def called(number: int, classes: Sequence[str]) -> str:
     """A class by its name, if there are names; as ``class 1`` if that is a number."""

@@ -13,8 +13,6 @@ from tamecheck.explain.explainer import Explainer, Kind
 from tamecheck.explain.row_reader import origins_of
 from tamecheck.solvers.processes import end_with_pool
 
-__all__ = ["explain_rows"]
-
 _CHUNKS = 8
 """Parts for each worker, so that a slow part does not keep the others waiting at the end."""
 

@@ -24,8 +24,6 @@ from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.box import box_of_mapping
 
-__all__ = ["rules_of_cells"]
-
 _ROUNDING = 2.0**-52
 
 

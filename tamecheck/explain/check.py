@@ -34,8 +34,6 @@ from tamecheck.explain.check_parts import (
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 
-__all__ = ["RECOMPUTED", "Recomputation", "confirm"]
-
 RECOMPUTED = "recomputation"
 """What an answer rests on that was computed a second time, from its definition."""
 

@@ -13,20 +13,6 @@ from tamecheck.binarized import ThresholdNetwork, product
 from tamecheck.errors import TamecheckError
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "OPEN",
-    "Choice",
-    "Parts",
-    "TooManyPartsError",
-    "are_minimal_hitting_sets",
-    "close_parts",
-    "count_merged",
-    "exact_product",
-    "has_hitting_set",
-    "points_in_union",
-    "ways_left",
-]
-
 OPEN = -1
 _ROWS, _ROOM = 2**12, 2**22
 

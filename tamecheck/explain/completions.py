@@ -11,8 +11,6 @@ from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.network import fold
 from tamecheck.ir.tensor import Array
 
-__all__ = ["PRESENT", "Boundary", "Completions", "Witnesses", "ascend", "completions", "sample"]
-
 PRESENT = -1
 """In place of a column: the present code of a feature."""
 

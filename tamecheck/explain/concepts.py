@@ -17,8 +17,6 @@ from tamecheck.explain.tables import Grid
 from tamecheck.explain.words import Condition, join
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Always", "Concept", "Counting", "Equality", "always", "concept_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Always:

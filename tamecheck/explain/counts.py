@@ -20,8 +20,6 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
 from tamecheck.ir.tensor import Array
 
-__all__ = ["CountBounds", "ball_size", "count", "count_ball", "count_bounds", "count_within"]
-
 _CELLS = 1 << 19
 """Rows with more sums than this are split; parts are not merged with each other."""
 

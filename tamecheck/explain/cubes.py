@@ -19,8 +19,6 @@ import numpy as np
 from tamecheck.explain.tables import alike
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Cube", "cell_of", "cover", "cube_size", "is_cover", "prime", "union_of", "widest_prime"]
-
 SparseCube: TypeAlias = Mapping[int, int]
 """For each axis that is not free, its codes as the bits of an integer."""
 

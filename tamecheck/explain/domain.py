@@ -19,8 +19,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Domain", "Feature", "domain_of"]
-
 
 @dataclass(frozen=True, eq=False)
 class Feature:

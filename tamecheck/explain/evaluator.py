@@ -21,8 +21,6 @@ from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Codes", "Evaluator", "TooManyError"]
-
 Codes = tuple[int, ...]
 
 _EXACT = 2**53

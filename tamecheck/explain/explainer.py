@@ -31,8 +31,6 @@ from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text
 
-__all__ = ["Explainer", "Kind"]
-
 Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy"]
 
 

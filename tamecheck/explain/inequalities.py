@@ -9,8 +9,6 @@ from typing import TypeAlias
 
 from tamecheck.loaders.tables.schema import display_names
 
-__all__ = ["CellRule", "Inequality", "merge_rules", "tightest", "wording"]
-
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
 """Coefficients, of which the largest is 1, and the bound."""
 

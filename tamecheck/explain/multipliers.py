@@ -27,8 +27,6 @@ from tamecheck.explain.nodes import FREE, MultiplierGrid, Nodes, Pieces, multipl
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.relaxation import deepest
 
-__all__ = ["Multipliers"]
-
 _ROOT_STEPS, _STEPS = 120, 25
 _STALLED, _SHORTER = 4, 0.6
 _AIM = 0.3

@@ -16,8 +16,6 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Metric", "Move", "Nearest", "moves_of", "nearest"]
-
 Metric: TypeAlias = Literal["features", "inputs", "steps"]
 
 _CHUNK = 1 << 15

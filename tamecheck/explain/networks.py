@@ -20,19 +20,6 @@ from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
 
-__all__ = [
-    "Described",
-    "deciding",
-    "describe",
-    "ending",
-    "image_shape",
-    "known_levels",
-    "network_of",
-    "occurring_network",
-    "scores_of",
-]
-
-
 _SOFT = ("softmax", "log_softmax")
 
 

@@ -16,8 +16,6 @@ from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.words import condition, join
 from tamecheck.ir.tensor import Array
 
-__all__ = ["NetworkLogic", "Variable", "network_logic", "threshold_rule"]
-
 _LARGEST = 2**20
 """Weights with a larger total are not searched for terms that do not matter."""
 

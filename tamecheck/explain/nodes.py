@@ -14,8 +14,6 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.explain.completions import Completions
 from tamecheck.ir.tensor import Array
 
-__all__ = ["FREE", "MultiplierGrid", "Nodes", "Pieces", "multiplier_grid", "stack"]
-
 FREE = -2
 """In place of a column: not decided."""
 _EXACT = 2.0**52

@@ -22,16 +22,6 @@ from tamecheck.explain.completions import Boundary, Witnesses
 from tamecheck.explain.search import Codes, Look, Search
 from tamecheck.solvers.sat import HittingSets
 
-__all__ = [
-    "Found",
-    "changeable",
-    "enumerate_all",
-    "necessary",
-    "shrink_contrast",
-    "smallest_sufficient",
-    "sufficient",
-]
-
 _SHORT = 512
 """Bits of completions of the features that are freed for short reasons, times all features."""
 _QUICK, _BRIEF, _PATIENT = 50, 1_000, 100_000

@@ -19,8 +19,6 @@ from tamecheck.loaders.tables.rows import Origin, Rows, rows_of
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.loaders.tables.table import read_table
 
-__all__ = ["RowReader", "origins_of", "states_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class RowReader:

@@ -25,8 +25,6 @@ from tamecheck.explain.tables import decision_table, grid_of
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
 
-__all__ = ["MAX_TABLE", "RuleTask", "get_rules", "rules_of_points"]
-
 MAX_TABLE = 2**22
 """A domain of at most this many points gets exact rules."""
 

@@ -28,8 +28,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample
 
-__all__ = ["DecisionRules", "Rule", "about", "holding", "percent", "shares"]
-
 _FIRST = 3
 """Rows of a table that are told of each rule."""
 

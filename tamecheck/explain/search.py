@@ -28,8 +28,6 @@ from tamecheck.explain.multipliers import Multipliers
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.sat import IncrementalSolver, Threshold, another_class
 
-__all__ = ["Cardinality", "Codes", "Look", "Search", "second_opinion"]
-
 _MOST_COPIES = 60_000
 
 

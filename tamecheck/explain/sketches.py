@@ -29,8 +29,6 @@ from tamecheck.explain.words import Condition, condition, conjunction, html_tabl
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Sketch", "SketchRule", "sketch"]
-
 _FITTED, _SAMPLED = 1 << 14, 100_000
 _DOUBT = 1e-6
 

@@ -14,16 +14,6 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "MAX_POINTS",
-    "Grid",
-    "decision_table",
-    "grid_of",
-    "reduce_table",
-    "score_blocks",
-    "sums_of",
-]
-
 MAX_POINTS = 2**24
 """A domain with more points than this is not visited point by point."""
 

@@ -16,16 +16,6 @@ from tamecheck.explain.tables import Grid
 from tamecheck.explain.words import Condition, condition, conjunction, join
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "DecisionList",
-    "DecisionTree",
-    "ListedRule",
-    "Split",
-    "decision_list",
-    "decision_tree",
-    "entropy",
-]
-
 _MOST_LISTED, _MOST_GROWN = 2**16, 2**18
 """Grids of more cells get no list, or no tree."""
 

@@ -13,16 +13,6 @@ from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.ir.exact import parse_rational
 from tamecheck.loaders.tables.schema import Schema
 
-__all__ = [
-    "Condition",
-    "Vocabulary",
-    "condition",
-    "conjunction",
-    "html_table",
-    "join",
-    "read_conditions",
-]
-
 _LISTED = 3
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Generic, TypeAlias, TypeVar
 
-__all__ = ["Answer", "Evidence", "Feasible", "Infeasible", "Optimal", "Unbounded", "Unknown"]
-
 N = TypeVar("N")
 C = TypeVar("C")
 

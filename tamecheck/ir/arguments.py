@@ -13,18 +13,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, shown
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "choice",
-    "float_array",
-    "instance",
-    "mapping",
-    "natural",
-    "path",
-    "rationals",
-    "seconds",
-    "values",
-]
-
 T = TypeVar("T")
 
 

@@ -11,8 +11,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Bound", "Box", "Side"]
-
 _LARGEST = int(sys.float_info.max)
 
 Bound = Fraction | None

@@ -11,16 +11,6 @@ from typing import Any
 
 from tamecheck.errors import InputError
 
-__all__ = [
-    "MAX_EXPONENT",
-    "decimal_text",
-    "parse_rational",
-    "rational",
-    "rational_of_text",
-    "rational_text",
-    "shown",
-]
-
 MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
 

@@ -13,36 +13,6 @@ from enum import Enum
 from fractions import Fraction
 from typing import TypeAlias
 
-__all__ = [
-    "TRUE",
-    "Add",
-    "And",
-    "Call",
-    "Compare",
-    "Condition",
-    "Const",
-    "Div",
-    "Elementary",
-    "Floor",
-    "Mul",
-    "Or",
-    "Piece",
-    "Pow",
-    "Relation",
-    "Term",
-    "TermLike",
-    "Var",
-    "call",
-    "constant",
-    "everywhere",
-    "floor",
-    "power",
-    "sides",
-    "subterms",
-    "subtracted",
-    "when",
-]
-
 
 class Elementary(Enum):
     """The transcendental functions of the language, each on its natural domain."""

@@ -18,20 +18,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.op import Op, Params, Value
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 
-__all__ = [
-    "FORMAT",
-    "MAX_ELEMENTS",
-    "VERSION",
-    "Apply",
-    "Constant",
-    "Gradient",
-    "Graph",
-    "GraphBuilder",
-    "Input",
-    "Node",
-    "canonical_json",
-]
-
 FORMAT = "tamecheck-graph"
 VERSION = 1
 MAX_ELEMENTS = 2**28

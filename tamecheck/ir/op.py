@@ -13,25 +13,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.formula import TRUE, Condition, Piece, Term, TermLike
 from tamecheck.ir.tensor import Array, Shape
 
-__all__ = [
-    "Contraction",
-    "Expansion",
-    "Fold",
-    "Framework",
-    "Kinks",
-    "Meaning",
-    "Op",
-    "Param",
-    "Params",
-    "Partials",
-    "Pointwise",
-    "Regularity",
-    "Routing",
-    "Selection",
-    "Ties",
-    "Value",
-]
-
 Value: TypeAlias = "int | bool | str | Fraction | tuple[int, ...] | None"
 Params: TypeAlias = Mapping[str, Value]
 

@@ -17,8 +17,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 
-__all__ = ["Column", "Kind", "Program", "Row", "Sense", "Violation"]
-
 
 class Sense(Enum):
     """The direction of the objective."""

@@ -15,8 +15,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Case", "Inequality", "NetworkName", "Specification", "TensorName", "Terms"]
-
 Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
 """A linear form: pairs of a flat index and its coefficient, none of them 0, by index."""
 

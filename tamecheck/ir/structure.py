@@ -12,8 +12,6 @@ from collections.abc import Iterable
 from enum import Enum
 from functools import cache, reduce
 
-__all__ = ["Structure", "join", "join_all", "minimal"]
-
 
 class Structure(Enum):
     """A structure on the real line; the value is its name in certificates."""

@@ -16,8 +16,6 @@ import numpy.typing as npt
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, rational_text
 
-__all__ = ["Array", "Shape", "Tensor", "size_of"]
-
 Array = npt.NDArray[Any]
 Shape = tuple[int, ...]
 

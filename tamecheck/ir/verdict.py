@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["Consequence", "Open", "Properties", "Verdict"]
-
 
 class Verdict(Enum):
     """The three-valued answer, with the locally o-minimal case told apart."""

@@ -23,8 +23,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import cotangent_of
 from tamecheck.solvers.cone import cone_solution
 
-__all__ = ["ConicGradients", "ConicSolution", "conic_layer", "projection"]
-
 Data: TypeAlias = tuple[Array, ...]
 Blocks: TypeAlias = tuple[tuple[str, int], ...]
 

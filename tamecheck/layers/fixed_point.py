@@ -19,8 +19,6 @@ from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import cotangent_of
 
-__all__ = ["Equilibrium", "EquilibriumGradients", "Monotone", "equilibrium_layer", "is_monotone"]
-
 _ITERATIONS = 20_000
 
 

@@ -38,17 +38,6 @@ from tamecheck.ir.program import Column, Program, Row
 from tamecheck.layers.integer_parts import FixedPart, optimal_parts
 from tamecheck.layers.optimal_set import Linear, OptimalSet, multiplier_set, solution_set
 
-__all__ = [
-    "IntegerPart",
-    "IntegerValue",
-    "Jump",
-    "Piece",
-    "elastic",
-    "find_jump",
-    "integer_value_layer",
-]
-
-
 _MOST_CHOICES = 512
 
 _Condition = tuple[Point, Bound, Bound]

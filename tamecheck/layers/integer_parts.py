@@ -20,8 +20,6 @@ from tamecheck.programs.scaled import domain
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, nearest
 
-__all__ = ["FixedPart", "optimal_parts"]
-
 _NEAR = 1e-6
 
 

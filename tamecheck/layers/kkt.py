@@ -20,8 +20,6 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Systems", "Triple", "active_rows", "cotangent_of", "regularised_rows", "times"]
-
 Triple = tuple[Array, Array, Array]
 """Something for y, for the inequalities and for the equations, each with the batch in front."""
 

@@ -34,8 +34,6 @@ from tamecheck.layers.optimal_set import (
     solution_set,
 )
 
-__all__ = ["LinearSolution", "linear_layer"]
-
 Matrix = tuple[Point, ...]
 
 

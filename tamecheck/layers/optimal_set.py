@@ -20,8 +20,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.solvers.relaxation import Relaxation, nearest
 
-__all__ = ["Linear", "OptimalSet", "Vertex", "multiplier_set", "point_text", "solution_set"]
-
 _LONG_POINT = 12
 _LONG_NUMBER = 15
 

@@ -18,14 +18,6 @@ from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import cotangent_of
 
-__all__ = [
-    "Penalised",
-    "PenalisedGradients",
-    "elastic_net_layer",
-    "lasso_layer",
-    "support_vector_layer",
-]
-
 _SWEEPS = 100_000
 _LOOK = 20
 _EDGE = 1e-9

@@ -27,8 +27,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import Systems, Triple, active_rows, cotangent_of, regularised_rows, times
 from tamecheck.programs import Infeasible, solve
 
-__all__ = ["QuadraticGradients", "QuadraticSolution", "quadratic_layer"]
-
 WEAKLY_ACTIVE = 1e-6
 """A constraint whose multiplier and slack are both at most this is flagged."""
 

@@ -27,21 +27,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import cotangent_of
 from tamecheck.programs.tree import Search
 
-__all__ = [
-    "BlackboxInterpolation",
-    "FenchelYoungApproximation",
-    "Oracle",
-    "PerturbedApproximation",
-    "SpoPlusBound",
-    "blackbox_layer",
-    "fenchel_young_loss",
-    "integer_points",
-    "perturbed_layer",
-    "points_oracle",
-    "program_oracle",
-    "spo_plus_loss",
-]
-
 Noise = Literal["gaussian", "gumbel"]
 
 _DRAW: dict[str, Callable[[np.random.Generator, tuple[int, ...]], Array]] = {

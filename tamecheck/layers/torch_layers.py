@@ -27,19 +27,6 @@ from tamecheck.layers.quadratic import quadratic_layer
 from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
 from tamecheck.layers.value import ValueLayer
 
-__all__ = [
-    "blackbox_function",
-    "conic_function",
-    "elastic_net_function",
-    "equilibrium_function",
-    "lasso_function",
-    "linear_value_function",
-    "perturbed_function",
-    "quadratic_function",
-    "support_vector_function",
-    "value_function",
-]
-
 Gradients: TypeAlias = Sequence[Any]
 Pullback: TypeAlias = Callable[[Array], Gradients]
 Run: TypeAlias = Callable[..., tuple[Any, Pullback]]

@@ -16,8 +16,6 @@ from tamecheck.ir.program import Program, Row
 from tamecheck.layers.integer import IntegerValue, elastic, integer_value_layer
 from tamecheck.programs.files import program_of_mip
 
-__all__ = ["ValueLayer", "Valued", "from_mip", "value_layer"]
-
 Values = Mapping[str, Any] | Sequence[Any] | None
 
 

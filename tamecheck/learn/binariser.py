@@ -18,8 +18,6 @@ from tamecheck.learn.estimator import check_fitted
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer
 from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, display_names
 
-__all__ = ["Binariser", "Bit", "Group", "on_features"]
-
 _VALIDATE = cast("Any", validation)
 _ENCODINGS = ("thermometer", "threshold", "one-hot")
 

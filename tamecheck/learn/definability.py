@@ -19,14 +19,6 @@ from tamecheck.loaders.values import Emitter, Value
 from tamecheck.model import Model
 from tamecheck.tame import Check
 
-__all__ = [
-    "WIDEST",
-    "Hypothesis",
-    "ObjectiveCertificate",
-    "joint_objective",
-    "objective_certificate",
-]
-
 WIDEST = 14
 """An objective over wider layers is a minimum over too many patterns to be written out."""
 

@@ -24,17 +24,6 @@ from tamecheck.learn.estimator import (
 from tamecheck.learn.latent import Latent, Scaling, initial, kind_of, scaling_of
 from tamecheck.learn.network import BinarizedNetwork, Floats, WeightKind
 
-__all__ = [
-    "Adam",
-    "Batch",
-    "Callback",
-    "Direction",
-    "GradientClassifier",
-    "Progress",
-    "Schedule",
-    "Step",
-]
-
 # scikit-learn has no stubs
 _SELECTION = cast("Any", model_selection)
 _LAST_RATE = 0.05

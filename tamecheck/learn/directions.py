@@ -27,18 +27,6 @@ from tamecheck.learn.latent import Latent, Weights, forward
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
 
-__all__ = [
-    "ENUMERATED",
-    "Inner",
-    "Joint",
-    "Parts",
-    "Split",
-    "at_signs",
-    "nested",
-    "one_layer",
-    "soft",
-]
-
 _FAST = 10
 """Layers up to this width are enumerated unless another way is asked for."""
 

@@ -19,20 +19,6 @@ from tamecheck.ir.program import Program
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.libraries import INSTALL, is_installed
 
-__all__ = [
-    "DataError",
-    "Effort",
-    "check_choice",
-    "data_errors",
-    "effort_for",
-    "failures",
-    "interruptible",
-    "points_of",
-    "seconds_for",
-    "unproved",
-    "warn_of_interrupt",
-]
-
 _ASKED = {"auto": SOLVERS, **{solver: (solver,) for solver in SOLVERS}}
 """Who is asked under each name; other names stand for a search that asks no solver."""
 

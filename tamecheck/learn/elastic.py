@@ -29,20 +29,6 @@ from tamecheck.learn.latent import Weights
 from tamecheck.learn.losses import Loss
 from tamecheck.learn.network import Floats, sign
 
-__all__ = [
-    "Elastic",
-    "Minimum",
-    "Problem",
-    "best_flip",
-    "branch_and_bound",
-    "exact_minimisers",
-    "patterns",
-    "rest_scores",
-    "soft_flips",
-    "soft_slope",
-    "value_and_posterior",
-]
-
 _TINY = 1e-200
 """Below this, sums of products of probabilities may have lost their terms to underflow."""
 

@@ -20,15 +20,6 @@ from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = [
-    "BinarizedClassifier",
-    "Labels",
-    "TrainingSet",
-    "check_fitted",
-    "hidden_sizes",
-    "read_rows",
-    "seed_of",
-]
 
 Labels = npt.NDArray[np.int64]
 

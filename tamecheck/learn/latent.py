@@ -13,8 +13,6 @@ from tamecheck.ir.tensor import size_of
 from tamecheck.learn.effort import check_choice
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, round_layers, sign
 
-__all__ = ["Latent", "Scaling", "Weights", "forward", "initial", "kind_of", "scaling_of"]
-
 Weights: TypeAlias = list[tuple[Floats, Floats]]
 """Matrices and offsets of layers, the readout last."""
 

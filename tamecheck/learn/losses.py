@@ -11,8 +11,6 @@ import numpy as np
 from tamecheck.learn.effort import check_choice
 from tamecheck.learn.network import Floats
 
-__all__ = ["LOSSES", "Loss", "loss_of"]
-
 Labels = Any
 
 _LARGE = 600.0

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tamecheck.loaders.tables.schema import Schema
     from tamecheck.model import Model
 
-__all__ = ["BinarizedNetwork", "Layer", "WeightKind", "round_layers", "sign"]
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 WeightKind: TypeAlias = Literal["binary", "ternary", "real"]

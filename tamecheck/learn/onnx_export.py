@@ -15,8 +15,6 @@ from tamecheck.loaders.outputs import write_bytes
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.loaders.tables.schema_file import METADATA_KEY, schema_document
 
-__all__ = ["onnx_bytes", "write_onnx"]
-
 _OPSET = 17
 _IR_VERSION = 8
 _NAMES = {"sign": "binarized_network", "relu": "relu_network"}

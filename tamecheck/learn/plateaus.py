@@ -14,8 +14,6 @@ import numpy.typing as npt
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer
 
-__all__ = ["BinaryWeights", "MaxCut", "random_regular"]
-
 Signs: TypeAlias = npt.NDArray[np.int8]
 
 

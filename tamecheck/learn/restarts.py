@@ -18,17 +18,6 @@ import numpy as np
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import DataError
 
-__all__ = [
-    "Annealing",
-    "Outcome",
-    "Search",
-    "fleming_viot",
-    "geometric",
-    "independent",
-    "noisy_gradient",
-    "small_gradient",
-]
-
 S = TypeVar("S")
 
 

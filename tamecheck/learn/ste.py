@@ -10,8 +10,6 @@ from tamecheck.learn.descent import Batch, Direction, GradientClassifier, Step
 from tamecheck.learn.latent import Latent, forward
 from tamecheck.learn.losses import Loss, loss_of
 
-__all__ = ["SteBinarizedClassifier"]
-
 
 @dataclass(eq=False, repr=False)
 class SteBinarizedClassifier(GradientClassifier):

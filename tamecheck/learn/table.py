@@ -20,8 +20,6 @@ from tamecheck.loaders.tables.rows import Table
 from tamecheck.loaders.tables.schema import Bit, Group, Schema, Target, Training
 from tamecheck.loaders.tables.schema_file import schema_document
 
-__all__ = ["Scores", "TableTraining", "save_network", "split"]
-
 
 def split(
     labels: npt.NDArray[Any], fraction: float | None, seed: int

@@ -19,8 +19,6 @@ from tamecheck.learn.elastic import Elastic
 from tamecheck.learn.estimator import check_fitted, hidden_sizes
 from tamecheck.learn.losses import loss_of
 
-__all__ = ["TameBinarizedClassifier"]
-
 _SCHEDULES = ("rho", "kappa", "temperature")
 _CHOICES = {"variant": ("split", "joint"), "inner": ("auto", "exact", "flips")}
 

@@ -14,8 +14,6 @@ from tamecheck.learn.effort import DataError
 from tamecheck.learn.elastic import Elastic, Problem, branch_and_bound, exact_minimisers
 from tamecheck.learn.losses import loss_of
 
-__all__ = ["elastic_loss"]
-
 
 def elastic_loss(  # noqa: PLR0913  # the tensors of a layer, and the parameters by name
     a: Any,

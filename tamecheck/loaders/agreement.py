@@ -22,8 +22,6 @@ from tamecheck.ir.op import Contraction, Fold
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.shapes import axes_of
 
-__all__ = ["Original", "Point", "points_like", "refuse_difference"]
-
 Point: TypeAlias = Mapping[str, Array]
 """A value for each input."""
 

@@ -16,8 +16,6 @@ from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import name_place, read_bytes, read_text, suffix_of
 from tamecheck.loaders.json_model import exact_vector, parse_json, tensor_of_values
 
-__all__ = ["read_point", "read_rows"]
-
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
     r"\{\s*'descr':\s*'(?P<dtype>[<>|=]?[fiub][0-9]{1,2}|\?)',"

@@ -25,7 +25,6 @@ from tamecheck.ops.shapes import axis_of
 if TYPE_CHECKING:
     from tamecheck.loaders.values import Value
 
-__all__ = ["apply_extended", "is_extended"]
 
 MAX_PATTERNS = 512
 """A softmax whose rows are masked in more ways than this is divided by its sum again."""

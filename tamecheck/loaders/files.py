@@ -12,16 +12,6 @@ from pathlib import Path
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.arguments import path as argument
 
-__all__ = [
-    "BLANKS",
-    "MAX_BYTES",
-    "lines_of",
-    "name_place",
-    "read_bytes",
-    "read_text",
-    "suffix_of",
-]
-
 MAX_BYTES = 2**29
 """A file that is larger, before or after decompression, is refused."""
 

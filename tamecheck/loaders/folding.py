@@ -18,8 +18,6 @@ from tamecheck.ir.op import Op, Params, Routing
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["exact_array", "fold", "narrow"]
-
 MAX_GROWTH = 2**16
 """A routing that makes more elements than this, and more than it was given, stays in the graph."""
 

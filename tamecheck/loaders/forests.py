@@ -18,8 +18,6 @@ from tamecheck.loaders.folding import narrow
 from tamecheck.loaders.kinds import FLOAT
 from tamecheck.loaders.values import Emitter, Value
 
-__all__ = ["Forest"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forest:

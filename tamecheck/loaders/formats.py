@@ -10,8 +10,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import suffix_of
 from tamecheck.loaders.loaded import Loaded
 
-__all__ = ["load"]
-
 _PROGRAM = "A program has other verbs: check, info and solve."
 _MODULE = "Pass the PyTorch module itself to tamecheck.from_torch(module, example)."
 _ESTIMATOR = "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator)."

@@ -17,8 +17,6 @@ from tamecheck.errors import InputError
 from tamecheck.loaders.files import MAX_BYTES
 from tamecheck.loaders.outputs import INSTEAD, Kind, foreign_file, stage, target_of, write_error
 
-__all__ = ["journal"]
-
 _PATIENCE = 1.0
 
 

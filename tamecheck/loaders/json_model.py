@@ -24,18 +24,6 @@ from tamecheck.loaders.files import read_text
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_bytes
 
-__all__ = [
-    "exact_vector",
-    "graph_bytes",
-    "graph_document",
-    "graph_of",
-    "parse_json",
-    "read_graph",
-    "tensor_of_values",
-    "write_graph",
-]
-
-
 _WORDS = {"f32": np.dtype("<f4"), "f64": np.dtype("<f8"), "i64": np.dtype("<i8")}
 
 

@@ -8,8 +8,6 @@ from enum import Enum
 
 from tamecheck.errors import InputError, UnsupportedError
 
-__all__ = ["BOOL", "FLOAT", "INT64", "Family", "Kind", "code_of", "kind_of"]
-
 
 class Family(Enum):
     """What the elements of a tensor are.

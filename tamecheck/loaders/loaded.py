@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from tamecheck.ir.graph import Graph
 from tamecheck.loaders.tables.schema import Schema
 
-__all__ = ["Loaded"]
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:

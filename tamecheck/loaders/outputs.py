@@ -21,19 +21,6 @@ from typing import Literal, TypeAlias
 from tamecheck.errors import InputError
 from tamecheck.ir.arguments import path as argument
 
-__all__ = [
-    "INSTEAD",
-    "Kind",
-    "check_output",
-    "foreign_file",
-    "stage",
-    "target_of",
-    "write_bytes",
-    "write_error",
-    "write_files",
-    "write_text",
-]
-
 _Path: TypeAlias = "str | os.PathLike[str]"
 
 INSTEAD = "Give the output another name, or --force to replace the file."

@@ -15,8 +15,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.tables.rows import Origin, Table, rows_of
 from tamecheck.loaders.tables.schema import Schema, short
 
-__all__ = ["Sample", "exact_points", "sample_of", "unlabelled"]
-
 _USUAL = ((Fraction(-1), Fraction(1)), (Fraction(0), Fraction(1)))
 
 

@@ -21,8 +21,6 @@ from tamecheck.loaders.extended import apply_extended, is_extended
 from tamecheck.loaders.folding import exact_array, fold
 from tamecheck.loaders.kinds import FLOAT, INT64, Kind
 
-__all__ = ["Emitter", "Operand", "Value", "axes_in", "axis_in"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Value:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 from tamecheck.errors import InputError
 
-__all__ = ["EMBEDDED", "Embedded", "path"]
-
 
 @dataclass(frozen=True, slots=True)
 class Embedded:

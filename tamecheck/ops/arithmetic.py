@@ -6,8 +6,6 @@ from tamecheck.ir.formula import Var, everywhere
 from tamecheck.ir.op import Op, Pointwise
 from tamecheck.ops.shapes import broadcast, same
 
-__all__ = ["ADD", "DIV", "MUL", "NEG", "SUB"]
-
 X, Y = Var(0), Var(1)
 
 ADD = Op(

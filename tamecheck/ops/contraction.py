@@ -16,8 +16,6 @@ from tamecheck.ir.op import Contraction, Fold, Op, Param, Params
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ops.shapes import axes_of, reduced
 
-__all__ = ["MATMUL", "PROD", "REDUCE_MAX", "REDUCE_MIN", "SUM"]
-
 IntList = tuple[int, ...]
 _AXES = (Param("axes", IntList), Param("keepdims", bool))
 

@@ -8,20 +8,6 @@ from tamecheck.ir.formula import TRUE, And, Condition, Elementary, Var, call, ev
 from tamecheck.ir.op import Op, Pointwise, Regularity
 from tamecheck.ops.shapes import same
 
-__all__ = [
-    "ACOSH",
-    "ASINH",
-    "ATANH",
-    "COSH",
-    "ERF",
-    "EXP",
-    "LOG",
-    "SIGMOID",
-    "SINH",
-    "SOFTPLUS",
-    "TANH",
-]
-
 X = Var(0)
 _ONE = Fraction(1)
 

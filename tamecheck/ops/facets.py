@@ -43,26 +43,6 @@ from tamecheck.ir.op import (
     Value,
 )
 
-__all__ = [
-    "Affine",
-    "Line",
-    "chooses_indices",
-    "compared",
-    "comparisons",
-    "degree",
-    "elementary_of",
-    "extremum",
-    "is_analytic",
-    "kept",
-    "line_of",
-    "rounds",
-    "sign_values",
-    "steps",
-    "term_degree",
-    "variables",
-]
-
-
 T = TypeVar("T")
 _KEPT = 1024
 

@@ -9,8 +9,6 @@ from tamecheck.ir.op import Op, Param, Pointwise, Regularity
 from tamecheck.ops.rectifiers import fraction
 from tamecheck.ops.shapes import broadcast, same
 
-__all__ = ["EQUAL", "LESS", "LESS_EQUAL", "SELECT", "SIGN", "STEP"]
-
 X, Y, Z = Var(0), Var(1), Var(2)
 JUMPS = Regularity(continuous=False, lipschitz=False)
 

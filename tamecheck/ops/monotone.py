@@ -8,8 +8,6 @@ from tamecheck.ir.formula import TRUE, Add, Call, Const, Div, Elementary, Mul, T
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import kept
 
-__all__ = ["anchor"]
-
 
 @kept
 def anchor(op: Op, params: Params) -> Fraction | None:

@@ -9,8 +9,6 @@ from tamecheck.ir.op import Op, Param, Params, Pointwise, Regularity
 from tamecheck.ops.rectifiers import fraction
 from tamecheck.ops.shapes import broadcast, same
 
-__all__ = ["POW", "POWER", "SQRT"]
-
 X, Y = Var(0), Var(1)
 
 

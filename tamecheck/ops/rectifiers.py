@@ -18,8 +18,6 @@ from tamecheck.ir.formula import And, Elementary, Piece, Var, call, everywhere, 
 from tamecheck.ir.op import Kinks, Op, Param, Params, Pointwise
 from tamecheck.ops.shapes import broadcast, same
 
-__all__ = ["ABS", "CLIP", "ELU", "LEAKY_RELU", "MAXIMUM", "MINIMUM", "PRELU", "RELU"]
-
 X, Y = Var(0), Var(1)
 
 

@@ -9,8 +9,6 @@ from tamecheck.ir.formula import And, Piece, Term, Var, everywhere, floor, when
 from tamecheck.ir.op import Op, Param, Params, Pointwise, Regularity
 from tamecheck.ops.shapes import same
 
-__all__ = ["CEIL", "FLOOR", "ROUND", "ROUND_MODES"]
-
 X = Var(0)
 HALF = Fraction(1, 2)
 LOW, HIGH = floor(X), -floor(-X)

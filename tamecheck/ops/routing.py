@@ -13,8 +13,6 @@ from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.rectifiers import fraction
 from tamecheck.ops.shapes import axis_of, integers
 
-__all__ = ["BROADCAST", "CONCAT", "PAD", "RESHAPE", "SLICE", "TRANSPOSE"]
-
 IntList = tuple[int, ...]
 
 

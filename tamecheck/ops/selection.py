@@ -9,8 +9,6 @@ from tamecheck.ir.op import Op, Param, Params, Regularity, Selection
 from tamecheck.ir.tensor import Shape
 from tamecheck.ops.shapes import axis_of, same, without_axis
 
-__all__ = ["ARGMAX", "ARGMIN", "ARGSORT", "GATHER", "GATHER_ELEMENTS"]
-
 JUMPS = Regularity(continuous=False, lipschitz=False)
 _CHOICE = (Param("axis", int), Param("keepdims", bool), Param("last", bool))
 

@@ -10,8 +10,6 @@ from tamecheck.errors import InputError
 from tamecheck.ir.op import Params
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["axes_of", "axis_of", "broadcast", "integers", "reduced", "same", "without_axis"]
-
 
 def broadcast(shapes: Sequence[Shape], _params: Params) -> Shape:
     """The common NumPy broadcast shape."""

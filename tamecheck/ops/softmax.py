@@ -12,8 +12,6 @@ from tamecheck.ir.op import Expansion, Op, Param, Params
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.ops.shapes import axes_of, axis_of, reduced
 
-__all__ = ["LOGSUMEXP", "LOG_SOFTMAX", "SOFTMAX"]
-
 IntList = tuple[int, ...]
 
 

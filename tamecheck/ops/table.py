@@ -33,8 +33,6 @@ from tamecheck.ops.selection import ARGMAX, ARGMIN, ARGSORT, GATHER, GATHER_ELEM
 from tamecheck.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 from tamecheck.ops.trigonometric import ACOS, ASIN, ATAN, COS, SIN, TAN
 
-__all__ = ["ALL", "BY_NAME", "named"]
-
 ALL: tuple[Op, ...] = (
     *(ADD, SUB, MUL, DIV, NEG),
     *(ABS, RELU, LEAKY_RELU, PRELU, ELU, CLIP, MAXIMUM, MINIMUM),

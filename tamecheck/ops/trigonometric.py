@@ -5,8 +5,6 @@ from __future__ import annotations
 from tamecheck.ir.formula import And, Elementary, Var, call
 from tamecheck.ops.exponential import elementary
 
-__all__ = ["ACOS", "ASIN", "ATAN", "COS", "SIN", "TAN"]
-
 X = Var(0)
 _CLOSED = And((X >= -1, X <= 1))
 _OPEN = And((X > -1, X < 1))

@@ -34,29 +34,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from tamecheck.errors import InputError, visible
 from tamecheck.loaders.outputs import write_bytes
 
-__all__ = [
-    "CLARKE",
-    "FILLS",
-    "INK",
-    "JUMP",
-    "KINK",
-    "LINES",
-    "MUTED",
-    "SUFFIXES",
-    "Axes",
-    "Drawing",
-    "Picture",
-    "checked_path",
-    "drawing",
-    "label_of",
-    "line_handle",
-    "mpl",
-    "new_axes",
-    "patch_handle",
-    "rendered",
-    "save",
-]
-
 mpl: Any = SimpleNamespace(
     FigureCanvas=FigureCanvasAgg,
     collections=collections,

@@ -20,8 +20,6 @@ from tamecheck.show.proof import (
 )
 from tamecheck.tame.verdict import Check, Line
 
-__all__ = ["draw_derivation"]
-
 _ROW = 1.0
 _WIDE = 3.4
 _GAP = 0.35

@@ -18,8 +18,6 @@ from tamecheck.plots.regions import boundaries
 from tamecheck.plots.sample import affordable, cost, gradients, stepwise, values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
-__all__ = ["draw_field"]
-
 _ARROWS = 17
 _PIXELS = 240
 _STEADY = 6.0

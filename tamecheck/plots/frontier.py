@@ -26,8 +26,6 @@ from tamecheck.ir.op import Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, comparisons, degree, sign_values, steps
 
-__all__ = ["Frontier", "frontier_of"]
-
 _FREE, _BEFORE, _FIRST, _AFTER = "free", "before", "first", "after"
 
 

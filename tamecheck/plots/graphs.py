@@ -32,8 +32,6 @@ from tamecheck.plots.plane import Plane
 from tamecheck.plots.sample import affordable, blank_notes, gradients, sample, values
 from tamecheck.plots.scene import DEFAULT_CELLS, scene_of
 
-__all__ = ["draw_curve", "draw_surface"]
-
 _SAMPLES = 1200
 _HALVINGS = 45
 _MOST_MARKS = 200

@@ -26,8 +26,6 @@ from tamecheck.plots.canvas import (
 )
 from tamecheck.plots.paint import hull_order
 
-__all__ = ["draw_jacobian", "vertices_of"]
-
 
 def vertices_of(found: JacobianSet) -> Array:
     """The vertices in floats, each flattened into a row."""

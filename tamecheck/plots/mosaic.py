@@ -24,8 +24,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.sample import cost, gradients, values
 
-__all__ = ["FLAT", "JUMPS", "KINKS", "Edge", "Mosaic", "mosaic_of", "polylines"]
-
 FLAT, KINKS, JUMPS = "flat", "kink", "jump"
 
 _EXACT_WORK = 3e7

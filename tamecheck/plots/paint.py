@@ -11,20 +11,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import CLARKE, INK, Axes, mpl
 from tamecheck.plots.plane import Plane
 
-__all__ = [
-    "colour_bar",
-    "fill",
-    "graph_colouring",
-    "hull_order",
-    "image",
-    "lines",
-    "missing_set",
-    "pale",
-    "prepare",
-    "thin",
-    "vertices",
-]
-
 _SEQUENTIAL = "cividis"
 """A colour map whose lightness grows evenly."""
 

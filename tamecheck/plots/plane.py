@@ -18,8 +18,6 @@ from tamecheck.ir.op import Expansion, Pointwise
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.plots.canvas import label_of
 
-__all__ = ["Plane", "Scores", "decided", "element", "output_names", "plane_of", "scores"]
-
 _COORDINATES = "coordinates"
 _SHIFTS = (0.0137035999, -0.0091596559)
 

@@ -13,8 +13,6 @@ from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Re
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import INK, LINES, MUTED, Axes, Picture, drawing, label_of, mpl
 
-__all__ = ["draw_explanation", "draw_relevancy"]
-
 _LOW, _HIGH = "#ffffff", "#b9b9b9"
 _TO_HIGH, _TO_LOW = LINES[0], LINES[5]
 _MOST_BARS = 40

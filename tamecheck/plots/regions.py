@@ -48,17 +48,6 @@ from tamecheck.plots.plane import Plane, decided, scores
 from tamecheck.plots.sample import affordable, values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
-__all__ = [
-    "RULES",
-    "Points",
-    "boundaries",
-    "draw_adjacency",
-    "draw_cells",
-    "draw_decision",
-    "draw_scene",
-    "points_of_table",
-]
-
 
 def boundaries(drawn: Drawing, scene: Scene, *, flat: bool = False) -> None:
     """Draw kinks and jumps, and on demand edges between equal maps."""

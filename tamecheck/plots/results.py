@@ -17,8 +17,6 @@ from tamecheck.plots.plane import Plane, Scores, plane_of
 from tamecheck.plots.regions import draw_cells, draw_decision, draw_scene
 from tamecheck.plots.scene import Scene
 
-__all__ = ["check_size", "complex_axes", "draw_model", "draw_on_plane", "model_axes"]
-
 
 def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
     """The cells of a complex with two coordinates, coloured by map.

@@ -25,19 +25,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, steps
 from tamecheck.plots.frontier import Frontier, frontier_of
 
-__all__ = [
-    "Sample",
-    "Sampler",
-    "affordable",
-    "blank_notes",
-    "cost",
-    "gradients",
-    "sample",
-    "sampler_of",
-    "stepwise",
-    "values",
-]
-
 _BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
 

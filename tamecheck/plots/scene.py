@@ -27,8 +27,6 @@ from tamecheck.plots.sample import (
     stepwise,
 )
 
-__all__ = ["DEFAULT_CELLS", "Raster", "Scene", "raster_of", "scene_of"]
-
 DEFAULT_CELLS = 6_000
 """Cells that are enumerated for a figure; more of them would not be told apart in it."""
 

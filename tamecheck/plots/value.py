@@ -13,8 +13,6 @@ from tamecheck.duality.value.profile import ValueComplex, ValuePiece
 from tamecheck.errors import InputError
 from tamecheck.plots.canvas import JUMP, KINK, LINES, Axes, Drawing, Picture, drawing, label_of
 
-__all__ = ["Bound", "bound_of", "draw_value"]
-
 _STEPS = 240
 
 

@@ -15,18 +15,6 @@ from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.scaled import domain
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation
 
-__all__ = [
-    "Branch",
-    "Brancher",
-    "Ends",
-    "Split",
-    "any_branch",
-    "bounded_branch",
-    "children",
-    "exact_branch",
-    "middle",
-]
-
 Ends: TypeAlias = tuple[Number | None, Number | None]
 
 _RELIABLE = 4

@@ -14,18 +14,6 @@ from tamecheck.programs.lattice import Granularity
 from tamecheck.programs.scaled import Multipliers
 from tamecheck.solvers.scaling import Scaling, power
 
-__all__ = [
-    "Bounded",
-    "Branched",
-    "Crossed",
-    "CrossedRow",
-    "Excluded",
-    "Gap",
-    "Node",
-    "certificate",
-    "unscale",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Branched:

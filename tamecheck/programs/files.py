@@ -19,8 +19,6 @@ from tamecheck.loaders.programs.lp import read_lp
 from tamecheck.loaders.programs.mps import read_mps
 from tamecheck.loaders.programs.writers import program_to_lp, program_to_mps
 
-__all__ = ["program_of_mip", "read", "read_file", "write"]
-
 _HINT = "Programs are .mps, .lp or .json files, also with .gz."
 
 

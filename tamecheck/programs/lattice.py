@@ -15,8 +15,6 @@ from tamecheck.exact.linear import Box
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
 
-__all__ = ["Granularity", "contradiction", "gap", "granularity"]
-
 _ZERO = Fraction(0)
 _MOST_ENTRIES = 20_000
 """The Hermite normal form of larger equations takes long."""

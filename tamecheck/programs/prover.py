@@ -14,8 +14,6 @@ from tamecheck.ir.program import Column, Kind, Program
 from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
-__all__ = ["Completion", "Prover", "is_settled"]
-
 _DENOMINATORS = (2**8, 2**20, 2**40)
 
 

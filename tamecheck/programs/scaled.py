@@ -20,8 +20,6 @@ from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Program
 
-__all__ = ["Multipliers", "Scaled", "domain", "hull", "hull_box", "minimised_costs"]
-
 
 @dataclass(frozen=True, slots=True)
 class Multipliers:

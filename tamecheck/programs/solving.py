@@ -24,16 +24,6 @@ from tamecheck.programs.tree import Point, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
 
-__all__ = [
-    "Answer",
-    "Solved",
-    "recession",
-    "scale_ray",
-    "solve",
-    "without_objective",
-    "without_semi",
-]
-
 Document: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = AnyAnswer[Fraction, Document]
 

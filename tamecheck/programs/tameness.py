@@ -16,8 +16,6 @@ from tamecheck.ir.program import Column, Kind, Program, Sense
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 
-__all__ = ["ProgramCheck", "check"]
-
 _NAMED = 5
 _WRITTEN_OUT = 10**15
 _DRIES = "van den Dries 1998"

@@ -14,8 +14,6 @@ from fractions import Fraction
 from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.program import Column, Kind, Program, Row
 
-__all__ = ["TrainingRows"]
-
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 

@@ -38,8 +38,6 @@ from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest
 from tamecheck.solvers.scaling import power, scale_program, scaling
 
-__all__ = ["Point", "Search", "Tree"]
-
 Point: TypeAlias = tuple[Fraction, ...]
 _SELDOM, _RARELY = 8, 32
 

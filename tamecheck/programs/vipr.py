@@ -21,8 +21,6 @@ from typing import Any, Literal, TypeAlias
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.program import Program, Sense
 
-__all__ = ["Version", "vipr_text"]
-
 Version: TypeAlias = Literal["1.0", "1.1"]
 
 _ZERO = Fraction(0)

@@ -27,8 +27,6 @@ from tamecheck.report.tameness import (
     verdict_markup,
 )
 
-__all__ = ["SECTIONS", "Report", "make_report"]
-
 Recheck: TypeAlias = Callable[[str], str]
 """What the kernel says of the text of a certificate."""
 

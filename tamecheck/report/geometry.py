@@ -26,8 +26,6 @@ from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box, projected
 from tamecheck.report.tameness import decision_rule
 
-__all__ = ["cells_part", "decisions_part", "gradient_part", "jacobian_part"]
-
 _CELLS = 1500
 _MOST_ENTRIES = 400
 _MOST_VERTICES = 24

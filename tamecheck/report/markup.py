@@ -15,20 +15,6 @@ from tamecheck.errors import visible
 from tamecheck.plots import Picture
 from tamecheck.plots.canvas import rendered
 
-__all__ = [
-    "Markup",
-    "bullets",
-    "code",
-    "element",
-    "facts",
-    "figure",
-    "fold",
-    "joined",
-    "note",
-    "paragraph",
-    "table",
-]
-
 _VOID = frozenset({"meta", "br", "img"})
 
 

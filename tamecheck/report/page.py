@@ -10,8 +10,6 @@ from typing import Any, Literal
 from tamecheck.errors import TamecheckError
 from tamecheck.report.markup import Markup, element, joined, note
 
-__all__ = ["Download", "NotMadeError", "Part", "Section", "page"]
-
 State = Literal["made", "partly", "not-made"]
 
 

@@ -26,8 +26,6 @@ from tamecheck.report.subject import Subject
 from tamecheck.report.tameness import decision_rule
 from tamecheck.verification import HammingBall, Holds, Violated, verify
 
-__all__ = ["robustness_part"]
-
 _STEPS = 10
 _POINTS = 3
 _SAID = 3

@@ -20,8 +20,6 @@ from tamecheck.report.markup import Markup, bullets, element, fold, joined, note
 from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box
 
-__all__ = ["count_part", "rules_part"]
-
 _MOST_RULES = 200
 _OPEN_RULES = 12
 _MOST_AXES = 4

@@ -16,8 +16,6 @@ from tamecheck.errors import TamecheckError
 from tamecheck.report.markup import Markup
 from tamecheck.report.page import Part, Section
 
-__all__ = ["Build", "Task", "make_section", "run_tasks"]
-
 Build: TypeAlias = Callable[[float], Part]
 """Makes a section within so many seconds."""
 

@@ -30,8 +30,6 @@ from tamecheck.model import Model
 from tamecheck.report.page import NotMadeError
 from tamecheck.tame.verdict import Check
 
-__all__ = ["Rule", "Subject", "frame_box", "subject_of"]
-
 Rule = Literal["argmax", "argmin", "sign"]
 _MOST_EXAMPLES = 4
 _USUAL = (Fraction(-1), Fraction(1))

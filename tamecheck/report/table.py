@@ -19,8 +19,6 @@ from tamecheck.report.markup import Markup, bullets, element, figure, fold, join
 from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject
 
-__all__ = ["data_part", "explanations_part"]
-
 _BLOCK = 500
 
 

@@ -33,8 +33,6 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = ["consequences_part", "derivation_part", "model_part", "tameness_part", "verdict_markup"]
-
 _TONES = {
     Verdict.TAME: "good",
     Verdict.LOCALLY_TAME: "good",

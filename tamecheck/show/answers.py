@@ -17,25 +17,6 @@ if TYPE_CHECKING:
     from tamecheck.verification.answer import Optimum
     from tamecheck.verification.referee import Verdicts
 
-__all__ = [
-    "Sections",
-    "ball_lines",
-    "bounds_lines",
-    "cells_lines",
-    "count_lines",
-    "dual_sections",
-    "explanation_lines",
-    "formula_cells_lines",
-    "ground_text",
-    "implicit_lines",
-    "info_sections",
-    "jacobian_lines",
-    "no_jacobian_lines",
-    "optimum_lines",
-    "referee_lines",
-    "solved_sections",
-    "verification_lines",
-]
 
 Sections: TypeAlias = Mapping[str, Iterable[tuple[str, ...]]]
 """Rows of cells under headings."""

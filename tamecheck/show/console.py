@@ -15,8 +15,6 @@ from rich.text import Text
 
 from tamecheck.errors import visible
 
-__all__ = ["Framed", "bulleted", "plain_table", "print_sections", "print_to", "section"]
-
 _ASCII = str.maketrans(
     {
         "ℝ": "R",

@@ -15,19 +15,6 @@ from typing import TypeAlias
 from tamecheck.ir.graph import Apply
 from tamecheck.tame.verdict import Check, Line, Verdict
 
-__all__ = [
-    "Arms",
-    "Entry",
-    "Repeat",
-    "See",
-    "Step",
-    "all_lines",
-    "arrange",
-    "collapse",
-    "entry_count",
-    "obstacles",
-]
-
 _DEEPEST = 5
 _LONGEST_PERIOD = 40
 _SOURCE = -1

@@ -41,15 +41,6 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Line
 
-__all__ = [
-    "check_html",
-    "check_line",
-    "check_text",
-    "print_check",
-    "print_program_check",
-    "program_check_line",
-]
-
 _MOST_LINES = 30
 _MOST_OPEN = 20
 _COLOURS = {

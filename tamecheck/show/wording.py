@@ -16,23 +16,6 @@ from tamecheck.ir.verdict import Properties, Verdict
 from tamecheck.programs.tameness import ProgramCheck
 from tamecheck.tame.verdict import Check, Line
 
-__all__ = [
-    "box_json",
-    "check_json",
-    "defined_text",
-    "domain_text",
-    "headline",
-    "ingredients",
-    "interval_text",
-    "program_check_json",
-    "program_headline",
-    "property_rows",
-    "reason",
-    "shapes_json",
-    "structure_names",
-    "value_text",
-]
-
 _PROPERTIES: Mapping[str, str] = {
     "piecewise_linear": "piecewise linear",
     "piecewise_constant": "piecewise constant",

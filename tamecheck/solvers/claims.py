@@ -15,8 +15,6 @@ from tamecheck.solvers.processes import Document, ask_all
 from tamecheck.solvers.relaxation import nearest
 from tamecheck.solvers.scaling import Scaling, scale_program, scaling, shift
 
-__all__ = ["SOLVERS", "Claim", "claims"]
-
 SOLVERS = ("cbc", "highs")
 
 Claim: TypeAlias = Answer[float, None]

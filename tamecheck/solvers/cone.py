@@ -11,8 +11,6 @@ import numpy as np
 from tamecheck.errors import SolverError
 from tamecheck.ir.tensor import Array
 
-__all__ = ["cone_solution"]
-
 
 def cone_solution(
     P: Array,  # noqa: N803 (the field's names)

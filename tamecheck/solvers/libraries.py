@@ -16,17 +16,6 @@ from typing import Any
 
 from tamecheck.errors import InputError
 
-__all__ = [
-    "INSTALL",
-    "PACKAGES",
-    "highs",
-    "highspy",
-    "is_installed",
-    "version_of",
-    "z3_answer",
-    "z3_context",
-]
-
 PACKAGES = {"cbc": "mip", "highs": "highspy"}
 """The package, and the module of the same name, through which each solver is asked."""
 

@@ -34,12 +34,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.solvers.libraries import z3_answer, z3_context
 from tamecheck.solvers.processes import ask
 
-__all__ = [
-    "solver_name",
-    "try_bound",
-    "zero_on_simplex",
-]
-
 _MAX_ELEMENTS = 64
 _MAX_NODES = 400
 

@@ -20,8 +20,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-__all__ = ["PARENT", "ask", "ask_all", "child", "end_with_pool"]
-
 PARENT = "TAMECHECK_PARENT"
 """The environment variable that tells a child the process that started it."""
 

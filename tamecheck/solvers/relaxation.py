@@ -19,15 +19,6 @@ from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
 from tamecheck.solvers.scaling import power, scale_program, scaling, shift
 
-__all__ = [
-    "LinearAnswer",
-    "Relaxation",
-    "Relaxed",
-    "deepest",
-    "largest_in",
-    "nearest",
-]
-
 _Array: TypeAlias = npt.NDArray[Any]
 _Ends: TypeAlias = tuple[_Array, _Array]
 _HUGE = Fraction(10) ** 300

@@ -15,16 +15,6 @@ from tamecheck.ir.answer import Feasible, Infeasible, Unknown
 from tamecheck.solvers.libraries import z3_answer, z3_context
 from tamecheck.solvers.processes import ask
 
-__all__ = [
-    "AtMost",
-    "HittingSets",
-    "IncrementalSolver",
-    "Threshold",
-    "another_class",
-    "refutation",
-    "satisfiable",
-]
-
 AtMost = tuple[Sequence[int], int]
 """Distinct literals, and how many of them may be true."""
 

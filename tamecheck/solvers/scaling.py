@@ -14,8 +14,6 @@ from fractions import Fraction
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 
-__all__ = ["Scaling", "power", "scale_program", "scaling", "shift"]
-
 _ROUNDS = 4
 _FINE = 6
 """Exponents up to this size are left alone: what is well scaled stays as it was written."""

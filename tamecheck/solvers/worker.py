@@ -19,8 +19,6 @@ from typing import Any
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.processes import PARENT
 
-__all__ = ["main"]
-
 _BEYOND = 1e19
 """CBC reports an unbounded program as optimal with an objective of about 3e20."""
 

@@ -30,8 +30,6 @@ from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Wi
 from tamecheck.tame.waves import find_waves
 from tamecheck.tame.weaker import structures_on_boxes, weaker_statements
 
-__all__ = ["DEFAULT_TIMEOUT", "check"]
-
 _CASES_OF_A_SOLVER = 200
 DEFAULT_TIMEOUT = 60.0
 """Seconds that a check may take when the caller sets no limit."""

@@ -30,18 +30,6 @@ from tamecheck.tame.refute_forms import Form, affine_in_parameter, forms_on
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.verdict import Consequence, Verdict
 
-__all__ = [
-    "arrangement_regions",
-    "bounds",
-    "count_text",
-    "khovanskii_bound",
-    "milnor_bound",
-    "sample_bound",
-    "serra_bound",
-    "vc_bound",
-    "warren_bound",
-]
-
 _BUCK = "Buck 1943; Zaslavsky 1975"
 _FEW = "the inputs act only through {} elements of few values each"
 _MAX_WORK = 200_000

@@ -19,8 +19,6 @@ from tamecheck.tame.complexity import bounds
 from tamecheck.tame.definable import Situation, domain_of, structures_of
 from tamecheck.tame.verdict import Consequence, Properties, Verdict
 
-__all__ = ["THEOREMS", "Case", "Theorem", "consequences"]
-
 
 @dataclass(frozen=True, slots=True)
 class Case:

@@ -17,8 +17,6 @@ from tamecheck.ir.graph import Constant, Graph
 from tamecheck.ir.tensor import size_of
 from tamecheck.tame.refute_rays import rays
 
-__all__ = ["Curve", "Laurent", "curves"]
-
 Laurent = Mapping[int, Fraction]
 """From each power of t to its coefficient, which is not 0."""
 

@@ -36,18 +36,6 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
 
-__all__ = [
-    "Situation",
-    "domain_at",
-    "domain_of",
-    "needs_bounded",
-    "needs_inside",
-    "positive",
-    "strictly_inside",
-    "structures_of",
-    "tame_if_bounded",
-]
-
 _LINEAR = (Structure.RATIONAL_SEMILINEAR,)
 _ALGEBRAIC = (Structure.SEMIALGEBRAIC,)
 _NONE: Antichain = ()

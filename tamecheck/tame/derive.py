@@ -31,8 +31,6 @@ from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.undefined import needed_arguments, nowhere_step
 from tamecheck.tame.verdict import Line, Open
 
-__all__ = ["Derivation", "Fact", "derive"]
-
 _LARGE = 400
 """Nodes of a graph beyond which only what is in no structure is looked at twice."""
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)

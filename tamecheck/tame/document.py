@@ -13,8 +13,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.verdict import Step
 
-__all__ = ["FORMAT", "VERSION", "certificate_document", "tensor_document"]
-
 FORMAT = "tamecheck-certificate"
 VERSION = 2
 

@@ -36,8 +36,6 @@ from tamecheck.tame.definable import domain_at
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Defined, Need
 
-__all__ = ["Domains", "Shown", "condition_text"]
-
 _BOTTOM: Antichain = (Structure.RATIONAL_SEMILINEAR,)
 
 

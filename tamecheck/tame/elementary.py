@@ -12,8 +12,6 @@ from tamecheck.ir.formula import Elementary
 from tamecheck.tame.forms import ONE, Complex, Form, function, number
 from tamecheck.tame.hardy import MARGIN, Germ, exponential, with_slope
 
-__all__ = ["call", "raised"]
-
 _I: Complex = (fmpq(0), fmpq(1))
 
 

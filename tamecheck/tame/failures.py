@@ -9,8 +9,6 @@ from __future__ import annotations
 from tamecheck.ir.structure import Antichain
 from tamecheck.tame.verdict import Consequence, Witness
 
-__all__ = ["FAILURES", "failures"]
-
 _DRIES = "van den Dries 1998"
 
 _ON_BOXES = Consequence(

@@ -8,8 +8,6 @@ from tamecheck.tame.domains import Domains
 from tamecheck.tame.refute_germs import is_bounded_far_out
 from tamecheck.tame.steps import ProofSteps
 
-__all__ = ["bound_far_out"]
-
 _LARGE = 400
 
 

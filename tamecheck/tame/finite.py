@@ -17,8 +17,6 @@ from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ops.facets import rounds, steps
 from tamecheck.tame.steps import ProofSteps
 
-__all__ = ["FiniteValues"]
-
 _RATIONAL = frozenset(
     {
         *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),

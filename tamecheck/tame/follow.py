@@ -19,8 +19,6 @@ from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, S
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices
 
-__all__ = ["Algebra", "WorkError", "follow"]
-
 V = TypeVar("V")
 
 _MAX_NODE = 1 << 16

@@ -15,8 +15,6 @@ from flint import arb, fmpq
 
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
 
-__all__ = ["ONE", "ZERO", "Complex", "Form", "Symbol", "Term", "function", "number", "symbol"]
-
 Complex = tuple[fmpq, fmpq]
 """The real and the imaginary part."""
 

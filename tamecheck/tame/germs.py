@@ -30,8 +30,6 @@ from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at, shorten
 
-__all__ = ["Germ", "GermRunner", "cost_of", "has_fractional_power", "ramification_of"]
-
 _ZERO = fmpq(0)
 _MAX_RAMIFICATION = 6
 

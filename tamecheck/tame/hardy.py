@@ -28,16 +28,6 @@ from tamecheck.tame.forms import (
     symbol,
 )
 
-__all__ = [
-    "MARGIN",
-    "WILD",
-    "Germ",
-    "exponential",
-    "on_curve",
-    "waves_out_of_proportion",
-    "with_slope",
-]
-
 _RANKS = 5
 MARGIN = 2.0**-30
 _I: Complex = (fmpq(0), fmpq(1))

@@ -32,8 +32,6 @@ from tamecheck.ops.shapes import axis_of
 from tamecheck.tame.definable import domain_at
 from tamecheck.tame.verdict import Step
 
-__all__ = ["Hulls", "Steps"]
-
 _MOST_DATA = 4096
 """Constants with more elements may be any numbers, so that certificates stay small."""
 _MOST_FACTORS = 64

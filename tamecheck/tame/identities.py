@@ -13,8 +13,6 @@ from tamecheck.tame.domains import Domains, Shown
 from tamecheck.tame.normal import normal_form
 from tamecheck.tame.verdict import Step
 
-__all__ = ["Identity", "find_identity"]
-
 _MOST_NODES, _MOST_WORK, _TENSORS = 256, 1024, 128
 _ALGEBRA = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.POW)
 

@@ -22,8 +22,6 @@ from tamecheck.tame.records import (
     swing,
 )
 
-__all__ = ["image"]
-
 _POSITIVE, _SIGNED = Range(Fraction(0), None), Range(Fraction(-1), Fraction(1))
 _FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
 _EVEN = {ops.ABS: 1, ops.COSH: 1, ops.COS: -1, ops.POW: 1}

@@ -25,16 +25,6 @@ from tamecheck.ops.facets import (
 )
 from tamecheck.ops.shapes import axes_of, axis_of
 
-__all__ = [
-    "Layers",
-    "Threshold",
-    "affine_nodes",
-    "free_inputs",
-    "layers_of",
-    "threshold_of",
-    "weight_layers",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Layers:

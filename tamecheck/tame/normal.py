@@ -22,8 +22,6 @@ from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import ONE, ZERO, Complex, Form, Symbol, Term, number, symbol
 from tamecheck.tame.series import Series, pieces_at
 
-__all__ = ["NormalForm", "normal_form"]
-
 _HALF = Fraction(1, 2)
 _MOST_DEPTH = 6
 _SQUARES = {"abs": 2, "sqrt": 1}

@@ -32,8 +32,6 @@ from tamecheck.tame.domains import Domains
 from tamecheck.tame.steps import ProofSteps, locally_bounded
 from tamecheck.tame.verdict import Properties
 
-__all__ = ["CERTIFIED", "merge", "positive_properties", "random_number", "refuted_by_values"]
-
 CERTIFIED = ("continuous", "locally_lipschitz", "piecewise_linear", "piecewise_constant")
 """The properties that certificates can claim."""
 

@@ -29,8 +29,6 @@ from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, sign_of
 from tamecheck.tame.verdict import Properties
 
-__all__ = ["DEFAULT_BUDGET", "refuted_properties"]
-
 DEFAULT_BUDGET = 1_000_000
 """Scalar operations that the probes may take together."""
 

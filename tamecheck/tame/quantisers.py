@@ -9,8 +9,6 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Routing
 from tamecheck.ops.facets import line_of, rounds, sign_values
 
-__all__ = ["Chain", "quantiser_chain"]
-
 _AFFINE = (ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG)
 
 

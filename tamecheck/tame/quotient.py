@@ -22,15 +22,6 @@ from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
 from tamecheck.tame.verdict import Step
 
-__all__ = [
-    "bound_prover",
-    "no_prover",
-    "orthant_bound",
-    "polynomial_of",
-    "quotient_bound",
-    "quotient_prover",
-]
-
 _BOUNDS = tuple(Fraction(2) ** k for k in range(-4, 21))
 _GAPS = tuple(Fraction(2) ** -k for k in range(21))
 _MAX_TERMS = 200

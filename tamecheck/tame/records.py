@@ -18,27 +18,6 @@ from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.op import Op, Params
 from tamecheck.tame.hardy import Germ
 
-__all__ = [
-    "CONSTANT",
-    "HALF_LINES",
-    "NOUGHT",
-    "Condition",
-    "Record",
-    "constant",
-    "has",
-    "inverse",
-    "is_inside",
-    "larger",
-    "plus",
-    "range_of",
-    "settle",
-    "side_of",
-    "signs_about",
-    "spread",
-    "swing",
-    "times",
-]
-
 CONSTANT = 2
 """The degree of what is eventually a real constant; 1 stands for semialgebraic."""
 

@@ -27,8 +27,6 @@ from tamecheck.tame.refute_forms import (
 from tamecheck.tame.refute_rays import Ray, rays
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["DEFAULT_BUDGET", "find_staircase"]
-
 DEFAULT_BUDGET = 400_000
 """Scalar operations that a search may take."""
 

@@ -20,15 +20,6 @@ from tamecheck.tame.follow import Algebra, follow
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at
 
-__all__ = [
-    "PARAMETER",
-    "Form",
-    "Symbols",
-    "affine_in_parameter",
-    "forms_on",
-    "value_of",
-]
-
 PARAMETER = 0
 """The symbol of the ray's parameter t."""
 

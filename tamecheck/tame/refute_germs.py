@@ -48,8 +48,6 @@ from tamecheck.tame.records import (
 from tamecheck.tame.verdict import Witness
 from tamecheck.tame.waves import germ_of
 
-__all__ = ["find_germ", "is_bounded_far_out"]
-
 _BUDGET = 4_000
 _PRECISION = 80
 _ZERO, _ONE = Fraction(0), Fraction(1)

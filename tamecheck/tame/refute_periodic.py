@@ -31,8 +31,6 @@ from tamecheck.ops.facets import chooses_indices, elementary_of, line_of, rounds
 from tamecheck.tame.refute_rays import Ray, rays
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["find_periodic"]
-
 _BUDGET = 4_000_000
 """Scalar operations that a search may take."""
 

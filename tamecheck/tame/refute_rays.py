@@ -12,8 +12,6 @@ from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Shape, size_of
 
-__all__ = ["Ray", "rays"]
-
 Vector = Mapping[str, tuple[Fraction, ...]]
 
 _COORDINATES = 6

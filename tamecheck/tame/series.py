@@ -32,13 +32,6 @@ from tamecheck.ir.formula import (
     Var,
 )
 
-__all__ = [
-    "Series",
-    "pieces_at",
-    "shorten",
-    "sign_of",
-]
-
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
 _MAX_EXPONENT = 4096

@@ -25,8 +25,6 @@ from tamecheck.tame.domains import Domains
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Step
 
-__all__ = ["DEPTH", "MOST_CASES", "Attempts", "Case", "Split", "Walker", "find_split"]
-
 DEPTH = 2
 MOST_CASES = 2000
 """Nodes that are derived again in cases, in all, before the search for cases ends."""

@@ -41,13 +41,6 @@ from tamecheck.tame.hulls import Hulls
 from tamecheck.tame.quotient import no_prover, quotient_prover
 from tamecheck.tame.verdict import Step
 
-__all__ = [
-    "HULL_ABOVE",
-    "ProofSteps",
-    "Prover",
-    "locally_bounded",
-]
-
 End = float | Fraction | None
 """An end of an interval; None or infinite where it is unbounded."""
 

@@ -19,8 +19,6 @@ from tamecheck.tame.definable import domain_at
 from tamecheck.tame.hulls import Hulls, Steps
 from tamecheck.tame.verdict import Step
 
-__all__ = ["needed_arguments", "nowhere_step", "undefined_step"]
-
 _SAMPLES = tuple(Fraction(n, d) for n, d in ((0, 1), (-1, 1), (1, 1), (-2, 1), (2, 1), (1, 2)))
 _MOST_NODES = 400
 _MOST_POINTS = 40

@@ -12,20 +12,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 
-__all__ = [
-    "Check",
-    "Consequence",
-    "Defined",
-    "Line",
-    "Need",
-    "Open",
-    "Properties",
-    "Step",
-    "Verdict",
-    "Witness",
-]
-
-
 Step = Mapping[str, Any]
 """A certificate step: a rule's name, the node, what it claims, the numbers of steps it cites."""
 

@@ -42,8 +42,6 @@ from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
 from tamecheck.tame.series import Series, pieces_at
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["find_waves", "germ_of"]
-
 _BUDGET = 40_000
 _PRECISION = 80
 _WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)

@@ -22,8 +22,6 @@ from tamecheck.tame.derive import derive
 from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Witness
 
-__all__ = ["structures_on_boxes", "weaker_statements"]
-
 _WAVES = (Elementary.SIN, Elementary.COS)
 
 

@@ -12,21 +12,6 @@ from flint import arb
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.exact import decimal_text, rational_text
 
-__all__ = [
-    "INTEGERS",
-    "RECOMPUTATION",
-    "ROUNDING",
-    "Answer",
-    "Holds",
-    "Optimum",
-    "Status",
-    "Unknown",
-    "Violated",
-    "Witness",
-    "float_text",
-    "vnncomp_text",
-]
-
 RECOMPUTATION = "recomputation"
 INTEGERS = "integer bounds"
 ROUNDING = "outward rounding"

@@ -16,8 +16,6 @@ from tamecheck.ir.spec import Specification, TensorName
 from tamecheck.ir.tensor import size_of
 from tamecheck.verification.answer import Answer, Holds, Unknown, Violated, Witness, float_text
 
-__all__ = ["Assigned", "assignment_files", "assignment_of", "assignment_text", "query_status"]
-
 _DTYPES = {
     "float16": np.float16,
     "float32": np.float32,

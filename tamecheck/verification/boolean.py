@@ -35,8 +35,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.solvers.sat import refutation
 from tamecheck.verification.propagation import Clause, is_refutation
 
-__all__ = ["Clauses", "Rectified", "clauses_of", "rectified", "search_clauses"]
-
 _MOST_SYMBOLS, _LARGE = 1_500, 500_000
 _MOST_CLAUSES = 100_000
 _MOST_OF_ROW = 2_000

@@ -22,8 +22,6 @@ from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search
 
-__all__ = ["Remainder", "bound_output", "split_inputs", "split_neurons", "still_open"]
-
 _ROUNDS = 3
 _LONG = 0.5
 _TIE = 1e-9

@@ -17,8 +17,6 @@ from tamecheck.budget import Budget
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.patterns import Clause, FirstLayer, realisable
 
-__all__ = ["SCALE", "Ascent", "Cluster", "Clusters", "Dual"]
-
 SCALE = 16
 """Multipliers are integers over this."""
 

@@ -17,8 +17,6 @@ from tamecheck.ir.program import Kind
 from tamecheck.ir.tensor import size_of
 from tamecheck.model import Model
 
-__all__ = ["Embedded", "embed"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Embedded:

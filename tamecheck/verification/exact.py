@@ -50,8 +50,6 @@ from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.answer import Witness
 
-__all__ = ["Exact", "Outcome", "exact_of", "point_of"]
-
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _LARGE = 200_000
 _MANY_INPUTS = 64

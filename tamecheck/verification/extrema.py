@@ -37,8 +37,6 @@ from tamecheck.verification.walk import (
 )
 from tamecheck.verification.witness import exact_outputs
 
-__all__ = ["Method", "Progress", "maximise", "minimise", "relax_and_walk"]
-
 Method: TypeAlias = Literal["auto", "walk"]
 Progress: TypeAlias = Callable[[str], None]
 T = TypeVar("T")

@@ -14,8 +14,6 @@ from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search
 
-__all__ = ["attack", "flip", "sample"]
-
 _CAP = 1e3
 _WARM_ROUNDS = 4
 _RESTART = 150

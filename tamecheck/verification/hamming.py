@@ -29,8 +29,6 @@ from tamecheck.model import Model
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verification.witness import Replay, exact_outputs, graph_of, replay_of
 
-__all__ = ["HammingBall", "hamming_distance", "solvers_word", "verify_hamming"]
-
 _SAMPLES = 4
 
 

@@ -20,8 +20,6 @@ from tamecheck.loaders.onnx import load_onnx
 from tamecheck.model import Model
 from tamecheck.verification.witness import Replay, replay_of
 
-__all__ = ["joint_graph", "joint_replay", "models_of"]
-
 _MODEL = "the model"
 
 

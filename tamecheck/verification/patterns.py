@@ -13,8 +13,6 @@ import numpy as np
 from tamecheck.binarized.windows import WindowLayer
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Clause", "FirstLayer", "realisable"]
-
 Clause = tuple[tuple[int, int, int], ...]
 """Literals ``(neuron, window in its group, multiplier)`` that no input of the box has together.
 

@@ -21,8 +21,6 @@ from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
 from tamecheck.verification.witness import Replay, witness_near
 
-__all__ = ["bound_plainly", "impossible", "sample_plainly"]
-
 _SAMPLES = 400
 _CAP = 1e3
 

@@ -19,8 +19,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.monotone import anchor
 from tamecheck.ops.shapes import axis_of
 
-__all__ = ["Problem", "Region", "before_last", "problem_of", "without"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:

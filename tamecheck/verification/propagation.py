@@ -10,8 +10,6 @@ from typing import TypeAlias
 
 from tamecheck.budget import Budget
 
-__all__ = ["Clause", "is_refutation"]
-
 Clause: TypeAlias = tuple[int, ...]
 """Literals of which one is true: variables from 1, negative for negated."""
 

@@ -33,8 +33,6 @@ from tamecheck.verification.witness import (
     replay_of,
 )
 
-__all__ = ["Judged", "Said", "Verdicts", "WitnessCheck", "answers_in", "markdown", "referee"]
-
 Word: TypeAlias = Literal["sat", "unsat", "unknown", "timeout", "error"]
 
 _SYNONYMS: Mapping[Word, tuple[str, ...]] = {

@@ -48,8 +48,6 @@ from tamecheck.verification.witness import (
     witness_near,
 )
 
-__all__ = ["verify"]
-
 _FEW_INPUTS = 40
 _FOREVER = 1e9
 _FEW_DECISIONS = 64

@@ -16,8 +16,6 @@ from tamecheck.budget import Budget
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
 
-__all__ = ["Descent"]
-
 _STEPS = 60
 _DECAY, _SQUARES = 0.8, 0.95
 _RATE = 0.25

@@ -20,18 +20,6 @@ from tamecheck.ir.program import Kind, Sense
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.relaxation import Relaxation, Relaxed, largest_in
 
-__all__ = [
-    "Region",
-    "Walker",
-    "best_walks",
-    "piecewise_affine",
-    "region",
-    "relaxed_starts",
-    "sampled_starts",
-    "walk",
-]
-
-
 _STEP = 0.01
 _GAIN = 1e-9
 _BIAS = 0.05

@@ -23,8 +23,6 @@ from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
 from tamecheck.verification.straight import Descent
 
-__all__ = ["Part", "Prover", "Region", "RegionProof", "SignProofs", "rows_of"]
-
 _EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 1024, 300), (16384, 4096, 300))
 """Patterns of a group, of joined groups, and subgradient steps: tried one after the other."""
 

@@ -28,20 +28,6 @@ from tamecheck.model import Model
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem
 
-__all__ = [
-    "Replay",
-    "Search",
-    "exact_outputs",
-    "graph_of",
-    "holds_at",
-    "inside",
-    "left_minus_bound",
-    "onnx_replay",
-    "replay_of",
-    "witness_at",
-    "witness_near",
-]
-
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
 

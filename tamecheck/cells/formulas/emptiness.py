@@ -22,18 +22,6 @@ from tamecheck.exact.feasibility import (
 from tamecheck.exact.reals import Number, UndecidedError, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Answer",
-    "Bounds",
-    "Decision",
-    "Domain",
-    "Point",
-    "ball_box",
-    "essential",
-    "sign_at",
-    "sign_on",
-]
-
 Decision = tuple[Expression, int]
 """An expression, and its sign: 1 or -1."""
 

@@ -21,8 +21,6 @@ from tamecheck.exact.reals import power as raised
 from tamecheck.ir.formula import Call, Elementary, Var
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Atom", "Expression", "Key", "Space", "float_values", "sympy_of", "value_at"]
-
 T = TypeVar("T")
 
 _ZERO, _ONE = fmpq(0), fmpq(1)

@@ -15,8 +15,6 @@ from tamecheck.cells.slices import Slice, element_names
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Shape
 
-__all__ = ["FormulaCell", "FormulaCells", "SignCondition"]
-
 
 @dataclass(frozen=True, slots=True)
 class SignCondition:

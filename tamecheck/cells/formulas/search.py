@@ -29,8 +29,6 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 
-__all__ = ["FORMULA_LIMIT", "formula_cells"]
-
 FORMULA_LIMIT = 2_000
 """Cells after which the search stops, unless another limit is given."""
 

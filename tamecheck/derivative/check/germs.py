@@ -16,18 +16,6 @@ from flint import fmpq
 
 from tamecheck.exact.reals import Number, UndecidedError
 
-__all__ = [
-    "Germ",
-    "Space",
-    "Tail",
-    "code_of",
-    "degree_of",
-    "exponents_of",
-    "mask_of",
-    "union",
-    "variables_of",
-]
-
 Tail: TypeAlias = tuple[Hashable, int]
 """A name, and the variables in whose monomials of higher order the function lies."""
 

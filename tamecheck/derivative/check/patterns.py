@@ -43,8 +43,6 @@ from tamecheck.ir.op import Contraction, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import extremum
 
-__all__ = ["Limits", "Pattern", "read_limits"]
-
 _MOST_TERMS = 130
 _USUAL, _HIGHEST = 4, 6
 """Orders that are tried, the second where the first leaves something open."""

@@ -35,21 +35,6 @@ from tamecheck.derivative.check.germs import (
     variables_of,
 )
 
-__all__ = [
-    "Claim",
-    "Curve",
-    "Identity",
-    "Multiple",
-    "Tangents",
-    "approaches",
-    "divides",
-    "excludes",
-    "form_on",
-    "leading_sign",
-    "tangent_cones",
-    "used_by",
-]
-
 Vector: TypeAlias = tuple[fmpq, ...]
 
 _ZERO = fmpq(0)

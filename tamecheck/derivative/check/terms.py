@@ -35,15 +35,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of
 
-__all__ = [
-    "FloorAt",
-    "NotAnalyticError",
-    "UnreadError",
-    "germ_array",
-    "plain_value",
-    "term_germ",
-]
-
 Series = list[Number]
 _ZERO, _ONE = fmpq(0), fmpq(1)
 

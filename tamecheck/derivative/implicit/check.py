@@ -19,8 +19,6 @@ from tamecheck.derivative.implicit.result import Implicit, Status
 from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import as_number
 
-__all__ = ["all_invertible", "ground"]
-
 _MOST = 2**16
 """The most determinants."""
 

@@ -26,16 +26,6 @@ from tamecheck.derivative.implicit.singular import floats
 from tamecheck.exact.reals import as_fraction, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "definite_hull",
-    "definite_margin",
-    "dominant_hull",
-    "identity",
-    "p_matrix_condition",
-    "p_matrix_of",
-    "rational",
-]
-
 _BITS = 160
 _LARGEST_EXACT = 24
 _SHARES = (0.999, 0.5)

@@ -37,8 +37,6 @@ from tamecheck.exact.hull import Matrix, extreme, rational
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Elements", "Kind", "elements_at"]
-
 Kind: TypeAlias = Literal["clarke", "conservative", "enclosure"]
 
 Point: TypeAlias = Callable[[int], Mapping[str, Array]]

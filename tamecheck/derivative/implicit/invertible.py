@@ -47,8 +47,6 @@ from tamecheck.exact.reals import as_fraction, as_number, working_precision
 from tamecheck.ir.answer import Feasible, Infeasible
 from tamecheck.solvers.nlsat import zero_on_simplex
 
-__all__ = ["Invertibility", "decide_invertible", "matrix_of"]
-
 _MOST_PRODUCTS = 4096
 _LARGEST_PRODUCT = 10
 _MOST_REDUCED = 16

@@ -48,19 +48,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.expression import parse_expression
 
-__all__ = [
-    "Equations",
-    "Given",
-    "HasGraph",
-    "Isolated",
-    "contract",
-    "equations_of",
-    "exact_root",
-    "isolate",
-    "newton_limit",
-    "residual_at",
-]
-
 _BITS = 128
 _STEPS = 60
 _NARROWINGS = 100

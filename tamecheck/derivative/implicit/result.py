@@ -20,8 +20,6 @@ from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import exact_text, working_precision
 from tamecheck.ir.tensor import Array
 
-__all__ = ["Hypothesis", "Implicit", "Status", "negative_quotient"]
-
 _BITS = 128
 
 

@@ -19,21 +19,6 @@ from tamecheck.exact.hull import fractions_of
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Algebraic",
-    "Singular",
-    "brief",
-    "combination",
-    "convex_weights",
-    "crossing_element",
-    "edge_root",
-    "element",
-    "floats",
-    "search_element",
-    "segment_root",
-    "unit_weights",
-]
-
 _MOST_EDGES = 1024
 _HALVINGS = 40
 _LONGEST_TEXT = 300

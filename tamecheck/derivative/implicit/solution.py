@@ -29,8 +29,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
-__all__ = ["Solution", "complete", "solution_near"]
-
 _NAME = "solution"
 _DIGITS = 128
 _STARTS = 40

@@ -35,18 +35,6 @@ from tamecheck.derivative.implicit.singular import (
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
-__all__ = [
-    "Coordinates",
-    "Halves",
-    "coefficient_count",
-    "coordinates",
-    "corner_signs",
-    "determinant_form",
-    "halve_box",
-    "halve_simplex",
-    "one_sign",
-]
-
 MOST_COORDINATES = 14
 _MOST_COEFFICIENTS = 3000
 _MOST_PARTS = 4000

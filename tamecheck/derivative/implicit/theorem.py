@@ -26,8 +26,6 @@ from tamecheck.loaders.text.box import box_of_value
 from tamecheck.tame import check
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = ["implicit"]
-
 _SECONDS = 60.0
 _WITHIN = 1e-2
 _VALIDITY_BITS = 128

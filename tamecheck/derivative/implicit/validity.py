@@ -29,8 +29,6 @@ from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices, comparisons, extremum, rounds
 
-__all__ = ["Validity", "affine_validity", "smooth_validity"]
-
 Radius = Fraction | float
 
 _SMALLEST = 22

@@ -28,8 +28,6 @@ from tamecheck.ir.op import Op
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
 
-__all__ = ["ExpressionBuilder", "ExpressionDual", "expression_graph", "expression_sympy"]
-
 _ZERO = Fraction(0)
 _LONGEST = 400
 """Nodes up to which the formula is written out in sympy."""

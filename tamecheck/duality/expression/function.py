@@ -23,19 +23,6 @@ from tamecheck.duality.form import Vector, dot
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.ir.exact import rational_text
 
-__all__ = [
-    "Ceiling",
-    "Combination",
-    "Expression",
-    "Gomory",
-    "Linear",
-    "Maximum",
-    "Node",
-    "absolute",
-    "ancestors",
-    "triangle",
-]
-
 Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_VERTICES = 4096

@@ -24,8 +24,6 @@ from tamecheck.duality.optimum import (
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program
 
-__all__ = ["generator_dual"]
-
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
 _MOST_ROUNDS = 200

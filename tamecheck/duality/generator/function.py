@@ -33,8 +33,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.programs.solving import without_objective
 from tamecheck.programs.tree import Search
 
-__all__ = ["GeneratorDual", "Priced", "generator_function", "minimum_at", "priced_columns"]
-
 _ZERO = Fraction(0)
 _SECONDS_A_VALUE = 10.0
 _STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))

@@ -28,7 +28,6 @@ from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedEr
 if TYPE_CHECKING:
     from tamecheck.ir.program import Program
 
-__all__ = ["ValueComplex", "ValueDual", "value_along", "value_dual"]
 
 _DEFAULT_SECONDS = 60.0
 

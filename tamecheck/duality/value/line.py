@@ -43,8 +43,6 @@ from tamecheck.errors import InputError, SolverError
 from tamecheck.exact.linear import Box, LinearProof
 from tamecheck.ir.answer import Optimal, Unbounded
 
-__all__ = ["OneRow", "Ray", "line_profile", "one_row", "row_profile"]
-
 _MOST_NODES = 20_000
 _MOST_SUMS = 2_000_000
 _Bounds = Mapping[int, tuple[int, int | None]]

@@ -14,20 +14,6 @@ from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form
 from tamecheck.errors import InputError
 
-__all__ = [
-    "Line",
-    "Profile",
-    "ValueComplex",
-    "ValuePiece",
-    "crossing",
-    "from_lines",
-    "gap_below",
-    "minimum",
-    "nowhere",
-    "value_complex",
-    "value_on",
-]
-
 Line: TypeAlias = tuple[Fraction, Fraction]
 """Slope and intercept."""
 

@@ -22,8 +22,6 @@ from tamecheck.encode.unrolling import Algebra, BeyondError
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.program import Kind
 
-__all__ = ["Language"]
-
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_TERMS = 256
 

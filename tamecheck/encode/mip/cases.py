@@ -26,8 +26,6 @@ from tamecheck.encode.mip.forms import (
 )
 from tamecheck.encode.unrolling import BeyondError
 
-__all__ = ["Cases"]
-
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _JUMP = (
     "jumps where its argument, which is not known to take isolated values, is 0; a program's"

@@ -15,29 +15,6 @@ from typing import Any, TypeAlias
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row
 
-__all__ = [
-    "Choice",
-    "Form",
-    "Known",
-    "Leaf",
-    "Point",
-    "Rows",
-    "Rule",
-    "Test",
-    "Tree",
-    "at_least",
-    "constant",
-    "continuous",
-    "join",
-    "leaves",
-    "multiple",
-    "negation",
-    "rational_gcd",
-    "same",
-    "shorten",
-    "total",
-]
-
 Point: TypeAlias = Sequence[Any]
 """One number a column, all of them rationals or all floats."""
 

@@ -25,8 +25,6 @@ from tamecheck.ir.op import Contraction, Pointwise, Routing
 from tamecheck.ir.program import Kind, Program, Sense
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["Encoding", "Values", "mip_encoding"]
-
 T = TypeVar("T", Fraction, float)
 
 

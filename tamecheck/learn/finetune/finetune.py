@@ -17,8 +17,6 @@ from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, correct, co
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["FineTuning", "robust_finetune"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FineTuning:

@@ -20,20 +20,6 @@ if TYPE_CHECKING:
     from tamecheck.learn.finetune.network import ReluNetwork
     from tamecheck.model import Model
 
-__all__ = [
-    "Ball",
-    "Labels",
-    "Robustness",
-    "Rows",
-    "adversarial_points",
-    "attackable_points",
-    "gains",
-    "least_margins",
-    "read_attack",
-    "read_rows",
-    "verified_robustness",
-    "worst_points",
-]
 
 Labels = npt.NDArray[np.int64]
 

@@ -17,8 +17,6 @@ from tamecheck.learn.onnx_export import onnx_bytes, write_onnx
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["ReluNetwork", "Slopes", "relu_network"]
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Slopes:

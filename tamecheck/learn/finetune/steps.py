@@ -14,20 +14,6 @@ from tamecheck.learn.finetune.network import ReluNetwork, Slopes
 from tamecheck.learn.network import Floats
 from tamecheck.solvers.cone import cone_solution
 
-__all__ = [
-    "FAR",
-    "NEAR",
-    "Best",
-    "Task",
-    "between",
-    "correct",
-    "count_missed",
-    "cuts",
-    "elastic_change",
-    "harden",
-    "least_change",
-]
-
 FAR, NEAR = 2.0, 1.3
 """How many radii attacks go: what few points learn carries over to others only in part."""
 

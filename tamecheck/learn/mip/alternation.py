@@ -21,8 +21,6 @@ from tamecheck.learn.mip.encoding import Encoding, Objective, lift
 from tamecheck.learn.mip.task import Architecture, Params, Task, best_offset, grids
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, sign
 
-__all__ = ["alternate"]
-
 _MOST_DOUBLED = 4
 _LEAST_SECONDS = 0.5
 

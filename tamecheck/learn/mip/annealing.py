@@ -11,8 +11,6 @@ from tamecheck.learn.effort import interruptible
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids
 from tamecheck.learn.network import Floats, Layer, sign
 
-__all__ = ["anneal"]
-
 _HALF = 0.5
 """Where offsets are no integers, halves keep integer sums away from 0."""
 

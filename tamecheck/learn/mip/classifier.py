@@ -30,8 +30,6 @@ from tamecheck.learn.mip.task import Architecture, Params, errors_of, task_of
 from tamecheck.learn.network import Layer, WeightKind
 from tamecheck.solvers.claims import SOLVERS
 
-__all__ = ["MIPBinarizedClassifier"]
-
 _SEARCH_SHARE = 0.3
 
 

@@ -25,8 +25,6 @@ from tamecheck.learn.mip.task import Architecture, Exact, Grid, Params, Task, ex
 from tamecheck.learn.network import Layer
 from tamecheck.programs.training import TrainingRows
 
-__all__ = ["Encoding", "Objective", "lift", "normal_form"]
-
 _ZERO, _ONE = Fraction(0), Fraction(1)
 
 

@@ -26,8 +26,6 @@ from tamecheck.learn.mip.ensemble_neuron import WideNeuron, margin_of, mean_neur
 from tamecheck.learn.mip.task import errors_of, task_of
 from tamecheck.learn.network import Floats, Layer, WeightKind, round_layers
 
-__all__ = ["MIPBinarizedEnsemble", "Margin"]
-
 _SHARE, _FEWEST = 0.3, 16
 
 

@@ -21,8 +21,6 @@ from tamecheck.learn.mip.task import Exact, exact_array
 from tamecheck.learn.network import Floats, WeightKind, sign
 from tamecheck.solvers.relaxation import Relaxation
 
-__all__ = ["WideNeuron", "margin_bound", "margin_of", "mean_neuron", "wide_neuron"]
-
 _ROUNDS = 200
 _NO_MARGIN = 1e-9
 _SCALE = 2**20

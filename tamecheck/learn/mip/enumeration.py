@@ -28,8 +28,6 @@ from tamecheck.budget import Budget
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids, levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
-__all__ = ["best_pair", "enumerate_networks"]
-
 _MOST_WEIGHTS = 2**16
 _MOST_VECTORS = 3000
 _MOST_BITS = 4

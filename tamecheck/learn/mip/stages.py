@@ -29,8 +29,6 @@ from tamecheck.learn.mip.task import (
 from tamecheck.learn.network import BinarizedNetwork
 from tamecheck.programs.solving import Document, solve
 
-__all__ = ["OBJECTIVES", "Candidate", "Run", "Stage", "Training"]
-
 OBJECTIVES = {
     "errors": ("errors",),
     "hinge": ("hinge",),

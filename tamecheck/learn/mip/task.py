@@ -14,26 +14,6 @@ import numpy.typing as npt
 from tamecheck.learn.estimator import TrainingSet
 from tamecheck.learn.network import BinarizedNetwork, Floats, Layer, WeightKind, round_layers
 
-__all__ = [
-    "Architecture",
-    "Exact",
-    "Grid",
-    "Params",
-    "Task",
-    "best_offset",
-    "errors_of",
-    "exact_array",
-    "grids",
-    "hinge_of",
-    "least_margins",
-    "levels_of",
-    "network_of",
-    "offset_at",
-    "task_of",
-    "tie_shift",
-    "weight_of",
-]
-
 Params = tuple[Layer, ...]
 """Hidden layers, then the output: one neuron for two classes, else one score a class."""
 

@@ -15,8 +15,6 @@ from fractions import Fraction
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.learn.regression.tree import Points, PolynomialTree, Split, dot
 
-__all__ = ["TreeProgram", "tree_point", "tree_program"]
-
 _ONE = Fraction(1)
 
 

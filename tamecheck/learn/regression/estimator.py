@@ -47,7 +47,6 @@ from tamecheck.programs import solve
 if TYPE_CHECKING:
     from tamecheck.model import Model
 
-__all__ = ["PiecewisePolynomialRegressor"]
 
 # scikit-learn has no stubs
 _VALIDATE = cast("Any", validation)

@@ -21,8 +21,6 @@ from tamecheck.learn.effort import Effort, interruptible
 from tamecheck.learn.mip.ensemble_neuron import wide_neuron
 from tamecheck.learn.network import Floats
 
-__all__ = ["Cut", "FloatTree", "search_tree"]
-
 _LINEAR = cast("Any", linear_model)
 _BEAM = (24, 6, 3, 1)
 _RIDGE = 1e-12

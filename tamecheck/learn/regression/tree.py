@@ -19,21 +19,6 @@ from tamecheck.ir.program import Column, Program, Row
 from tamecheck.learn.network import Floats
 from tamecheck.solvers.relaxation import Relaxation
 
-__all__ = [
-    "Points",
-    "PolynomialTree",
-    "Split",
-    "absolute_error",
-    "dot",
-    "exact_monomials",
-    "exponents",
-    "join_pieces",
-    "leaf_polynomial",
-    "misses",
-    "monomials",
-]
-
-
 Numbers = Sequence[Fraction]
 
 

@@ -14,8 +14,6 @@ from tamecheck.ir.tensor import Shape
 from tamecheck.loaders.kinds import BOOL, INT64
 from tamecheck.loaders.values import Value
 
-__all__ = ["put_along", "put_at"]
-
 MAX_COMPARISONS = 2**20
 
 _EXTREMES: Mapping[str, tuple[Op, Op]] = {

@@ -14,8 +14,6 @@ from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import BOOL, FLOAT, INT64, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 
-__all__ = ["CONSTANTS"]
-
 MAX_RANGE = 2**20
 
 

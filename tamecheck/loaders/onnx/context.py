@@ -11,8 +11,6 @@ from tamecheck.loaders.kinds import Kind
 from tamecheck.loaders.onnx.source import Attributes
 from tamecheck.loaders.values import Emitter, Value, axis_in
 
-__all__ = ["Context", "Item", "Lowering", "Outputs", "TensorSequence"]
-
 
 @dataclass(frozen=True, slots=True)
 class TensorSequence:

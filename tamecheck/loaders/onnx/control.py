@@ -12,8 +12,6 @@ from tamecheck.loaders.onnx.context import Context, Item, Lowering, Outputs
 from tamecheck.loaders.onnx.sequences import stack
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["CONTROL"]
-
 MAX_TRIPS = 1_024
 """A loop with more trips is not unrolled."""
 

@@ -15,7 +15,6 @@ from tamecheck.loaders.onnx.source import name_text
 if TYPE_CHECKING:
     from onnx import ValueInfoProto
 
-__all__ = ["Dimensions", "OpenDimensionError", "open_extents"]
 
 _BATCH = re.compile(r".*batch.*|n|b|bs|bsz|none|unk__.*|\?|", re.IGNORECASE)
 """Names that frameworks give to a batch; TensorFlow has numbers behind ``unk``."""

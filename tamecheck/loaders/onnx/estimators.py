@@ -18,8 +18,6 @@ from tamecheck.loaders.kinds import BOOL, FLOAT, INT64
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS"]
-
 MAX_NODES = 2**20
 
 

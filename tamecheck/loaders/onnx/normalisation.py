@@ -14,8 +14,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axes_in
 
-__all__ = ["NORMALISATION"]
-
 
 def _column(vector: Value, rank: int) -> Value:
     """A vector over channels, ready to be broadcast over the spatial axes."""

@@ -8,8 +8,6 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.onnx.context import Context
 from tamecheck.loaders.values import Value
 
-__all__ = ["NUMPY_BROADCASTING", "renew"]
-
 NUMPY_BROADCASTING = 7
 """The operator set that broadcasts as NumPy does."""
 

@@ -17,8 +17,6 @@ from tamecheck.loaders.onnx.computed import put_along, put_at
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["PICKING", "scatter"]
-
 MAX_TABLE = 2**24
 MAX_COMPARISONS = 2**20
 """Elements that are put at computed places are compared with at most this many places."""

@@ -19,8 +19,6 @@ from tamecheck.loaders.kinds import BOOL, Kind
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
 
-__all__ = ["POINTWISE", "elu", "hard_sigmoid", "softsign", "threshold", "uniform"]
-
 MAX_EXPONENTS = 64
 MAX_EXPONENT = 100_000
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)

@@ -12,8 +12,6 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
 
-__all__ = ["PRODUCTS"]
-
 # labels of the axes that an ellipsis stands for: no letters, so that none is taken
 _DOTS = "0123456789"
 MAX_DETERMINANT = 8

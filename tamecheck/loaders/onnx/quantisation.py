@@ -16,8 +16,6 @@ from tamecheck.loaders.kinds import BOOL, FLOAT, Family, Kind, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value
 
-__all__ = ["DOMAINS", "QONNX", "QUANTISATION", "is_zero", "quantise", "round_to"]
-
 _FORMATS: Mapping[str, tuple[int, int, int]] = {
     "FLOAT4E2M1": (1, 0, 6),
     "FLOAT8E4M3FN": (3, -6, 448),

@@ -28,8 +28,6 @@ from tamecheck.loaders.onnx.reductions import SELECTION
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["MICROSOFT", "QUANTISED"]
-
 _INT32, _UINT8 = kind_of(6), kind_of(2)
 _STEPS = 255
 

@@ -62,8 +62,6 @@ from tamecheck.loaders.values import Emitter, Value
 if TYPE_CHECKING:
     from onnx import GraphProto, SparseTensorProto, TensorProto, ValueInfoProto
 
-__all__ = ["LOWERINGS", "load_onnx", "prefix_place"]
-
 
 LOWERINGS: Mapping[tuple[str, str], Lowering] = {
     **{

@@ -16,8 +16,6 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import elu, hard_sigmoid, softsign, threshold
 from tamecheck.loaders.values import Value
 
-__all__ = ["RECURRENT", "long_short_term_memory"]
-
 MAX_STEPS = 1_024
 """A layer with more steps than this, over all directions, is not unrolled."""
 

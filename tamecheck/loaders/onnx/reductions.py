@@ -16,8 +16,6 @@ from tamecheck.loaders.kinds import INT64, Family
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axes_in, axis_in
 
-__all__ = ["REDUCTIONS", "SELECTION"]
-
 MAX_CUMULATIVE = 4_096
 
 

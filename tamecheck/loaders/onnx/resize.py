@@ -16,8 +16,6 @@ from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["RESIZE"]
-
 MAX_EXTENT = 2**14
 HALF = Fraction(1, 2)
 

@@ -15,8 +15,6 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.agreement import Original, points_like, refuse_difference
 from tamecheck.loaders.files import read_bytes
 
-__all__ = ["Runtime", "replay_graph"]
-
 _TYPES: Mapping[str, Any] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,

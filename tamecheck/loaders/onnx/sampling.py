@@ -19,8 +19,6 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.sequences import stack
 from tamecheck.loaders.values import Value
 
-__all__ = ["SAMPLING"]
-
 HALF = Fraction(1, 2)
 MAX_SAMPLES = 2**12
 """Samples of a region along one axis, at most."""

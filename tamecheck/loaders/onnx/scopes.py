@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         TensorProto,
     )
 
-__all__ = ["Definition", "Function", "Scope", "functions_of", "opsets_of", "stored_in"]
 
 MAX_DEPTH = 64
 """Branches, loops and functions inside each other, at most."""

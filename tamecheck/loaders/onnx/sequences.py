@@ -12,8 +12,6 @@ from tamecheck.loaders.kinds import BOOL, INT64
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs, TensorSequence
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["SEQUENCES", "stack"]
-
 
 def stack(values: Sequence[Value], axis: int) -> Value:
     """Tensors joined along a new axis."""

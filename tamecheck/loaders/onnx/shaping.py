@@ -16,8 +16,6 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import uniform
 from tamecheck.loaders.values import Value, axes_in, axis_in
 
-__all__ = ["SHAPING"]
-
 MAX_RANK = 32
 MAX_TABLE = 2**24
 

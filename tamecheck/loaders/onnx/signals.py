@@ -17,8 +17,6 @@ from tamecheck.loaders.kinds import FLOAT
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.values import Value, axis_in
 
-__all__ = ["SIGNALS"]
-
 MAX_MATRIX = 2**20
 
 

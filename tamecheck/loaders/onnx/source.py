@@ -27,16 +27,6 @@ if TYPE_CHECKING:
         ValueInfoProto,
     )
 
-__all__ = [
-    "Attributes",
-    "Source",
-    "SourceNode",
-    "name_text",
-    "order_nodes",
-    "read_source",
-    "source_nodes",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Source:

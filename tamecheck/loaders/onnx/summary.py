@@ -15,8 +15,6 @@ from tamecheck.loaders.onnx.reader import load_onnx, prefix_place
 from tamecheck.loaders.onnx.scopes import opsets_of
 from tamecheck.loaders.onnx.source import read_source, source_nodes
 
-__all__ = ["dims_for", "input_shapes", "inspect"]
-
 
 def input_shapes(
     source: str | os.PathLike[str] | bytes, dims: Mapping[str, int] | None = None

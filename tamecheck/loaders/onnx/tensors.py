@@ -18,7 +18,6 @@ from tamecheck.loaders.kinds import Kind, kind_of
 if TYPE_CHECKING:
     from onnx import SparseTensorProto, TensorProto
 
-__all__ = ["read_sparse", "read_tensor"]
 
 _EXTERNAL = 1
 _DTYPES: Mapping[str, str] = {

@@ -16,8 +16,6 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.quantisation import round_to
 from tamecheck.loaders.values import Value
 
-__all__ = ["TYPES"]
-
 BYTE = 127
 """An integer type that ends below this has less than a byte; casting to it keeps the low bits."""
 

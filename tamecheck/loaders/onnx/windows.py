@@ -16,8 +16,6 @@ from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.picking import scatter
 from tamecheck.loaders.values import Value
 
-__all__ = ["WINDOWS"]
-
 MAX_ORDER = 64
 MAX_TABLE = 2**24
 """A table of windows with more entries than this is refused."""

@@ -13,18 +13,6 @@ from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 
-__all__ = [
-    "INFINITE",
-    "Draft",
-    "DraftColumn",
-    "DraftRow",
-    "ProgramFile",
-    "locate",
-    "lower_of",
-    "number",
-    "upper_of",
-]
-
 INFINITE = 10**20
 """Bounds of at least this size are infinite, as in all solvers that read these formats."""
 

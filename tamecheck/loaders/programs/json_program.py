@@ -15,8 +15,6 @@ from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import name_place, read_text
 from tamecheck.loaders.json_model import parse_json
 
-__all__ = ["is_program_json", "program_from_json", "read_program_json"]
-
 _FORMAT = re.compile(r'"format"\s*:\s*"tamecheck-program"')
 _TOP = {"format", "version", "name", "sense", "objective", "columns", "rows"}
 

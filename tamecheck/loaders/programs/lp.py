@@ -22,8 +22,6 @@ from tamecheck.loaders.programs.draft import (
     upper_of,
 )
 
-__all__ = ["is_keyword", "is_name", "program_from_lp", "read_lp"]
-
 _SECTIONS = {
     "minimize": "minimise",
     "minimise": "minimise",

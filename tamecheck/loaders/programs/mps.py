@@ -22,8 +22,6 @@ from tamecheck.loaders.programs.draft import (
     upper_of,
 )
 
-__all__ = ["program_from_mps", "read_mps"]
-
 _Splitter = Callable[[str], list[str]]
 
 _BLANK = re.compile(f"[{BLANKS}]+")

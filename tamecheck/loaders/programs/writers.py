@@ -13,8 +13,6 @@ from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
 from tamecheck.loaders.programs.lp import is_keyword, is_name
 
-__all__ = ["program_to_lp", "program_to_mps"]
-
 _LONGEST_FRACTION_PART = 400
 _WIDTH = 90
 _JSON = "Write JSON instead."

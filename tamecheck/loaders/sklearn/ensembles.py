@@ -33,8 +33,6 @@ from tamecheck.loaders.sklearn.methods import (
 from tamecheck.loaders.sklearn.trees import leaves, mean_at, shares_at
 from tamecheck.loaders.values import Value
 
-__all__ = ["Answer", "ensembles"]
-
 Answer: TypeAlias = Callable[[str, Value, Any], Value]
 """The value of a named method of any estimator at a row."""
 

@@ -14,8 +14,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.sklearn.methods import Methods, join, transformer
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS"]
-
 
 def _polynomials(x: Value, estimator: Any) -> Value:
     """The products of features, by degree."""

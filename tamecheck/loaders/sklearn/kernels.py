@@ -28,8 +28,6 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "pairwise_scores"]
-
 _KERNELS = ("linear", "poly", "polynomial", "rbf", "sigmoid", "laplacian")
 _ROOT_OF_NU = {1.5: math.sqrt(3), 2.5: math.sqrt(5)}
 

@@ -23,8 +23,6 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS"]
-
 _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "exp": ops.EXP}
 
 

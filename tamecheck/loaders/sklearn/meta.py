@@ -24,9 +24,6 @@ from tamecheck.loaders.sklearn.methods import (
 from tamecheck.loaders.sklearn.transformers import INVERSES
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "answer", "categories_of", "parts", "rows_of"]
-
-
 _CLASSIFIES = ("predict", "decision_function", "predict_proba")
 _ALL = ("transform", *_CLASSIFIES)
 

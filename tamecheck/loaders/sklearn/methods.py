@@ -13,27 +13,6 @@ from tamecheck import ops
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.values import Operand, Value
 
-__all__ = [
-    "Method",
-    "Methods",
-    "apart",
-    "argmax",
-    "argmin",
-    "binary",
-    "classifier",
-    "dense",
-    "distances",
-    "indicator",
-    "interpolate",
-    "join",
-    "normalise",
-    "positive",
-    "regressor",
-    "scalar",
-    "scores_of",
-    "transformer",
-]
-
 Method: TypeAlias = Callable[[Value, Any], Value]
 """The value of one method of a fitted estimator at a row of features."""
 

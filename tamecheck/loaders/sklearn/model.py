@@ -18,8 +18,6 @@ from tamecheck.loaders.sklearn.methods import scores_of
 from tamecheck.loaders.sklearn.neighbours import BY_DISTANCE
 from tamecheck.loaders.values import Emitter
 
-__all__ = ["from_sklearn"]
-
 _OUTPUTS = {"transform": "y", "decision_function": "decision", "predict_proba": "probabilities"}
 
 

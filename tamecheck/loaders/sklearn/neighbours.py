@@ -26,8 +26,6 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["BY_DISTANCE", "ESTIMATORS"]
-
 BY_DISTANCE = frozenset(
     {
         *("KNeighborsClassifier", "KNeighborsRegressor", "NearestCentroid", "MeanShift"),

@@ -23,8 +23,6 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "INVERSES"]
-
 _LEAST_NORM = 10 * np.finfo(np.float64).eps
 """scikit-learn leaves rows of a smaller norm as they are."""
 

@@ -29,8 +29,6 @@ from tamecheck.loaders.sklearn.methods import (
 )
 from tamecheck.loaders.values import Value
 
-__all__ = ["ESTIMATORS", "largest_left", "leaves", "mean_at", "shares_at"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Tree:

@@ -17,9 +17,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import read_text
 from tamecheck.loaders.tables.schema import Column
 
-__all__ = ["LeftOut", "Origin", "Rows", "Table", "is_missing", "rows_of"]
-
-
 MAX_CELLS = 2**26
 """A table with more cells is refused."""
 

@@ -17,18 +17,6 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-__all__ = [
-    "Bit",
-    "Column",
-    "Group",
-    "GroupKind",
-    "Schema",
-    "Target",
-    "Training",
-    "display_names",
-    "short",
-]
-
 GroupKind: TypeAlias = Literal["free", "thermometer", "one-hot"]
 BitKind: TypeAlias = Literal["threshold", "interval", "category", "boolean", "number"]
 

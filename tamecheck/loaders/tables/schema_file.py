@@ -16,8 +16,6 @@ from tamecheck.loaders.json_model import parse_json
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, Target, Training
 
-__all__ = ["METADATA_KEY", "parse_schema", "read_schema", "schema_document", "schema_of"]
-
 METADATA_KEY = "tamecheck.features"
 """The key under which an ONNX file carries the same document as the file beside a model."""
 

@@ -14,8 +14,6 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.tables.rows import LeftOut, Rows, Table, is_missing, rows_of
 from tamecheck.loaders.tables.schema import Column, Schema, short
 
-__all__ = ["read_table"]
-
 Missing: TypeAlias = Literal["error", "drop", "level"]
 
 SHOWN = 5

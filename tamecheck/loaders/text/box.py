@@ -21,8 +21,6 @@ from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import parse_rational, rational, shown
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-__all__ = ["box_of_mapping", "box_of_rows", "box_of_value", "parse_box", "parse_point"]
-
 MAX_LENGTH = 10_000_000
 _INFINITE = re.compile(r"(?P<sign>[+-]?)inf(?:inity)?", re.IGNORECASE)
 _TARGET = re.compile(r"(?P<name>[^\[\]]*?)\s*(?:\[(?P<index>[^\[\]]*)\])?", re.DOTALL)

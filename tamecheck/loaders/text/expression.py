@@ -19,8 +19,6 @@ from tamecheck.ir.graph import Apply, GraphBuilder
 from tamecheck.ir.op import Op, Value
 from tamecheck.loaders.loaded import Loaded
 
-__all__ = ["parse_expression"]
-
 MAX_LENGTH = 2_000_000
 MAX_DEPTH = 1_000
 """Parentheses nested deeper than this are refused."""

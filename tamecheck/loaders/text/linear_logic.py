@@ -11,18 +11,6 @@ from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 
-__all__ = [
-    "FALSE",
-    "TRUE",
-    "Dnf",
-    "both",
-    "case_of",
-    "compare",
-    "either",
-    "is_empty",
-    "opposite",
-]
-
 MAX_CASES = 20_000
 MAX_PARTS = 5_000_000
 _ZERO = Fraction(0)

@@ -9,8 +9,6 @@ from typing import Generic, TypeAlias, TypeVar
 
 from tamecheck.errors import InputError
 
-__all__ = ["GAP", "Atom", "line_of", "read_form"]
-
 Value = TypeVar("Value")
 
 GAP = re.compile(r"(?:\s+|;[^\n]*)*")

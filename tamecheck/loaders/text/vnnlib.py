@@ -39,9 +39,6 @@ from tamecheck.loaders.text.vnnlib_names import (
     atom_text,
 )
 
-__all__ = ["parse_vnnlib", "read_vnnlib"]
-
-
 MAX_BITS = 13_000
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})

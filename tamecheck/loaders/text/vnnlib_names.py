@@ -16,8 +16,6 @@ from tamecheck.ir.spec import NetworkName, TensorName
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.loaders.text.sexpr import Atom
 
-__all__ = ["FLAT", "MAX_VARIABLES", "Equivalence", "Part", "Tensor", "Variables", "atom_text"]
-
 MAX_VARIABLES = 10_000_000
 MAX_PRODUCTS = 1_000
 MAX_FACTORS = 32

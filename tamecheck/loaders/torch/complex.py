@@ -12,8 +12,6 @@ from typing import Any, TypeAlias, cast
 from tamecheck.errors import UnsupportedError
 from tamecheck.loaders.torch.moves import Call
 
-__all__ = ["COMPLEX", "split_complex"]
-
 
 @dataclass(frozen=True, slots=True)
 class _Pair:

@@ -15,8 +15,6 @@ from typing import Any
 from tamecheck.ir.graph import Apply, Gradient, Graph
 from tamecheck.loaders.torch.graph import leaves
 
-__all__ = ["with_gradient"]
-
 _POINTS = tuple((side, scale) for scale in (0.01, 0.1, 1.0, 4.0, 16.0) for side in (1, 0, -1))
 """Gradients are compared at these multiples of the example, moved by noise of these sizes."""
 

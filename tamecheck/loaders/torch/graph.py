@@ -21,8 +21,6 @@ from tamecheck.loaders.torch.complex import COMPLEX, split_complex
 from tamecheck.loaders.torch.moves import MOVES, Call, Moves
 from tamecheck.loaders.torch.rewritings import REWRITTEN, rewritings
 
-__all__ = ["OPSET", "Captured", "capture", "leaves"]
-
 _DECOMPOSED = (
     *("rms_norm", "_fused_rms_norm", "threshold", "sgn", "trace", "frac", "floor_divide"),
     *("kron", "cdist", "quantile", "nanquantile", "block_diag", "scatter_reduce"),

@@ -8,8 +8,6 @@ from typing import Any
 
 from tamecheck.errors import UnsupportedError
 
-__all__ = ["cholesky", "inverse_ex", "slogdet", "solve_ex", "solve_triangular"]
-
 MAX_INVERSE = 4
 """The inverse of a larger matrix is not written out by cofactors."""
 

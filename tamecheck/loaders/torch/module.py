@@ -34,8 +34,6 @@ from tamecheck.loaders.torch.gradient import with_gradient
 from tamecheck.loaders.torch.graph import OPSET, Captured, capture, leaves
 from tamecheck.loaders.torch.quantisers import fix_quantisers
 
-__all__ = ["from_torch"]
-
 _CAPTURE = threading.RLock()
 """Capturing changes the warnings and the streams of the whole process, for one thread at a time."""
 

@@ -17,8 +17,6 @@ import numpy as np
 
 from tamecheck.ir.tensor import Array
 
-__all__ = ["MOVES", "Call", "Moves"]
-
 _CARRIERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("slice_scatter", "select_scatter", "diagonal_scatter", "copy"), ("src",)),
     **dict.fromkeys(("fill", "masked_fill", "index_fill"), ("value",)),

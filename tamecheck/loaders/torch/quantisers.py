@@ -12,8 +12,6 @@ from typing import Any
 
 from tamecheck.errors import InputError
 
-__all__ = ["fix_quantisers"]
-
 
 def fix_quantisers(torch: Any, module: Any, where: str) -> Any:
     """The module, or a copy of it with each fake quantiser as a function, if it has any.

@@ -15,8 +15,6 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.loaders.torch import matrices
 from tamecheck.loaders.torch.moves import Call
 
-__all__ = ["REWRITTEN", "rewritings"]
-
 NEGLIGIBLE = 1e-9
 """A threshold of softplus beyond which the function jumps by less than this is left out."""
 
