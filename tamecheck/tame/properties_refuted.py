@@ -56,7 +56,7 @@ def refuted_properties(
         Fixes the random points and directions.
     """
     roots = [node for _, node in graph.outputs]
-    size, source = cost_of(graph, roots), random.Random(seed)  # noqa: S311 no secret
+    size, source = max(cost_of(graph, roots), 1), random.Random(seed)  # noqa: S311 no secret
     if 4 * size > budget:
         return (
             refuted_by_values(graph, box, known, source) if 3 * size < 8 * budget else Properties()

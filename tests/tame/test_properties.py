@@ -281,3 +281,11 @@ def test_a_root_of_a_vanishing_germ_is_a_series_in_the_root():
     (series,) = germ.elements()
     assert runner.ramification == 2
     assert [float(series[i]) for i in range(5)] == pytest.approx([0, 1, 0, 0.5, 0])
+
+
+def test_an_output_without_elements_has_an_answer():
+    builder = GraphBuilder()
+    x = builder.input("x", (2,))
+    empty = builder.apply(ops.SLICE, [x], starts=(0,), steps=(1,), sizes=(0,))
+    graph = builder.build({"y": builder.apply(ops.SIN, [empty])})
+    assert refuted_properties(graph, ALL, known=Properties()) == Properties()
