@@ -28,8 +28,6 @@ from tamecheck.cli.options import (
 )
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
 from tamecheck.errors import InputError, TamecheckError
-from tamecheck.kernel_bnn import FORMAT as BALL
-from tamecheck.kernel_bnn import REGION
 
 if TYPE_CHECKING:
     from tamecheck.certificates import Levels, Statement
@@ -154,6 +152,8 @@ def _other_question(
         actual = _hash_of(args, certificate)
         if actual != report.model_sha256:
             return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
+    from tamecheck.kernel_bnn import REGION
+
     document = json.loads(certificate)
     if document["format"] == REGION and args.spec is not None:
         return _other_regions(args.spec, document)
@@ -195,6 +195,9 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
 
     A certificate about a Hamming ball is about a network of integers, so the model is read as one.
     """
+    from tamecheck.kernel_bnn import FORMAT as BALL
+    from tamecheck.kernel_bnn import REGION
+
     if names_program(args):
         from tamecheck.programs import read
 

@@ -20,14 +20,10 @@ from tamecheck.tame.failures import failures
 from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover, quotient_prover
-from tamecheck.tame.refute import find_staircase
-from tamecheck.tame.refute_germs import find_germ
-from tamecheck.tame.refute_periodic import find_periodic
 from tamecheck.tame.split import MOST_CASES
 from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.undefined import undefined_step
 from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
-from tamecheck.tame.waves import find_waves
 from tamecheck.tame.weaker import structures_on_boxes, weaker_statements
 
 _CASES_OF_A_SOLVER = 200
@@ -166,6 +162,12 @@ def _before_softmax(run: _Run) -> Antichain:
 
 def _refutation(run: _Run) -> Witness | None:
     outputs = [node for _, node in run.graph.outputs]
+    # most models are tame, and never need these
+    from tamecheck.tame.refute import find_staircase
+    from tamecheck.tame.refute_germs import find_germ
+    from tamecheck.tame.refute_periodic import find_periodic
+    from tamecheck.tame.waves import find_waves
+
     searches = find_staircase, find_periodic, find_germ, find_waves
     found = (search(run.graph, run.box, outputs, seed=run.seed) for search in searches)
     return next((witness for witness in found if witness is not None), None)

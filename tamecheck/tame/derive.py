@@ -22,9 +22,7 @@ from tamecheck.tame.definable import (
     tame_if_bounded,
 )
 from tamecheck.tame.domains import Domains
-from tamecheck.tame.far_out import bound_far_out
 from tamecheck.tame.finite import FiniteValues
-from tamecheck.tame.identities import find_identity
 from tamecheck.tame.quantisers import quantiser_chain
 from tamecheck.tame.split import DEPTH, MOST_CASES, Attempts, Case, find_split
 from tamecheck.tame.steps import ProofSteps
@@ -220,6 +218,8 @@ class _Walk:
             if step is None and len(self.graph.nodes) <= _LARGE:
                 step = self.proof.hulls.finite_step(arg)
             if step is None and not self.depth and tame_if_bounded(node.op, node.params):
+                from tamecheck.tame.far_out import bound_far_out
+
                 step = bound_far_out(self.proof, self.domains, arg)
             if step is None:
                 return None
@@ -377,6 +377,8 @@ class _Walk:
         if not self._identities or plain == _BOTTOM or (tame and index not in self._outputs):
             return None
         self._identities -= 1
+        from tamecheck.tame.identities import find_identity
+
         found = find_identity(self.graph, index, plain, self.facts, self.domains)
         if found is None:
             return None
