@@ -73,6 +73,11 @@ class TensorName:
     model_name: str = ""
     element_type: str = "real"
 
+    @property
+    def integral(self) -> bool:
+        """Whether the declared type is one of integers."""
+        return "int" in self.element_type.lower()
+
 
 @dataclass(frozen=True, slots=True)
 class NetworkName:

@@ -13,9 +13,13 @@ from itertools import islice, permutations
 
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.graph import Constant, Graph
+from tamecheck.ir.formula import Elementary
+from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.tensor import size_of
-from tamecheck.tame.refute_rays import rays
+from tamecheck.ops.facets import elementary_of, rounds
+from tamecheck.tame.refute_rays import inputs_text, rays
+
+_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
 
 Laurent = Mapping[int, Fraction]
 """From each power of t to its coefficient, which is not 0."""
@@ -40,20 +44,17 @@ class Curve:
 
     def text(self) -> str:
         """The curve for people: ``x = t, y = 1 + 2t``."""
-        parts, still = list[str](), 0
-        for name, elements in self.inputs.items():
-            for i, element in enumerate(elements):
-                label = name if len(elements) == 1 else f"{name}[{i}]"
-                still += not element
-                if element:
-                    parts.append(f"{label} = {_laurent_text(element)}")
-        if len(parts) > 4:
-            parts = [*parts[:3], f"and {len(parts) - 3} more that move"]
-        if still == 1 and len(parts) == 1:
-            parts.append("the other input 0")
-        elif still:
-            parts.append("all other inputs 0")
-        return ", ".join(parts)
+        return inputs_text({n: list(map(_laurent_text, es)) for n, es in self.inputs.items()})
+
+
+def may_oscillate(graph: Graph, root: int, *, rounding: bool) -> bool:
+    """Whether a node needs a sine, a cosine or a tangent; or, if asked, a rounding."""
+    needed = (graph.nodes[index] for index in graph.ancestors([root]))
+    return any(
+        elementary_of(node.op, node.params) in _WAVES or (rounding and rounds(node.op, node.params))
+        for node in needed
+        if isinstance(node, Apply)
+    )
 
 
 def _laurent_text(element: Laurent) -> str:

@@ -17,12 +17,11 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Elementary
-from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
-from tamecheck.ops.facets import elementary_of, rounds
-from tamecheck.tame.curves import Curve, curves
+from tamecheck.ops.facets import rounds
+from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import is_constant, number
 from tamecheck.tame.hardy import Germ, on_curve
@@ -52,7 +51,6 @@ _BUDGET = 4_000
 _PRECISION = 80
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MARGIN = Fraction(1, 2**30)
-_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
 _TRUE = {ops.EQUAL: (0,), ops.LESS: (-1,), ops.LESS_EQUAL: (-1, 0)}
 _ALGEBRAIC = (
     *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),
@@ -69,7 +67,7 @@ def find_germ(
     """
     with working_precision(_PRECISION):
         for root in output_nodes:
-            if not _hopeful(graph, root):
+            if not may_oscillate(graph, root, rounding=True):
                 continue
             for curve in curves(graph, box, seed):
                 walk = _Walk()
@@ -108,16 +106,6 @@ def is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
             if end is None and any(x is None or None in (x.low, x.high) for x in spans):
                 return False
     return True
-
-
-def _hopeful(graph: Graph, root: int) -> bool:
-    """Whether something may oscillate, or jump infinitely often."""
-    nodes = [graph.nodes[index] for index in graph.ancestors([root])]
-    return any(
-        isinstance(node, Apply)
-        and (elementary_of(node.op, node.params) in _WAVES or rounds(node.op, node.params))
-        for node in nodes
-    )
 
 
 def _witness(curve: Curve, output: tuple[int, int], record: Record | None) -> Witness | None:

@@ -34,27 +34,32 @@ class Ray:
 
     def text(self) -> str:
         """The ray for people: ``x = t, y = 1 + 2t``."""
-        parts: list[str] = []
-        fixed = 0
-        for name, base in self.base.items():
-            for i, (b, d) in enumerate(zip(base, self.direction[name], strict=True)):
-                label = name if len(base) == 1 else f"{name}[{i}]"
-                if d or b:
-                    parts.append(f"{label} = {_affine(b, d)}")
-                else:
-                    fixed += 1
-        if len(parts) > 4:
-            parts = [*parts[:3], f"and {len(parts) - 3} more that move"]
-        if fixed == 1 and len(parts) == 1:
-            parts.append("the other input 0")
-        elif fixed:
-            parts.append("all other inputs 0")
-        return ", ".join(parts)
+        return inputs_text(
+            {n: list(map(_affine, bs, self.direction[n])) for n, bs in self.base.items()}
+        )
+
+
+def inputs_text(elements: Mapping[str, Sequence[str]]) -> str:
+    """Inputs and what their elements are along a line or curve; nothing for those that are 0."""
+    parts, still = list[str](), 0
+    for name, texts in elements.items():
+        for i, text in enumerate(texts):
+            label = name if len(texts) == 1 else f"{name}[{i}]"
+            still += not text
+            if text:
+                parts.append(f"{label} = {text}")
+    if len(parts) > 4:
+        parts = [*parts[:3], f"and {len(parts) - 3} more that move"]
+    if still == 1 and len(parts) == 1:
+        parts.append("the other input 0")
+    elif still:
+        parts.append("all other inputs 0")
+    return ", ".join(parts)
 
 
 def _affine(base: Fraction, slope: Fraction) -> str:
     if not slope:
-        return str(base)
+        return str(base) if base else ""
     size = abs(slope)
     moving = "t" if size == 1 else f"{size}t" if size.denominator == 1 else f"{size} t"
     if not base:

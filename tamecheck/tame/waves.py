@@ -23,7 +23,6 @@ from tamecheck.ir.formula import (
     Condition,
     Const,
     Div,
-    Elementary,
     Floor,
     Mul,
     Or,
@@ -31,10 +30,9 @@ from tamecheck.ir.formula import (
     Term,
     Var,
 )
-from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
-from tamecheck.ops.facets import elementary_of
-from tamecheck.tame.curves import Curve, curves
+from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import number
@@ -44,7 +42,6 @@ from tamecheck.tame.verdict import Witness
 
 _BUDGET = 40_000
 _PRECISION = 80
-_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
 _INJECTIVE = {*"neg exp sigmoid tanh softplus sinh asinh atan log sqrt".split()}  # noqa: SIM905
 """Ops whose inverse stays in a Hardy field, so that they keep what is in none."""
 
@@ -60,7 +57,7 @@ def find_waves(
     """
     with working_precision(_PRECISION):
         for root in output_nodes:
-            if not _has_waves(graph, root):
+            if not may_oscillate(graph, root, rounding=False):
                 continue
             for curve in curves(graph, box, seed):
                 given = {
@@ -77,13 +74,6 @@ def find_waves(
                     if witness is not None:
                         return witness
     return None
-
-
-def _has_waves(graph: Graph, root: int) -> bool:
-    nodes = [graph.nodes[index] for index in graph.ancestors([root])]
-    return any(
-        isinstance(node, Apply) and elementary_of(node.op, node.params) in _WAVES for node in nodes
-    )
 
 
 def _witness(curve: Curve, output: tuple[int, int], germ: Germ | None) -> Witness | None:

@@ -32,14 +32,9 @@ class Assigned:
     tensor: TensorName
     values: tuple[Fraction | str, ...]
 
-    @property
-    def integral(self) -> bool:
-        """Whether the declared type is one of integers."""
-        return "int" in self.tensor.element_type.lower()
-
     def texts(self) -> list[str]:
         """The elements as decimal numbers."""
-        if self.integral:
+        if self.tensor.integral:
             return [rational_text(v) if isinstance(v, Fraction) else v for v in self.values]
         return [float_text(value) for value in self.values]
 
@@ -95,7 +90,7 @@ def assignment_files(assigned: tuple[Assigned, ...]) -> Mapping[str, bytes]:
     files: dict[str, bytes] = {}
     for one in assigned:
         kind = _DTYPES.get(one.tensor.element_type.lower(), np.float64)
-        numbers = [float(text) if not one.integral else int(text) for text in one.texts()]
+        numbers = [float(text) if not one.tensor.integral else int(text) for text in one.texts()]
         with np.errstate(over="ignore"):
             array = np.array(numbers, dtype=object).astype(kind).reshape(one.tensor.shape)
         proto = numpy_helper.from_array(np.asarray(array), one.tensor.name)

@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-import numpy as np
 from flint import arb
 
 from tamecheck.errors import InputError
@@ -31,6 +30,7 @@ from tamecheck.verification.witness import (
     holds_at,
     left_minus_bound,
     replay_of,
+    run_in_float32,
 )
 
 Word: TypeAlias = Literal["sat", "unsat", "unknown", "timeout", "error"]
@@ -191,16 +191,12 @@ def check_witness(
 
 
 def _run_single(spec: Specification, point: Sequence[Fraction], replay: Replay) -> bool | None:
-    with np.errstate(over="ignore"):
-        rounded = np.array([nearest_float(value) for value in point]).astype(np.float32)
-    found = replay(rounded)
+    found = run_in_float32(point, replay)
     if found is None:
         return None
-    if not (np.isfinite(found).all() and np.isfinite(rounded).all()):
-        return False
-    y = [Fraction(float(value)) for value in found]
+    _, y = found
     # the region is that of the exact input: rounding it to float32 is the run's affair
-    return any(
+    return bool(y) and any(
         case.contains(point) and all(row.holds(point, y) for row in case.outputs)
         for case in spec.cases
     )

@@ -152,8 +152,7 @@ class _Run:
         values = iter(answer.witness.inputs)
         for tensor in self.problem.spec.inputs:
             elements = list(islice(values, size_of(tensor.shape)))
-            integral = "int" in tensor.element_type.lower()
-            if integral and any(value.denominator != 1 for value in elements):
+            if tensor.integral and any(value.denominator != 1 for value in elements):
                 why = f"Only points were found at which {tensor.element_type} {tensor.name} is not."
                 return self._unknown(why)
         return answer

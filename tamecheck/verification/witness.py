@@ -137,19 +137,29 @@ def _ball(value: Fraction | arb) -> arb:
     return value if isinstance(value, arb) else arb(fmpq(value.numerator, value.denominator))
 
 
-def _replay(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
-    if replay is None:
-        return None
+def run_in_float32(
+    point: Sequence[Fraction], replay: Replay
+) -> tuple[list[Fraction], list[Fraction]] | None:
+    """The point as float32 has it and the outputs there, exact; None if there was no run.
+
+    Both are empty if some number is not finite.
+    """
     with np.errstate(over="ignore"):
         single = np.array([nearest_float(value) for value in point]).astype(np.float32)
     outputs = replay(single)
     if outputs is None:
         return None
     if not (np.isfinite(outputs).all() and np.isfinite(single).all()):
-        return False
-    exact = [Fraction(float(value)) for value in outputs]
-    inputs = [Fraction(float(value)) for value in single]
-    return all(row.holds(inputs, exact) for row in case.outputs)
+        return [], []
+    return [Fraction(float(v)) for v in single], [Fraction(float(v)) for v in outputs]
+
+
+def _replay(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+    found = None if replay is None else run_in_float32(point, replay)
+    if found is None:
+        return None
+    inputs, outputs = found
+    return bool(outputs) and all(row.holds(inputs, outputs) for row in case.outputs)
 
 
 def onnx_replay(path: str | Path, shapes: Mapping[str, Shape] | None = None) -> Replay | None:
