@@ -26,7 +26,7 @@ from tamecheck.tame.layers import (
     threshold_of,
     weight_layers,
 )
-from tamecheck.tame.refute_forms import Form, affine_in_parameter, forms_on
+from tamecheck.tame.refute_forms import Form, affine_in_parameter, along_ray
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.verdict import Consequence, Verdict
 
@@ -348,10 +348,11 @@ def _solution_bound(graph: Graph, box: Box) -> Consequence | None:
     (name,) = graph.inputs
     line = Ray({name: (Fraction(0),)}, {name: (Fraction(1),)})
     symbols = _Exponentials()
+    along = along_ray(line, symbols.name)
     degree = 0
     for _, root in graph.outputs:
         try:
-            forms, _left = forms_on(graph, root, line, symbols.name, _FORM_BUDGET)
+            forms, _left = along.elements(graph, root, _FORM_BUDGET)
         except WorkError:
             return None
         for form in forms:

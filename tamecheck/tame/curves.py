@@ -6,7 +6,7 @@ all large ``t``: rays, approaches to a point, and different powers of ``t`` at o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, permutations
@@ -19,7 +19,7 @@ from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of, rounds
 from tamecheck.tame.refute_rays import inputs_text, rays
 
-_WAVES = (Elementary.SIN, Elementary.COS, Elementary.TAN)
+WAVES = (Elementary.SIN, Elementary.COS)
 
 Laurent = Mapping[int, Fraction]
 """From each power of t to its coefficient, which is not 0."""
@@ -47,11 +47,17 @@ class Curve:
         return inputs_text({n: list(map(_laurent_text, es)) for n, es in self.inputs.items()})
 
 
-def may_oscillate(graph: Graph, root: int, *, rounding: bool) -> bool:
-    """Whether a node needs a sine, a cosine or a tangent; or, if asked, a rounding."""
+def may_oscillate(
+    graph: Graph,
+    root: int,
+    *,
+    rounding: bool,
+    waves: Collection[Elementary] = (*WAVES, Elementary.TAN),
+) -> bool:
+    """Whether a node needs one of the waves or, if asked, a rounding."""
     needed = (graph.nodes[index] for index in graph.ancestors([root]))
     return any(
-        elementary_of(node.op, node.params) in _WAVES or (rounding and rounds(node.op, node.params))
+        elementary_of(node.op, node.params) in waves or (rounding and rounds(node.op, node.params))
         for node in needed
         if isinstance(node, Apply)
     )

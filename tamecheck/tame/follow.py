@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Generic, TypeVar
@@ -18,8 +18,10 @@ from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices
+from tamecheck.tame.verdict import Witness
 
 V = TypeVar("V")
+L = TypeVar("L")
 
 _MAX_NODE = 1 << 16
 
@@ -67,6 +69,49 @@ def follow(
             case Apply(args=args):
                 values[index] = walk.node(node, [values[arg] for arg in args])
     return values[root].reshape(-1).tolist(), walk.left
+
+
+@dataclass(frozen=True, slots=True)
+class Along(Generic[V]):
+    """A line or curve as a search sees it: what the inputs are there, and what ops make of them."""
+
+    inputs: Mapping[str, Sequence[V]]
+    algebra: Algebra[V]
+
+    def elements(self, graph: Graph, root: int, budget: int) -> tuple[list[V | None], int]:
+        """The elements of a node there, as `follow` gives them."""
+        given = {
+            index: self.inputs[node.name]
+            for index, node in enumerate(graph.nodes)
+            if isinstance(node, Input)
+        }
+        return follow(graph, root, given, self.algebra, budget)
+
+
+Refuter = Callable[[tuple[int, int], V], Witness | None]
+"""The witness that an element of a node is, by the node, its place there and its value."""
+
+
+def first_witness(
+    graph: Graph,
+    roots: Sequence[int],
+    lines: Callable[[], Iterable[L]],
+    search: Callable[[L], tuple[Along[V], Refuter[V]]],
+    budget: int,
+) -> Witness | None:
+    """The first witness that an element of a root is on a line, within a budget for all of them."""
+    for root in roots:
+        for line in lines():
+            along, refute = search(line)
+            try:
+                values, budget = along.elements(graph, root, budget)
+            except WorkError:
+                return None
+            for element, value in enumerate(values):
+                witness = None if value is None else refute((root, element), value)
+                if witness is not None:
+                    return witness
+    return None
 
 
 def _needed(graph: Graph, root: int, given: Container[int]) -> list[int]:

@@ -10,19 +10,21 @@ numbers is definable, and with it a dense set with dense complement.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from flint import fmpq
 
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params
 from tamecheck.ops.facets import rounds
-from tamecheck.tame.follow import WorkError
+from tamecheck.tame.curves import may_oscillate
+from tamecheck.tame.follow import Along, Refuter, first_witness
 from tamecheck.tame.refute_forms import (
     PARAMETER,
     Form,
     affine_in_parameter,
-    forms_on,
+    along_ray,
 )
 from tamecheck.tame.refute_rays import Ray, rays
 from tamecheck.tame.verdict import Witness
@@ -54,21 +56,13 @@ def find_staircase(
     seed
         Fixes the random rays.
     """
-    for root in output_nodes:
-        nodes = [graph.nodes[index] for index in graph.ancestors([root])]
-        if not any(isinstance(node, Apply) and rounds(node.op, node.params) for node in nodes):
-            continue
-        for ray in rays(graph.inputs, box, seed):
-            stairs = _Stairs()
-            try:
-                forms, budget = forms_on(graph, root, ray, stairs.name, budget)
-            except WorkError:
-                return None
-            for element, form in enumerate(forms):
-                witness = None if form is None else stairs.witness(form, ray, (root, element))
-                if witness is not None:
-                    return witness
-    return None
+
+    def search(ray: Ray) -> tuple[Along[Form], Refuter[Form]]:
+        stairs = _Stairs()
+        return along_ray(ray, stairs.name), partial(stairs.witness, ray)
+
+    roots = [r for r in output_nodes if may_oscillate(graph, r, waves=(), rounding=True)]
+    return first_witness(graph, roots, lambda: rays(graph.inputs, box, seed), search, budget)
 
 
 class _Stairs:
@@ -87,7 +81,7 @@ class _Stairs:
         self._seen = key
         return {(_STEPS,): fmpq(1)}
 
-    def witness(self, form: Form, ray: Ray, output: tuple[int, int]) -> Witness | None:
+    def witness(self, ray: Ray, output: tuple[int, int], form: Form) -> Witness | None:
         """A staircase witness, if the form multiplies the rounding by t."""
         if (
             any(len(key) > 2 for key in form)

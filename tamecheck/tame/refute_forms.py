@@ -14,9 +14,8 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
-from tamecheck.tame.follow import Algebra, follow
+from tamecheck.tame.follow import Algebra, Along
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at
 
@@ -119,13 +118,8 @@ def _rational(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form 
     return True, {(): found} if found != 0 else {}
 
 
-def forms_on(
-    graph: Graph, root: int, ray: Ray, symbols: Symbols, budget: int
-) -> tuple[list[Form | None], int]:
-    """The elements of a node on a ray, None where it has no such form; and the budget left.
-
-    Raises `WorkError` if the budget, counted in scalar operations, does not suffice.
-    """
+def along_ray(ray: Ray, symbols: Symbols) -> Along[Form]:
+    """A ray, on which each input is affine in the parameter."""
 
     def apply(op: Op, params: Params, args: Sequence[Form | None]) -> Form | None:
         given = [form for form in args if form is not None]
@@ -134,12 +128,10 @@ def forms_on(
         known, form = _ring(op, params, given)
         return form if known else symbols(op, params, given)
 
-    given = {
-        i: [_on_ray(*p) for p in zip(ray.base[n.name], ray.direction[n.name], strict=True)]
-        for i, n in enumerate(graph.nodes)
-        if isinstance(n, Input)
+    inputs = {
+        name: list(map(_on_ray, base, ray.direction[name])) for name, base in ray.base.items()
     }
-    return follow(graph, root, given, Algebra(_constant, _rational_of, apply), budget)
+    return Along(inputs, Algebra(_constant, _rational_of, apply))
 
 
 def _constant(value: Fraction) -> Form:

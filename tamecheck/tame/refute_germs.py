@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 from flint import arb
 
@@ -17,12 +18,12 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
-from tamecheck.ir.graph import Graph, Input
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import rounds
 from tamecheck.tame.curves import Curve, curves, may_oscillate
-from tamecheck.tame.follow import Algebra, WorkError, follow
+from tamecheck.tame.follow import Algebra, Along, Refuter, WorkError, first_witness
 from tamecheck.tame.forms import is_constant, number
 from tamecheck.tame.hardy import Germ, on_curve
 from tamecheck.tame.images import image
@@ -65,41 +66,32 @@ def find_germ(
 
     The parameters are those of `tamecheck.tame.refute.find_staircase`.
     """
+
+    def search(curve: Curve) -> tuple[Along[Record], Refuter[Record]]:
+        walk = _Walk()
+        inputs = {
+            name: [walk.of_germ(Germ(on_curve(element)), 1) for element in elements]
+            for name, elements in curve.inputs.items()
+        }
+        return Along(inputs, walk.algebra), partial(_witness, curve)
+
     with working_precision(_PRECISION):
-        for root in output_nodes:
-            if not may_oscillate(graph, root, rounding=True):
-                continue
-            for curve in curves(graph, box, seed):
-                walk = _Walk()
-                given = {
-                    index: [walk.of_germ(Germ(on_curve(e)), 1) for e in curve.inputs[node.name]]
-                    for index, node in enumerate(graph.nodes)
-                    if isinstance(node, Input)
-                }
-                try:
-                    records, budget = follow(graph, root, given, walk.algebra, budget)
-                except WorkError:
-                    return None
-                for element, record in enumerate(records):
-                    witness = _witness(curve, (root, element), record)
-                    if witness is not None:
-                        return witness
-    return None
+        roots = [root for root in output_nodes if may_oscillate(graph, root, rounding=True)]
+        return first_witness(graph, roots, lambda: curves(graph, box, seed), search, budget)
 
 
 def is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
     """Whether a node is bounded on both far sides of the only input, a number."""
-    entries = [(j, node) for j, node in enumerate(graph.nodes) if isinstance(node, Input)]
-    if [size_of(node.shape) for _, node in entries] != [1]:
+    if [size_of(shape) for shape in graph.inputs.values()] != [1]:
         return False
-    ((entry, node),) = entries
-    side = box.side(node.name)
+    (name,) = graph.inputs
+    side = box.side(name)
     with working_precision(_PRECISION):
         for direction, end in ((1, side.upper[0]), (-1, side.lower[0])):
             walk = _Walk()
-            given = {entry: [walk.of_germ(Germ(on_curve({1: Fraction(direction)})), 1)]}
+            start = walk.of_germ(Germ(on_curve({1: Fraction(direction)})), 1)
             try:
-                found, _ = follow(graph, root, given, walk.algebra, _BUDGET)
+                found, _ = Along({name: [start]}, walk.algebra).elements(graph, root, _BUDGET)
             except WorkError:
                 return False
             spans = [None if g is None or g.needs else g.span for g in found]
@@ -108,9 +100,7 @@ def is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
     return True
 
 
-def _witness(curve: Curve, output: tuple[int, int], record: Record | None) -> Witness | None:
-    if record is None:
-        return None
+def _witness(curve: Curve, output: tuple[int, int], record: Record) -> Witness | None:
     near = all(k in (0, -1) for row in curve.inputs.values() for element in row for k in element)
     if record.needs:
         rule, why = "components", "the output is defined on infinitely many pieces, and no more"

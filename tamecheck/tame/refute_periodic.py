@@ -23,11 +23,11 @@ from tamecheck.evaluate.enclosure import Enclosure, of_tensor
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import chooses_indices, elementary_of, line_of, rounds, term_degree
+from tamecheck.tame.curves import WAVES, may_oscillate
 from tamecheck.tame.refute_rays import Ray, rays
 from tamecheck.tame.verdict import Witness
 
@@ -39,7 +39,6 @@ _POWERS = 4
 _BLUR = 2.0**-40
 _GAP = 2.0**-20
 _MODES = ("half_even", "half_up", "half_down")
-_WAVES = (Elementary.SIN, Elementary.COS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +61,12 @@ def find_periodic(
 ) -> Witness | None:
     """A ray on which an output oscillates for ever, or None if the search finds none.
 
-    Parameters
-    ----------
-    graph, box
-        The function; only rays that stay in the box are tried.
-    output_nodes
-        The nodes to refute, tried in turn.
-    budget
-        Scalar operations that may be spent on all of them.
-    seed
-        Fixes the random rays.
+    The parameters are those of `tamecheck.tame.refute.find_staircase`.
     """
     cost = sum(max(1, size_of(node.shape)) for node in graph.nodes)
-    roots = [root for root in output_nodes if _hopeful(graph, root)]
+    roots = [
+        root for root in output_nodes if may_oscillate(graph, root, rounding=True, waves=WAVES)
+    ]
     for root, ray, phases in _attempts(graph, box, roots, seed):
         budget -= cost
         if budget < 0:
@@ -96,15 +88,6 @@ def _attempts(
         for ray in rays(graph.inputs, box, seed):
             for first, second in _PHASES:
                 yield root, ray, (Fraction(first), Fraction(second))
-
-
-def _hopeful(graph: Graph, root: int) -> bool:
-    nodes = [graph.nodes[index] for index in graph.ancestors([root])]
-    return any(
-        isinstance(node, Apply)
-        and (elementary_of(node.op, node.params) in _WAVES or rounds(node.op, node.params))
-        for node in nodes
-    )
 
 
 def _witness(
@@ -183,7 +166,7 @@ class _Walk:
         length = max(len(self._values[arg]) for arg in args)
         if length == 1:
             return [self._row(node, [self._values[arg][0] for arg in args])]
-        if elementary_of(op, params) in _WAVES or rounds(op, params):
+        if elementary_of(op, params) in WAVES or rounds(op, params):
             return self._turning(node)
         if op in (ops.RELU, ops.LEAKY_RELU, ops.ABS):
             return self._bent(node)

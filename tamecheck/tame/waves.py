@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import partial
 
 from flint import fmpq
 
@@ -30,11 +31,11 @@ from tamecheck.ir.formula import (
     Term,
     Var,
 )
-from tamecheck.ir.graph import Graph, Input
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.elementary import call, raised
-from tamecheck.tame.follow import Algebra, WorkError, follow
+from tamecheck.tame.follow import Algebra, Along, Refuter, first_witness
 from tamecheck.tame.forms import number
 from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
 from tamecheck.tame.series import Series, pieces_at
@@ -55,30 +56,17 @@ def find_waves(
 
     The parameters are those of `tamecheck.tame.refute.find_staircase`.
     """
+
+    def search(curve: Curve) -> tuple[Along[Germ], Refuter[Germ]]:
+        inputs = {name: [Germ(on_curve(e)) for e in es] for name, es in curve.inputs.items()}
+        return Along(inputs, _ALGEBRA), partial(_witness, curve)
+
     with working_precision(_PRECISION):
-        for root in output_nodes:
-            if not may_oscillate(graph, root, rounding=False):
-                continue
-            for curve in curves(graph, box, seed):
-                given = {
-                    index: [Germ(on_curve(element)) for element in curve.inputs[node.name]]
-                    for index, node in enumerate(graph.nodes)
-                    if isinstance(node, Input)
-                }
-                try:
-                    germs, budget = follow(graph, root, given, _ALGEBRA, budget)
-                except WorkError:
-                    return None
-                for element, germ in enumerate(germs):
-                    witness = _witness(curve, (root, element), germ)
-                    if witness is not None:
-                        return witness
-    return None
+        roots = [root for root in output_nodes if may_oscillate(graph, root, rounding=False)]
+        return first_witness(graph, roots, lambda: curves(graph, box, seed), search, budget)
 
 
-def _witness(curve: Curve, output: tuple[int, int], germ: Germ | None) -> Witness | None:
-    if germ is None:
-        return None
+def _witness(curve: Curve, output: tuple[int, int], germ: Germ) -> Witness | None:
     try:
         angle = None if germ.is_wild else waves_out_of_proportion(germ)
     except UndecidedError:
