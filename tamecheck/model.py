@@ -17,6 +17,7 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders import Loaded
 from tamecheck.tame import Check, check
+from tamecheck.tame.confirm import confirm
 
 if TYPE_CHECKING:
     from tamecheck.cells import Complex
@@ -79,6 +80,8 @@ class Model:
     ) -> Check:
         """The o-minimal structure in which the function is definable.
 
+        The kernel has checked the certificate of the answer.
+
         Parameters
         ----------
         box
@@ -94,8 +97,10 @@ class Model:
         ------
         InputError
             If the box does not fit the inputs.
+        CertificateError
+            If the kernel does not accept the proof that was found: a defect of tamecheck.
         """
-        return check(self.graph, self.box(box), timeout=timeout, seed=seed)
+        return confirm(check(self.graph, self.box(box), timeout=timeout, seed=seed))
 
     def box(self, box: Box | Mapping[str, Any] | str | None) -> Box:
         """The box that `check` would use; see there."""

@@ -84,7 +84,6 @@ def confirm(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
 
     if certificate is None:
         return ()
-    # the limit of steps is there for certificates of others
     report = recheck(certificate, steps=_UNLIMITED)
     if report.verdict != "valid" and not report.trusted:
         raise CertificateError(

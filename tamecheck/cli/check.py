@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli.answer import (
     EXIT_CODES,
     claim,
-    confirm,
     message,
     print_answer,
     write_certificate,
@@ -54,7 +53,6 @@ def _check(args: Namespace) -> int:
         return _check_program(args)
     model = model_of(args)
     found = model.check(domain_of(args, model), timeout=args.timeout, seed=args.seed)
-    trusted = confirm(found.certificate)
     path = write_certificate(args, found.certificate, "an unknown verdict has no certificate.")
     document = check_json(found, certificate=path, derivation=args.derivation)
     document["rests_on"] = found.rests_on
@@ -65,7 +63,7 @@ def _check(args: Namespace) -> int:
         print_check(found, file=sys.stdout, **options)
 
     print_answer(args, document, text, check_line(found))
-    if trusted:
+    if found.trusted:
         message(args, f"The verdict rests on {found.rests_on}, so the exit code is 3.")
         return 3
     return EXIT_CODES[found.verdict.value]

@@ -1,6 +1,7 @@
 """The object that users hold: one method a question, and the answers are those of the packages."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -24,6 +25,15 @@ def test_the_clarke_jacobian_and_the_chain_rule_differ(model):
     assert model.jacobian({"x": 0}).contains([[1]])
     assert not model.jacobian({"x": 0}).contains([[2]])
     assert model.jacobian({"x": 0}, kind="conservative").contains([[2]])
+
+
+def test_no_answer_is_given_that_the_kernel_refuses(model, monkeypatch):
+    found = model.check()
+    claim = {**found.certificate["claim"], "properties": ["smooth"]}
+    forged = replace(found, certificate={**found.certificate, "claim": claim})
+    monkeypatch.setattr("tamecheck.model.check", lambda *_, **__: forged)
+    with pytest.raises(tc.CertificateError, match="does not accept the proof"):
+        model.check()
 
 
 def test_gradients_of_a_batch():

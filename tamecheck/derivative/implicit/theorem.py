@@ -24,6 +24,7 @@ from tamecheck.ir.structure import Structure
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.text.box import box_of_value
 from tamecheck.tame import check
+from tamecheck.tame.confirm import confirm
 from tamecheck.tame.verdict import Check, Verdict
 
 _SECONDS = 60.0
@@ -222,7 +223,7 @@ def _regularity_on(graph: Graph, box: Box, budget: Budget, seed: int) -> list[Hy
 
 
 def _checked(graph: Graph, box: Box, budget: Budget, seed: int) -> Check:
-    return check(graph, box, timeout=max(budget.seconds, _LEAST_SECONDS) / 3, seed=seed)
+    return confirm(check(graph, box, timeout=max(budget.seconds, _LEAST_SECONDS) / 3, seed=seed))
 
 
 def _definable(found: Check, place: str) -> Hypothesis:
