@@ -20,6 +20,7 @@ from tamecheck import __version__
 from tamecheck.cli import (
     cells,
     check,
+    completion,
     diff,
     doctor,
     explain,
@@ -42,7 +43,7 @@ _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
     *(rules.RULES, rules.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    *(referee.VERB, supports.VERB),
+    *(referee.VERB, supports.VERB, completion.VERB),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
@@ -116,6 +117,7 @@ def _parse(arguments: list[str]) -> Namespace:
         name, options = unknown[0].split("=")[0], verbs[first].option_names()
         guess = _guess(name, options, "Did you mean {}?", f"See 'tamecheck {first} --help'.")
         raise InputError(f"What is {unknown[0]!r}?", where=first, hint=guess)
+    args.parser = parser
     return args
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli import inputs
@@ -111,7 +112,10 @@ def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
         elif part.isascii() and part.isdigit() and int(part) < explainer.network.inputs:
             found.append(int(part))
         elif part:
-            raise InputError(f"There is no input or feature {part!r}.", where=option)
+            near = get_close_matches(part, named, n=1)
+            known = f"There are: {', '.join(map(repr, named))}."
+            hint = f"Did you mean {near[0]!r}? {known}" if near else known
+            raise InputError(f"There is no input or feature {part!r}.", where=option, hint=hint)
         del parts[: count or 1]
     return found
 
@@ -142,12 +146,12 @@ def _single(
         found = explainer.explain(row, args.kind, **options)
     except TimeLimitError:
         late = {"decision": explainer.decide(row), "features": None, "why": "timeout"}
-        print_answer(args, {**late, **about}, ["unknown: out of time"])
+        print_answer(args, {**late, **about}, ["unknown: out of time", *_about(rows.names[0])])
         return 3
     if found is None:
         said = _unchangeable(explainer, row)
         line = f"{said['label']}: no allowed change of the features changes it"
-        print_answer(args, {**said, **about}, [line])
+        print_answer(args, {**said, **about}, [line, *_about(rows.names[0])])
         return 1
     drawn: dict[str, str] = {}
     if args.plot is not None:
@@ -167,6 +171,11 @@ def _single(
             " second time, so the exit code is 3.",
         )
     return 0 if whole and found.checked else 3
+
+
+def _about(name: str) -> list[str]:
+    """Which row an answer is about, where there are several."""
+    return [f"  about {name}"] if name else []
 
 
 def _unchangeable(explainer: Explainer, row: Any) -> dict[str, Any]:
@@ -285,8 +294,7 @@ VERB = Verb(
         inputs.SHAPE,
         DOMAIN,
         inputs.table_options("instead of --input, rows for the model"),
-        option("--rows", "I,J-K", "these rows of --data, by their number in the file: 0,5,7-9",
-            type=inputs.row_numbers),
+        inputs.ROWS,
     ),
     _run,
 )  # fmt: skip

@@ -168,8 +168,7 @@ def _groups(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
 
 _ABOUT_TABLES = ("target", "no_header", "drop_missing")
 _SHOWN = 5
-_DIGITS = 12
-_MOST_ROWS = 2**24
+_ROWS = re.compile(r"(-?\d{1,11})(?:\s*-\s*(-?\d{1,11}))?", re.ASCII)
 
 SHAPE = option("--shape", "ROWS,COLUMNS", "the input is an image of this size")
 _TARGET = "the label of --data: a name or a number (default: that of the training, else -1)"
@@ -198,25 +197,27 @@ def shape_of(text: str | None) -> tuple[int, ...]:
     return int(parts[0]), int(parts[1])
 
 
-def row_numbers(text: str) -> tuple[int, ...]:
-    """Rows such as ``0,5,7-9``, for argparse."""
-    found: list[int] = []
+def row_ranges(text: str) -> tuple[tuple[int, int], ...]:
+    """The first and last of rows such as ``0,5,7-9,-1``, for argparse."""
+    found: list[tuple[int, int]] = []
     for part in text.split(","):
-        first, dash, last = (word.strip() for word in part.partition("-"))
-        ends = [first, last] if dash else [first, first]
-        if not all(end.isascii() and end.isdigit() and len(end) < _DIGITS for end in ends):
-            raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7 or 0-9")
-        low, high = map(int, ends)
-        if low > high:
+        ends = _ROWS.fullmatch(part.strip())
+        if ends is None:
+            raise ArgumentTypeError(f"{text!r} are no rows such as 0,5,7-9 or -1")
+        low, high = int(ends[1]), int(ends[2] or ends[1])
+        if low > high and (low < 0) == (high < 0):
             raise ArgumentTypeError(f"{part.strip()!r} are no rows: {low} is after {high}")
-        if high - low + len(found) >= _MOST_ROWS:
-            raise ArgumentTypeError(f"{text!r} are more than {_MOST_ROWS} rows")
-        found += range(low, high + 1)
+        found.append((low, high))
     return tuple(found)
 
 
+ROWS = option("--rows", "ROWS",
+    "these rows of --data, by their number in the file from 0, negative from its end: 0-9,-1",
+    type=row_ranges)  # fmt: skip
+
+
 def ranges(rows: Sequence[int]) -> str:
-    """The text that `row_numbers` reads as these rows: ``0,5,7-9``."""
+    """The text that `row_ranges` reads as these rows: ``0,5,7-9``."""
     found: list[list[int]] = []
     for row in rows:
         if found and found[-1][1] + 1 == row:
@@ -292,7 +293,7 @@ def chosen_rows(
     if sample is None:
         points = read_rows(args.input, sum(map(size_of, model.inputs.values())))
         if len(points) == 1:
-            return ChosenRows(points, [{}], [""])
+            return ChosenRows(points, [{"row": 0, "line": None}], [""])
         numbers = range(len(points))
         about = [{"row": row, "line": None} for row in numbers]
         return ChosenRows(points, about, [f"row {row}" for row in numbers])

@@ -4,12 +4,35 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
+import textwrap
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeAlias
 
 from tamecheck.errors import InputError
+
+
+class _Help(argparse.HelpFormatter):
+    """Help whose paragraphs are wrapped to the terminal; rows of a list of words stay rows."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks: list[tuple[str, str]] = []
+        for line in text.splitlines():
+            row = re.match(r"( *\S.*?  +)(?=\S)", line) if "   " in line.strip() else None
+            if not line.strip() or not blocks or row is not None:
+                hanging = " " * (0 if row is None else row.end())
+                blocks.append((hanging, line))
+            elif not blocks[-1][1]:
+                blocks.append(("", line))
+            else:
+                hanging, before = blocks[-1]
+                blocks[-1] = (hanging, f"{before} {line.strip()}")
+        return "\n".join(
+            textwrap.fill(said, width, initial_indent=indent, subsequent_indent=indent + hanging)
+            for hanging, said in blocks
+        )
 
 
 class Parser(argparse.ArgumentParser):
@@ -19,7 +42,7 @@ class Parser(argparse.ArgumentParser):
         # abbreviations would make every new option a breaking change
         super().__init__(
             allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
             **options,  # pyright: ignore[reportArgumentType]
         )
 
@@ -129,7 +152,7 @@ def _add(parser: Parser, holder: Any, options: Options) -> None:
 OUTPUTS = ("output", "file", "plot", "vnncomp")
 """Where the names of files that are written stand; the others are of files that are read."""
 
-_TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain")
+_TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain", "--rows")
 
 
 def attach_values(arguments: Sequence[str]) -> list[str]:

@@ -147,7 +147,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     names: Sequence[str] = (),
     rule: Rule | None = None,
     at: Sequence[Fraction] | None = None,
-    rows: Sequence[int] | None = None,
+    rows: Sequence[int | tuple[int, int]] | None = None,
     seed: int = 0,
     shape: tuple[int, ...] = (),
     table_sha256: str = "",
@@ -276,7 +276,7 @@ def _centre(
 
 
 def _examples(
-    model: Model, sample: Sample, rule: Rule, rows: Sequence[int] | None
+    model: Model, sample: Sample, rule: Rule, rows: Sequence[int | tuple[int, int]] | None
 ) -> tuple[int, ...]:
     """The rows that were asked for; else one that each class is decided for, and one mistake."""
     count = len(sample.points)

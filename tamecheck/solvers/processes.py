@@ -166,7 +166,15 @@ def _environment() -> dict[str, str]:
 
 
 def end_with_pool() -> None:
-    """In a process of a pool: end soon after the process that made it, which pools do not do."""
+    """In a process of a pool: end soon after the process that made it, which pools do not do.
+
+    And end without a word at Ctrl-C, which comes to all processes of a terminal.
+    """
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        os._exit(130)
+
+    signal.signal(signal.SIGINT, end)
     parent = os.getppid()
 
     def watch() -> None:

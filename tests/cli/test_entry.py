@@ -7,11 +7,13 @@ import subprocess
 import sys
 import threading
 import time
+from argparse import ArgumentTypeError
 
 import pytest
 
 from tamecheck.cli import check, main
 from tamecheck.cli.deadline import deadline
+from tamecheck.cli.inputs import row_ranges
 from tamecheck.cli.options import attach_values
 from tamecheck.errors import TimeLimitError, UnsupportedError
 
@@ -153,3 +155,39 @@ def test_json_is_one_object_on_one_line():
     assert done.stderr == ""
     assert done.stdout.count("\n") == 1
     assert json.loads(done.stdout)["verdict"] == "tame"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_knows_verbs_options_and_choices(shell, capsys):
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    for word in ("explain", "kind", "abductive", "rows"):
+        assert word in script
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [
+        ("0-9,-1", ((0, 9), (-1, -1))),
+        ("-3--1", ((-3, -1),)),
+        ("5--1", ((5, -1),)),
+        (" 2 , 4 - 4", ((2, 2), (4, 4))),
+    ],
+)
+def test_rows_count_from_both_ends(text, ranges):
+    assert row_ranges(text) == ranges
+
+
+@pytest.mark.parametrize("text", ["", "1,,2", "9-3", "-1--3", "1-2-3", "a", "1.5", "²"])
+def test_what_is_no_row_is_refused(text):
+    with pytest.raises(ArgumentTypeError):
+        row_ranges(text)
+
+
+def test_help_is_wrapped_and_rows_of_words_stay_rows(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 60
+    assert any(line.startswith("         tame   ") for line in lines)

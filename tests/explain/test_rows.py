@@ -62,7 +62,7 @@ def test_explanations_name_rows_of_the_file(folder, capsys):
         ("0,4", "Row 4 (line 7) was left out: column 'kind' has no value"),
         ("7", "There is no row 7. The table has 7 rows, 0 to 6"),
         ("3-1", "3 is after 1"),
-        ("0-99999999999", "more than"),
+        ("0-99999999999", "no row 99999999999"),
         ("0-", "no rows such as"),
     ],
 )

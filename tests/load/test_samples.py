@@ -118,6 +118,11 @@ def test_rows_keep_their_numbers_and_lines_when_others_are_left_out(tmp_path):
         found.positions([1])
     with pytest.raises(InputError, match=r"no row 3. The table has 3 rows, 0 to 2"):
         found.positions([3])
+    assert found.positions([(0, 2), -1, (2, -1)]) == [0, 1, 1, 1]
+    with pytest.raises(InputError, match=r"Row 2 is after row 1"):
+        found.positions([(-1, 1)])
+    with pytest.raises(InputError, match=r"no row -4"):
+        found.positions([-4])
 
 
 @given(

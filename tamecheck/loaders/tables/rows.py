@@ -117,21 +117,33 @@ class Table:
         """The number of rows that were left out because a value was missing."""
         return len(self.left_out)
 
-    def positions(self, rows: Sequence[int]) -> list[int]:
-        """Where rows of the file are among the rows."""
+    def positions(self, rows: Sequence[int | tuple[int, int]]) -> list[int]:
+        """Where rows of the file are among the rows; -1 is the last of the file.
+
+        Rows that were left out are passed over in a range from one row to another with others,
+        and refused alone.
+        """
         place = {origin.row: k for k, origin in enumerate(self.origins)}
         left_out = {left.origin.row: left for left in self.left_out}
         total = len(place) + len(left_out)
-        for row in rows:
-            if row in left_out:
-                what = str(left_out[row].origin)
-                raise InputError(f"R{what[1:]} was left out: {left_out[row].why}.", where="--rows")
-            if row not in place:
-                raise InputError(
-                    f"There is no row {row}. The table has {total} rows, 0 to {total - 1}.",
-                    where="--rows",
-                )
-        return [place[row] for row in rows]
+        found: list[int] = []
+        for given in rows:
+            ends = (given, given) if isinstance(given, int) else given
+            for end in ends:
+                if not -total <= end < total:
+                    raise InputError(
+                        f"There is no row {end}. The table has {total} rows, 0 to {total - 1}.",
+                        where="--rows",
+                    )
+            low, high = (end % total for end in ends)
+            if low > high:
+                raise InputError(f"Row {low} is after row {high}.", where="--rows")
+            kept = [place[row] for row in range(low, high + 1) if row in place]
+            if not kept:
+                what = str(left_out[low].origin)
+                raise InputError(f"R{what[1:]} was left out: {left_out[low].why}.", where="--rows")
+            found += kept
+        return found
 
 
 def rows_of(source: Any, *, header: bool = True) -> Rows:
