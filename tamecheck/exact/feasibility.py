@@ -1,15 +1,19 @@
-"""Exact linear feasibility with certificates: the lemma of Farkas, by the simplex method."""
+"""Exact linear feasibility with certificates: the lemma of Farkas, by the simplex method.
+
+`solve_inequalities` decides one system; `Polyhedron` keeps a basis, so that a system with some more
+inequalities takes a few pivots.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from flint import fmpq, fmpq_mat
 
 from tamecheck.budget import Budget
-from tamecheck.exact.simplex import Dictionary
+from tamecheck.exact.simplex import Dictionary, State
 
 Vector: TypeAlias = tuple[fmpq, ...]
 
@@ -107,6 +111,132 @@ def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
     if not all(satisfies(point, row) for row in rows):
         raise ArithmeticError("a solution of linear inequalities does not satisfy them")
     return point
+
+
+class Polyhedron:
+    """Inequalities within a box, with a point that satisfies them all; never empty.
+
+    The dictionary has the inputs and a common slack t of the strict inequalities, in [0, 1], for
+    columns: a row is ``a · x [- t] >= -b``, and t is maximised.  So the costs stay dual feasible
+    when rows are added, and strict inequalities hold together iff t can be positive.
+    """
+
+    def __init__(self, rows: tuple[Inequality, ...], own: Dictionary, point: Vector) -> None:
+        self.rows, self._own, self.point = rows, own, point
+
+    @classmethod
+    def box(cls, lower: Sequence[fmpq | None], upper: Sequence[fmpq | None]) -> Self:
+        """A closed box, no side of which is empty."""
+        size = len(lower)
+        costs = [*[_ZERO] * size, -_ONE]
+        ends = [*lower, _ZERO], [*upper, _ONE]
+        at = [*["lower"] * size, "upper"]
+        own = Dictionary(fmpq_mat(2, size + 1, costs + costs), [], range(size + 1), ends, at)
+        return cls((), own, tuple(own.point(size)))
+
+    @property
+    def lower(self) -> Sequence[fmpq | None]:
+        """The lower sides of the box."""
+        return self._own.lower[: len(self.point)]
+
+    @property
+    def upper(self) -> Sequence[fmpq | None]:
+        """The upper sides of the box."""
+        return self._own.upper[: len(self.point)]
+
+    def range(self, row: Vector) -> tuple[fmpq | None, fmpq | None]:
+        """Bounds of an affine form over the box; None where there is none."""
+        low: fmpq | None = row[-1]
+        high: fmpq | None = row[-1]
+        for a, least, most in zip(row[:-1], self._own.lower, self._own.upper, strict=False):
+            if a:
+                first, last = (least, most) if a > 0 else (most, least)
+                low = None if low is None or first is None else low + a * first
+                high = None if high is None or last is None else high + a * last
+        return low, high
+
+    def cut(self, rows: Iterable[Inequality]) -> Self | None:
+        """The part where more inequalities hold; None if it is empty."""
+        fresh: list[Inequality] = []
+        for row, strict in rows:
+            low, high = self.range(row)
+            if high is not None and (high < 0 or (strict and high == 0)):
+                return None
+            if low is None or low < 0 or (strict and low == 0):
+                fresh.append((row, strict))
+        if not fresh:
+            return self
+        size = len(self.point)
+        own = self._own.copy()
+        for row, strict in fresh:
+            own.add_row([*row[:-1], -_ONE if strict else _ZERO], -row[-1])
+        own.pivots = 0
+        own.patience = 2 * (len(own.basic) + len(own.nonbasic))
+        joined = (*self.rows, *fresh)
+        # the costs stay dual feasible, and the slack is bounded: the dual method ends
+        if own.run(own.dual_step, _UNLIMITED) is State.INFEASIBLE:
+            self._refute(own, joined, *self._stuck_row(own))
+            return None
+        point = own.point(size + 1)
+        if any(strict for _, strict in joined) and point[size] <= 0:
+            rates = own.table.tolist()[own.true_costs]
+            self._refute(own, joined, [-rate for rate in rates], size, upwards=True)
+            return None
+        found = tuple(point[:size])
+        if not all(satisfies(found, one) for one in joined) or not self._in_box(found):
+            raise ArithmeticError("a solution of linear inequalities does not satisfy them")
+        return type(self)(joined, own, found)
+
+    @staticmethod
+    def _stuck_row(own: Dictionary) -> tuple[list[fmpq], int, bool]:
+        """The variable that cannot come to its end, as a form in the nonbasic ones."""
+        r, sign = own.stuck
+        return own.table.tolist()[r], own.basic[r], sign > 0
+
+    def _refute(
+        self,
+        own: Dictionary,
+        rows: Sequence[Inequality],
+        factors: Sequence[fmpq],
+        wanted: int,
+        upwards: bool,  # noqa: FBT001 (handed on from a row of the dictionary)
+    ) -> None:
+        """Multiply out why variable ``wanted`` cannot reach its end: the form bounds it.
+
+        It equals the form in the nonbasic variables for every x and t, and the form is nowhere
+        beyond what the ends of these variables allow.  The slack t has to be above 0.
+        """
+        size = len(self.point)
+        total, reach = [-a for a in self._coefficients(rows, wanted)], _ZERO
+        for factor, k in zip(factors, own.nonbasic, strict=True):
+            if not factor:
+                continue
+            end = (own.upper if (factor > 0) == upwards else own.lower)[k]
+            if end is None:
+                raise ArithmeticError("an unbounded variable is in a proof of emptiness")
+            reach += factor * end
+            for i, a in enumerate(self._coefficients(rows, k)):
+                total[i] += factor * a
+        end = _ZERO if wanted == size else (own.lower if upwards else own.upper)[wanted]
+        if end is None or any(total):
+            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
+        short = reach <= end if wanted == size else (reach < end if upwards else reach > end)
+        if not short:
+            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
+
+    def _coefficients(self, rows: Sequence[Inequality], k: int) -> list[fmpq]:
+        """A variable of the dictionary as a form in the inputs and the slack, by its definition."""
+        size = len(self.point)
+        if k <= size:
+            return [fmpq(int(i == k)) for i in range(size + 1)]
+        row, strict = rows[k - size - 1]
+        return [*row[:-1], -_ONE if strict else _ZERO]
+
+    def _in_box(self, point: Vector) -> bool:
+        return all(
+            (low is None or low <= v) and (high is None or v <= high)
+            for v, low, high in zip(point, self.lower, self.upper, strict=True)
+        )
 
 
 def box_inequalities(

@@ -61,6 +61,32 @@ class Dictionary:
         """Where there is no optimum: the row without points, or the column of a ray, and a sign."""
         self.evaluate()
 
+    def copy(self) -> Dictionary:
+        """The same dictionary, to be pivoted apart from this one."""
+        ends = list(self.lower), list(self.upper)
+        return Dictionary(fmpq_mat(self.table), self.basic, self.nonbasic, ends, self.at)
+
+    def add_row(self, form: Sequence[fmpq], least: fmpq) -> None:
+        """Add a variable with a lower end: a form in the first variables.  It is basic."""
+        width, places = len(self.nonbasic), {k: r for r, k in enumerate(self.basic)}
+        columns = {k: c for c, k in enumerate(self.nonbasic)}
+        own = [_ZERO] * width
+        for k, a in enumerate(form):
+            if not a:
+                continue
+            if k in columns:
+                own[columns[k]] += a
+                continue
+            for c in range(width):
+                own[c] += a * self.table[places[k], c]
+        entries, size = self.table.entries(), len(self.basic) * width
+        whole = [*entries[:size], *own, *entries[size:]]
+        self.table = fmpq_mat(len(self.basic) + 3, width, whole)
+        self.basic.append(len(self.lower))
+        self.lower.append(least)
+        self.upper.append(None)
+        self.evaluate()
+
     def _end(self, k: int, wanted: str) -> str:
         """The end at which a nonbasic variable can stand: the wanted one if it exists."""
         low, high = self.lower[k], self.upper[k]

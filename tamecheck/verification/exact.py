@@ -11,7 +11,7 @@ unbounded regions need no tolerance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -35,16 +35,8 @@ from tamecheck.cells.steps import (
 )
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.exact.feasibility import Inequality as Row
-from tamecheck.exact.feasibility import (
-    Vector,
-    box_inequalities,
-    minus,
-    opposite,
-    satisfies,
-    solve_inequalities,
-)
+from tamecheck.exact.feasibility import Polyhedron, Vector, minus, opposite
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
@@ -69,44 +61,6 @@ class Outcome:
     impossible: frozenset[int]
     witness: Witness | None
     parts: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Polyhedron:
-    """Inequalities with a point that satisfies them; ``lower`` and ``upper`` are the box."""
-
-    rows: tuple[Row, ...]
-    point: Vector
-    lower: tuple[fmpq | None, ...]
-    upper: tuple[fmpq | None, ...]
-
-    def range(self, row: Vector) -> tuple[fmpq | None, fmpq | None]:
-        """Bounds of an affine form over the box; None where there is none."""
-        low: fmpq | None = row[-1]
-        high: fmpq | None = row[-1]
-        for a, least, most in zip(row[:-1], self.lower, self.upper, strict=True):
-            if a:
-                first, last = (least, most) if a > 0 else (most, least)
-                low = None if low is None or first is None else low + a * first
-                high = None if high is None or last is None else high + a * last
-        return low, high
-
-    def cut(self, rows: Sequence[Row]) -> _Polyhedron | None:
-        """The part where more inequalities hold; None if it is empty."""
-        fresh: list[Row] = []
-        for row, strict in rows:
-            low, high = self.range(row)
-            if high is not None and (high < 0 or (strict and high == 0)):
-                return None
-            if low is None or low < 0 or (strict and low == 0):
-                fresh.append((row, strict))
-        if not fresh:
-            return self
-        joined = (*self.rows, *fresh)
-        if all(satisfies(self.point, one) for one in fresh):
-            return replace(self, rows=joined)
-        point = solve_inequalities(joined, len(self.point))
-        return None if point is None else replace(self, rows=joined, point=point)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,22 +117,15 @@ def point_of(case: Case) -> tuple[Fraction, ...] | None:
     return None if found is None else tuple(map(as_fraction, found.point))
 
 
-def _region(case: Case) -> _Polyhedron | None:
+def _region(case: Case) -> Polyhedron | None:
     ends = list(zip(case.lower, case.upper, strict=True))
     if any(low is not None and high is not None and low > high for low, high in ends):
         return None
-    sides = [tuple(None if end is None else as_number(end) for end in pair) for pair in ends]
-    rows = box_inequalities([(low, high) for low, high in sides], strict=False)
-    middle = tuple(as_number(_between(low, high)) for low, high in ends)
-    lower, upper = (tuple(side[k] for side in sides) for k in (0, 1))
-    box = _Polyhedron(tuple(rows), middle, lower, upper)
-    return box.cut([_input_row(one, len(ends)) for one in case.region])
-
-
-def _between(low: Bound, high: Bound) -> Fraction:
-    if low is None or high is None:
-        return next((end for end in (low, high) if end is not None), Fraction(0))
-    return (low + high) / 2
+    lower, upper = (
+        [None if end is None else as_number(end) for end in side]
+        for side in (case.lower, case.upper)
+    )
+    return Polyhedron.box(lower, upper).cut([_input_row(one, len(ends)) for one in case.region])
 
 
 def _input_row(one: Inequality, size: int) -> Row:
@@ -239,8 +186,8 @@ class _Descent:
         return None
 
     def _walk(
-        self, part: _Polyhedron, position: int, forms: dict[int, ExactForms]
-    ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
+        self, part: Polyhedron, position: int, forms: dict[int, ExactForms]
+    ) -> Iterator[tuple[Polyhedron, int, dict[int, ExactForms]]]:
         """The parts after the next deciding step, each with the forms of the nodes so far."""
         forms = dict(forms)
         for number in range(position, len(self.order)):
@@ -257,15 +204,15 @@ class _Descent:
 
     def _divide(
         self,
-        part: _Polyhedron,
+        part: Polyhedron,
         step: Deciding,
         args: Sequence[ExactForms],
         at: tuple[int, int, dict[int, ExactForms]],
-    ) -> Iterator[tuple[_Polyhedron, int, dict[int, ExactForms]]]:
+    ) -> Iterator[tuple[Polyhedron, int, dict[int, ExactForms]]]:
         node, position, forms = at
         asked = step.questions(args).value[0]
         count = _decisions(step, asked)
-        stack: list[tuple[_Polyhedron, list[int]]] = [(part, [])]
+        stack: list[tuple[Polyhedron, list[int]]] = [(part, [])]
         while stack:
             self.budget.check()
             here, decided = stack.pop()
@@ -279,7 +226,7 @@ class _Descent:
                     stack.append((child, [*decided, choice]))
 
     def _hit(
-        self, part: _Polyhedron, forms: dict[int, ExactForms]
+        self, part: Polyhedron, forms: dict[int, ExactForms]
     ) -> tuple[int, tuple[Fraction, ...]] | None:
         """A case that has a point in a part where the outputs are affine."""
         size = self.exact.inputs
@@ -333,7 +280,7 @@ def _column(asked: Array, column: int) -> Vector:
 
 
 def _options(
-    step: Deciding, asked: Array, number: int, part: _Polyhedron, *, faces: bool
+    step: Deciding, asked: Array, number: int, part: Polyhedron, *, faces: bool
 ) -> Iterator[Option]:
     """The ways in which decision ``number`` of a step can fall, likely or not."""
     match step:
@@ -379,7 +326,7 @@ def _winners(step: Extreme, asked: Array, number: int) -> Iterator[Option]:
         yield winner, tuple(rows)
 
 
-def _round(step: Round, row: Vector, part: _Polyhedron) -> Iterator[Option]:
+def _round(step: Round, row: Vector, part: Polyhedron) -> Iterator[Option]:
     low, high = part.range(row)
     offset = as_number(step.offset)
     if low is None or high is None or high - low > _MANY_VALUES:
