@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked import commands
+
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
@@ -85,10 +87,17 @@ def normal(text):
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
-def run_console(block, folder, page):
+@pytest.fixture(scope="module")
+def search_path(tmp_path_factory):
+    with commands(tmp_path_factory.mktemp("bin")) as folder:
+        places = (str(folder), str(Path(sys.executable).parent), os.environ["PATH"])
+        yield os.pathsep.join(places)
+
+
+def run_console(block, folder, page, search_path):
     environment = {
         **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": search_path,
         "COLUMNS": "100",
         "NO_COLOR": "1",
         "PYTHONIOENCODING": "utf-8",
@@ -112,14 +121,14 @@ def run_console(block, folder, page):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_code_blocks_do_what_they_say(page, tmp_path):
+def test_code_blocks_do_what_they_say(page, tmp_path, search_path):
     namespace = {"__name__": "__main__"}
     with contextlib.chdir(tmp_path):
         for block in blocks_of(page):
             if block.kind == "python":
                 run_python(block, namespace, page)
             else:
-                run_console(block, tmp_path, page)
+                run_console(block, tmp_path, page, search_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
