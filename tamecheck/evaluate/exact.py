@@ -173,6 +173,11 @@ def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
 
 
 def _folded(name: str, data: Array, site: Site) -> Array:
+    extreme = {"maximum": np.maximum, "minimum": np.minimum}.get(name)
+    if extreme is not None and native(data) and data.size and bool(np.isfinite(data).all()):
+        # floats are compared without rounding; -0 becomes 0
+        largest = extreme.reduce(folded_first(data, site.params)).reshape(site.shape)
+        return np.asarray(largest + data.dtype.type(0))
     parts = folded_first(objects(data), site.params)
     if parts.shape[0] == 0:
         empty = np.empty(site.shape, dtype=object)

@@ -19,6 +19,7 @@ from tamecheck.exact.reals import as_fraction, as_number, settle
 from tamecheck.ir.tensor import Array, Shape, size_of
 
 _EXACT_INTEGERS = 2**53
+_MANY = 100
 
 
 def native(array: Array) -> bool:
@@ -51,7 +52,13 @@ def _number(value: Any) -> fmpq:
 
 def objects(array: Array) -> Array:
     """The same elements as ``fmpq`` and ``arb``."""
-    return array if array.dtype == object else _map(array, as_number)
+    if not native(array):
+        return array
+    if array.size < _MANY:
+        return _map(array, as_number)
+    # a window repeats its elements, and quantised weights are few numbers
+    distinct, places = np.unique(array, return_inverse=True)
+    return _map(distinct, as_number)[places].reshape(array.shape)
 
 
 def renumber(array: Array) -> Array:

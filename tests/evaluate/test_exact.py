@@ -245,6 +245,23 @@ def test_the_floor_of_a_number_too_small_to_write_down(sign, floor):
     assert exact_values(graph, {"x": np.array(-1e30)})["y"].item() == floor
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).choice([0.1, -0.0, 2.5, -3e300], (20, 30)),
+        np.random.default_rng(1).integers(-5, 5, (20, 30)),
+    ],
+)
+@pytest.mark.parametrize("name", ["reduce_max", "reduce_min", "sum"])
+def test_folds_of_machine_numbers_are_those_of_fractions(values, name):
+    builder = GraphBuilder()
+    node = builder.input("x", values.shape)
+    graph = builder.build({"y": builder.apply(BY_NAME[name], [node], axes=(1,), keepdims=False)})
+    fold = {"reduce_max": max, "reduce_min": min, "sum": sum}[name]
+    expected = [fold(F(v) for v in row) for row in values.tolist()]
+    assert exact_values(graph, {"x": values})["y"].tolist() == expected
+
+
 def test_a_number_too_large_to_write_down_stays_a_ball():
     assert isinstance(exact("exp", 10**30), arb)
     with pytest.raises(TamecheckError, match="hinges"):

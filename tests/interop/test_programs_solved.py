@@ -54,7 +54,7 @@ def agrees(value, printed):
 @pytest.mark.parametrize("name", OPTIMA)
 def test_the_optimum_is_the_printed_one(data, name):
     program = read(data / "mip" / name)
-    answer = solve(program, seconds=60).answer
+    answer = solve(program, seconds=12 if name in LONG else 60).answer
     assert isinstance(answer, Optimal if name not in LONG else Optimal | Feasible)
     assert agrees(answer.objective, OPTIMA[name])
     assert not program.violations(answer.point)
