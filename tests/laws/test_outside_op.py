@@ -67,6 +67,7 @@ def test_tameness_and_regularity():
     assert soft.properties.piecewise_linear is True
     assert hard.properties.continuous is not True
     assert "soft_shrink" in tc.recheck(soft.certificate).why
+    assert soft.rests_on == "the record of soft_shrink, which the kernel does not know"
 
 
 @pytest.mark.parametrize("op", [SOFT_SHRINK, HARD_SHRINK])
