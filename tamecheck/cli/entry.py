@@ -21,6 +21,7 @@ from tamecheck.cli import (
     cells,
     check,
     completion,
+    count,
     diff,
     doctor,
     explain,
@@ -42,7 +43,7 @@ from tamecheck.errors import InputError, TamecheckError, TimeLimitError, Unsuppo
 _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
-    *(rules.RULES, rules.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
+    *(rules.RULES, count.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
     *(referee.VERB, supports.VERB, completion.VERB),
 )
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."

@@ -1,16 +1,18 @@
-"""``tamecheck rules`` and ``count``: the decisions of a network as if-then rules, and how many."""
+"""``tamecheck rules``: the decisions of a network in few words, or as if-then rules."""
 
 from __future__ import annotations
 
+import _thread
+import threading
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
-from functools import partial
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
-from tamecheck.cli.answer import message, print_answer
+from tamecheck.cli.answer import claim, message, print_answer, write_document
 from tamecheck.cli.inputs import (
     DOMAIN,
     Naming,
@@ -19,37 +21,44 @@ from tamecheck.cli.inputs import (
     sample_from,
     table_options,
 )
-from tamecheck.cli.options import BOX, MODEL, Verb, flag, option
-from tamecheck.cli.source import domain_of, model_of, number_of, row_of_input
+from tamecheck.cli.options import BOX, MODEL, Verb, flag, natural, option, output
+from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
-    from tamecheck.explain.counts import CountBounds
     from tamecheck.explain.domain import Domain
+    from tamecheck.explain.forms import Form
     from tamecheck.explain.rules_result import DecisionRules
-    from tamecheck.explain.sketches import Sketch
     from tamecheck.ir.box import Box
+    from tamecheck.ir.tensor import Array
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
 
 _ABOUT_RULES = """\
-Write a binarized network as if-then rules over its inputs: exact over the whole domain where it
-has at most 2^22 points, else the sufficient reasons of the decisions at some points, with a proved
-bound on the share of the domain that they decide.  --neurons shows every neuron as a rule
-"at least m of n".  With --box, a piecewise linear classifier is read instead: its rules are linear
-inequalities, one rule a region.
+Say in few words what a binarized network decides: as a points score, a decision list, a tree or
+"at least m of n" that decides every point of the domain as the network does, if a short one is
+found; else as the short form that is right at most points, with the proved share of the domain and
+the share of the table's rows at which it is.  The time is kept, and what is found in it is printed.
+--form rules prints the rules that are exact over the whole domain where it has at most 2^22 points,
+else the sufficient reasons of the decisions at some points; -o writes them to a file.  --neurons
+shows every neuron as a rule "at least m of n".  With --box, a piecewise linear classifier is read
+instead: its rules are linear inequalities, one rule a region.
 
-exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, or rules that
-rest on a search alone, 4 the model has no such rules"""
-_SECONDS, _FEW = 20.0, 20
+exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, interrupted, or
+rules that rest on a search alone, 4 the model has no such rules"""
+_SECONDS, _LISTED = 10.0, 5.0
+_FORM_SHARE, _LIST_SHARE = 0.5, 0.7
 
 
 def _rules(args: Namespace) -> int:
     """Find the rules and print them."""
     if args.limit < 1:
         raise InputError(f"--limit {args.limit} is no positive number.")
+    if args.max_rules < 1:
+        raise InputError("--max-rules is no positive number.")
+    claim(args, args.output, "list of rules")
     model = model_of(args)
     naming = naming_of(args, model)
     if args.box is not None or args.spec is not None:
@@ -74,95 +83,230 @@ def _rules_of_network(
     args: Namespace, naming: Naming, about: tuple[ThresholdNetwork, Domain], sample: Sample | None
 ) -> int:
     """Rules of a binarized network."""
-    from tamecheck.explain.neurons import network_logic
     from tamecheck.explain.row_reader import states_of
-    from tamecheck.explain.rules import get_rules
     from tamecheck.explain.sketches import sketch
-    from tamecheck.loaders.samples import exact_points
 
-    budget = Budget.of(args.timeout)
     network, domain = about
     states = None if sample is None else states_of(sample, network, domain, args.data)
-    few = partial(
-        sketch,
-        network,
-        domain,
-        naming.classes,
-        leaves=args.leaves,
-        states=states,
-        seconds=(args.timeout or _SECONDS) / 2,
-        seed=args.seed,
-    )
     if args.form == "sketch":
-        found = few()
+        found = sketch(
+            network,
+            domain,
+            naming.classes,
+            leaves=args.leaves,
+            states=states,
+            seconds=(args.timeout or 2 * _SECONDS) / 2,
+            seed=args.seed,
+        )
         print_answer(args, found.to_json(), [found.text], found.summary)
         return 0
-    found = get_rules(
-        network,
-        domain,
-        classes=naming.classes,
-        data=None if sample is None else exact_points(sample),
-        most=args.limit,
-        # the rest of the time is for measuring the rules and writing them
-        timeout=None if args.timeout is None else 0.7 * args.timeout,
-        seed=args.seed,
-    )
-    logic = network_logic(network, domain, naming.classes)
-    outline = found.outline(timeout=min(5.0, budget.seconds))
-    form = _form(args, found)
+    task = _Task(args, naming, network, domain, sample, states, Budget.of(args.timeout))
+    return _short(task) if args.form == "brief" and not args.markdown else _listed(task)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Task:
+    """What is asked of a binarized network."""
+
+    args: Namespace
+    naming: Naming
+    network: ThresholdNetwork
+    domain: Domain
+    sample: Sample | None
+    states: Array | None
+    budget: Budget
+
+    def rules(self, seconds: float | None) -> DecisionRules:
+        """All rules, or those that are found in the time."""
+        from tamecheck.explain.rules import get_rules
+        from tamecheck.loaders.samples import exact_points
+
+        return get_rules(
+            self.network,
+            self.domain,
+            classes=self.naming.classes,
+            data=None if self.sample is None else exact_points(self.sample),
+            most=self.args.limit,
+            timeout=seconds,
+            seed=self.args.seed,
+        )
+
+    def document(self, found: DecisionRules) -> dict[str, Any]:
+        """Rules as JSON, with the network's neurons and what is measured at the rows."""
+        from tamecheck.explain.neurons import network_logic
+
+        logic = network_logic(self.network, self.domain, self.naming.classes)
+        measured = found.measures(self.sample, self.states, self.budget.deadline)
+        return {**found.to_json(), "neurons": logic.to_json(), **measured}
+
+
+def _short(task: _Task) -> int:
+    """The decisions in few words, and how long they are in full."""
+    args = task.args
+    best: list[Form] = []
+    found: DecisionRules | None = None
+    interrupted = False
+    limit = None if args.timeout is None else task.budget.seconds
+    try:
+        with _interrupt(limit):
+            best.append(_tell(task, best.append))
+            if args.json or args.output or best[-1].right != 1:
+                seconds = _LIST_SHARE * task.budget.seconds if limit is not None else None
+                if not (args.json or args.output):
+                    seconds = min(_LISTED, seconds or _LISTED)
+                found = task.rules(seconds)
+    except KeyboardInterrupt:
+        interrupted = True
+        if not best:
+            raise
+    told = best[-1]
     document: dict[str, Any] = {}
     if args.json:
-        text = None if outline is None else outline.text
-        document = {**found.to_json(), "outline": text, "form": form, "neurons": logic.to_json()}
-        document |= found.measures(sample, states)
-    lines = _rule_lines(args, found, form, few if outline is None else None)
-    if args.neurons:
-        lines = chain(lines, [str(logic)])
-    print_answer(args, document, lines, found.summary)
-    if found.rests_on == "search":
-        message(args, "The rules rest on a search alone: too long to be shown a second time.")
+        document = told.as_rules() if found is None else task.document(found)
+        document |= {"text": told.text, "form": told.to_json(), "exact": _exact(found)}
+        document["outline"] = told.lines if told.right == 1 else None
+    _write_rules(args, found)
+    lines = chain([told.text, *_in_full(args, told, found)], _neurons(task))
+    print_answer(args, document, lines, told.summary)
+    if interrupted:
         return 3
-    return 3 if form is not None and form["text"] is None else 0
+    return _code(args, told.rests_on)
+
+
+def _tell(task: _Task, watch: Callable[[Form], None]) -> Form:
+    from tamecheck.explain.telling import tell
+
+    seconds = _SECONDS if task.args.timeout is None else _FORM_SHARE * task.budget.seconds
+    return tell(
+        task.network,
+        task.domain,
+        task.naming.classes,
+        states=task.states,
+        most_conditions=task.args.max_conditions,
+        most_rules=task.args.max_rules,
+        budget=task.budget.part(seconds),
+        seed=task.args.seed,
+        watch=watch,
+    )
+
+
+@contextmanager
+def _interrupt(seconds: float | None) -> Generator[None]:
+    """Interrupt the body, as Ctrl-C does, when the time is over."""
+    if seconds is None:
+        yield
+        return
+    timer = threading.Timer(seconds, _thread.interrupt_main)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _exact(found: DecisionRules | None) -> dict[str, Any] | None:
+    """How long the rules are that are always right; None if they were not found."""
+    if found is None or found.faithful != "exact":
+        return None
+    return {"rules": len(found), "conditions": sum(len(rule.conditions) for rule in found)}
+
+
+def _in_full(args: Namespace, told: Form, found: DecisionRules | None) -> Iterator[str]:
+    """How long the exact rules are, in a sentence."""
+    full = _exact(found)
+    if full is not None:
+        where = f"in {args.output}" if args.output else "-o FILE writes them"
+        count = f"{full['rules']} rules of {full['conditions']} conditions"
+        yield f"Exactly: {count} ({where})."
+    elif told.right != 1:
+        yield "The exact rules were not found in the time (--timeout)."
+
+
+def _write_rules(args: Namespace, found: DecisionRules | None) -> None:
+    """Write all exact rules where ``-o`` says: as JSON, as Markdown or as text."""
+    from tamecheck.loaders.outputs import write_text
+
+    if args.output is None:
+        return
+    if _exact(found) is None or found is None:
+        message(args, f"{args.output} is not written: the exact rules were not found in the time.")
+    elif args.output.endswith((".json", ".json.gz")):
+        write_document(args.output, {"format": "tamecheck-rules", **found.to_json()})
+    else:
+        text = found.to_markdown() if args.output.endswith(".md") else f"{found.text}\n"
+        write_text(args.output, f"# Rules, written by tamecheck\n\n{text}")
+
+
+def _neurons(task: _Task) -> Iterator[str]:
+    from tamecheck.explain.neurons import network_logic
+
+    if task.args.neurons:
+        yield str(network_logic(task.network, task.domain, task.naming.classes))
+
+
+def _code(args: Namespace, rests_on: str) -> int:
+    if rests_on == "search":
+        message(args, "The rules rest on a search alone: too long to be shown a second time.")
+    return 3 if rests_on == "search" else 0
+
+
+def _listed(task: _Task) -> int:
+    """All rules, or the form of them that is asked for."""
+    args = task.args
+    # the rest of the time is for measuring the rules and writing them
+    found = task.rules(None if args.timeout is None else _LIST_SHARE * task.budget.seconds)
+    form = _form(task, found)
+    document: dict[str, Any] = {}
+    if args.json:
+        outline = found.outline(timeout=min(5.0, task.budget.seconds))
+        text = None if outline is None else outline.text
+        document = {**task.document(found), "outline": text, "form": form}
+    _write_rules(args, found)
+    print_answer(
+        args, document, chain(_rule_lines(args, found, form), _neurons(task)), found.summary
+    )
+    code = _code(args, found.rests_on)
+    return 3 if form is not None and form["text"] is None else code
 
 
 def _rule_lines(
-    args: Namespace,
-    found: DecisionRules,
-    form: dict[str, Any] | None,
-    few: Callable[[], Sketch] | None,
+    args: Namespace, found: DecisionRules, form: dict[str, Any] | None
 ) -> Iterator[str]:
-    """The form that is asked for, all rules, or the first after what says nearly so in short."""
+    """The form that is asked for, or all rules."""
     if args.markdown:
         yield found.to_markdown()
     elif form is not None:
         yield f"There is no {args.form} of this size." if form["text"] is None else form["text"]
         yield found.summary
-    elif args.form != "brief":
-        yield found.text
     else:
-        if few is not None and len(found) > _FEW:
-            yield f"In short, though not always right:\n{few().text}\n"
-        yield found.brief()
+        yield found.text
 
 
-def _form(args: Namespace, found: DecisionRules) -> dict[str, Any] | None:
-    """The clauses, the list or the tree that is asked for: its size and its text."""
-    size, text = None, None
-    match args.form:
+def _form(task: _Task, found: DecisionRules) -> dict[str, Any] | None:
+    """The clauses, the list, the tree or the score that is asked for: its size and its text."""
+    size, text, seconds = None, None, task.budget.seconds
+    match task.args.form:
         case "cnf":
             if found.faithful == "exact":
                 size, text = found.normal_forms
         case "list":
-            listed = found.decision_list(timeout=args.timeout)
+            listed = found.decision_list(timeout=seconds)
             if listed is not None:
                 size, text = len(listed), listed.text
         case "tree":
-            tree = found.tree(timeout=args.timeout)
+            tree = found.tree(timeout=seconds)
             if tree is not None:
                 size, text = tree.leaves, tree.text
+        case "score":
+            from tamecheck.explain.forms import score_of_network
+
+            score = score_of_network(task.network, task.domain)
+            if score is not None:
+                size, text = score.conditions, score.text(found.classes)
         case _:
             return None
-    return {"kind": args.form, "size": size, "text": text}
+    return {"kind": task.args.form, "size": size, "text": text}
 
 
 def _rules_over_table(args: Namespace, model: Model, naming: Naming, sample: Sample) -> int:
@@ -198,126 +342,23 @@ RULES = Verb(
         BOX,
         option("--limit", "N", "the most rules (default 20000)", type=int, default=20_000),
         option("--form", None,
-            "brief: in few words if possible, and the first rules; rules: all of them, a "
-            "disjunctive normal form; cnf: clauses; list: the first rule that holds decides; "
-            "tree; sketch: a few rules, not always right, with the proved share of points where "
-            "they are", choices=("brief", "rules", "cnf", "list", "tree", "sketch"),
+            "brief: in few words, the shortest exact form or the best short one; rules: all of "
+            "them, a disjunctive normal form; cnf: clauses; list: the first rule that holds "
+            "decides; tree; score: points, if all depends on one sum; sketch: a few rules, not "
+            "always right, with the proved share of points where they are",
+            choices=("brief", "rules", "cnf", "list", "tree", "score", "sketch"),
             default="brief"),
+        option("--max-conditions", "N", "the most conditions of a form in few words (default 12)",
+            type=natural(digits=6), default=12),
+        option("--max-rules", "N", "the most rules of a form in few words (default 12)",
+            type=natural(digits=6), default=12),
+        output("-o --output", "FILE",
+            "write all exact rules here, if they are found in the time: .json, .md or text"),
         option("--leaves", "N", "the most rules of a sketch (default 8)", type=int, default=8),
         flag("--neurons", "print the network neuron by neuron too"),
         flag("--markdown", "print a Markdown table"),
         table_options("where the rules are measured, and start if need be"),
     ),
     _rules,
-    answers=True,
-)  # fmt: skip
-
-_ABOUT_COUNT = """\
-Count how many inputs of a binarized network each class has: of all that can occur, of those that
-meet conditions (--if), or of those that differ from one input in few places (--hamming).  Every
-input is decided in integers; of several largest outputs the first decides.  A model with one
-output has two classes: 1 where it is positive, else 0.
-
-exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
---timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
-_LONG, _PARTS = 60.0, 2**21
-
-
-def _count(args: Namespace) -> int:
-    """Count and print the counts."""
-    from tamecheck.explain.check import Recomputation, confirm
-    from tamecheck.explain.counts import count_ball, count_within
-    from tamecheck.explain.words import read_conditions
-
-    if (args.hamming is None) != (args.input is None):
-        raise InputError("--hamming K and --input FILE go together.")
-    radius = None
-    if args.hamming is not None:
-        radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
-    model = model_of(args)
-    naming = naming_of(args, model)
-    network, domain = network_and_domain(args, model, naming)
-    allowed = None
-    if args.conditions is not None:
-        allowed = read_conditions(args.conditions, network, domain, naming.names)
-        if not all(allowed):
-            message(args, "The conditions of --if exclude each other: no input meets them all.")
-    decision, again = None, Recomputation(network, domain, most=_PARTS)
-    if radius is None:
-        found = count_within(network, domain, allowed, seconds=args.timeout or _LONG)
-        if not found.exact:
-            return _print_bounds(args, found, naming.classes)
-        counts, rests_on = list(found.lower), found.rests_on
-        counted = again.counts(allowed)
-    else:
-        centre = network.states(row_of_input(args.input, model))[0]
-        domain.codes(centre)
-        decision = int(network.decide(centre[None, :])[0])
-        counts, rests_on = count_ball(network, domain, centre, radius, allowed), "enumeration"
-        counted = again.counts_in_ball(centre, radius, allowed)
-    rests_on = confirm(None if counted is None else counted == counts, "this count", rests_on)
-    _print_counts(args, counts, decision, naming.classes, rests_on)
-    if rests_on == "search":
-        message(args, "The counts rest on a search alone: too long to be made a second time.")
-        return 3
-    return 0
-
-
-def _labels(classes: list[str] | None, count: int) -> list[str]:
-    if classes is not None and len(classes) != count:
-        raise InputError(f"{len(classes)} classes are named; the network has {count}.")
-    return list(map(str, range(count))) if classes is None else classes
-
-
-def _print_bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> int:
-    """Print what is known of counts that took too long."""
-    from tamecheck.show.answers import bounds_lines
-
-    bounds = list(zip(found.lower, found.upper, strict=True))
-    total = sum(found.lower) + found.open
-    lower, upper = list(found.lower), list(found.upper)
-    document: dict[str, Any] = {"total": total, "counts": None, "lower": lower, "upper": upper}
-    document["why"] = "timeout"
-    if classes is not None:
-        document["classes"] = classes
-    lines = bounds_lines(total, bounds, _labels(classes, len(bounds)))
-    print_answer(args, document, lines, " ".join(f"{low}..{high}" for low, high in bounds))
-    return 3
-
-
-def _print_counts(
-    args: Namespace,
-    counts: Sequence[int],
-    decision: int | None,
-    classes: list[str] | None,
-    rests_on: str,
-) -> None:
-    from tamecheck.ir.exact import rational_text
-    from tamecheck.show.answers import count_lines
-
-    total = sum(counts)
-    document: dict[str, Any] = {"total": total, "counts": list(counts), "rests_on": rests_on}
-    if classes is not None:
-        document["classes"] = classes
-    if decision is not None:
-        robust = rational_text(Fraction(counts[decision], total)) if total else None
-        document |= {"decision": decision, "robust": robust}
-    lines = count_lines(counts, decision, _labels(classes, len(counts)))
-    print_answer(args, document, lines, " ".join(map(str, counts)))
-
-
-COUNT = Verb(
-    "count",
-    "how many inputs each class has, exactly",
-    _ABOUT_COUNT,
-    (
-        MODEL,
-        DOMAIN,
-        option("--if", "CONDITIONS", "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
-            dest="conditions"),
-        option("--input", "FILE", "the centre of the ball of --hamming"),
-        option("--hamming", "K", "count the inputs that differ in at most K places"),
-    ),
-    _count,
     answers=True,
 )  # fmt: skip

@@ -110,6 +110,27 @@ class Recomputation:
             found[points] = self.network.decide(states)
         return found.reshape([size for size in shape if size > 1])
 
+    def agreement(
+        self, said: Callable[[Array], Array], deadline: float = float("inf")
+    ) -> int | None:
+        """At how many points what is said of rows of codes is the class; each is decided.
+
+        None after a value of `time.monotonic`.
+        """
+        features = self.domain.features
+        shape = [len(f.codes) for f in features]
+        total, right = prod(shape), 0
+        for start in range(0, total, _ROWS):
+            if time.monotonic() > deadline:
+                return None
+            points = np.arange(start, min(start + _ROWS, total))
+            codes = np.stack(np.unravel_index(points, shape), axis=1)
+            states = np.empty((len(points), self.network.inputs), dtype=np.int8)
+            for k, feature in enumerate(features):
+                states[:, list(feature.inputs)] = feature.codes[codes[:, k]]
+            right += int(np.count_nonzero(self.network.decide(states) == said(codes)))
+        return right
+
     def are_rules(
         self,
         cubes: Sequence[tuple[Mapping[int, Sequence[int]], int]],

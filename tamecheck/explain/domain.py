@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -55,6 +55,23 @@ class Feature:
     def coded(self, states: Array) -> Array:
         """Which code the rows of states have, ``(rows, codes)``."""
         return (states[:, np.newaxis, list(self.inputs)] == self.codes).all(axis=2)
+
+    def sum_of(self, adds: Sequence[int]) -> tuple[Array, int]:
+        """Weights of the inputs and a constant whose sum is twice what each code adds.
+
+        Raises `UnsupportedError` if the codes are neither one input's, one-hot nor a thermometer's.
+        """
+        worth = np.array(adds, dtype=np.int64)
+        count, width = len(self.codes), len(self.inputs)
+        if count == 1:
+            return np.zeros(width, dtype=np.int64), int(2 * worth[0])
+        if count == width and np.array_equal(self.codes, 2 * np.eye(width) - 1):
+            weights: Array = worth
+        elif count == width + 1 and np.array_equal(self.codes, 2 * np.tri(count, width, -1) - 1):
+            weights = np.asarray(np.diff(worth))
+        else:
+            raise UnsupportedError(f"The codes of feature {self.name!r} are in no known order.")
+        return weights, int(2 * worth[0] - weights @ self.codes[0])
 
 
 def _impossible(feature: Feature, origin: object = None) -> InputError:

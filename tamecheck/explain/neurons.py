@@ -208,6 +208,10 @@ class NetworkLogic:
         values = dict(enumerate(codes))
         for layer in self.layers:
             values = {k: int(neuron.rule.holds(values)) for k, neuron in enumerate(layer)}
+        return self.decide_last(values)
+
+    def decide_last(self, values: Mapping[int, int]) -> int:
+        """The class for the values of the last neurons (of the features, if there are none)."""
         if self.decision is not None:
             return int(self.decision.holds(values))
         totals = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from tamecheck.explain.trees import (
     ListedRule,
     decision_list,
     decision_tree,
+    meeting,
 )
 from tamecheck.explain.words import Condition, condition, html_table, join
 from tamecheck.ir.exact import rational_text
@@ -238,15 +240,23 @@ class DecisionRules:
         guess = f"probably {self.classes[self.default]}"
         return [*rows, ("otherwise", guess, percent(1 - self.covered))]
 
-    def measures(self, sample: Sample | None, states: Array | None) -> dict[str, Any]:
+    def measures(
+        self, sample: Sample | None, states: Array | None, deadline: float = float("inf")
+    ) -> dict[str, Any]:
         """The share of the domain, and of a table's rows, that is in some rule; which are in which.
 
-        ``states`` are the rows of the table as states of the inputs.
+        ``states`` are the rows of the table as states of the inputs.  After the ``deadline``, of
+        `time.monotonic`, nothing is said of the table.
         """
         covers: dict[str, Any] = {"domain": rational_text(self.covered), "table": None}
         if sample is None or states is None:
             return {"covers": covers}
-        held = [np.flatnonzero(holding(rule, self.domain, states)).tolist() for rule in self.rules]
+        codes = np.stack([f.coded(states).argmax(axis=1) for f in self.domain.features], axis=1)
+        held: list[list[int]] = []
+        for rule in self.rules:
+            if time.monotonic() > deadline:
+                return {"covers": covers, "table": None}
+            held.append(np.flatnonzero(meeting(rule.conditions, codes)).tolist())
         share = Fraction(len({k for rows in held for k in rows}), len(states))
         covers["table"] = rational_text(share)
         table = {

@@ -8,7 +8,7 @@ takes too long, bounds of the counts bound the share of points on which the tree
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
@@ -24,7 +24,8 @@ from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
 from tamecheck.explain.rules_result import about, percent
-from tamecheck.explain.trees import entropy
+from tamecheck.explain.tables import between
+from tamecheck.explain.trees import Mostly, Node, Split, entropy
 from tamecheck.explain.words import Condition, condition, conjunction, html_table
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -188,11 +189,9 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     if leaves < 1:
         raise InputError(f"A sketch has at least one rule, not {leaves}.")
     evaluator, rng = Evaluator(network, domain, seed=seed), np.random.default_rng(seed)
-    codes = _random(domain, _FITTED, rng)
-    start = tuple(tuple(range(len(f.codes))) for f in domain.features)
-    found = _join(
-        _grow(_Leaf(start, codes, evaluator.classes(codes)), domain, leaves, network.classes)
-    )
+    codes = random_codes(domain, _FITTED, rng)
+    tree = grow(domain, codes, evaluator.classes(codes), leaves, network.classes)
+    found = _join(tree.leaves())
     budget = Budget.of(seconds)
     rules: list[SketchRule] = []
     for place, leaf in enumerate(found):
@@ -201,7 +200,7 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     rules.sort(key=lambda rule: -rule.coverage)
     labels = tuple(map(str, range(network.classes) if classes is None else classes))
     made = Sketch(tuple(rules), domain, labels, (0, 0), None)
-    tried = _random(domain, _SAMPLED, rng)
+    tried = random_codes(domain, _SAMPLED, rng)
     right = int(np.count_nonzero(made.decide(tried) == evaluator.classes(tried)))
     fidelity = None
     if states is not None:
@@ -210,14 +209,14 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     return replace(made, sampled=(_SAMPLED, right), fidelity=fidelity)
 
 
-def _random(domain: Domain, count: int, rng: np.random.Generator) -> Array:
+def random_codes(domain: Domain, count: int, rng: np.random.Generator) -> Array:
     """Random points of the domain, each as likely, in rows of codes."""
     sizes = [len(f.codes) for f in domain.features]
     return rng.integers(sizes, size=(count, len(sizes)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Leaf:
+class Leaf:
     """A part of the domain, the random points in it, and their classes."""
 
     allowed: Allowed
@@ -229,30 +228,68 @@ class _Leaf:
         """The most frequent class at the random points; the first one if there are none."""
         return int(np.bincount(self.decided, minlength=1).argmax())
 
-    def part(self, feature: int, codes: Sequence[int]) -> _Leaf:
+    def part(self, feature: int, codes: Sequence[int]) -> Leaf:
         """The part where a feature has one of some codes."""
         rows = np.isin(self.codes[:, feature], codes)
         allowed = (*self.allowed[:feature], tuple(codes), *self.allowed[feature + 1 :])
-        return _Leaf(allowed, self.codes[rows], self.decided[rows])
+        return Leaf(allowed, self.codes[rows], self.decided[rows])
 
 
-def _grow(start: _Leaf, domain: Domain, most: int, classes: int) -> list[_Leaf]:
-    """Leaves, each time of the one that gains most by it, as long as something is gained."""
-    done: list[_Leaf] = []
-    left = [(start, _question(start, domain, classes))]
-    while left and len(done) + len(left) < most:
-        best = max(range(len(left)), key=lambda k: left[k][1][0])
-        leaf, (gain, feature, chosen) = left.pop(best)
-        if gain <= 0:
-            done.append(leaf)
-            continue
-        rest = [code for code in leaf.allowed[feature] if code not in chosen]
-        parts = (leaf.part(feature, codes) for codes in (chosen, rest))
-        left += [(part, _question(part, domain, classes)) for part in parts]
-    return [*done, *(leaf for leaf, _ in left)]
+@dataclass(slots=True, eq=False)
+class Branch:
+    """A leaf while a tree grows: the question that says most there, and what follows it."""
+
+    leaf: Leaf
+    gain: float
+    feature: int
+    codes: list[int]
+    after: tuple[Branch, Branch] | None = None
+
+    @classmethod
+    def of(cls, leaf: Leaf, domain: Domain, classes: int) -> Branch:
+        """A leaf with its question."""
+        return cls(leaf, *_question(leaf, domain, classes))
+
+    def leaves(self) -> list[Leaf]:
+        """The ends."""
+        if self.after is None:
+            return [self.leaf]
+        return [leaf for branch in self.after for leaf in branch.leaves()]
+
+    def node(self, domain: Domain, end: Callable[[Leaf], Mostly]) -> Node:
+        """The tree; ``end`` says what stands at its ends."""
+        if self.after is None:
+            return end(self.leaf)
+        rest = [code for code in self.leaf.allowed[self.feature] if code not in self.codes]
+        feature = domain.features[self.feature]
+        yes, no = (branch.node(domain, end) for branch in self.after)
+        if isinstance(yes, Mostly) and isinstance(no, Mostly) and yes.decision == no.decision:
+            return yes
+        question = between(self.feature, feature, self.codes, rest)
+        negation = between(self.feature, feature, rest, self.codes)
+        return Split(question, negation.text, yes, no)
 
 
-def _join(leaves: Sequence[_Leaf]) -> list[_Leaf]:
+def grow(domain: Domain, codes: Array, decided: Array, most: int, classes: int) -> Branch:
+    """A tree over rows of codes, each time divided where most is gained, as long as any is."""
+    everything = tuple(tuple(range(len(f.codes))) for f in domain.features)
+    root = Branch.of(Leaf(everything, codes, decided), domain, classes)
+    left = [root]
+    for _ in range(most - 1):
+        best = max(left, key=lambda branch: branch.gain)
+        if best.gain <= 0:
+            break
+        rest = [code for code in best.leaf.allowed[best.feature] if code not in best.codes]
+        yes, no = (
+            Branch.of(best.leaf.part(best.feature, part), domain, classes)
+            for part in (best.codes, rest)
+        )
+        best.after = yes, no
+        left = [branch for branch in left if branch is not best] + [yes, no]
+    return root
+
+
+def _join(leaves: Sequence[Leaf]) -> list[Leaf]:
     """Leaves of one class that differ in one feature only, as one."""
     for one, other in combinations(leaves, 2):
         pairs = enumerate(zip(one.allowed, other.allowed, strict=True))
@@ -260,7 +297,7 @@ def _join(leaves: Sequence[_Leaf]) -> list[_Leaf]:
         if len(apart) == 1 and one.likely == other.likely:
             place = apart[0]
             codes = tuple(sorted((*one.allowed[place], *other.allowed[place])))
-            joined = _Leaf(
+            joined = Leaf(
                 (*one.allowed[:place], codes, *one.allowed[place + 1 :]),
                 np.concatenate([one.codes, other.codes]),
                 np.concatenate([one.decided, other.decided]),
@@ -269,7 +306,7 @@ def _join(leaves: Sequence[_Leaf]) -> list[_Leaf]:
     return list(leaves)
 
 
-def _question(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, list[int]]:
+def _question(leaf: Leaf, domain: Domain, classes: int) -> tuple[float, int, list[int]]:
     """The entropy that the best question takes away, its feature, and the codes of a yes."""
     best: tuple[float, int, list[int]] = (0.0, 0, [])
     total = np.bincount(leaf.decided, minlength=classes)
@@ -292,7 +329,7 @@ def _question(leaf: _Leaf, domain: Domain, classes: int) -> tuple[float, int, li
     return best
 
 
-def _count(network: ThresholdNetwork, domain: Domain, leaf: _Leaf, seconds: float) -> SketchRule:
+def _count(network: ThresholdNetwork, domain: Domain, leaf: Leaf, seconds: float) -> SketchRule:
     """The rule of a leaf: its most frequent class, and how often that is right, counted."""
     points = prod(map(len, leaf.allowed))
     found = count_within(network, domain, leaf.allowed, seconds=seconds)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
-from tamecheck.explain.domain import Domain
+from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.words import Condition, condition
 from tamecheck.ir.tensor import Array
 
@@ -146,16 +146,9 @@ class Grid:
         Codes that the grid is not about are counted in, or out, as makes the words shorter.
         """
         axis = self.axes[place]
-        feature = self.domain.features[axis.feature]
         inside = {code for k in chosen for code in axis.groups[k]}
         outside = {code for group in axis.groups for code in group} - inside
-        codes = range(len(feature.codes))
-        narrow, wide = sorted(inside), [code for code in codes if code not in outside]
-        if axis.ordered:
-            # an interval that ends where the grid does needs no bound there
-            wide = _stretch(narrow, outside, len(codes))
-        texts = [condition(axis.feature, feature, found) for found in (narrow, wide)]
-        return min(texts, key=lambda found: len(found.text))
+        return between(axis.feature, self.domain.features[axis.feature], inside, outside)
 
     def part(self, place: int, chosen: Sequence[int]) -> Grid:
         """The grid of some groups of one axis, without what does not matter there."""
@@ -178,6 +171,19 @@ class Grid:
             next(k for k, group in enumerate(axis.groups) if codes[axis.feature] in group)
             for axis in self.axes
         )
+
+
+def between(
+    number: int, feature: Feature, inside: Collection[int], outside: Collection[int]
+) -> Condition:
+    """The shortest condition that codes inside meet, and codes outside do not."""
+    apart = set(outside)
+    narrow, wide = sorted(inside), [c for c in range(len(feature.codes)) if c not in apart]
+    if feature.ordered:
+        # an interval that ends where the codes do needs no bound there
+        wide = _stretch(narrow, apart, len(feature.codes))
+    texts = [condition(number, feature, found) for found in (narrow, wide)]
+    return min(texts, key=lambda found: len(found.text))
 
 
 def _stretch(codes: Sequence[int], outside: set[int], count: int) -> list[int]:

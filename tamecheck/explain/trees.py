@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 
 from tamecheck.errors import SolverError, visible
-from tamecheck.explain.concepts import Always, Concept
+from tamecheck.explain.concepts import Always, Concept, Counting, Equality, Valued
 from tamecheck.explain.cubes import Cube, cell_of, widest_prime
 from tamecheck.explain.tables import Grid
 from tamecheck.explain.words import Condition, condition, conjunction, join
@@ -55,6 +55,18 @@ class DecisionList:
         """The class for the codes of the features."""
         return next((rule.then for rule in self.rules if rule.holds(codes)), self.default)
 
+    def decisions(self, codes: Array) -> Array:
+        """The class of rows of codes."""
+        said = np.full(len(codes), self.default)
+        for rule in reversed(self.rules):
+            said[meeting(rule.conditions, codes)] = rule.then
+        return said
+
+    @property
+    def conditions(self) -> int:
+        """The number of conditions in the rules."""
+        return sum(len(rule.conditions) for rule in self.rules)
+
     @property
     def text(self) -> str:
         """One rule a line."""
@@ -67,6 +79,14 @@ class DecisionList:
 
     def __str__(self) -> str:
         return self.text
+
+
+def meeting(conditions: Sequence[Condition], codes: Array) -> Array:
+    """Which rows of codes meet all conditions."""
+    holds = np.ones(len(codes), dtype=np.bool_)
+    for part in conditions:
+        holds &= np.isin(codes[:, part.feature], part.codes)
+    return holds
 
 
 def decision_list(
@@ -138,6 +158,14 @@ class Split:
     no: Node
 
 
+@dataclass(frozen=True, slots=True)
+class Mostly(Always):
+    """One class, which is right at some of the points only."""
+
+    doubt: str = ""
+    """How often it is right, in words."""
+
+
 Node: TypeAlias = Split | Concept
 
 
@@ -157,10 +185,30 @@ class DecisionTree:
             node = node.yes if codes[node.question.feature] in node.question.codes else node.no
         return int(node.decisions({k: np.array(code) for k, code in codes.items()}))
 
+    def decisions(self, codes: Array) -> Array:
+        """The class of rows of codes."""
+        said = np.empty(len(codes), dtype=np.int64)
+
+        def decide(node: Node, rows: Array) -> None:
+            if isinstance(node, Split):
+                holds = meeting([node.question], codes[rows])
+                decide(node.yes, rows[holds])
+                decide(node.no, rows[~holds])
+            else:
+                said[rows] = node.decisions(dict(enumerate(codes[rows].T)))
+
+        decide(self.root, np.arange(len(codes)))
+        return said
+
     @property
     def leaves(self) -> int:
         """The number of ends."""
         return _leaves(self.root)
+
+    @property
+    def conditions(self) -> int:
+        """The number of questions, and of literals that the ends name."""
+        return _questions(self.root)
 
     @property
     def text(self) -> str:
@@ -180,6 +228,7 @@ class DecisionTree:
             branches.append((question, self._lines(yes)))
             node = no
         *cases, (_, rest) = node.cases()
+        doubt = node.doubt if isinstance(node, Mostly) else ""
         branches += [(text, [self.classes[decision]]) for text, decision in cases]
         lines: list[str] = []
         start = ""
@@ -189,7 +238,7 @@ class DecisionTree:
             else:
                 lines += [f"{start}if {question}:", *(f"    {line}" for line in inner)]
             start = "else "
-        return [*lines, f"{start}{self.classes[rest]}"]
+        return [*lines, f"{start}{self.classes[rest]}{doubt}"]
 
 
 def _merge(branches: Sequence[tuple[str, list[str]]]) -> list[tuple[str, list[str]]]:
@@ -212,6 +261,20 @@ def _rank(node: Node) -> int:
 
 def _leaves(node: Node) -> int:
     return _leaves(node.yes) + _leaves(node.no) if isinstance(node, Split) else 1
+
+
+def _questions(node: Node) -> int:
+    if isinstance(node, Split):
+        return 1 + _questions(node.yes) + _questions(node.no)
+    match node:
+        case Counting():
+            return len(node.literals)
+        case Valued():
+            return len(node.values) - 1
+        case Equality():
+            return 1
+        case _:
+            return 0
 
 
 def decision_tree(

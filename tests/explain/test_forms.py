@@ -196,11 +196,9 @@ def answer(capsys, *arguments):
 
 def test_the_verb_writes_each_form(capsys):
     code, out = answer(capsys)
-    assert (code, out.splitlines()[:2]) == (
-        0,
-        ["In short:", "if at least 2 of {x0 = 1; x1 = 1; x2 = 1} then 1"],
-    )
-    assert len(out.splitlines()) == 11
+    lines = ["class 1 from 2 points, else class 0:", *(f"  +1  x{k} = 1" for k in range(3))]
+    assert (code, out.splitlines()[:4]) == (0, lines)
+    assert "all 8 points" in out.splitlines()[4]
     _, out = answer(capsys, "--form", "cnf")
     assert out.splitlines()[:2] == ["1 if all of", "  x0 = 1 or x1 = 1"]
     _, out = answer(capsys, "--form", "list", "--json")
