@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -19,8 +19,8 @@ from tamecheck.errors import DomainError, SolverError
 from tamecheck.exact.linear import (
     Box,
     LinearOutcome,
+    LinearProgram,
     LinearProof,
-    exact_multipliers,
     linear_box,
     minimum,
 )
@@ -131,7 +131,7 @@ def require_dual(form: Form) -> Vector:
     relaxation = Relaxation(program)
     if isinstance(relaxation.solve(), Optimal):
         costs = [column.cost for column in program.columns]
-        exact: Mapping[int, Fraction] | None = exact_multipliers(program, relaxation.basis(), costs)
+        exact = LinearProgram.of(program).multipliers(costs, relaxation.basis())
         if exact is not None:
             y = tuple(exact.get(i, _ZERO) for i in range(form.size))
             signs = all(c.admits(v) for c, v in zip(form.constraints, y, strict=True))

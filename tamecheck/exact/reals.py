@@ -95,6 +95,8 @@ class UndecidedError(Exception):
 
 def as_number(value: Fraction | float) -> fmpq:
     """The rational that a Python number denotes."""
+    if isinstance(value, int):
+        return fmpq(value)
     exact = value if isinstance(value, Fraction) else Fraction(value)
     return fmpq(exact.numerator, exact.denominator)
 

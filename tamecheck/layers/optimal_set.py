@@ -12,7 +12,7 @@ from flint import fmpq_mat
 
 from tamecheck.errors import SolverError, UnsupportedError
 from tamecheck.exact.hull import Halfspace, Point, kernel, vertices
-from tamecheck.exact.linear import LinearProof, linear_box, minimum
+from tamecheck.exact.linear import LinearProgram, LinearProof, linear_box
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.box import Bound
@@ -44,6 +44,7 @@ class Linear:
         plain = (replace(c, kind=Kind.CONTINUOUS, cost=Fraction(0)) for c in program.columns)
         self._program = Program(tuple(plain), program.rows)
         self._relaxation = Relaxation(self._program)
+        self._exact = LinearProgram.of(self._program)
 
     def minimum(self, costs: Sequence[Fraction]) -> Outcome:
         """The minimum of ``Σ costs x``, with its proof.
@@ -59,7 +60,7 @@ class Linear:
         if any(_is_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
             return Infeasible(LinearProof(()))
         start = basis if len(basis.columns) == len(costs) else None
-        found = minimum(self._program, costs, linear_box(self._program), start)
+        found = self._exact.minimum(costs, linear_box(self._program), start)
         if isinstance(found, Optimal | Infeasible | Unbounded):
             return found
         raise SolverError(

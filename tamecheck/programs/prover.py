@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Box, LinearOutcome, exact_multipliers, minimum, simple
+from tamecheck.exact.linear import Basis, Box, LinearOutcome, LinearProgram, Vertex, simple
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
@@ -27,6 +27,7 @@ class Prover:
         self._program = program
         self._relaxation = relaxation
         self._costs = minimised_costs(program)
+        self._exact = LinearProgram.of(program)
         self.scaled = Scaled(program)
 
     def bound(
@@ -58,7 +59,11 @@ class Prover:
         basis = self._relaxation.basis()
         known = len(basis.columns) == len(self._program.columns)
         start = basis if known else None
-        return minimum(self._program, self._costs, box, start, budget=budget)
+
+        def refine(vertex: Vertex) -> Basis | None:
+            return self._relaxation.refine(vertex, box)
+
+        return self._exact.minimum(self._costs, box, start, budget=budget, refine=refine)
 
     def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
@@ -72,7 +77,7 @@ class Prover:
     def _candidates(self, values: Sequence[float]) -> Iterator[Multipliers]:
         for denominator in _DENOMINATORS:
             yield self.scaled.round(values, denominator)
-        exact = exact_multipliers(self._program, self._relaxation.basis(), self._costs)
+        exact = self._exact.multipliers(self._costs, self._relaxation.basis())
         if exact is not None:
             found = self.scaled.express(exact)
             yield self.scaled.support(found.numerators, found.denominator)
@@ -99,6 +104,7 @@ class Completion:
         self._program = program
         continuous = any(not column.kind.integral for column in program.columns)
         self._relaxation = Relaxation(program) if continuous else None
+        self._exact = LinearProgram.of(program)
 
     def point(self, x: Sequence[float], budget: Budget) -> tuple[Fraction, ...] | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
@@ -116,7 +122,7 @@ class Completion:
                 return None
             box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
             costs, basis = minimised_costs(self._program), self._relaxation.basis()
-            found = minimum(self._program, costs, box, basis, budget=budget)
+            found = self._exact.minimum(costs, box, basis, budget=budget)
             point = found.point if isinstance(found, Optimal) else ()
         if len(point) != len(fixed) or self._program.violations(point):
             return None

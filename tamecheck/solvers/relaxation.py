@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.exact.linear import Basis, Number
+from tamecheck.exact.linear import Basis, Box, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
@@ -22,6 +22,8 @@ from tamecheck.solvers.scaling import power, scale_program, scaling, shift
 _Array: TypeAlias = npt.NDArray[Any]
 _Ends: TypeAlias = tuple[_Array, _Array]
 _HUGE = Fraction(10) ** 300
+_LARGE, _DEEPEST, _STEEPEST = 200, 400, 20
+"""Of so many variables a basis is refined; the largest exponents of two that magnify."""
 
 
 Relaxed: TypeAlias = Optimal[float, tuple[float, ...]]
@@ -39,7 +41,7 @@ class Relaxation:
     def __init__(self, program: Program) -> None:
         highspy = highspy_module()
         self._scaling = scaling(program)
-        program = scale_program(program, self._scaling)
+        program = self._program = scale_program(program, self._scaling)
         self._solver: Any = highs()
         self._solver.setOptionValue("presolve", "off")
         self._lower = [_end(c.lower, -1) for c in program.columns]
@@ -111,11 +113,46 @@ class Relaxation:
 
     def basis(self) -> Basis:
         """The basis of the last solution."""
-        basis = self._solver.getBasis()
+        return self._basis_of(self._solver)
+
+    def _basis_of(self, solver: Any) -> Basis:
+        basis = solver.getBasis()
         return Basis(
             tuple(self._names.get(status, "zero") for status in basis.col_status),
             tuple(self._names.get(status, "zero") for status in basis.row_status),
         )
+
+    def refine(self, vertex: Vertex, box: Box) -> Basis | None:
+        """The basis that is optimal around the exact point of the last one, seen through a lens.
+
+        Bounds are moved by the point and magnified, and so are the costs, until what tolerances
+        hide is as large as 1 (Gleixner, Steffy, Wolter 2016).
+        """
+        optimal = self._solver.getModelStatus() == self._statuses.kOptimal
+        if not optimal or len(vertex.values) < _LARGE:
+            return None
+        by, columns, rows = self._scaling, self._scaling.columns, self._program.rows
+        model = self._solver.getLp()
+        zoom = power(_magnification(vertex.violation, _DEEPEST))
+        box_ends = zip(box.lower, box.upper, vertex.values, columns, strict=False)
+        ends = [tuple(_lens(e, x, zoom * power(-c)) for e in (a, b)) for a, b, x, c in box_ends]
+        model.col_lower_ = np.array([_end(low, -1) for low, _ in ends], float)
+        model.col_upper_ = np.array([_end(high, 1) for _, high in ends], float)
+        values = [x * power(r) for x, r in zip(vertex.values[len(columns) :], by.rows, strict=True)]
+        pairs = list(zip(rows, values, strict=True))
+        model.row_lower_ = np.array([_end(_lens(r.lower, x, zoom), -1) for r, x in pairs], float)
+        model.row_upper_ = np.array([_end(_lens(r.upper, x, zoom), 1) for r, x in pairs], float)
+        deficit = _magnification(vertex.deficit * power(by.objective), _STEEPEST)
+        model.col_cost_ = np.array(model.col_cost_, float) * 2.0**deficit
+        solver = highs()
+        solver.setOptionValue("presolve", "off")
+        solver.passModel(model)
+        solver.setBasis(self._solver.getBasis())
+        solver.run()
+        if solver.getModelStatus() != self._statuses.kOptimal:
+            return None
+        self._solver.setBasis(solver.getBasis())
+        return self._basis_of(solver)
 
     def _ray(self) -> tuple[float, ...]:
         _, exists, values = self._solver.getDualRay()
@@ -131,6 +168,18 @@ class Relaxation:
 def _end(bound: Bound, sign: int) -> float:
     """The float nearest to a bound, or the infinity of that sign."""
     return sign * math.inf if bound is None else nearest(bound)
+
+
+def _lens(end: Number | None, at: Fraction, zoom: Fraction) -> Fraction | None:
+    """A bound as the distance from a value, magnified."""
+    return None if end is None else (end - at) * zoom
+
+
+def _magnification(value: Fraction, most: int) -> int:
+    """The exponent of two that brings a small number to about 1."""
+    if not value:
+        return 0
+    return min(max(value.denominator.bit_length() - value.numerator.bit_length(), 0), most)
 
 
 def nearest(value: Fraction) -> float:
