@@ -12,11 +12,13 @@ from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
 from tamecheck.cli.inputs import DOMAIN, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
+from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError, TimeLimitError, visible
 
 if TYPE_CHECKING:
     from tamecheck.explain import Explainer
+    from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
 
@@ -24,17 +26,25 @@ _DESCRIPTION = """\
 For one input, or each row of a table: a minimal set of features that keeps the decision whatever
 the others are (abductive), a smallest set that can change it (contrastive), or the nearest
 possible input of another class (counterfactual), or which features are in every reason, in some
-and in none (relevancy).  All exact, over the stated domain.
+and in none (relevancy), or what each feature adds to having the class, as exact fractions, beside
+relevancy (shapley).  All exact, over the stated domain.
+
+With --protected A,B instead: can a change of these features alone change a decision?  At how many
+possible inputs, for which rows of --data, in which reasons of those of --rows, and how the groups
+are decided; needs no rows.
 
 exit codes: 0 explained, 1 no change of the features changes the decision, 3 out of time"""
-_KINDS = ("abductive", "contrastive", "counterfactual", "relevancy")
+_KINDS = ("abductive", "contrastive", "counterfactual", "relevancy", "shapley")
 _ABOUT_KINDS = (
     (("abductive", "contrastive"), ("smallest",)),
     (("abductive",), ("second", "prefer")),
-    (("counterfactual",), ("towards", "metric", "immutable", "increasing", "decreasing")),
+    (("counterfactual", "shapley"), ("towards",)),
+    (("counterfactual",), ("metric", "immutable", "increasing", "decreasing")),
+    (("shapley",), ("over",)),
 )
 """Options that are only for some kinds."""
 
+_UNSAID = (None, "", False, "features", "domain")
 _MOVES = ("immutable", "increasing", "decreasing")
 
 
@@ -44,10 +54,15 @@ def _run(args: Namespace) -> int:
     from tamecheck.explain.networks import image_shape
     from tamecheck.ir.tensor import size_of
 
+    about_groups = args.protected is not None
+    if about_groups:
+        refuse_options(args)
+    args.kind = args.kind or "abductive"
     _check_arguments(args)
     model = model_of(args, notes=False)
     naming = naming_of(args, model)
-    if (args.input is None) == (args.data is None):
+    given = [path for path in (args.input, args.data) if path is not None]
+    if len(given) > 1 or (not given and not about_groups):
         count = sum(map(size_of, model.inputs.values()))
         what = "Give --input or --data." if args.data is None else "--input or --data, not both."
         raise InputError(what, hint=f"A file with {count} numbers, or rows, or a table.")
@@ -56,8 +71,14 @@ def _run(args: Namespace) -> int:
     shape = inputs.shape_of(args.shape) or image_shape(model)
     labels = naming.classes or ()
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
+    if about_groups:
+        asked = _inputs(args.protected, explainer, "--protected")
+        rows = inputs.chosen_rows(_of_all(args), model, explainer, sample) if given else None
+        return run_protected(args, explainer, asked, rows, sample, naming.schema)
     options = _options(args, explainer)
     rows = inputs.chosen_rows(args, model, explainer, sample)
+    if args.over == "table":
+        options["rows"] = _drawn(args, model, explainer, sample)
     if len(rows.points) == 1 and args.output is None:
         return _single(args, explainer, rows, options)
     if args.plot is not None:
@@ -79,7 +100,7 @@ def _check_arguments(args: Namespace) -> None:
         raise InputError(f"--workers {args.workers} is no positive number.")
     for kinds, names in _ABOUT_KINDS:
         for name in names:
-            if args.kind not in kinds and getattr(args, name) not in (None, "", False, "features"):
+            if args.kind not in kinds and getattr(args, name) not in _UNSAID:
                 raise InputError(
                     f"--{name} is not for --kind {args.kind}.",
                     hint=f"It is for --kind {' and '.join(kinds)}.",
@@ -95,7 +116,21 @@ def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
     elif args.kind == "counterfactual":
         options |= {"target": _class(args.towards, explainer), "metric": args.metric}
         options |= {name: _inputs(getattr(args, name), explainer, f"--{name}") for name in _MOVES}
+    elif args.kind == "shapley":
+        options["target"] = _class(args.towards, explainer)
     return options
+
+
+def _drawn(args: Namespace, model: Model, explainer: Explainer, sample: Sample | None) -> list[Any]:
+    """All rows of the table, of which Shapley values draw the other features."""
+    if sample is None:
+        raise InputError("--over table is about the rows of a table.", hint="Give one with --data.")
+    return inputs.chosen_rows(_of_all(args), model, explainer, sample).points
+
+
+def _of_all(args: Namespace) -> Namespace:
+    """The same arguments about all rows of the table."""
+    return Namespace(**{**vars(args), "rows": None})
 
 
 def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
@@ -140,6 +175,7 @@ def _single(
 ) -> int:
     """Explain one input."""
     from tamecheck.show.answers import explanation_lines, ground_text
+    from tamecheck.show.protected import shapley_lines
 
     row, about = rows.points[0], rows.about[0]
     try:
@@ -160,10 +196,10 @@ def _single(
         draw = draw_relevancy if args.kind == "relevancy" else draw_explanation
         draw(found).save(args.plot)
         drawn["file"] = args.plot
-    print_answer(
-        args, {**found.to_json(), **drawn, **about}, explanation_lines(found, rows.names[0])
-    )
-    whole = found.complete if args.kind == "relevancy" else found.minimal
+    lines = shapley_lines if args.kind == "shapley" else explanation_lines
+    print_answer(args, {**found.to_json(), **drawn, **about}, lines(found, rows.names[0]))
+    whole = {"relevancy": "complete", "shapley": "values"}.get(args.kind, "minimal")
+    whole = bool(getattr(found, whole))
     if whole and not found.checked:
         message(
             args,
@@ -209,7 +245,9 @@ def _table(
         "domain": explainer.domain.sha256,
         "classes": list(explainer.classes),
         "kind": args.kind,
-        "options": {**options, "seed": args.seed},
+        "options": {k: v for k, v in options.items() if k != "rows"}
+        | {"seed": args.seed}
+        | ({"over": args.over} if args.kind == "shapley" else {}),
         "rows": inputs.ranges([about["row"] for about in rows.about if about]) or "0",
     }
     total = len(rows.points)
@@ -270,10 +308,15 @@ VERB = Verb(
     (
         MODEL,
         option("--input", "FILE", "the input, or a table of inputs: .json, .csv or .npy"),
-        option("--kind", None, "what to find", choices=_KINDS, default="abductive"),
+        option("--kind", None, "what to find (default abductive)", choices=_KINDS),
         flag("--smallest", "a reason with the fewest features"),
         flag("--second", "let z3 check the reason as well"),
-        option("--towards", "CLASS", "the class that a counterfactual is to have"),
+        option("--protected", "A,B", "what these features decide alone, by number or name"),
+        option("--towards", "CLASS",
+            "the class that a counterfactual is to have, or that Shapley values are about"),
+        option("--over", None,
+            "where Shapley values take other features from: all possible inputs, or rows of --data",
+            choices=("domain", "table"), default="domain"),
         option("--metric", None, "what a counterfactual's distance counts",
             choices=("features", "inputs", "steps"), default="features"),
         tuple(

@@ -1,12 +1,20 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
 from tamecheck.errors import TimeLimitError as OutOfTimeError
-from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
+from tamecheck.explain.answers import (
+    Abductive,
+    Contrastive,
+    Counterfactual,
+    Involvement,
+    Relevancy,
+    Shapley,
+)
 from tamecheck.explain.counts import count, count_ball, count_within
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.networks import network_of
 from tamecheck.explain.neurons import network_logic
+from tamecheck.explain.protected import Protected
 from tamecheck.explain.rules import get_rules
 from tamecheck.explain.rules_result import DecisionRules, Rule
 from tamecheck.explain.sketches import Sketch, SketchRule, sketch
@@ -19,9 +27,12 @@ __all__ = [
     "Domain",
     "Explainer",
     "Feature",
+    "Involvement",
     "OutOfTimeError",
+    "Protected",
     "Relevancy",
     "Rule",
+    "Shapley",
     "Sketch",
     "SketchRule",
     "count",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from html import escape
 from typing import Any
 
 from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
 from tamecheck.explain.words import join
+from tamecheck.ir.exact import rational_text
 
 
 def called(number: int, classes: Sequence[str]) -> str:
@@ -19,7 +21,7 @@ def called(number: int, classes: Sequence[str]) -> str:
     return f"class {label}" if label.isdigit() else label
 
 
-class _Answer(ABC):
+class Answer(ABC):
     """What says itself in a sentence, and may have been shown a second time."""
 
     __slots__ = ()
@@ -43,7 +45,7 @@ class _Answer(ABC):
 
 
 @dataclass(frozen=True, slots=True)
-class _Reason(_Answer):
+class _Reason(Answer):
     """The parts that all explanations of one decision share."""
 
     decision: int
@@ -201,7 +203,7 @@ class Counterfactual(_Turn):
 
 
 @dataclass(frozen=True, slots=True)
-class Relevancy(_Answer):
+class Relevancy(Answer):
     """Which features are in every reason, in some reason, and in none."""
 
     decision: int
@@ -269,3 +271,122 @@ class Relevancy(_Answer):
         import tamecheck
 
         return tamecheck.plots.draw_relevancy(self, ax).axes
+
+
+@dataclass(frozen=True, slots=True)
+class Involvement(Answer):
+    """The reasons of a decision that contain one of some attributes, and the contrasts.
+
+    All reasons contain one exactly where a change of the attributes alone changes the decision.
+    """
+
+    decision: int
+    """The class of the input."""
+    attributes: tuple[str, ...]
+    reasons: tuple[tuple[str, ...], ...]
+    contrasts: tuple[tuple[str, ...], ...]
+    """The names of the features of each that contains an attribute."""
+    all_reasons: int
+    all_contrasts: int
+    """The number of all reasons and contrasts that were found."""
+    complete: bool
+    """Whether all were found in time."""
+    label: str
+    """What the class is called."""
+    rests_on: str
+    """As for a reason."""
+
+    @property
+    def rule(self) -> str:
+        """How many contain one, in a sentence."""
+        who, least = " or ".join(self.attributes), "" if self.complete else "at least "
+        return (
+            f"{self.label}: {who} is in {least}{len(self.reasons)} of {self.all_reasons} reasons "
+            f"and {len(self.contrasts)} of {self.all_contrasts} contrasts"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "decision": self.decision,
+            "label": self.label,
+            "class": self.label,
+            "protected": list(self.attributes),
+            "reasons": list(map(list, self.reasons)),
+            "contrasts": list(map(list, self.contrasts)),
+            "all_reasons": self.all_reasons,
+            "all_contrasts": self.all_contrasts,
+            "complete": self.complete,
+            "rule": self.rule,
+            "checked": self.checked,
+            "rests_on": self.rests_on,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Shapley(Answer):
+    """The exact Shapley value of each feature for having a class, beside its relevancy.
+
+    They sum to ``value - base``, which was computed apart and compared.
+    """
+
+    decision: int
+    """The class of the input."""
+    target: int
+    """The class in question: what is shared out is 1 where it is decided and 0 elsewhere."""
+    values: Mapping[str, Fraction]
+    """The value of each feature."""
+    value: int
+    """1 if the input has the class, else 0."""
+    base: Fraction
+    """The share of the class in the points that the other features' codes are drawn from."""
+    over: str
+    """``domain``: all codes, independently and equally often; ``table``: the rows of a table."""
+    points: int
+    """How many points, or rows, these are."""
+    relevancy: Relevancy
+    """In which reasons of the decision the features are."""
+    asked: str
+    """What the class in question is called."""
+    rests_on: str
+    """As for a reason."""
+
+    @property
+    def sum(self) -> Fraction:
+        """The sum of the values."""
+        return sum(self.values.values(), Fraction(0))
+
+    def is_relevant(self, feature: str) -> bool | None:
+        """Whether a feature is in some abductive explanation; None if that is open."""
+        known = feature in self.relevancy.relevant
+        return known if known or self.relevancy.complete else None
+
+    @property
+    def rule(self) -> str:
+        """The values that are not 0, the largest first, and their sum."""
+        order = sorted(self.values.items(), key=lambda item: (-abs(item[1]), item[0]))
+        said = [f"{name} {'+' if v > 0 else ''}{rational_text(v)}" for name, v in order if v]
+        ends = f"{self.value} - {rational_text(self.base)} = {rational_text(self.sum)}"
+        return f"{self.asked}: {', '.join(said) or 'every feature 0'}; sum {ends}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The JSON form; exact numbers are strings."""
+        return {
+            "decision": self.decision,
+            "label": self.relevancy.label,
+            "class": self.relevancy.label,
+            "target": self.target,
+            "target_label": self.asked,
+            "values": {name: rational_text(value) for name, value in self.values.items()},
+            "value": self.value,
+            "base": rational_text(self.base),
+            "sum": rational_text(self.sum),
+            "adds_up": self.sum == self.value - self.base,
+            "over": self.over,
+            "points": self.points,
+            "relevant": {name: self.is_relevant(name) for name in self.values},
+            "necessary": list(self.relevancy.necessary),
+            "rule": self.rule,
+            "checked": self.checked,
+            "rests_on": self.rests_on,
+        }

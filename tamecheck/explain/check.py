@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
-from math import prod
+from math import comb, prod
 
 import numpy as np
 
@@ -21,15 +22,20 @@ from tamecheck.errors import SolverError
 from tamecheck.explain.check_parts import (
     OPEN,
     Choice,
+    Judge,
     Parts,
     TooManyPartsError,
     are_minimal_hitting_sets,
     close_parts,
     count_merged,
+    decisions,
+    dividends,
     exact_product,
     has_hitting_set,
+    orders,
     points_in_union,
     ways_left,
+    weigh_merged,
 )
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
@@ -39,6 +45,8 @@ RECOMPUTED = "recomputation"
 
 _MOST = 2**20
 _ROWS = 2**12
+_FEW = 12
+"""Features that differ from a row, of which all sets are visited."""
 
 Allowed = Sequence[Sequence[int]]
 Cost = Callable[[int, int], int]
@@ -71,21 +79,107 @@ class Recomputation:
         if not all(allowed):
             return [0] * self.network.classes
         choices, start = self._choices(allowed, cost)
+        judge, classes = decisions(self.network), self.network.classes
+        return self._count(judge, classes, choices, start, budget)
+
+    def _count(
+        self, judge: Judge, classes: int, choices: Sequence[Choice], start: Parts, budget: int
+    ) -> list[int] | None:
         with suppress(TooManyPartsError):
-            return count_merged(self.network, choices, start, budget, self.most)
+            return count_merged(judge, classes, choices, start, budget, self.most)
         with suppress(TooManyPartsError):
-            return self._divided_counts(choices, start, budget)
+            return self._divided_counts(judge, classes, choices, start, budget)
         return None
 
-    def _divided_counts(self, choices: Sequence[Choice], start: Parts, budget: int) -> list[int]:
+    def _divided_counts(
+        self, judge: Judge, classes: int, choices: Sequence[Choice], start: Parts, budget: int
+    ) -> list[int]:
         ways = ways_left(choices, budget)
-        counts = [0] * self.network.classes
-        for parts, winners in close_parts(self.network, choices, start, budget, self.most):
-            for winner in range(self.network.classes):
+        counts = [0] * classes
+        for parts, winners in close_parts(judge, choices, start, budget, self.most):
+            for winner in range(classes):
                 lefts, numbers = np.unique(parts.left[winners == winner], return_counts=True)
                 for left, number in zip(lefts.tolist(), numbers.tolist(), strict=True):
                     counts[winner] += number * ways[parts.chosen.shape[1]][left]
         return counts
+
+    def count_breaches(
+        self,
+        features: Sequence[int],
+        values: Sequence[Sequence[int]],
+        pairs: Sequence[tuple[int, int]],
+        *,
+        score: bool = False,
+    ) -> int | None:
+        """For how many combinations of the other features an order is not kept.
+
+        ``values`` are codes of the features; with those of the first of a pair the network may not
+        say more than with those of the second.  It says the number of its class, or its score.
+        """
+        allowed = [range(len(feature.codes)) for feature in self.domain.features]
+        for k in features:
+            allowed[k] = range(1)
+        choices, start = self._choices(allowed, _FREE[0])
+        moved = [
+            [
+                self._first[k][code] - self._first[k][0]
+                for k, code in zip(features, one, strict=True)
+            ]
+            for one in values
+        ]
+        judge = orders(self.network, [np.sum(one, axis=0) for one in moved], pairs, score=score)
+        found = self._count(judge, 2, choices, start, 0)
+        return None if found is None else found[1]
+
+    def shapley(
+        self, codes: Sequence[int], target: int, row: Sequence[int] | None = None
+    ) -> list[Fraction] | None:
+        """The Shapley value of each feature for having a class, at a combination of codes.
+
+        The other features have all of their codes equally often; or, if a ``row`` is given, those
+        of the row.
+        """
+        features, found = self.domain.features, [Fraction(0)] * len(codes)
+        if row is None:
+            allowed = [range(len(feature.codes)) for feature in features]
+        else:
+            allowed = [tuple(dict.fromkeys(pair)) for pair in zip(row, codes, strict=True)]
+        choices, start = self._choices(allowed, _FREE[0])
+        players = [choice.feature for choice in choices]
+        if row is not None and len(players) <= _FEW:
+            game = self._game(allowed) == target
+            for k, value in zip(sorted(players), dividends(game), strict=True):
+                found[k] = value
+            return found
+        # of each code how often it is there if the feature is not held, and if it is held
+        weights: dict[int, Array] = {}
+        for choice in choices:
+            k = choice.feature
+            there = [int(row is None or code == row[k]) for code in choice.codes.tolist()]
+            held = [int(code == codes[k]) * sum(there) for code in choice.codes.tolist()]
+            weights[k] = np.array([there, held]).T
+        points = prod(int(pair[:, 0].sum()) for pair in weights.values())
+        judge, classes, count = decisions(self.network), self.network.classes, len(players)
+        for k in players:
+            gain = np.array([(held - there, 0) for there, held in weights[k].tolist()])
+            turned = {**weights, k: gain}
+            try:
+                gains = weigh_merged(judge, classes, choices, start, turned, self.most)[target]
+            except TooManyPartsError:
+                return None
+            # a set of s others comes before the feature in one of n C(n - 1, s) orders of sets
+            shares = (Fraction(gains[s], count * comb(count - 1, s)) for s in range(count))
+            found[k] = sum(shares, Fraction(0)) / points
+        return found
+
+    def _game(self, allowed: Allowed) -> Array:
+        """The class of every point of a product of codes, an axis for each that has several."""
+        shape = list(map(len, allowed))
+        states = np.empty((prod(shape), self.network.inputs), dtype=np.int8)
+        places = np.unravel_index(np.arange(len(states)), shape)
+        for feature, codes, place in zip(self.domain.features, allowed, places, strict=True):
+            states[:, list(feature.inputs)] = feature.codes[np.array(codes)[place]]
+        return self.network.decide(states).reshape([size for size in shape if size > 1])
 
     def counts_in_ball(
         self, centre: Array, radius: int, allowed: Allowed | None = None
@@ -276,7 +370,9 @@ class Recomputation:
         """The codes of a point whose class is wanted; None if there is no such point."""
         cost, budget = within or _FREE
         choices, start = self._choices(allowed, cost)
-        for parts, winners in close_parts(self.network, choices, start, budget, self.most):
+        for parts, winners in close_parts(
+            decisions(self.network), choices, start, budget, self.most
+        ):
             hits = np.flatnonzero((winners != OPEN) & wanted(winners))
             if hits.size:
                 found = [codes[0] for codes in allowed]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from math import prod
 
 import numpy as np
@@ -14,6 +15,10 @@ from tamecheck.errors import TamecheckError
 from tamecheck.ir.tensor import Array
 
 OPEN = -1
+
+Judge = Callable[[Array, Array], Array]
+"""What all points between bounds on the sums of the first layer have, or -1; for rows of bounds."""
+
 _ROWS, _ROOM = 2**12, 2**22
 
 
@@ -44,9 +49,9 @@ class TooManyPartsError(TamecheckError):
 
 
 def close_parts(
-    network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+    judge: Judge, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> Iterator[tuple[Parts, Array]]:
-    """Parts, and the class of all points in each of them, or -1; the latter are divided."""
+    """Parts, and what all points in each of them have, or -1; the latter are divided."""
     low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
     waiting = [Parts(start.chosen, start.sums, start.left + budget)]
     if waiting[0].left[0] < 0 or not all(len(choice.codes) for choice in choices):
@@ -60,22 +65,22 @@ def close_parts(
             raise TooManyPartsError("A recomputation has too many parts.")
         lower: Array = parts.sums + low[depth][parts.left]
         upper: Array = parts.sums + high[depth][parts.left]
-        winners = _winners(network, lower, upper)
+        winners = judge(lower, upper)
         yield parts, winners
         if (winners == OPEN).any():
             waiting += _divide(choices[depth], parts, winners == OPEN)
 
 
-def count_merged(
-    network: ThresholdNetwork, choices: Sequence[Choice], start: Parts, budget: int, most: int
+def count_merged(  # noqa: PLR0913, PLR0917  # what counts, and what it may cost
+    judge: Judge, classes: int, choices: Sequence[Choice], start: Parts, budget: int, most: int
 ) -> list[int]:
-    """How many points each class has, where parts with equal sums are one part.
+    """How many points have each of the classes, where parts with equal sums are one part.
 
     Feature by feature; with few neurons the parts stay few for any number of features.
     """
     low, high = (_reach(choices, budget, start, sign) for sign in (-1, 1))
     ways = ways_left(choices, budget)
-    counts = [0] * network.classes
+    counts = [0] * classes
     sums, left = start.sums, start.left + budget
     points = np.array([1], dtype=object)
     for depth in range(len(choices) + 1):
@@ -85,7 +90,7 @@ def count_merged(
             break
         if sums.size > _ROOM or len(sums) > most:
             raise TooManyPartsError("A recomputation has too many parts.")
-        winners = _winners(network, sums + low[depth][left], sums + high[depth][left])
+        winners = judge(sums + low[depth][left], sums + high[depth][left])
         for winner, budget_left, number in zip(winners, left, points, strict=True):
             if winner != OPEN:
                 counts[winner] += number * ways[depth][budget_left]
@@ -148,16 +153,125 @@ def _divide(choice: Choice, parts: Parts, still: Array) -> Iterator[Parts]:
         yield Parts(chosen, grown[owner, place], rest[owner, place])
 
 
-def _winners(network: ThresholdNetwork, low: Array, high: Array) -> Array:
-    """The class of every point between bounds on the sums of the first layer, or -1."""
+def weigh_merged(  # noqa: PLR0913, PLR0917  # what counts, and how much
+    judge: Judge,
+    classes: int,
+    choices: Sequence[Choice],
+    start: Parts,
+    weights: Mapping[int, Array],
+    most: int,
+) -> list[Array]:
+    """For each class a polynomial: the sum over its points of the product of their codes' weights.
+
+    ``weights`` has for each feature a row ``(a, b)`` a code, which is the weight ``a + b t``.
+    Coefficients are Python's integers, those of t^0 first.
+    """
+    low, high = (_reach(choices, 0, start, sign) for sign in (-1, 1))
+    degree = len(choices)
+    polynomials = [np.zeros(degree + 1, dtype=object) for _ in range(classes)]
+    rest = [np.array([1] + [0] * degree, dtype=object)]
+    for choice in reversed(choices):
+        plain, raised = weights[choice.feature].sum(axis=0).tolist()
+        rest.append(plain * rest[-1] + raised * _raise(rest[-1]))
+    rest.reverse()
+    sums, points = start.sums, np.array([[1] + [0] * degree], dtype=object)
+    for depth in range(degree + 1):
+        winners = judge(sums + low[depth][0], sums + high[depth][0])
+        for winner in range(classes):
+            for one in points[winners == winner]:
+                polynomials[winner] += _times(one, rest[depth])
+        still = winners == OPEN
+        if not still.any():
+            break
+        choice = choices[depth]
+        size = int(still.sum()) * len(choice.codes)
+        if size > most or size * max(choice.sums.shape[1], degree + 1) > _ROOM:
+            raise TooManyPartsError("A recomputation has too many parts.")
+        grown: Array = sums[still, None, :] + choice.sums
+        plain, raised = (column[:, None] for column in weights[choice.feature].astype(object).T)
+        before = points[still][:, None, :]
+        after = (plain * before + raised * _raise(before)).reshape(size, degree + 1)
+        sums, place = np.unique(grown.reshape(size, -1), axis=0, return_inverse=True)
+        points = np.zeros((len(sums), degree + 1), dtype=object)
+        np.add.at(points, place.reshape(-1), after)
+    return polynomials
+
+
+def _raise(polynomial: Array) -> Array:
+    """Polynomials times t."""
+    raised = np.roll(polynomial, 1, axis=-1)
+    raised[..., 0] = 0
+    return raised
+
+
+def _times(left: Array, right: Array) -> Array:
+    """A product of two polynomials, whose degree is known to fit."""
+    found = np.zeros(len(left), dtype=object)
+    for power, factor in enumerate(left):
+        if factor:
+            found[power:] += factor * right[: len(right) - power]
+    return found
+
+
+def decisions(network: ThresholdNetwork) -> Judge:
+    """The class of every point between bounds, or -1."""
+    return lambda low, high: _winners(network, low, high)
+
+
+def orders(
+    network: ThresholdNetwork,
+    shifts: Sequence[Array],
+    pairs: Sequence[tuple[int, int]],
+    *,
+    score: bool,
+) -> Judge:
+    """1 where, for some pair, what the network says at one shift of the sums exceeds it at another.
+
+    It says the number of its class, or its score; 0 where no pair does, and -1 where that is open.
+    """
+
+    def judge(low: Array, high: Array) -> Array:
+        said = [_said(network, low + shift, high + shift, score=score) for shift in shifts]
+        exceeds, fits = np.zeros(len(low), dtype=bool), np.ones(len(low), dtype=bool)
+        for more, less in pairs:
+            exceeds |= said[more][0] > said[less][1]
+            fits &= said[more][1] <= said[less][0]
+        return np.where(exceeds, 1, np.where(fits, 0, OPEN))
+
+    return judge
+
+
+def _said(
+    network: ThresholdNetwork, low: Array, high: Array, *, score: bool
+) -> tuple[Array, Array]:
+    """Bounds on the class, or on the score of class 1, between bounds on the first sums."""
+    if not score:
+        winners = _winners(network, low, high)
+        return np.maximum(winners, 0), np.where(winners == OPEN, network.classes - 1, winners)
     if not network.layers:
-        return _ahead(low + network.offsets, high + network.offsets)
+        return low[:, 1], high[:, 1]
+    states = _last_states(network, low, high)
+    known = exact_product(states, network.readout[1:])[:, 0]
+    doubt = exact_product(states == 0, np.abs(network.readout[1:]))[:, 0]
+    return known - doubt, known + doubt
+
+
+def _last_states(network: ThresholdNetwork, low: Array, high: Array) -> Array:
+    """The states of the last layer between bounds on the first sums; 0 where they are open."""
     first, *others = network.layers
     states: Array = _states(low, high, first.thresholds)
     for layer in others:
         known: Array = exact_product(states, layer.weights)
         doubt: Array = exact_product(states == 0, np.abs(layer.weights))
         states = _states(known - doubt, known + doubt, layer.thresholds)
+    return states
+
+
+def _winners(network: ThresholdNetwork, low: Array, high: Array) -> Array:
+    """The class of every point between bounds on the sums of the first layer, or -1."""
+    if not network.layers:
+        return _ahead(low + network.offsets, high + network.offsets)
+    states = _last_states(network, low, high)
     scores: Array = exact_product(states, network.readout) + network.offsets
     likely = np.argmax(scores, axis=1)
     winners = np.full(len(states), OPEN)
@@ -195,6 +309,25 @@ def _ahead(low: Array, high: Array) -> Array:
         level = (high[:, column + 1 :] <= low[:, [column]]).all(axis=1)
         winners[behind & level] = column
     return winners
+
+
+def dividends(game: Array) -> list[Fraction]:
+    """The Shapley values of a game on sets, an array with an axis of two places for each player.
+
+    Each set's dividend is shared out equally among its players (Harsanyi 1963).
+    """
+    found: Array = game.astype(np.int64)
+    size: Array = np.zeros(game.shape, dtype=np.int64)
+    for axis in range(game.ndim):
+        without, joined = np.moveaxis(found, axis, 0)
+        found = np.stack([without, joined - without], axis=axis)
+        np.moveaxis(size, axis, 0)[1] += 1
+    values: list[Fraction] = []
+    for axis in range(game.ndim):
+        own, sizes = found.take(1, axis=axis), size.take(1, axis=axis)
+        shares = (Fraction(int(np.sum(own[sizes == s])), s) for s in range(1, game.ndim + 1))
+        values.append(sum(shares, Fraction(0)))
+    return values
 
 
 _MOST_SETS, _MOST_NODES, _MOST_CUBES = 2**11, 2**16, 2**22

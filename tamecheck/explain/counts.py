@@ -72,9 +72,13 @@ def count_bounds(
     domain: Domain,
     allowed: Allowed | None = None,
     *,
+    weights: Sequence[Sequence[int]] | None = None,
     deadline: float = float("inf"),
 ) -> CountBounds:
     """How many points of a domain each class has, or what is known of it at the deadline.
+
+    With ``weights``, natural numbers for the allowed codes of each feature, a point counts as often
+    as the product of its codes' weights says.
 
     Feature by feature: partial points with equal sums are one row, which holds the sums of the
     first layer over the features so far, and how many partial points have them.  A neuron that the
@@ -84,10 +88,11 @@ def count_bounds(
     knapsacks; with many neurons they do not.  All arithmetic is in integers.
     """
     chosen = _codes(domain, allowed)
-    total = prod(map(len, chosen))
+    counted = [[1] * len(codes) for codes in chosen] if weights is None else weights
+    total = prod(map(sum, counted))
     if not total:
         return CountBounds((0,) * network.classes, 0)
-    merging = _Merging(network, sums_of(network, domain, chosen))
+    merging = _Merging(network, sums_of(network, domain, chosen), counted)
     kind = np.int64 if total < 2**62 else object
     start = _Rows(0, np.zeros((1, merging.width), dtype=np.int64), np.array([1], dtype=kind))
     done = [0] * network.classes
@@ -115,26 +120,39 @@ class _Merging:
     """The features in order, and what the sums of the first layer still need.
 
     Sums are shifted and divided so that a feature adds 0 or a positive integer without a common
-    divisor, and thresholds with them.  A neuron whose sum reaches its threshold is on, and one that
-    cannot reach it any more is off, whatever its sum is: those are set to the threshold and to 0.
+    divisor, and thresholds with them.  Neurons to which the same is added share a sum.  A neuron
+    whose sum reaches its threshold is on, and one that cannot reach it any more is off, whatever
+    its sum is: where all neurons of a sum are, it is set to the largest threshold or to 0.
     """
 
-    def __init__(self, network: ThresholdNetwork, parts: Sequence[Array]) -> None:
+    def __init__(
+        self,
+        network: ThresholdNetwork,
+        parts: Sequence[Array],
+        weights: Sequence[Sequence[int]],
+    ) -> None:
         self.network, self.propagation = network, Propagation(network)
-        self.width = parts[0].shape[1] if parts else 0
         raised = [part - part.min(axis=0) for part in parts]
-        start = sum((p.min(axis=0) for p in parts), start=np.zeros(self.width, dtype=np.int64))
-        steps = np.gcd.reduce(np.concatenate(raised), axis=0) if parts else start
-        self.start, self.step = start, np.maximum(steps, 1)
+        start = np.sum([part.min(axis=0) for part in parts], axis=0)
+        self.start = start
+        self.step = np.maximum(np.gcd.reduce(np.concatenate(raised), axis=0), 1)
         order = sorted(range(len(parts)), key=lambda k: (-int(raised[k].max(axis=0).sum()), k))
-        self.parts = [raised[k] // self.step for k in order]
+        self.parts, self.sum_of = _shared([raised[k] // self.step for k in order])
+        self.weights = [weights[k] for k in order]
+        self.width = self.parts[0].shape[1]
         ends = [np.zeros(self.width, dtype=np.int64), *(p.max(axis=0) for p in self.parts[::-1])]
         self.to_come = list(accumulate(ends))[::-1]
         top = self.to_come[0]
+        self.least = top[self.sum_of]
+        self.first = self.last = top
         if network.layers:
             # the least multiple of the step that reaches the threshold
-            top = np.clip(-((start - network.layers[0].thresholds) // self.step), 0, top + 1)
-        self.least = top
+            least = -((start - network.layers[0].thresholds) // self.step)
+            self.least = np.clip(least, 0, self.least + 1)
+            self.first, self.last = top + 1, np.zeros_like(top)
+            np.minimum.at(self.first, self.sum_of, self.least)
+            np.maximum.at(self.last, self.sum_of, self.least)
+            top = self.last
         # multipliers that make one number of sums, if it fits in 63 bits
         places = list(accumulate((most + 1 for most in top.tolist()), mul, initial=1))
         self.places = np.array(places[:-1], dtype=np.int64) if places[-1] < 2**62 else None
@@ -142,24 +160,27 @@ class _Merging:
 
     def ways(self, depth: int) -> int:
         """The number of combinations of the features that a row has no codes of yet."""
-        return prod(len(part) for part in self.parts[depth:])
+        return prod(map(sum, self.weights[depth:]))
 
     def extend(self, rows: _Rows) -> _Rows:
         """The rows with each code of the next feature."""
         part = self.parts[rows.depth]
-        sums = (rows.sums[:, np.newaxis, :] + part).reshape(-1, self.width)
-        return _Rows(rows.depth + 1, sums, np.repeat(rows.many, len(part)))
+        sums = (rows.sums[:, np.newaxis, :] + part).reshape(len(rows.sums) * len(part), self.width)
+        weights = np.array(self.weights[rows.depth], dtype=rows.many.dtype)
+        return _Rows(rows.depth + 1, sums, np.multiply.outer(rows.many, weights).reshape(-1))
 
     def settle(self, rows: _Rows, done: list[int]) -> Iterator[_Rows]:
         """The rows that are still open, merged and split; the others are added to ``done``."""
         sums, to_come = rows.sums, self.to_come[rows.depth]
+        own, more = sums[:, self.sum_of], to_come[self.sum_of]
         if self.network.layers:
-            on, off = sums >= self.least, sums + to_come < self.least
+            on, off = own >= self.least, own + more < self.least
             classes = self.propagation.winners(on.astype(np.int8) - off)
-            sums = np.where(on, self.least, np.where(off, 0, sums))
+            never = sums + to_come < self.first
+            sums = np.where(sums >= self.last, self.last, np.where(never, 0, sums))
         else:
-            low = self.start + sums * self.step
-            classes = self.propagation.winners_of_scores(low, low + to_come * self.step)
+            low = self.start + own * self.step
+            classes = self.propagation.winners_of_scores(low, low + more * self.step)
         ways = self.ways(rows.depth)
         for decision in range(len(done)):
             done[decision] += int(rows.many[classes == decision].sum()) * ways
@@ -178,6 +199,13 @@ class _Merging:
         starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
         many = np.add.reduceat(rows.many[order], starts)
         return _Rows(rows.depth, rows.sums[order[starts]], many)
+
+
+def _shared(parts: Sequence[Array]) -> tuple[list[Array], Array]:
+    """The parts with equal columns once, and for each column which of these it is."""
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    columns, place = np.unique(np.concatenate(parts), axis=1, return_inverse=True)
+    return np.split(columns, ends), place.reshape(-1)
 
 
 def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = None) -> list[int]:

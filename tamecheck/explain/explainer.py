@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Literal, TypeAlias, get_args
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
-from tamecheck.errors import InputError, SolverError, TimeLimitError
-from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy, called
-from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.errors import InputError
+from tamecheck.explain.answers import (
+    Abductive,
+    Contrastive,
+    Counterfactual,
+    Involvement,
+    Relevancy,
+    Shapley,
+)
+from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.nearest import Metric, Move, Nearest, moves_of, nearest
+from tamecheck.explain.nearest import (
+    Metric,
+    confirm_out_of_reach,
+    is_nearest,
+    moves_of,
+    nearest,
+)
 from tamecheck.explain.networks import describe, image_shape, occurring_network
+from tamecheck.explain.protected import Protected, Table, features_named, protected
 from tamecheck.explain.reasons import (
-    Found,
     changeable,
     enumerate_all,
-    necessary,
     shrink_contrast,
     smallest_sufficient,
     sufficient,
 )
+from tamecheck.explain.relevancy import involvement, relevancy
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, Search, second_opinion
+from tamecheck.explain.shapley import shapley
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text
 
-Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy"]
+Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy", "shapley"]
 
 
 class Explainer:
@@ -172,7 +184,7 @@ class Explainer:
             features, minimal = found.features, not found.doubtful
             holds = self._recomputation.is_reason(codes, features, minimal=minimal)
         opinion = second_opinion(self.network, self.domain, codes, features) if second else None
-        rests_on = confirm(holds, "this reason", _rests_on(search))
+        rests_on = confirm(holds, "this reason", search.rests_on)
         return Abductive(
             **self._parts(search, codes, features, rests_on, minimal=minimal, second=opinion)
         )
@@ -196,16 +208,16 @@ class Explainer:
         if not smallest:
             changed = search.change(codes, changeable(search))
             if changed is None:
-                return self._unchangeable(codes, moves)
+                return confirm_out_of_reach(self._recomputation, codes, moves)
             start = [k for k in range(len(codes)) if changed[k] != codes[k]]
             return self._contrastive(search, codes, shrink_contrast(search, codes, start))
         near = nearest(search, codes, moves)
         if near is None:
-            return self._unchangeable(codes, moves)
+            return confirm_out_of_reach(self._recomputation, codes, moves)
         search.trusted |= {near.rests_on} - {"search"}
         features = [k for k in range(len(codes)) if near.codes[k] != codes[k]]
-        holds = self._is_nearest(codes, moves, near)
-        rests_on = confirm(holds, "this contrast", _rests_on(search))
+        holds = is_nearest(self._recomputation, codes, moves, near)
+        rests_on = confirm(holds, "this contrast", search.rests_on)
         return self._contrast(search, codes, features, near.codes, rests_on)
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
@@ -259,8 +271,8 @@ class Explainer:
         ]
         found = nearest(search, codes, moves, target=target)
         if found is None:
-            return self._unchangeable(codes, moves, target)
-        holds = self._is_nearest(codes, moves, found, target)
+            return confirm_out_of_reach(self._recomputation, codes, moves, target)
+        holds = is_nearest(self._recomputation, codes, moves, found, target)
         features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
         parts = self._parts(search, codes, features, confirm(holds, "this change", found.rests_on))
         parts["literals"] = self._values(features, found.codes)
@@ -291,35 +303,67 @@ class Explainer:
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
         codes, search = self._codes(x), self._search(timeout)
-        everything = changeable(search)
-        needed: tuple[int, ...] = ()
-        found: list[Found] = []
-        complete = False
-        with suppress(TimeLimitError):
-            needed = tuple(necessary(search, codes))
-            found.extend(enumerate_all(search, codes))
-            complete = True
-        reasons = [one.features for one in found if one.abductive]
-        contrasts = [one.features for one in found if not one.abductive]
-        # a feature is in some reason exactly where it is in some contrast
-        used = set[int]().union(*reasons, *contrasts)
-        times = Counter(k for reason in reasons for k in reason)
-        holds = self._recomputation.is_enumeration(codes, reasons, contrasts) if complete else None
-        if complete and set(needed) != set(everything).intersection(*reasons):
-            holds = False
-        names = [feature.name for feature in self.domain.features]
-        decision = search.decide(codes)
-        return Relevancy(
-            decision,
-            tuple(names[k] for k in needed),
-            tuple(names[k] for k in everything if k in used),
-            tuple(names[k] for k in everything if k not in used) if complete else (),
-            complete,
-            len(reasons),
-            {names[k]: times[k] for k in everything},
-            called(decision, self.classes),
-            confirm(holds, "these reasons", _rests_on(search)),
+        return relevancy(search, codes, self._recomputation, self.classes)
+
+    def shapley(
+        self,
+        x: Any,
+        *,
+        target: int | None = None,
+        rows: Any = None,
+        timeout: float | None = None,
+    ) -> Shapley:
+        """The exact Shapley value of each feature for having a class, beside its relevancy.
+
+        Parameters
+        ----------
+        x
+            The input.
+        target
+            The class in question; that of the input if None.
+        rows
+            Rows of which the other features' codes are; all codes of the domain if None.
+        timeout
+            Seconds, after which `TimeLimitError` is raised.
+        """
+        codes, search = self._codes(x), self._search(timeout)
+        drawn = None if rows is None else self._codes_of(rows)
+        return shapley(search, codes, self._recomputation, self.classes, target, drawn)
+
+    def protected(
+        self,
+        attributes: Sequence[str],
+        *,
+        rows: Any = None,
+        labels: Sequence[Any] | None = None,
+        held_out: Sequence[bool] | None = None,
+        timeout: float | None = None,
+    ) -> Protected:
+        """Whether a change of protected attributes alone can change a decision.
+
+        Parameters
+        ----------
+        attributes
+            Names of features.
+        rows, labels, held_out
+            Rows of a table; the class of each, by name or number, None if it is not known; and
+            whether it was held out of the training.
+        timeout
+            Seconds; when they are over, ``flips`` has bounds.
+        """
+        about = labels, held_out, self.classes
+        table = None if rows is None else Table.of(self._codes_of(rows), *about)
+        return protected(
+            self._search(timeout), self._recomputation, attributes, table, self.classes
         )
+
+    def involvement(
+        self, x: Any, attributes: Sequence[str], *, timeout: float | None = None
+    ) -> Involvement:
+        """Which reasons of a decision contain one of some attributes; what is found in time."""
+        codes, search = self._codes(x), self._search(timeout)
+        features = features_named(self.domain, attributes)
+        return involvement(search, codes, self._recomputation, self.classes, features)
 
     def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
         """An explanation of a kind; options are those of the method of that name."""
@@ -334,6 +378,9 @@ class Explainer:
 
     def _codes(self, x: Any) -> Codes:
         return self.domain.codes(self.network.states(self.reader.point(x))[0])
+
+    def _codes_of(self, rows: Any) -> list[Codes]:
+        return [self.domain.codes(s) for s in self.network.states(self.reader.points(rows))]
 
     def _parts(  # noqa: PLR0913  # each by its name
         self,
@@ -369,7 +416,7 @@ class Explainer:
     def _abductive(self, search: Search, codes: Codes, features: Sequence[int]) -> Abductive:
         """A minimal reason."""
         holds = self._recomputation.is_reason(codes, features, minimal=True)
-        rests_on = confirm(holds, "this reason", _rests_on(search))
+        rests_on = confirm(holds, "this reason", search.rests_on)
         return Abductive(**self._parts(search, codes, features, rests_on))
 
     def _contrastive(self, search: Search, codes: Codes, features: Sequence[int]) -> Contrastive:
@@ -378,7 +425,7 @@ class Explainer:
         if other is None:
             raise AssertionError("a contrastive set has a witness")
         holds = self._recomputation.is_contrast(codes, features)
-        rests_on = confirm(holds, "this contrast", _rests_on(search))
+        rests_on = confirm(holds, "this contrast", search.rests_on)
         return self._contrast(search, codes, features, other, rests_on)
 
     def _contrast(
@@ -394,50 +441,8 @@ class Explainer:
     def _recomputation(self) -> Recomputation:
         return Recomputation(self.network, self.domain)
 
-    def _is_nearest(
-        self, codes: Codes, moves: Sequence[Move], found: Nearest, target: int | None = None
-    ) -> bool | None:
-        """Whether what was found has another class, or the target's, and nothing nearer has."""
-        allowed, cost = _reach(codes, moves)
-        before, after = (
-            int(self.network.decide(self.domain.states(c)[None])[0]) for c in (codes, found.codes)
-        )
-        turned = after != before if target is None else after == target
-        if not turned or found.cost != sum(cost(k, code) for k, code in enumerate(found.codes)):
-            return False
-        within = (cost, found.cost - 1)
-        return self._recomputation.is_out_of_reach(codes, allowed, within=within, target=target)
-
-    def _unchangeable(self, codes: Codes, moves: Sequence[Move], target: int | None = None) -> None:
-        """Confirm that no allowed move changes the class.
-
-        Raises `SolverError` if that takes too long to be shown a second time.
-        """
-        allowed, _ = _reach(codes, moves)
-        holds = self._recomputation.is_out_of_reach(codes, allowed, target=target)
-        if confirm(holds, "that nothing changes this decision", "") != RECOMPUTED:
-            raise SolverError(
-                "A search finds no allowed change of this decision, but there are too many points"
-                " to show a second time that there is none.",
-                hint="Hold some features.",
-            )
-
 
 def _labels(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
     if len(classes) not in (0, network.classes):
         raise InputError(f"{len(classes)} labels for {network.classes} classes.")
     return tuple(map(str, classes))
-
-
-def _rests_on(search: Search) -> str:
-    return ", ".join(sorted(search.trusted)) or "search"
-
-
-def _reach(
-    codes: Codes, moves: Sequence[Move]
-) -> tuple[list[list[int]], Callable[[int, int], int]]:
-    """The codes that moves reach, each feature by itself, and what each of them costs."""
-    costs = [{code: 0} for code in codes]
-    for move in moves:
-        costs[move.feature][move.code] = move.cost
-    return [list(one) for one in costs], lambda k, code: costs[k][code]

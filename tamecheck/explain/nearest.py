@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Literal, TypeAlias
@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from tamecheck.binarized import minimum_distance
-from tamecheck.errors import TimeLimitError
+from tamecheck.errors import SolverError, TimeLimitError
+from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
 from tamecheck.ir.tensor import Array
@@ -127,3 +128,48 @@ def _subsets(count: int, size: int) -> Iterator[Array]:
     every = combinations(range(count), size)
     while part := list(islice(every, _CHUNK)):
         yield np.array(part, dtype=np.int64)
+
+
+def is_nearest(
+    recomputation: Recomputation,
+    codes: Codes,
+    moves: Sequence[Move],
+    found: Nearest,
+    target: int | None = None,
+) -> bool | None:
+    """Whether what was found has another class, or the target's, and nothing nearer has."""
+    network, domain = recomputation.network, recomputation.domain
+    allowed, cost = _reach(codes, moves)
+    before, after = (int(network.decide(domain.states(c)[None])[0]) for c in (codes, found.codes))
+    turned = after != before if target is None else after == target
+    if not turned or found.cost != sum(cost(k, code) for k, code in enumerate(found.codes)):
+        return False
+    within = (cost, found.cost - 1)
+    return recomputation.is_out_of_reach(codes, allowed, within=within, target=target)
+
+
+def confirm_out_of_reach(
+    recomputation: Recomputation, codes: Codes, moves: Sequence[Move], target: int | None = None
+) -> None:
+    """Confirm that no allowed move changes the class.
+
+    Raises `SolverError` if that takes too long to be shown a second time.
+    """
+    allowed, _ = _reach(codes, moves)
+    holds = recomputation.is_out_of_reach(codes, allowed, target=target)
+    if confirm(holds, "that nothing changes this decision", "") != RECOMPUTED:
+        raise SolverError(
+            "A search finds no allowed change of this decision, but there are too many points"
+            " to show a second time that there is none.",
+            hint="Hold some features.",
+        )
+
+
+def _reach(
+    codes: Codes, moves: Sequence[Move]
+) -> tuple[list[list[int]], Callable[[int, int], int]]:
+    """The codes that moves reach, each feature by itself, and what each of them costs."""
+    costs = [{code: 0} for code in codes]
+    for move in moves:
+        costs[move.feature][move.code] = move.cost
+    return [list(one) for one in costs], lambda k, code: costs[k][code]

@@ -163,6 +163,11 @@ class Search(Evaluator):
         self.trusted: set[str] = set()
         self._threads: Any = ThreadpoolController()
 
+    @property
+    def rests_on(self) -> str:
+        """What its answers rest on so far: the search itself, or solvers by name."""
+        return ", ".join(sorted(self.trusted)) or "search"
+
     def change(
         self, codes: Codes, free: Sequence[int], *, but: Sequence[tuple[int, int]] = ()
     ) -> Codes | None:

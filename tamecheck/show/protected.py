@@ -1,0 +1,98 @@
+"""What protected attributes decide, and Shapley values, as lines of text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.ir.exact import rational_text
+
+if TYPE_CHECKING:
+    from tamecheck.explain.answers import Shapley
+    from tamecheck.explain.protected import Group, Protected, Rates
+
+_SHOWN = 20
+_WORDS = {True: "in some reason", False: "in no reason", None: "not known to be in a reason"}
+
+
+def shapley_lines(found: Shapley, name: str) -> Iterator[str]:
+    """The value of each feature beside its relevancy, and that they add up."""
+    yield found.rule
+    for feature, value in sorted(found.values.items(), key=lambda item: (-abs(item[1]), item[0])):
+        decimal = f" ({float(value):+.4f})" if value.denominator > 1 else ""
+        yield f"  {feature}: {rational_text(value)}{decimal}, {_WORDS[found.is_relevant(feature)]}"
+    drawn = {
+        "domain": f"the {found.points} possible inputs, all equally often",
+        "table": f"the {found.points} rows of the table, all equally often",
+    }[found.over]
+    base = rational_text(found.base)
+    yield f"  the sum {rational_text(found.sum)} is {found.value} - {base}, exactly"
+    yield f"  1 where the decision is {found.asked}, else 0; other features as in {drawn}"
+    yield f"  rests on: {found.rests_on}"
+    if name:
+        yield f"  about {name}"
+
+
+def protected_lines(found: Protected, document: Mapping[str, Any]) -> Iterator[str]:
+    """How often protected attributes decide, for whom, and how groups are decided."""
+    yield found.rule
+    if found.share:
+        yield f"  {_percent(found.share)} of the possible inputs"
+    for name, flips in found.each.items():
+        yield f"  {name} alone: {'not known' if flips is None else flips}"
+    witness = document["witness"]
+    if found.witness is not None:
+        changes = "; ".join(f"{a} → {b}" for a, b in found.witness.changes)
+        where = "a possible input" if witness["row"] is None else f"row {witness['row']}"
+        classes = [found.classes[k] for k in (found.witness.decision, found.witness.other)]
+        yield f"  {where}: {changes} turns {classes[0]} into {classes[1]}"
+    if found.rows:
+        yield f"  rows: {_listed(document['rows'])}"
+    if found.bounds[1] == 0:
+        yield "  no possible input is decided otherwise by them"
+    for group in found.groups:
+        yield from _group_lines(group, found.classes)
+    for case in document["cases"]:
+        yield f"  row {case['row']}: {case['rule']}" if "row" in case else f"  {case['rule']}"
+    yield f"  rests on: {found.rests_on}"
+
+
+def _group_lines(group: Group, classes: Sequence[str]) -> Iterator[str]:
+    parts: list[str] = []
+    if group.domain is not None:
+        parts.append(f"{_shares(group.domain, classes)} of possible inputs")
+    if group.table is not None and group.table.rows:
+        rows = group.table
+        parts.append(f"{_shares(rows.decisions, classes)} of {rows.rows} rows")
+    for rates, where in ((group.table, ""), (group.held_out, " held out")):
+        if rates is not None and rates.labelled:
+            parts.append(_errors(rates, where))
+    yield f"  {group.value}: {'; '.join(parts) or 'not counted'}"
+
+
+def _errors(rates: Rates, where: str) -> str:
+    share = _percent(Fraction(rates.errors, rates.labelled))
+    return f"{rates.errors} of {rates.labelled} labelled rows{where} wrong ({share})"
+
+
+def _shares(counts: Sequence[int], classes: Sequence[str]) -> str:
+    total = sum(counts)
+    return ", ".join(
+        f"{name} {_percent(Fraction(count, total))}"
+        for name, count in zip(classes, counts, strict=True)
+    )
+
+
+def _percent(share: Fraction) -> str:
+    """A share in percent, to one digit; what is not all or nothing does not look so."""
+    digits = 1
+    text = f"{float(100 * share):.{digits}f}%"
+    if 0 < share < 1 and text in ("0.0%", "100.0%"):
+        return "under 0.1%" if share < Fraction(1, 2) else "over 99.9%"
+    return text
+
+
+def _listed(rows: Sequence[int]) -> str:
+    more = f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
+    return ", ".join(map(str, rows[:_SHOWN])) + more
