@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tamecheck.bounds.layers import Layers, Linear, Planes, Route
+from tamecheck.bounds.layers import Layers, Linear, Planes, Pointwise, Route
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
 _UNIT = 2.0**-52
 _FLOOR = 2.0**-900
+_ROUNDED = 1e-9
 
 
 def unit(count: int) -> float:
@@ -69,6 +70,24 @@ class State:
             self.planes[index] = found
             self.sizes[index] = _bent_size(found, args)
         return self.planes[index]
+
+    def open_decisions(self) -> Array:
+        """For each box the number of elements of nonlinear layers that are not affine on it.
+
+        Those with many values count more than once.
+        """
+        total = np.zeros(self.count)
+        for index, layer in enumerate(self.layers.computed, start=1):
+            if isinstance(layer, Linear):
+                continue
+            planes, own = self.bend(index), self.bounds[index]
+            apart = planes.high_at - planes.low_at > _ROUNDED
+            for low, high in zip(planes.low, planes.high, strict=True):
+                apart = apart | (planes.sum_groups(np.abs(high - low)) > _ROUNDED)
+            many = isinstance(layer, Pointwise) and layer.scalar.integral
+            weight = np.log2(1 + np.maximum(own.upper - own.lower, 1)) if many else 1.0
+            total += (apart * weight).sum(-1)
+        return total
 
 
 def meet(x: Interval, y: Interval) -> Interval:

@@ -7,21 +7,36 @@ outward after the slope is fixed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
-from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.evaluate.enclose_op import pointwise_enclosure
+from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.evaluate.intervals import Interval, divide, integer_power, point
 from tamecheck.evaluate.transcendental import elementary
-from tamecheck.ir.formula import TRUE, Call, Const, Elementary, Pow, Var, call
+from tamecheck.ir.formula import (
+    TRUE,
+    Add,
+    And,
+    Call,
+    Compare,
+    Const,
+    Elementary,
+    Floor,
+    Piece,
+    Pow,
+    Term,
+    Var,
+    call,
+)
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import Array
-from tamecheck.ops.facets import Line, line_of
+from tamecheck.ops.facets import Line, line_of, rounds
 
 _TINY = 2.0**-1000
 _SLOPE_ERROR = 1e-12
@@ -43,7 +58,7 @@ class Scalar:
 
     ``breaks`` are the points between which it is affine, None if it is not piecewise affine.
     ``kinked`` says that the lower slope is free in [0, 1] where the interval straddles 0,
-    ``jumps`` that the function is piecewise constant.
+    ``jumps`` that the function is piecewise constant, ``integral`` that it rounds to integers.
     """
 
     value: Callable[[Array], Array]
@@ -53,6 +68,7 @@ class Scalar:
     breaks: Array | None = None
     kinked: bool = False
     jumps: bool = False
+    integral: bool = False
 
 
 def scalar_of(op: Op, params: Params) -> Scalar | None:
@@ -64,6 +80,10 @@ def scalar_of(op: Op, params: Params) -> Scalar | None:
     if line is not None:
         return _PiecewiseAffine(line).scalar()
     pieces = meaning.pieces(params)
+    if rounds(op, params):
+        errors = [_rounding_error(piece) for piece in pieces]
+        known = [error for error in errors if error is not None]
+        return _rounding(meaning, params, known) if len(known) == len(errors) else None
     match meaning.whole or (pieces[0].term if len(pieces) == 1 else None):
         case Call(function, Var(0)) if function in _SMOOTH:
             value, slope, signs = _SMOOTH[function]
@@ -263,6 +283,65 @@ def _enclose(
             for a, b, c in zip(rising, falling, flat, strict=True)
         )
     )
+
+
+# functions with integer values
+
+_FLOOR, _CEIL = Floor(Var(0)), -Floor(-Var(0))
+_FRACTION = Var(0) - _FLOOR
+_HALF = Fraction(1, 2)
+
+
+def _rounding_error(piece: Piece) -> tuple[Fraction, Fraction] | None:
+    """Bounds of the piece's value minus x, if it is an integer next to x."""
+    match piece.term:
+        case Add(term, Const(shift)):
+            pass
+        case term:
+            shift = Fraction(0)
+    if term == _CEIL:
+        return shift, shift + 1
+    if term != _FLOOR:
+        return None
+    parts = piece.condition.parts if isinstance(piece.condition, And) else (piece.condition,)
+    low, high = Fraction(-1), Fraction(0)
+    for relation in (p.relation for p in parts if isinstance(p, Compare) and _is_half(p.term)):
+        if 1 not in relation.signs:
+            low = -_HALF
+        if -1 not in relation.signs:
+            high = -_HALF
+    return low + shift, high + shift
+
+
+def _is_half(term: Term) -> bool:
+    """Whether it is the fractional part of x minus a half."""
+    return term == _FRACTION - _HALF
+
+
+def _rounding(
+    meaning: Pointwise, params: Params, errors: Sequence[tuple[Fraction, Fraction]]
+) -> Scalar:
+    """A function with integer values, no further from x than the errors say."""
+    least, most = min(low for low, _ in errors), max(high for _, high in errors)
+
+    def span(x: Interval) -> Interval:
+        ends = Enclosure(x.lower, x.upper)
+        found = pointwise_enclosure(meaning, [ends], params, x.lower.shape)
+        if found is None:
+            return Interval(np.full_like(x.lower, -np.inf), np.full_like(x.upper, np.inf))
+        return Interval(found.lower, found.upper)
+
+    def lines(x: Interval) -> Lines:
+        x = _guard(x)
+        bounds = span(x)
+        # where it takes few values these are nearer than the lines beside x
+        flat = ~(bounds.upper - bounds.lower > float(most - least))
+        slope = np.where(flat, 0.0, 1.0)
+        low = np.where(flat, bounds.lower, float_down(least))
+        return Lines(slope, low, slope, np.where(flat, bounds.upper, float_up(most)))
+
+    # in the search for a violation its slope counts as that of x
+    return Scalar(lambda x: span(Interval(x, x)).lower, np.ones_like, span, lines, integral=True)
 
 
 # smooth functions

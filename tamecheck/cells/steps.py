@@ -7,7 +7,7 @@ on a part where its decisions are the same it is affine like the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar, assert_never
@@ -32,6 +32,7 @@ from tamecheck.ir.formula import (
     Or,
     Piece,
     Pow,
+    Relation,
     Term,
     Var,
 )
@@ -143,6 +144,11 @@ class Pieces(Step):
         tail = (cells, *shape)
         held = [_holds(piece.condition, self.terms, signs) for piece in self.pieces]
         return parts[0].choose([np.broadcast_to(mask, tail) for mask in held], parts, shape)
+
+    def zero_joins(self, number: int) -> int | None:
+        """The sign, 1 or -1, that counts like 0 in decision ``number``, if one does."""
+        term = self.terms[number // size_of(self.shape)]
+        return next((s for s in (1, -1) if _same_as_zero(self.pieces, term, s)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,6 +292,27 @@ def compared_terms(pieces: Sequence[Piece]) -> tuple[Term, ...]:
             if term not in found and _opposite(term) not in found:
                 found.append(term)
     return tuple(found)
+
+
+def _same_as_zero(pieces: Sequence[Piece], term: Term, sign: int) -> bool:
+    """Whether no comparison of a term tells a sign of it from 0."""
+    return all(
+        (0 in relation.signs) == (turn * sign in relation.signs)
+        for piece in pieces
+        for other, relation in _comparisons(piece.condition)
+        if (turn := 1 if other == term else -1 if _opposite(other) == term else 0)
+    )
+
+
+def _comparisons(condition: Condition) -> Iterator[tuple[Term, Relation]]:
+    match condition:
+        case Compare(term, relation):
+            yield term, relation
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _comparisons(part)
+        case _:
+            assert_never(condition)
 
 
 def _holds(condition: Condition, terms: Sequence[Term], signs: Sequence[Array]) -> Array:

@@ -22,6 +22,7 @@ Inequality: TypeAlias = tuple[Vector, bool]
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _UNLIMITED = Budget()
+_NOT_SHOWN = "multipliers of linear inequalities do not show what they should"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,62 +168,62 @@ class Polyhedron:
         if not fresh:
             return self
         size = len(self.point)
-        own = self._own.copy()
+        own = self._own.twin()
         for row, strict in fresh:
             own.add_row([*row[:-1], -_ONE if strict else _ZERO], -row[-1])
-        own.pivots = 0
-        own.patience = 2 * (len(own.basic) + len(own.nonbasic))
+        own.be_patient()
         joined = (*self.rows, *fresh)
         # the costs stay dual feasible, and the slack is bounded: the dual method ends
         if own.run(own.dual_step, _UNLIMITED) is State.INFEASIBLE:
-            self._refute(own, joined, *self._stuck_row(own))
+            r, sign = own.stuck
+            k, factors = own.basic[r], own.table.tolist()[r]
+            form, end = self._coefficients(joined, k), (own.lower if sign > 0 else own.upper)[k]
+            turned = [sign * a for a in factors], [sign * a for a in form]
+            _demand(end is not None and self._reach(own, joined, *turned) < sign * end)
             return None
         point = own.point(size + 1)
         if any(strict for _, strict in joined) and point[size] <= 0:
-            rates = own.table.tolist()[own.true_costs]
-            self._refute(own, joined, [-rate for rate in rates], size, upwards=True)
+            rates = [-rate for rate in own.table.tolist()[own.true_costs]]
+            _demand(self._reach(own, joined, rates, self._coefficients(joined, size)) <= 0)
             return None
         found = tuple(point[:size])
         if not all(satisfies(found, one) for one in joined) or not self._in_box(found):
             raise ArithmeticError("a solution of linear inequalities does not satisfy them")
         return type(self)(joined, own, found)
 
-    @staticmethod
-    def _stuck_row(own: Dictionary) -> tuple[list[fmpq], int, bool]:
-        """The variable that cannot come to its end, as a form in the nonbasic ones."""
-        r, sign = own.stuck
-        return own.table.tolist()[r], own.basic[r], sign > 0
+    def most(self, row: Vector) -> fmpq | None:
+        """The least upper bound of an affine form, strict inequalities closed; None if infinite."""
+        own, size = self._own.twin(), len(self.point)
+        own.set_costs([-a for a in row[:-1]])
+        own.be_patient()
+        if own.run(own.primal_step, _UNLIMITED) is not State.OPTIMAL:
+            return None
+        rates = [-rate for rate in own.table.tolist()[own.true_costs]]
+        return row[-1] + self._reach(own, self.rows, rates, [*row[:size], _ZERO])
 
-    def _refute(
+    def _reach(
         self,
         own: Dictionary,
         rows: Sequence[Inequality],
         factors: Sequence[fmpq],
-        wanted: int,
-        upwards: bool,  # noqa: FBT001 (handed on from a row of the dictionary)
-    ) -> None:
-        """Multiply out why variable ``wanted`` cannot reach its end: the form bounds it.
+        form: Sequence[fmpq],
+    ) -> fmpq:
+        """An upper bound of a form in the inputs and the slack, multiplied out.
 
-        It equals the form in the nonbasic variables for every x and t, and the form is nowhere
-        beyond what the ends of these variables allow.  The slack t has to be above 0.
+        It is the combination of the nonbasic variables with these factors, for every x and t, and
+        these variables are not beyond their ends.
         """
-        size = len(self.point)
-        total, reach = [-a for a in self._coefficients(rows, wanted)], _ZERO
+        total, reach = [-a for a in form], fmpq(0)
         for factor, k in zip(factors, own.nonbasic, strict=True):
-            if not factor:
-                continue
-            end = (own.upper if (factor > 0) == upwards else own.lower)[k]
-            if end is None:
-                raise ArithmeticError("an unbounded variable is in a proof of emptiness")
-            reach += factor * end
-            for i, a in enumerate(self._coefficients(rows, k)):
-                total[i] += factor * a
-        end = _ZERO if wanted == size else (own.lower if upwards else own.upper)[wanted]
-        if end is None or any(total):
-            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
-        short = reach <= end if wanted == size else (reach < end if upwards else reach > end)
-        if not short:
-            raise ArithmeticError("multipliers of linear inequalities show no contradiction")
+            if factor:
+                end = (own.upper if factor > 0 else own.lower)[k]
+                if end is None:
+                    raise ArithmeticError(_NOT_SHOWN)
+                reach += factor * end
+                for i, a in enumerate(self._coefficients(rows, k)):
+                    total[i] += factor * a
+        _demand(not any(total))
+        return reach
 
     def _coefficients(self, rows: Sequence[Inequality], k: int) -> list[fmpq]:
         """A variable of the dictionary as a form in the inputs and the slack, by its definition."""
@@ -237,6 +238,11 @@ class Polyhedron:
             (low is None or low <= v) and (high is None or v <= high)
             for v, low, high in zip(point, self.lower, self.upper, strict=True)
         )
+
+
+def _demand(shown: bool) -> None:  # noqa: FBT001 (what is asked)
+    if not shown:
+        raise ArithmeticError(_NOT_SHOWN)
 
 
 def box_inequalities(

@@ -11,9 +11,10 @@ while and then Bland's rule, so that neither cycles.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from enum import Enum
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 from flint import fmpq, fmpq_mat
 
@@ -21,8 +22,8 @@ from tamecheck.budget import Budget
 from tamecheck.exact.reals import as_fraction, as_number
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
-_FEW = 4
-"""So many columns are added one by one faster than by a product of matrices."""
+_FEW, _MANY = 4, 1000
+"""So few columns, of so many rows, are added one by one faster than by a product of matrices."""
 
 
 class State(Enum):
@@ -61,13 +62,34 @@ class Dictionary:
         """Where there is no optimum: the row without points, or the column of a ray, and a sign."""
         self.evaluate()
 
-    def copy(self) -> Dictionary:
+    def twin(self) -> Self:
         """The same dictionary, to be pivoted apart from this one."""
-        ends = list(self.lower), list(self.upper)
-        return Dictionary(fmpq_mat(self.table), self.basic, self.nonbasic, ends, self.at)
+        twin = copy(self)
+        twin.table = fmpq_mat(self.table)
+        twin.basic, twin.nonbasic, twin.at = self.basic[:], self.nonbasic[:], self.at[:]
+        twin.lower, twin.upper, twin.values = self.lower[:], self.upper[:], self.values[:]
+        return twin
 
     def add_row(self, form: Sequence[fmpq], least: fmpq) -> None:
         """Add a variable with a lower end: a form in the first variables.  It is basic."""
+        own = self._by_nonbasic(form)
+        width, entries = len(own), self.table.entries()
+        size = len(self.basic) * width
+        whole = [*entries[:size], *own, *entries[size:]]
+        self.table = fmpq_mat(len(self.basic) + 3, width, whole)
+        self.basic.append(len(self.lower))
+        self.lower.append(least)
+        self.upper.append(None)
+        self.enterable = len(self.lower)
+        terms = ((a, self.value_at(c)) for c, a in enumerate(own) if a)
+        self.values.append(sum((a * v for a, v in terms), _ZERO))
+
+    def set_costs(self, form: Sequence[fmpq]) -> None:
+        """Let a form in the first variables be the true costs."""
+        for c, a in enumerate(self._by_nonbasic(form)):
+            self.table[self.true_costs, c] = a
+
+    def _by_nonbasic(self, form: Sequence[fmpq]) -> list[fmpq]:
         width, places = len(self.nonbasic), {k: r for r, k in enumerate(self.basic)}
         columns = {k: c for c, k in enumerate(self.nonbasic)}
         own = [_ZERO] * width
@@ -79,13 +101,11 @@ class Dictionary:
                 continue
             for c in range(width):
                 own[c] += a * self.table[places[k], c]
-        entries, size = self.table.entries(), len(self.basic) * width
-        whole = [*entries[:size], *own, *entries[size:]]
-        self.table = fmpq_mat(len(self.basic) + 3, width, whole)
-        self.basic.append(len(self.lower))
-        self.lower.append(least)
-        self.upper.append(None)
-        self.evaluate()
+        return own
+
+    def be_patient(self) -> None:
+        """Count pivots from here on, before Bland's rule has to be followed."""
+        self.pivots, self.patience = 0, 2 * (len(self.basic) + len(self.nonbasic))
 
     def _end(self, k: int, wanted: str) -> str:
         """The end at which a nonbasic variable can stand: the wanted one if it exists."""
@@ -130,7 +150,7 @@ class Dictionary:
         own = [self.value_at(c) for c in range(len(self.nonbasic))]
         moved = [(c, v) for c, v in enumerate(own) if v]
         self.values: list[fmpq]
-        if len(moved) <= _FEW:
+        if len(moved) <= _FEW and len(self.basic) * len(own) > _MANY:
             table, rows = self.table, range(len(self.basic))
             self.values = [sum((table[r, c] * v for c, v in moved), _ZERO) for r in rows]
         else:

@@ -18,6 +18,7 @@ from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
+from tamecheck.verification.exact import Leaves
 from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search
@@ -33,6 +34,7 @@ _STEPS = 12
 _BATCH = 64
 _GOOD = 1e-6
 _MOST = 200_000
+_FEW_OPEN = 5
 
 Items: TypeAlias = Mapping[Any, Array]
 """Subproblems: arrays by name, with a row for each subproblem."""
@@ -96,9 +98,10 @@ def _branch(
 def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> Remainder:
     """Close or halve boxes until none is left; see `_branch`."""
     scale = _scale(search)
+    leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
-        part = _Boxes(search, items)
+        part = _Boxes(search, items, leaves)
         witness = part.examine()
         if witness is not None or not part.count:
             return part.items, witness
@@ -162,8 +165,8 @@ def _halves(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Arr
 class _Boxes:
     """One batch of boxes, and the slopes of the functionals that are nearest to closing them."""
 
-    def __init__(self, search: Search, items: Items) -> None:
-        self.search = search
+    def __init__(self, search: Search, items: Items, leaves: Leaves | None = None) -> None:
+        self.search, self.leaves = search, leaves
         self.lower, self.upper = items["lower"], items["upper"]
         self.cases: Array = items["cases"]
         self.slope = np.zeros_like(self.lower)
@@ -189,11 +192,12 @@ class _Boxes:
             self.cases = self.cases & ~problem.closed(least)
             least = self._shrink(functional, least)
         self._settle_ties(least)
+        witness = self._settle_leaves(state)
         keep = self.cases.any(-1)
         self.lower, self.upper, self.cases = self.lower[keep], self.upper[keep], self.cases[keep]
         self.slope = self.slope[keep]
-        if not keep.any():
-            return None
+        if witness is not None or not keep.any():
+            return witness
         row = self._nearest(least[keep])[:, np.newaxis, np.newaxis]
         self.slope = np.take_along_axis(functional.a[keep], row, 1)[:, 0]
         corners = np.where(self.slope > 0, self.lower, self.upper)
@@ -221,6 +225,26 @@ class _Boxes:
             crossed = any(a > b for a, b in zip(lower, upper, strict=True))
             if crossed or impossible(problem.scores, wanted, lower, upper):
                 self.cases[box, case] = False
+
+    def _settle_leaves(self, state: State) -> Witness | None:
+        """Follow the decisions of boxes that leave few of them open, the fewest first."""
+        leaves = self.leaves
+        if leaves is None or not leaves.ready or not self.cases.any():
+            return None
+        count = state.open_decisions()
+        # a box that was halved often has as many as meet at one of its points
+        width = np.maximum(self.upper - self.lower, _LEAST)
+        halved = np.log2(np.maximum(_scale(self.search) / width, 1.0)).mean(-1)
+        boxes = np.flatnonzero(self.cases.any(-1) & (count <= _FEW_OPEN + halved))
+        for box in boxes[np.argsort(count[boxes], kind="stable")].tolist():
+            for case in np.flatnonzero(self.cases[box]).tolist():
+                if not leaves.ready:
+                    return None
+                found = leaves.decide(case, self.lower[box].tolist(), self.upper[box].tolist())
+                if found.witness is not None:
+                    return found.witness
+                self.cases[box, case] = not found.impossible
+        return None
 
     def _shrink(self, functional: Functional, least: Array) -> Array:
         """Cut from boxes with one open case what none of its rows allows; the new least values."""

@@ -11,8 +11,9 @@ unbounded regions need no tolerance.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import isfinite
 from typing import TypeAlias
 
 import numpy as np
@@ -37,15 +38,19 @@ from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.exact.feasibility import Inequality as Row
 from tamecheck.exact.feasibility import Polyhedron, Vector, minus, opposite
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.box import Bound
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.answer import Witness
+from tamecheck.verification.problem import Problem, input_row, polyhedron_of
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _LARGE = 200_000
 _MANY_INPUTS = 64
-_MANY_VALUES = 10_000
+_MANY_VALUES, _FEW_VALUES = 10_000, 8
+_SMALL = 30_000
+_LEAF_START, _LEAF_SHARE, _LEAF_LONG = 0.2, 0.3, 2.0
 
 Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 """The witness of a case at an input, if the exact outputs there satisfy it."""
@@ -99,6 +104,50 @@ class Exact:
         return Outcome(frozenset(impossible), None, parts)
 
 
+class Leaves:
+    """Boxes with few open decisions, which are followed to their end.
+
+    They take a share of the time of the search that they belong to.
+    """
+
+    def __init__(self, problem: Problem, budget: Budget, confirm: Confirm) -> None:
+        self.problem, self.budget, self.confirm = problem, budget, confirm
+        small = problem.graph.parameters <= _SMALL
+        self.exact = exact_of(problem.scores) if small else None
+        self.started, self.spent, self.parts = budget.seconds, 0.0, 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether a box may be looked at now."""
+        passed = self.started - self.budget.seconds
+        return self.exact is not None and self.spent <= _LEAF_START + _LEAF_SHARE * passed
+
+    def decide(self, number: int, lower: Sequence[float], upper: Sequence[float]) -> Outcome:
+        """Decide a case on a part of its box; `Outcome` counts it as case 0."""
+        wanted, before = self.problem.spec.cases[number], self.budget.seconds
+        if self.exact is None:
+            return Outcome(frozenset(), None, 0)
+        low = tuple(_inner(v, end, max) for v, end in zip(lower, wanted.lower, strict=True))
+        high = tuple(_inner(v, end, min) for v, end in zip(upper, wanted.upper, strict=True))
+        part = replace(wanted, lower=low, upper=high)
+        found = self.exact.search(
+            [part], self.budget.part(_LEAF_LONG), lambda _, point: self.confirm(number, point)
+        )
+        self.spent += before - self.budget.seconds
+        self.parts += found.parts
+        return found
+
+
+def _inner(value: float, end: Bound, choose: Callable[[Fraction, Fraction], Fraction]) -> Bound:
+    return (
+        end
+        if not isfinite(value)
+        else Fraction(value)
+        if end is None
+        else choose(Fraction(value), end)
+    )
+
+
 def exact_of(graph: Graph) -> Exact | None:
     """The network as exact steps; None if it is large or not piecewise linear."""
     inputs = sum(map(size_of, graph.inputs.values()))
@@ -113,31 +162,12 @@ def exact_of(graph: Graph) -> Exact | None:
 
 def point_of(case: Case) -> tuple[Fraction, ...] | None:
     """An input in the region of a case; None if there is none."""
-    found = _region(case)
+    found = polyhedron_of(case)
     return None if found is None else tuple(map(as_fraction, found.point))
 
 
-def _region(case: Case) -> Polyhedron | None:
-    ends = list(zip(case.lower, case.upper, strict=True))
-    if any(low is not None and high is not None and low > high for low, high in ends):
-        return None
-    lower, upper = (
-        [None if end is None else as_number(end) for end in side]
-        for side in (case.lower, case.upper)
-    )
-    return Polyhedron.box(lower, upper).cut([_input_row(one, len(ends)) for one in case.region])
-
-
-def _input_row(one: Inequality, size: int) -> Row:
-    row = [_ZERO] * (size + 1)
-    for index, coefficient in one.inputs:
-        row[index] -= as_number(coefficient)
-    row[-1] = as_number(one.bound)
-    return tuple(row), one.strict
-
-
-Option: TypeAlias = tuple[int, tuple[Row, ...]]
-"""A decision, and the inequalities of the points where it is taken."""
+Option: TypeAlias = tuple[int | None, tuple[Row, ...]]
+"""A decision, and the inequalities of the points where it is taken; None for all others."""
 
 
 class _Descent:
@@ -168,7 +198,7 @@ class _Descent:
             return None
 
     def _through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
-        start = _region(case)
+        start = polyhedron_of(case)
         stack = [] if start is None else [self._walk(start, 0, {INPUTS: self.entries})]
         while stack:
             found = next(stack[-1], None)
@@ -221,8 +251,9 @@ class _Descent:
                 yield here, position, {**forms, node: value}
                 continue
             for choice, rows in _options(step, asked, len(decided), here, faces=self.faces):
-                child = here.cut(rows)
-                if child is not None:
+                if choice is None:
+                    self.complete = False
+                elif (child := here.cut(rows)) is not None:
                     stack.append((child, [*decided, choice]))
 
     def _hit(
@@ -242,7 +273,7 @@ class _Descent:
 
 
 def _output_row(one: Inequality, outputs: Array, size: int) -> Row:
-    form, strict = _input_row(one, size)
+    form, strict = input_row(one, size)
     row = list(form)
     for index, coefficient in one.outputs:
         factor = as_number(coefficient)
@@ -287,10 +318,11 @@ def _options(
         case Pieces(jump=jump):
             row = _column(asked, number)
             # without a jump both sides have the same value between them
-            apart = jump or faces
-            yield 1, ((row, apart),)
-            yield -1, ((opposite(row), apart),)
-            if apart:
+            strict = jump or faces
+            joined = step.zero_joins(number) if strict else None
+            yield 1, ((row, strict and joined != 1),)
+            yield -1, ((opposite(row), strict and joined != -1),)
+            if strict and joined is None:
                 yield 0, ((row, False), (opposite(row), False))
         case Extreme():
             yield from _winners(step, asked, number)
@@ -328,13 +360,23 @@ def _winners(step: Extreme, asked: Array, number: int) -> Iterator[Option]:
 
 def _round(step: Round, row: Vector, part: Polyhedron) -> Iterator[Option]:
     low, high = part.range(row)
-    offset = as_number(step.offset)
+    offset, half = as_number(step.offset), fmpq(1, 2)
+    if low is None or high is None or high - low > _FEW_VALUES:
+        high, least = part.most(row), part.most(opposite(row))
+        low = None if least is None else -least
+    value = sum((a * x for a, x in zip(row, part.point, strict=False)), row[-1])
     if low is None or high is None or high - low > _MANY_VALUES:
-        raise NonlinearError
-    half = fmpq(1, 2)
+        # where the values do not end, some around that of the point
+        low, high = value - _FEW_VALUES, value + _FEW_VALUES
+        yield None, ()
     first, last = int((low - offset).floor()), int((high - offset).ceil())
-    for jump in (offset + number for number in range(first, last + 1)):
+    numbers = sorted(range(first, last + 1), key=lambda k: abs(k - value), reverse=True)
+    for jump in (offset + number for number in numbers):
         at = (*row[:-1], row[-1] - jump)
         after = (*row[:-1], row[-1] - jump - 1)
-        yield step.integer_at(jump), ((at, False), (opposite(at), False))
-        yield step.integer_at(jump + half), ((at, True), (opposite(after), True))
+        before, between = step.integer_at(jump), step.integer_at(jump + half)
+        if before == between:
+            yield before, ((at, False), (opposite(after), True))
+        else:
+            yield step.integer_at(jump), ((at, False), (opposite(at), False))
+            yield step.integer_at(jump + half), ((at, True), (opposite(after), True))

@@ -7,11 +7,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
+from flint import fmpq
 
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.layers import Combine, Dense, Layers
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.exact.feasibility import Inequality as Row
+from tamecheck.exact.feasibility import Polyhedron, opposite
+from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Expansion, Params, Routing
 from tamecheck.ir.spec import Case, Inequality, Specification
@@ -91,6 +95,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     _check_sizes(graph, spec)
     stated = spec
     scores, spec = before_last(graph, _add_up(graph, spec))
+    spec = replace(spec, cases=tuple(map(_bounded, spec.cases)))
     rows: dict[Inequality, int] = {}
     for case in spec.cases:
         for row in (*case.region, *case.outputs):
@@ -231,6 +236,54 @@ def _rows_before(node: Apply, spec: Specification, places: range) -> Specificati
     return replace(spec, cases=tuple(cases))
 
 
+def polyhedron_of(case: Case) -> Polyhedron | None:
+    """The region of a case; None if it is empty.  Its box has the sides that relations imply."""
+    ends = list(zip(case.lower, case.upper, strict=True))
+    if any(low is not None and high is not None and low > high for low, high in ends):
+        return None
+    lower, upper = (
+        [None if end is None else as_number(end) for end in side]
+        for side in (case.lower, case.upper)
+    )
+    rows = [input_row(one, len(ends)) for one in case.region]
+    found = Polyhedron.box(lower, upper).cut(rows)
+    if found is None or not rows or None not in (*lower, *upper):
+        return found
+    # a side that only the relations bound is one of the box as well
+    for axis, (low, high) in enumerate(zip(lower, upper, strict=True)):
+        form = tuple(fmpq(int(i == axis)) for i in range(len(ends) + 1))
+        if high is None:
+            upper[axis] = found.most(form)
+        if low is None and (least := found.most(opposite(form))) is not None:
+            lower[axis] = -least
+    return Polyhedron.box(lower, upper).cut(rows)
+
+
+def input_row(one: Inequality, size: int) -> Row:
+    """What an inequality demands of inputs alone, as a form that is at least 0."""
+    row = [_ZERO] * (size + 1)
+    for index, coefficient in one.inputs:
+        row[index] -= as_number(coefficient)
+    row[-1] = as_number(one.bound)
+    return tuple(row), one.strict
+
+
+def _bounded(case: Case) -> Case:
+    """The same case, in the box that its relations imply."""
+    open_ = None in (*case.lower, *case.upper)
+    if not case.region or not open_ or len(case.lower) > _MANY_INPUTS:
+        return case
+    found = polyhedron_of(case)
+    if found is None:
+        return case
+    lower, upper = (
+        tuple(None if end is None else as_fraction(end) for end in side)
+        for side in (found.lower, found.upper)
+    )
+    return replace(case, lower=lower, upper=upper)
+
+
+_ZERO, _MANY_INPUTS = fmpq(0), 64
 _LEAST, _MOST = 2.0**-500, 2.0**500
 
 

@@ -15,7 +15,6 @@ import numpy as np
 from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
-from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
@@ -33,7 +32,7 @@ from tamecheck.verification.answer import (
 )
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import split_inputs, split_neurons, still_open
-from tamecheck.verification.exact import exact_of, point_of
+from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, flip, sample
 from tamecheck.verification.joint import joint_graph, joint_replay, models_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
@@ -42,10 +41,9 @@ from tamecheck.verification.windows import SignProofs
 from tamecheck.verification.witness import (
     Replay,
     Search,
+    confirm_exactly,
     graph_of,
     replay_of,
-    witness_at,
-    witness_near,
 )
 
 _FEW_INPUTS = 40
@@ -183,10 +181,11 @@ class _Run:
         return None
 
     def _confirm(self, case: int, point: tuple[Fraction, ...]) -> Witness | None:
-        near = np.array([nearest_float(value) for value in point])
-        return witness_near(self.problem, case, near, self.replay) or witness_at(
-            self.problem, case, point, self.replay
-        )
+        return confirm_exactly(self.problem, case, point, self.replay)
+
+    @cached_property
+    def _exact(self) -> Exact | None:
+        return exact_of(self.problem.scores)
 
     def _exactly(self, most: float = _LONG) -> Answer | None:
         """Piece by piece in rationals, where the pieces may be few; drops the cases that are shown.
@@ -194,7 +193,7 @@ class _Run:
         A network with one piece has all the time; one with some has half of it, at most so many
         seconds.
         """
-        exact = exact_of(self.problem.scores)
+        exact = self._exact
         if exact is None or exact.decisions > _FEW_DECISIONS:
             return None
         share = self.budget
@@ -262,9 +261,9 @@ class _Run:
             or self._by_clauses()
             or self._descend(search, quickly=True)
             or self._by_signs(quickly=True)
+            # splitting is the better way where pieces are many
+            or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG / 5)
             or self._descend(search, quickly=False)
-            # splitting signs is the better way where rectifiers are many
-            or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG)
             or self._first_bounds(search)
             or self._by_signs(quickly=False)
             or self._attack(search, count)
@@ -305,12 +304,18 @@ class _Run:
             return None
         return SignProofs.of(self.problem.scores, self.problem.spec.cases)
 
+    @property
+    def _quick(self) -> float:
+        """The seconds of a first try; less where the linear pieces may be few."""
+        few = self._exact is not None and self._exact.decisions <= _FEW_DECISIONS
+        return _QUICK / 6 if few else _QUICK
+
     def _by_signs(self, *, quickly: bool) -> Holds | None:
         """A proof for a binarized network, which the kernel can check."""
         if self.signs is None:
             return None
         left = min(self.budget.seconds, 1e3)
-        most = min(_QUICK, _QUICK_SHARE * left) if quickly else _PROOF_SHARE * left
+        most = min(self._quick, _QUICK_SHARE * left) if quickly else _PROOF_SHARE * left
         if not self.signs.find(self.budget.part(most), quickly=quickly):
             return None
         reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
@@ -321,7 +326,7 @@ class _Run:
         """Straight-through gradients, for a binarized network."""
         if self.signs is None:
             return None
-        most = _QUICK / 3 if quickly else _LONG
+        most = self._quick / 3 if quickly else _LONG
         limit = self.budget.part(min(most, _DESCENT * self.budget.seconds))
 
         def confirm(point: Array) -> Witness | None:

@@ -69,6 +69,14 @@ def witness_at(
     return Witness.of(point, outputs, float32=single)
 
 
+def confirm_exactly(
+    problem: Problem, case: int, point: tuple[Fraction, ...], replay: Replay | None
+) -> Witness | None:
+    """The witness at the float next to a rational point, or at the point itself."""
+    near = np.array([nearest_float(value) for value in point])
+    return witness_near(problem, case, near, replay) or witness_at(problem, case, point, replay)
+
+
 def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
     """The point with each coordinate moved into the case's box.
 
@@ -229,6 +237,10 @@ class Search:
         """The rows of the property at points, in float64."""
         with np.errstate(all="ignore"):
             return self.layers.values(x)[-1]
+
+    def confirm_exactly(self, case: int, point: tuple[Fraction, ...]) -> Witness | None:
+        """The witness at, or next to, a rational point that is unsafe."""
+        return confirm_exactly(self.problem, case, point, self.replay)
 
     def confirm(self, points: Array, rows: Array, allowed: Array | None = None) -> Witness | None:
         """A witness among points whose rows look unsafe, deepest first, checked exactly.
