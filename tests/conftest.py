@@ -35,3 +35,6 @@ def pytest_cmdline_main(config):
     whole = {Path(arg).resolve() for arg in config.args} == {Path(__file__).parent}
     if whole and getattr(config.option, "numprocesses", 0) is None:
         config.option.numprocesses = "auto"
+    if whole and getattr(config.option, "dist", None) == "no":
+        # neighbours stay on one worker, so that what a module makes is made once
+        config.option.dist = "worksteal"

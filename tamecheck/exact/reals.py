@@ -95,10 +95,7 @@ class UndecidedError(Exception):
 
 def as_number(value: Fraction | float) -> fmpq:
     """The rational that a Python number denotes."""
-    if isinstance(value, int):
-        return fmpq(value)
-    exact = value if isinstance(value, Fraction) else Fraction(value)
-    return fmpq(exact.numerator, exact.denominator)
+    return fmpq(value) if isinstance(value, int) else fmpq(*value.as_integer_ratio())
 
 
 def as_fraction(value: fmpq) -> Fraction:

@@ -19,7 +19,7 @@ from tamecheck import ops
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.selection import pick, select
 from tamecheck.evaluate.walk import Site, folded_first
-from tamecheck.exact.arrays import from_list
+from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.formula import Const, Pow, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -167,8 +167,7 @@ class GermRunner:
 
     def _constant(self, index: int, tensor: Tensor) -> Array:
         if index not in self._constants:
-            flat = [as_number(v) for v in tensor.array.reshape(-1).tolist()]
-            self._constants[index] = from_list(tensor.shape, flat)
+            self._constants[index] = objects(from_values(tensor.array))
         return self._constants[index]
 
 

@@ -44,11 +44,3 @@ def test_pictures_show_waves_and_jumps(activations):
         if row.name in ("Cosine", "Square wave by sign", "GCU"):
             drawn = module.picture(row.answer.graph, row.answer.witness.document)
             assert drawn.count("L") > 100
-
-
-def test_the_page_of_networks_is_fresh(data):
-    module = script("make_networks_table")
-    page = module.PAGE.read_text(encoding="utf-8")
-    assert module.table(module.rows(data)) == page, "python docs/make_networks_table.py"
-    assert page.count("VNN-COMP") >= 2
-    assert " unknown " not in page
