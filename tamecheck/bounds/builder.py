@@ -32,7 +32,8 @@ from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops import MAXIMUM, MINIMUM
+from tamecheck.ops import EXP, MAXIMUM, MINIMUM, SOFTMAX
+from tamecheck.ops.shapes import axis_of
 
 _ERROR = 2.0**-44
 """The relative error that the bounds allow for in a constant."""
@@ -121,8 +122,31 @@ class _Builder:
                 return self._fold(name, node, args[0])
             case meanings.Pointwise() as meaning:
                 return self._pointwise(meaning, node, args)
+            case meanings.Expansion() if node.op is SOFTMAX:
+                return self._softmax(node, args[0])
             case _:
                 return None
+
+    def _softmax(self, node: Apply, arg: _Symbol) -> int | None:
+        """``1 / (1 + Σ exp(x_i - x_j))`` over the others of a line: differences do not grow."""
+        places = np.arange(size_of(arg.shape)).reshape(arg.shape)
+        lines = np.moveaxis(places, axis_of(arg.shape, node.params), -1)
+        count, exp = lines.shape[-1], scalar_of(EXP, {})
+        if exp is None or count < 2:
+            return None
+        turned = np.array([[(j + k) % count for k in range(1, count)] for j in range(count)])
+        others = lines[..., turned]
+        own = np.broadcast_to(lines[..., np.newaxis], others.shape)
+        pair = self._index(arg.layer, others), self._index(arg.layer, own)
+        apart = self._add(Combine.of(pair, (1.0, -1.0), None, others.size))
+        grown = self._totals(
+            self._add(Pointwise((apart,), others.size, exp)), lines.size, count - 1
+        )
+        total = self._add(Combine.of((grown,), (1.0,), np.ones(lines.size), lines.size))
+        found = self._add(Pointwise((total,), lines.size, reciprocal()))
+        back = np.empty(lines.size, dtype=np.int64)
+        back[lines.reshape(-1)] = np.arange(lines.size)
+        return self._index(found, back)
 
     def _pointwise(
         self, meaning: meanings.Pointwise, node: Apply, args: Sequence[_Symbol]

@@ -220,7 +220,7 @@ def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
     """The hash of a model as a network over windows; its own if it is none."""
     from tamecheck.binarized import recognise_windows
     from tamecheck.ir.spec import Case, Specification
-    from tamecheck.verification.problem import before_last
+    from tamecheck.verification.last import before_last
     from tamecheck.verification.windows import rows_of
 
     rows = tuple(row for region in document["claim"]["regions"] for row in rows_of(region))

@@ -19,15 +19,29 @@ def anchor(op: Op, params: Params) -> Fraction | None:
     >>> [str(anchor(BY_NAME[name], {})) for name in ("sigmoid", "tanh", "exp", "softplus", "cosh")]
     ['1/2', '0', '1', 'None', 'None']
     """
-    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
+    term = _term(op, params)
+    return _value_at_zero(term) if term is not None and increases(op, params) else None
+
+
+@kept
+def increases(op: Op, params: Params) -> bool:
+    """Whether the op is seen to be strictly increasing on the real line."""
+    term = _term(op, params)
+    return term is not None and _direction(term) == 1
+
+
+def _term(op: Op, params: Params) -> Term | None:
+    """The term that defines an op of one argument everywhere."""
+    meaning = op.meaning
+    if not isinstance(meaning, Pointwise) or op.arity != 1 or meaning.domain(params) != TRUE:
         return None
-    term = op.meaning.whole
+    term = meaning.whole
     if term is None:
-        pieces = op.meaning.pieces(params)
+        pieces = meaning.pieces(params)
         if len(pieces) != 1 or pieces[0].condition != TRUE:
             return None
         term = pieces[0].term
-    return _value_at_zero(term) if _direction(term) == 1 else None
+    return term
 
 
 _INCREASING = frozenset(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -16,12 +16,10 @@ from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.exact.feasibility import Inequality as Row
 from tamecheck.exact.feasibility import Polyhedron, opposite
 from tamecheck.exact.reals import as_fraction, as_number
-from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.op import Expansion, Params, Routing
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.monotone import anchor
-from tamecheck.ops.shapes import axis_of
+from tamecheck.verification.last import add_up, before_last, beside_last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +41,8 @@ class Problem:
     """The network with the rows of the property as its outputs.
 
     ``scores`` is the model without a last op that keeps order, where that does not matter, and
-    ``spec`` the property of it that is equivalent to the one ``stated`` of the model, case by case;
+    ``spec`` a property of it that is violated wherever the one ``stated`` of the model is, case by
+    case; a witness has to violate ``judged``, which is equivalent to what is stated.
     ``layers`` is the network followed by the rows, None where a node has no linear bounds, which
     ``open_nodes`` tells.  ``members`` (cases, rows) says which rows each case has, ``strict`` which
     rows are unsafe only below 0; ``regions`` are the distinct boxes.
@@ -52,6 +51,7 @@ class Problem:
     graph: Graph
     stated: Specification
     spec: Specification
+    judged: tuple[Graph, Specification]
     scores: Graph
     layers: Layers | None
     open_nodes: str
@@ -94,7 +94,9 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     """
     _check_sizes(graph, spec)
     stated = spec
-    scores, spec = before_last(graph, _add_up(graph, spec))
+    scores, spec = before_last(graph, add_up(graph, spec))
+    judged = scores, spec
+    scores, spec = beside_last(scores, spec)
     spec = replace(spec, cases=tuple(map(_bounded, spec.cases)))
     rows: dict[Inequality, int] = {}
     for case in spec.cases:
@@ -111,7 +113,7 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
     regions = _regions(spec.cases)
-    return Problem(graph, stated, spec, scores, layers, missing, members, strict, regions)
+    return Problem(graph, stated, spec, judged, scores, layers, missing, members, strict, regions)
 
 
 def _check_sizes(graph: Graph, spec: Specification) -> None:
@@ -140,100 +142,6 @@ def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[s
             where=spec.where,
             hint="Declare them in the model's order.",
         )
-
-
-def _add_up(graph: Graph, spec: Specification) -> Specification:
-    """The same property, with the known sum of outputs (1 for a softmax) where only that occurs."""
-    groups = list(_groups(graph))
-    if not groups:
-        return spec
-
-    def row(one: Inequality) -> Inequality:
-        terms, bound = dict(one.outputs), one.bound
-        for group, total in groups:
-            factors = {terms.get(index, Fraction(0)) for index in group}
-            if len(factors) == 1 and (factor := factors.pop()):
-                bound -= factor * total
-                terms = {index: c for index, c in terms.items() if index not in group}
-        return Inequality(one.inputs, tuple(terms.items()), bound, one.strict)
-
-    cases = (replace(case, outputs=tuple(map(row, case.outputs))) for case in spec.cases)
-    return replace(spec, cases=tuple(cases))
-
-
-def _groups(graph: Graph) -> Iterator[tuple[frozenset[int], Fraction]]:
-    """Sets of output elements with a known sum: of a softmax, whose elements may have moved."""
-    start = 0
-    for _, number in graph.outputs:
-        node, moves = graph.nodes[number], list[tuple[Routing, Params]]()
-        offset, start = start, start + size_of(node.shape)
-        while isinstance(node, Apply) and isinstance(node.op.meaning, Routing):
-            below = graph.nodes[node.args[0]]
-            if len(node.args) != 1 or size_of(below.shape) != size_of(node.shape):
-                # elements are lost or added
-                break
-            moves.append((node.op.meaning, node.params))
-            node = below
-        meaning = node.op.meaning if isinstance(node, Apply) else None
-        if not isinstance(node, Apply) or not isinstance(meaning, Expansion) or not meaning.total:
-            continue
-        elements = np.arange(size_of(node.shape)).reshape(node.shape)
-        lines = np.moveaxis(elements, axis_of(node.shape, node.params), -1)
-        for routing, params in reversed(moves):
-            elements = routing.route([elements], params)
-        place = {element: offset + i for i, element in enumerate(elements.reshape(-1).tolist())}
-        for line in lines.reshape(-1, lines.shape[-1]).tolist():
-            if all(element in place for element in line):
-                yield frozenset(place[element] for element in line), meaning.total
-
-
-def before_last(graph: Graph, spec: Specification) -> tuple[Graph, Specification]:
-    """The model without a last op that keeps order, and the same property of what is before it.
-
-    A softmax goes where rows only compare its elements; a strictly increasing function such as the
-    sigmoid also where they compare one with the value at 0.
-    """
-    start, outputs = 0, list(graph.outputs)
-    for position, (name, last) in enumerate(graph.outputs):
-        node = graph.nodes[last]
-        places = range(start, start := start + size_of(node.shape))
-        found = _rows_before(node, spec, places) if isinstance(node, Apply) else None
-        if found is not None and isinstance(node, Apply):
-            spec, outputs[position] = found, (name, node.args[0])
-    if tuple(outputs) == graph.outputs:
-        return graph, spec
-    return before_last(Graph(graph.nodes, tuple(outputs)), spec)
-
-
-def _rows_before(node: Apply, spec: Specification, places: range) -> Specification | None:
-    """The property of the argument of a node instead of the node; None if it is not one of it."""
-    meaning, value = node.op.meaning, anchor(node.op, node.params)
-    if isinstance(meaning, Expansion):
-        axis = node.params.get("axis")
-        whole = isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
-        if not (meaning.keeps_order and whole):
-            return None
-    elif value is None:
-        return None
-
-    def row(one: Inequality) -> Inequality | None:
-        own = [c for index, c in one.outputs if index in places]
-        if not own:
-            return one
-        alone = len(own) == len(one.outputs) and not one.inputs
-        if alone and len(own) == 2 and own[0] == -own[1] and one.bound == 0:
-            return one
-        if alone and len(own) == 1 and value is not None and one.bound == own[0] * value:
-            return replace(one, bound=Fraction(0))
-        return None
-
-    cases: list[Case] = []
-    for case in spec.cases:
-        rows = [found for one in case.outputs if (found := row(one)) is not None]
-        if len(rows) < len(case.outputs):
-            return None
-        cases.append(replace(case, outputs=tuple(rows)))
-    return replace(spec, cases=tuple(cases))
 
 
 def polyhedron_of(case: Case) -> Polyhedron | None:

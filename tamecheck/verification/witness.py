@@ -59,10 +59,12 @@ def witness_at(
     wanted = problem.spec.cases[case]
     if not wanted.contains(point):
         return None
-    scores = exact_outputs(problem.scores, point)
-    if scores is None or not all(holds_at(row, point, scores) for row in wanted.outputs):
+    judged, spec = problem.judged
+    found = exact_outputs(judged, point)
+    rows = spec.cases[case].outputs
+    if found is None or not all(holds_at(row, point, found) for row in rows):
         return None
-    outputs = scores if problem.scores is problem.graph else exact_outputs(problem.graph, point)
+    outputs = found if judged is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
     single = _replay(problem.stated.cases[case], point, replay)
