@@ -56,7 +56,7 @@ def copies(network: ThresholdNetwork, chains: Sequence[Chain], of: Of) -> Thresh
     InputError
         If there are too many copies, or there is no single output.
     """
-    if of == "score" and (network.classes != 2 or network.readout[0].any()):
+    if of == "score" and (network.classes != 2 or network.readout[0].any() or network.offsets[0]):
         raise InputError(
             "There is no one score: the model has several outputs.",
             hint="Ask about the decision.",

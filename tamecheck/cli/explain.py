@@ -5,12 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
-from tamecheck.cli.inputs import DOMAIN, naming_of, network_and_domain
+from tamecheck.cli.inputs import DOMAIN, named_inputs, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
@@ -72,7 +71,7 @@ def _run(args: Namespace) -> int:
     labels = naming.classes or ()
     explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
     if about_groups:
-        asked = _inputs(args.protected, explainer, "--protected")
+        asked = named_inputs(args.protected, explainer.domain, "--protected")
         rows = inputs.chosen_rows(_of_all(args), model, explainer, sample) if given else None
         return run_protected(args, explainer, asked, rows, sample, naming.schema)
     options = _options(args, explainer)
@@ -111,11 +110,12 @@ def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
     """The options of the kind of explanation that is asked for."""
     options: dict[str, Any] = {"timeout": args.timeout}
     if args.kind == "abductive":
-        prefer = _inputs(args.prefer, explainer, "--prefer")
+        prefer = named_inputs(args.prefer, explainer.domain, "--prefer")
         options |= {"smallest": args.smallest, "second": args.second, "prefer": prefer}
     elif args.kind == "counterfactual":
         options |= {"target": _class(args.towards, explainer), "metric": args.metric}
-        options |= {name: _inputs(getattr(args, name), explainer, f"--{name}") for name in _MOVES}
+        domain = explainer.domain
+        options |= {name: named_inputs(getattr(args, name), domain, f"--{name}") for name in _MOVES}
     elif args.kind == "shapley":
         options["target"] = _class(args.towards, explainer)
     return options
@@ -131,28 +131,6 @@ def _drawn(args: Namespace, model: Model, explainer: Explainer, sample: Sample |
 def _of_all(args: Namespace) -> Namespace:
     """The same arguments about all rows of the table."""
     return Namespace(**{**vars(args), "rows": None})
-
-
-def _inputs(text: str, explainer: Explainer, option: str) -> list[int]:
-    """Inputs by number, or those of features by name; a name may hold commas."""
-    named = {feature.name: feature.inputs for feature in explainer.domain.features}
-    parts = [part.strip() for part in text.split(",")] if text.strip() else []
-    found: list[int] = []
-    while parts:
-        joined = (count for count in range(len(parts), 0, -1) if ",".join(parts[:count]) in named)
-        count = next(joined, 0)
-        part = ",".join(parts[: count or 1])
-        if count:
-            found += named[part]
-        elif part.isascii() and part.isdigit() and int(part) < explainer.network.inputs:
-            found.append(int(part))
-        elif part:
-            near = get_close_matches(part, named, n=1)
-            known = f"There are: {', '.join(map(repr, named))}."
-            hint = f"Did you mean {near[0]!r}? {known}" if near else known
-            raise InputError(f"There is no input or feature {part!r}.", where=option, hint=hint)
-        del parts[: count or 1]
-    return found
 
 
 def _class(text: str | None, explainer: Explainer) -> int | None:

@@ -6,6 +6,7 @@ import re
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -162,6 +163,28 @@ def _groups(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
             raise InputError(what, where=option)
         groups[name.strip() or f"x{first}..x{last}"] = list(range(first, last + 1))
     return groups
+
+
+def named_inputs(text: str, domain: Domain, option: str) -> list[int]:
+    """Inputs by number, or those of features by name; a name may hold commas."""
+    named = {feature.name: feature.inputs for feature in domain.features}
+    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    found: list[int] = []
+    while parts:
+        joined = (count for count in range(len(parts), 0, -1) if ",".join(parts[:count]) in named)
+        count = next(joined, 0)
+        part = ",".join(parts[: count or 1])
+        if count:
+            found += named[part]
+        elif part.isascii() and part.isdigit() and int(part) < domain.inputs:
+            found.append(int(part))
+        elif part:
+            near = get_close_matches(part, named, n=1)
+            known = f"There are: {', '.join(map(repr, named))}."
+            hint = f"Did you mean {near[0]!r}? {known}" if near else known
+            raise InputError(f"There is no input or feature {part!r}.", where=option, hint=hint)
+        del parts[: count or 1]
+    return found
 
 
 # --- rows of a table -----------------------------------------------------------------------------

@@ -19,8 +19,9 @@ from tamecheck.cli.answer import (
     working,
     write_document,
 )
-from tamecheck.cli.inputs import levels_of
+from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
+from tamecheck.cli.pairs import PAIRS, run_pairs
 from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
 from tamecheck.errors import CertificateError, InputError, UnsupportedError
 
@@ -43,6 +44,9 @@ Of a binarized network, whose inputs take two levels each, --hamming K asks inst
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
 change.  For these, and for properties of networks of signs, also convolutional ones,
 --certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
+
+--monotone and --fair ask about two inputs that agree on all other features: over the possible
+inputs of a binarized network, all values of its features, or over --box.  A witness is a pair.
 
 With --network the only file is a VNN-LIB 2.0 query, and the answer is as that standard says: sat,
 unsat, unknown or timed-out on the first line, then the values of all variables.
@@ -71,6 +75,8 @@ def _run(args: Namespace) -> int:
     if args.serialise_assignments is not None:
         what = "--serialise-assignments is of use for a VNN-LIB 2.0 query only."
         raise InputError(what, hint="Give its models: --network NAME=FILE.")
+    if args.monotone is not None or args.fair is not None:
+        return run_pairs(args)
     if args.hamming is not None or args.distance:
         return _run_ball(args)
     return _run_property(args) if args.vnncomp is None else _run_in_competition(args)
@@ -378,6 +384,7 @@ VERB = Verb(
                 ),
             ),
         ),
+        PAIRS,
         Group(
             "binarized networks",
             (
@@ -389,7 +396,7 @@ VERB = Verb(
                         flag("--distance", "how many inputs have to change the decision?"),
                     ),
                 ),
-                option("--domain", "L,H", "the two levels of every input (default -1,1)"),
+                DOMAIN,
                 flag("--certify", "search for a certificate"),
             ),
         ),

@@ -1,4 +1,4 @@
-"""What protected attributes decide, and Shapley values, as lines of text."""
+"""What protected attributes decide, orders that hold, and Shapley values, as lines of text."""
 
 from __future__ import annotations
 
@@ -32,6 +32,24 @@ def shapley_lines(found: Shapley, name: str) -> Iterator[str]:
     yield f"  rests on: {found.rests_on}"
     if name:
         yield f"  about {name}"
+
+
+def pair_lines(name: str, document: Mapping[str, Any]) -> Iterator[str]:
+    """Whether a property of pairs of inputs holds, and a pair for which it does not."""
+    yield f"{name}: {document['verdict']}"
+    yield f"  {document['reason']}"
+    if (witness := document["witness"]) is not None:
+        for feature, before, after in witness["changes"]:
+            yield f"  {feature}: {before} → {after}"
+        names = document["classes"]
+        said = [value if names is None else names[int(value)] for value in witness["said"]]
+        yield f"  the {document['of']} is {said[0]}, then {said[1]}  (inputs exactly in --json)"
+    if document["monotone"] and document["classes"]:
+        yield f"  the order of the classes: {' < '.join(document['classes'])}"
+    if document["rests_on"] is not None:
+        yield f"  rests on: {document['rests_on']} ({document['method']})"
+    if document["certificate"] is not None:
+        yield f"  certificate: {document['certificate']}"
 
 
 def protected_lines(found: Protected, document: Mapping[str, Any]) -> Iterator[str]:

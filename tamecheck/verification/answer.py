@@ -20,6 +20,11 @@ _DIGITS = 15
 """Of a ball in a text."""
 
 
+def output_texts(outputs: Sequence[Fraction | arb]) -> tuple[Fraction | str, ...]:
+    """Exact outputs as they are, balls as texts."""
+    return tuple(v.str(_DIGITS) if isinstance(v, arb) else v for v in outputs)
+
+
 @dataclass(frozen=True, slots=True)
 class Witness:
     """An input that violates the property, and its outputs."""
@@ -36,8 +41,7 @@ class Witness:
         inputs: Sequence[Fraction], outputs: Sequence[Fraction | arb], *, float32: bool | None
     ) -> Witness:
         """The witness with these exact outputs, or balls around them."""
-        texts = (v.str(_DIGITS) if isinstance(v, arb) else v for v in outputs)
-        return Witness(tuple(inputs), tuple(texts), float32)
+        return Witness(tuple(inputs), output_texts(outputs), float32)
 
     def to_json(self) -> dict[str, Any]:
         """The witness as JSON; exact numbers are strings."""

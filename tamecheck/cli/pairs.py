@@ -1,0 +1,178 @@
+"""``tamecheck verify --monotone`` and ``--fair``: properties of pairs of inputs."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.cli import inputs
+from tamecheck.cli.answer import EXIT_CODES, print_answer, working
+from tamecheck.cli.options import Group, option
+from tamecheck.cli.source import model_of, name_of
+from tamecheck.errors import InputError, UnsupportedError
+
+if TYPE_CHECKING:
+    from tamecheck.explain.domain import Domain
+    from tamecheck.model import Model
+    from tamecheck.verification.pairs import PairAnswer, Sign
+
+_SIGNED = re.compile(r"\s*(.+?)\s*:\s*([+-])\s*(?:,|$)")
+_EXAMPLE = "As in --monotone 'income:+,age:-'."
+
+
+PAIRS = Group(
+    "pairs of inputs",
+    (
+        Group(
+            None,
+            (
+                option(
+                    "--monotone",
+                    "A:+,B:-",
+                    "does what the model says never fall as A rises, nor as B falls?",
+                ),
+                option("--fair", "A,B", "is what the model says blind to A and B?"),
+            ),
+        ),
+        option(
+            "--of",
+            None,
+            "what it says: the class (of equal outputs the first), in the order of the "
+            "classes, or the single output; default: the output where there is one and "
+            "--monotone asks, else the class",
+            choices=("decision", "score"),
+        ),
+        option(
+            "--box",
+            "BOX",
+            "where the inputs are, if they are real numbers: 'x=-1:1,y=0:2', or 0:1 for all",
+        ),
+    ),
+)
+
+
+def run_pairs(args: Namespace) -> int:
+    """Ask whether a model keeps an order, or is blind to features, and print the answer."""
+    from tamecheck.explain.networks import deciding
+    from tamecheck.show.protected import pair_lines
+
+    for name in ("spec", "vnncomp", "input", "hamming", "distance"):
+        if getattr(args, name):
+            raise InputError(f"--{name} is of no use with {_option(args)}.")
+    asked = _asked(args)
+    model = model_of(args, notes=False)
+    with working(args, "verifying"):
+        answer = _over_domain(args, model, asked) if args.box is None else None
+        if answer is None:
+            answer = _over_box(args, deciding(model), asked)
+    document = answer.to_json()
+    signs = {name: sign for name, sign in asked.items() if sign != "="}
+    document["monotone"], document["fair"] = signs or None, None if signs else list(asked)
+    labels = inputs.naming_of(args, model).classes if answer.of == "decision" else None
+    document["classes"] = labels
+    document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
+    print_answer(args, document, pair_lines(name_of(args), document), answer.verdict)
+    return EXIT_CODES[answer.verdict]
+
+
+def _option(args: Namespace) -> str:
+    return "--fair" if args.monotone is None else "--monotone"
+
+
+def _asked(args: Namespace) -> dict[str, Sign]:
+    """The features that are asked about, and what is said of each."""
+    found: dict[str, Sign] = {}
+    if args.monotone is None:
+        # what is between commas; a name that has some is found by the domain
+        return {args.fair: "="}
+    end = 0
+    for match in _SIGNED.finditer(args.monotone):
+        if match.start() != end or match[1] in found:
+            break
+        found[match[1]] = "+" if match[2] == "+" else "-"
+        end = match.end()
+    if end != len(args.monotone) or not found:
+        raise InputError(
+            f"--monotone {args.monotone!r} is no list of features with + or -.", hint=_EXAMPLE
+        )
+    return found
+
+
+def _over_domain(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairAnswer | None:
+    """Over the possible inputs of a binarized network; None if a box is needed."""
+    from tamecheck.explain.networks import deciding
+    from tamecheck.explain.orders import ordered_features, verify_orders
+    from tamecheck.ir.tensor import size_of
+
+    naming = inputs.naming_of(args, model)
+    try:
+        network, domain = inputs.network_and_domain(args, model, naming)
+    except UnsupportedError as error:
+        why = "; ".join(f"{node}, {what}" for node, what in error.nodes[:1])
+        raise InputError(
+            f"This is no binarized network ({why or error.what}), so its inputs are real numbers.",
+            where=_option(args),
+            hint="Say where they are: --box 0:1, or --box 'x=-1:1,y=0:2'.",
+        ) from None
+    orders: dict[int, Any] = {}
+    known = ordered_features(domain, naming.schema)
+    for text, sign in asked.items():
+        for k in _features(domain, text, several=sign == "="):
+            if sign != "=" and k not in known:
+                raise InputError(
+                    f"The values of {domain.features[k].name!r} have no order.",
+                    where="--monotone",
+                    hint="Ask about features of numbers; --fair needs no order.",
+                )
+            orders[k] = {"+": "rises", "-": "falls", "=": "equal"}[sign]
+    graph = deciding(model).graph
+    alone = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs) == 1
+    score = alone and naming.classes is None and args.monotone is not None
+    of = args.of or ("score" if score else "decision")
+    if of == "score" and not alone:
+        raise InputError(
+            "There is no one score: the model has several outputs.",
+            where="--of",
+            hint="Ask about the decision.",
+        )
+    return verify_orders(
+        network, domain, orders, of=of, graph=graph, timeout=args.timeout, seed=args.seed
+    )
+
+
+def _features(domain: Domain, text: str, *, several: bool) -> Sequence[int]:
+    """Features by name, or those of inputs by number; several between commas."""
+    return domain.covering(inputs.named_inputs(text, domain, "--fair" if several else "--monotone"))
+
+
+def _over_box(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairAnswer:
+    """Over a box of real inputs."""
+    from tamecheck.verification.pairs import verify_pairs
+
+    signs: dict[int, Sign] = {}
+    for text, sign in asked.items():
+        for k in _elements(args, model, text, several=sign == "="):
+            signs[k] = sign
+    box = model.box(args.box)
+    return verify_pairs(model, box, signs, of=args.of, timeout=args.timeout, seed=args.seed)
+
+
+def _elements(args: Namespace, model: Model, text: str, *, several: bool) -> list[int]:
+    """Input elements by name, as x[3], by a name of --names, or by number."""
+    from tamecheck.loaders.text.box import parse_point
+
+    names = inputs.naming_of(args, model).names or []
+    parts = [part.strip() for part in re.split(r",(?![^\[]*\])", text)] if several else [text]
+    found: list[int] = []
+    for part in parts:
+        if part in names:
+            found.append(names.index(part))
+        elif part.isascii() and part.isdigit():
+            found.append(int(part))
+        else:
+            point = parse_point(f"{part}=0", model.inputs, where=_option(args))
+            values = [value for one in point.values() for value in one]
+            found += [k for k, value in enumerate(values) if value is not None]
+    return found

@@ -1,0 +1,197 @@
+"""Orders that a binarized network keeps over its domain: rising with a feature, or blind to it.
+
+Two inputs of the domain agree on all features but those in question.  What the network says of the
+second may not be less than of the first if its codes are later in the order of each feature (or,
+for a falling order, earlier); if the network is blind to the features, it is the same.  In a
+product of features it is enough to look at one feature at a time, and at neighbouring codes: every
+pair is joined by such steps.  So there is one network, of a copy for each code of each feature, of
+which a search looks for a point; that there is none is shown once more from the definition.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from flint import arb
+
+from tamecheck.binarized import ThresholdNetwork
+from tamecheck.binarized.copies import Chain, Of, Relation, copies
+from tamecheck.budget import Budget
+from tamecheck.errors import SolverError, TimeLimitError
+from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.domain import Domain
+from tamecheck.explain.search import Codes, Search
+from tamecheck.ir.graph import Graph
+from tamecheck.loaders.tables.schema import Schema
+from tamecheck.verification.answer import output_texts
+from tamecheck.verification.pairs import PairAnswer, PairWitness, said_of, said_text
+from tamecheck.verification.witness import exact_outputs
+
+Orders: TypeAlias = Mapping[int, Relation]
+"""What the network does along the codes of features, by their numbers."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """Whether a network keeps orders over a domain, and the network of copies that breaks them."""
+
+    network: ThresholdNetwork
+    domain: Domain
+    orders: Orders
+    of: Of
+    copies: ThresholdNetwork
+
+    @classmethod
+    def of_orders(
+        cls, network: ThresholdNetwork, domain: Domain, orders: Orders, of: Of
+    ) -> Question:
+        """The question; an `InputError` if it has too many copies, or there is no single score."""
+        chains = [_chain(domain, k, relation) for k, relation in orders.items()]
+        return cls(network, domain, orders, of, copies(network, chains, of))
+
+    def say(self, codes: Codes) -> int:
+        """The class, or the score, at a point."""
+        scores = self.network.scores(self.domain.states(codes)[np.newaxis])[0]
+        return int(scores[1] if self.of == "score" else np.argmax(scores))
+
+    def pair(self, codes: Codes) -> tuple[Codes, Codes, int]:
+        """Two points that break an order where the copies do, and the feature that they differ in.
+
+        Raises `SolverError` if there are none.
+        """
+        for k, relation in self.orders.items():
+            count = len(self.domain.features[k].codes)
+            points = [(*codes[:k], code, *codes[k + 1 :]) for code in range(count)]
+            said = [self.say(point) for point in points]
+            for first, other in _chain(self.domain, k, relation).pairs:
+                if said[first] > said[other]:
+                    return points[first], points[other], k
+        raise SolverError("A search gave an input at which no order is broken.")
+
+
+def _chain(domain: Domain, feature: int, relation: Relation) -> Chain:
+    found = domain.features[feature]
+    return Chain(found.inputs, found.codes, relation)
+
+
+def verify_orders(  # noqa: PLR0913 (keywords, all of them optional)
+    network: ThresholdNetwork,
+    domain: Domain,
+    orders: Orders,
+    *,
+    of: Of = "decision",
+    graph: Graph | None = None,
+    timeout: float | None = None,
+    seed: int = 0,
+) -> PairAnswer:
+    """Whether a network keeps orders wherever two inputs differ in some features only.
+
+    Parameters
+    ----------
+    network, domain
+        The network, and what can occur.
+    orders
+        For the number of each feature whether what is said ``"rises"`` with its codes, ``"falls"``,
+        or is ``"equal"`` at all.
+    of
+        ``"decision"``, the number of the class, or ``"score"``, the single output.
+    graph
+        The model of the network: witnesses are evaluated by it too, and must show the same.
+    timeout
+        Seconds; when they are over the answer is unknown.
+    seed
+        Of the search.
+    """
+    started, budget = time.monotonic(), Budget.of(timeout)
+    question = Question.of_orders(network, domain, orders, of)
+    search = Search(question.copies, domain, budget=budget, seed=seed)
+
+    codes: Codes | None = (0,) * len(domain.features)
+    try:
+        if search.decide(codes) == 0:
+            free = [k for k, feature in enumerate(domain.features) if len(feature.codes) > 1]
+            codes = search.change(codes, free)
+    except TimeLimitError:
+        return PairAnswer("unknown", "Out of time.", time.monotonic() - started, of)
+    if codes is not None:
+        witness = _witness(question, graph, *question.pair(codes))
+        reason, seconds = "An exact evaluation of both inputs shows it.", time.monotonic() - started
+        return PairAnswer("violated", reason, seconds, of, witness, "search", "replay")
+    shown = confirm(_recomputed(question, budget), "that this holds", search.rests_on)
+    seconds = time.monotonic() - started
+    if shown != RECOMPUTED:
+        reason = f"Only {search.rests_on} says that no pair shows it: there are too many to count."
+        return PairAnswer("unknown", reason, seconds, of)
+    reason = "No pair of possible inputs shows otherwise: all were counted, from the definition."
+    return PairAnswer("holds", reason, seconds, of, None, search.rests_on, shown, shown)
+
+
+def _recomputed(question: Question, budget: Budget) -> bool | None:
+    """Whether there is no pair, from the definition; None if that takes too long."""
+    recomputation = Recomputation(question.network, question.domain)
+    known = True
+    for k, relation in question.orders.items():
+        chain = _chain(question.domain, k, relation)
+        values = [(code,) for code in range(len(chain.states))]
+        score = question.of == "score"
+        found = (
+            None
+            if budget.is_spent
+            else recomputation.count_breaches([k], values, chain.pairs, score=score)
+        )
+        if found:
+            return False
+        known = known and found is not None
+    return True if known else None
+
+
+def _witness(
+    question: Question, graph: Graph | None, first: Codes, other: Codes, feature: int
+) -> PairWitness:
+    network, domain = question.network, question.domain
+    points = [network.point(domain.states(codes)) for codes in (first, other)]
+    outputs: list[list[Fraction | arb]] = []
+    for codes, point in zip((first, other), points, strict=True):
+        scores = network.scores(domain.states(codes)[np.newaxis])[0].tolist()
+        scores = scores[1:] if question.of == "score" else scores
+        own = None if graph is None else exact_outputs(graph, point)
+        outputs.append([Fraction(v) for v in scores] if own is None else own)
+    said = [said_of(one, question.of) for one in outputs]
+    if graph is not None and None not in said and not _breaks(question.orders[feature], *said):
+        raise SolverError(
+            "The model contradicts its reading as a binarized network at the witness.",
+            hint="Please report it, with the model.",
+        )
+    found = domain.features[feature]
+    words = found.values[first[feature]], found.values[other[feature]]
+    texts = [said_text(one, question.of) for one in outputs]
+    return PairWitness(
+        points[0],
+        points[1],
+        output_texts(outputs[0]),
+        output_texts(outputs[1]),
+        (texts[0], texts[1]),
+        ((found.name, *words),),
+    )
+
+
+def _breaks(relation: Relation, first: Fraction | None, other: Fraction | None) -> bool:
+    if first is None or other is None:
+        return True
+    return first != other if relation == "equal" else first > other
+
+
+def ordered_features(domain: Domain, schema: Schema | None) -> set[int]:
+    """The features whose codes have an order: thermometers, two levels, intervals of numbers."""
+    columns = () if schema is None else schema.columns
+    known = {column.said for column in columns if column.categories is None}
+    return {
+        k
+        for k, feature in enumerate(domain.features)
+        if feature.ordered or len(feature.inputs) == 1 or feature.name in known
+    }

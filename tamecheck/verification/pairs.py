@@ -1,0 +1,414 @@
+"""Properties of pairs of inputs: what a model says rises with some inputs, or does not see them.
+
+Both inputs are in the box and agree on all elements but those in question.  What a model says is
+its *decision*, the number of the class of the largest output, the first of several; of a single
+output 1 where it is positive and else 0.  Or it is its *score*, the single output.  The property is
+one of a network that holds the model twice, and whose inputs are those of the model and a second
+value of each element in question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import combinations
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from flint import arb
+
+from tamecheck import ops
+from tamecheck.errors import InputError
+from tamecheck.ir.box import Bound, Box
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Graph, GraphBuilder, Input
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName, Terms
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.model import Model
+from tamecheck.verification.answer import Holds, Unknown, Violated, output_texts
+from tamecheck.verification.run import verify
+from tamecheck.verification.witness import Replay, exact_outputs, graph_of, replay_of
+
+Of: TypeAlias = Literal["decision", "score"]
+Sign: TypeAlias = Literal["+", "-", "="]
+"""What is said does not fall as the element rises, does not rise, or does not depend on it."""
+
+Value: TypeAlias = tuple[Bound, Bound]
+Part: TypeAlias = Mapping[int, Value]
+"""Narrower intervals of some elements."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairWitness:
+    """Two inputs that agree but for some elements, and what the model says at each, exactly.
+
+    ``said`` are the classes or the scores of both; ``float32`` whether runs say so too.
+    """
+
+    inputs: tuple[Fraction, ...]
+    other_inputs: tuple[Fraction, ...]
+    outputs: tuple[Fraction | str, ...]
+    other_outputs: tuple[Fraction | str, ...]
+    said: tuple[str, str]
+    changed: tuple[tuple[str, str, str], ...] = ()
+    """For each feature that differs its name, and its values in both inputs, in words."""
+    float32: bool | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The witness as JSON; exact numbers are strings."""
+        return {
+            "input": list(map(rational_text, self.inputs)),
+            "other_input": list(map(rational_text, self.other_inputs)),
+            "output": list(map(_text, self.outputs)),
+            "other_output": list(map(_text, self.other_outputs)),
+            "said": list(self.said),
+            "changes": [list(change) for change in self.changed],
+            "exact": True,
+            "float32": self.float32,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class PairAnswer:
+    """Whether a property of pairs holds.
+
+    The fields are those of `Holds`, `Violated` and `Unknown`; a witness is a pair of inputs.
+    """
+
+    verdict: Literal["holds", "violated", "unknown"]
+    reason: str
+    seconds: float
+    of: Of
+    witness: PairWitness | None = None
+    method: str | None = None
+    rests_on: str | None = None
+    checked: str | None = None
+    facts: Mapping[str, int] = field(default_factory=dict[str, int])
+    certificate: Mapping[str, Any] | None = field(default=None, compare=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON; exact numbers are strings."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "of": self.of,
+            "witness": None if self.witness is None else self.witness.to_json(),
+            "certificate": None,
+            "method": self.method,
+            "rests_on": self.rests_on,
+            "checked": self.checked,
+            "seconds": round(self.seconds, 3),
+            "facts": dict(self.facts),
+        }
+
+
+def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
+    model: Model | Graph,
+    box: Box,
+    signs: Mapping[int, Sign],
+    *,
+    of: Of | None = None,
+    parts: Sequence[Sequence[Part]] = (),
+    timeout: float | None = None,
+    seed: int = 0,
+    replay: Replay | None = None,
+) -> PairAnswer:
+    """Whether what a model says keeps an order, wherever two inputs differ in some elements only.
+
+    Parameters
+    ----------
+    model
+        The model, or its graph.
+    box
+        Where both inputs are.
+    signs
+        For each flat element in which the inputs may differ: ``"+"`` if the second is not the
+        smaller and may not be said less of, ``"-"`` if it is not the larger, ``"="`` if it is any
+        and must be said the same of.  Elements with ``"="`` go with no others.
+    of
+        Decision or score; by default the score where there is one output and an order is asked
+        for, else the decision.
+    parts
+        For elements that take several values together, the alternatives of each such group, as
+        intervals of its elements.
+    timeout, seed, replay
+        As of `verify`.
+
+    Raises
+    ------
+    InputError
+        If there is no such element, or no single score.
+    """
+    graph = graph_of(model)
+    count = sum(map(size_of, graph.inputs.values()))
+    outputs = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+    kinds = set(signs.values())
+    if not signs or ("=" in kinds and len(kinds) > 1):
+        raise InputError("A property of pairs is about an order, or about what is not seen.")
+    if any(not 0 <= k < count for k in signs):
+        raise InputError(f"There are {count} input elements, from 0 on.")
+    asked: Of = of or ("score" if outputs == 1 and "=" not in kinds else "decision")
+    if asked == "score" and outputs != 1:
+        raise InputError(
+            f"There is no one score: the model has {outputs} outputs.",
+            hint="Ask about the decision.",
+        )
+    question = _Pairs(graph, box, signs, asked, outputs, parts)
+    run = None if (one := replay or replay_of(model)) is None else question.replay(one)
+    answer = verify(question.graph, question.spec(), timeout=timeout, seed=seed, replay=run)
+    if isinstance(answer, Violated):
+        witness = question.witness(answer.witness.inputs, answer.witness.float32)
+        reason = "An exact evaluation of both inputs shows it."
+        return PairAnswer(
+            "violated", reason, answer.seconds, asked, witness, answer.method, "replay"
+        )
+    if isinstance(answer, Unknown):
+        return PairAnswer("unknown", answer.reason, answer.seconds, asked, facts=dict(answer.facts))
+    return PairAnswer(
+        "holds", _reason(answer), answer.seconds, asked, None, answer.method, answer.rests_on,
+        answer.checked, dict(answer.facts), answer.certificate,
+    )  # fmt: skip
+
+
+def _reason(answer: Holds) -> str:
+    return answer.reason.replace("No input", "No pair of inputs", 1)
+
+
+class _Pairs:
+    """The network that holds the model twice, and what is unsafe of it."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what the question consists of)
+        self,
+        graph: Graph,
+        box: Box,
+        signs: Mapping[int, Sign],
+        of: Of,
+        outputs: int,
+        parts: Sequence[Sequence[Part]],
+    ) -> None:
+        self.model, self.outputs, self.parts = graph, outputs, parts
+        self.of: Of = of
+        self.box = box.elements(graph.inputs)
+        self.signs = dict(sorted(signs.items()))
+        self.graph = self._twice()
+
+    @property
+    def second(self) -> dict[int, int]:
+        """For each element that may differ, where its second value is among the inputs."""
+        return {k: len(self.box) + place for place, k in enumerate(self.signs)}
+
+    def _twice(self) -> Graph:
+        builder = GraphBuilder()
+        first: dict[str, int] = {}
+
+        def source(node: Input) -> int:
+            first[node.name] = builder.input(node.name, node.shape, node.label)
+            return first[node.name]
+
+        own = builder.include(self.model, source)
+        taken = set(first)
+        name = next(
+            f"other{'_' * k}" for k in range(len(taken) + 1) if f"other{'_' * k}" not in taken
+        )
+        values = builder.input(name, (len(self.signs),), "")
+        place = {k: at for at, k in enumerate(self.signs)}
+        starts, start = dict[str, int](), 0
+        for label, shape in self.model.inputs.items():
+            starts[label], start = start, start + size_of(shape)
+
+        def element(node: int, at: int, count: int) -> int:
+            return builder.apply(ops.SLICE, [node], starts=(at,), steps=(1,), sizes=(count,))
+
+        def other(node: Input) -> int:
+            start, size = starts[node.name], size_of(node.shape)
+            here = [k - start for k in place if start <= k < start + size]
+            if not here:
+                return first[node.name]
+            flat = builder.apply(ops.RESHAPE, [first[node.name]], shape=(size,))
+            pieces: list[int] = []
+            end = 0
+            for at in here:
+                if at > end:
+                    pieces.append(element(flat, end, at - end))
+                pieces.append(element(values, place[start + at], 1))
+                end = at + 1
+            if end < size:
+                pieces.append(element(flat, end, size - end))
+            joined = pieces[0] if len(pieces) == 1 else builder.apply(ops.CONCAT, pieces, axis=0)
+            return builder.apply(ops.RESHAPE, [joined], shape=node.shape)
+
+        again = builder.include(self.model, other)
+        pairs = [(f"first_{name}", own[node]) for name, node in self.model.outputs]
+        pairs += [(f"second_{name}", again[node]) for name, node in self.model.outputs]
+        return builder.build(pairs)
+
+    def spec(self) -> Specification:
+        """What is unsafe: that less is said of the second input, or if asked so, anything else."""
+        region = tuple(self._order())
+        cases = [
+            Case(
+                tuple(low for low, _ in ends), tuple(high for _, high in ends), region, tuple(rows)
+            )
+            for ends in self._boxes()
+            for rows in self._unsafe()
+        ]
+        inputs = tuple(TensorName(n, s) for n, s in self.graph.inputs.items())
+        outputs = tuple(
+            TensorName(n, self.graph.nodes[node].shape) for n, node in self.graph.outputs
+        )
+        return Specification(inputs, outputs, tuple(cases))
+
+    def _order(self) -> Iterator[Inequality]:
+        """That the second values are not below the first, or not above."""
+        for k, sign in self.signs.items():
+            if sign != "=":
+                up = Fraction(1 if sign == "+" else -1)
+                yield Inequality(((k, up), (self.second[k], -up)), (), Fraction(0))
+
+    def _boxes(self) -> Iterator[list[Value]]:
+        """The box of both inputs, in each combination of the alternatives of its groups."""
+        whole = [*self.box, *(self.box[k] for k in self.signs)]
+        found = [whole]
+        for group in self.parts:
+            grown: list[list[Value]] = []
+            moved = any(k in self.signs for part in group for k in part)
+            for ends in found:
+                for part in group:
+                    for other in group if moved else (part,):
+                        made = list(ends)
+                        for k, pair in part.items():
+                            made[k] = pair
+                        for k, pair in other.items():
+                            if k in self.signs:
+                                made[self.second[k]] = pair
+                        grown.append(made)
+            found = grown
+            if len(found) > _MOST:
+                raise InputError(
+                    "The values of groups have too many combinations.",
+                    hint=f"At most {_MOST} are asked about; hold some inputs in --box.",
+                )
+        return iter(found)
+
+    def _unsafe(self) -> Iterator[list[Inequality]]:
+        """The rows of each way to say less of the second input."""
+        zero, one, second = Fraction(0), Fraction(1), self.outputs
+        if self.of == "score":
+            yield [Inequality((), ((0, -one), (second, one)), zero, strict=True)]
+        elif self.outputs == 1:
+            yield [
+                Inequality((), ((0, -one),), zero, strict=True),
+                Inequality((), ((second, one),), zero),
+            ]
+        else:
+            for low, high in combinations(range(self.outputs), 2):
+                yield [*self._decides(high, 0), *self._decides(low, second)]
+
+    def _decides(self, winner: int, start: int) -> Iterator[Inequality]:
+        """That a class is decided by outputs from a place on: of equal ones the first."""
+        for k in range(self.outputs):
+            if k != winner:
+                terms: Terms = tuple(
+                    sorted([(start + k, Fraction(1)), (start + winner, Fraction(-1))])
+                )
+                yield Inequality((), terms, Fraction(0), strict=k < winner)
+
+    def replay(self, run: Replay) -> Replay:
+        """A float32 run of both."""
+
+        def both(x: Array) -> Array | None:
+            first, other = self._split(x)
+            found = [run(first), run(other)]
+            known = [outputs for outputs in found if outputs is not None]
+            return np.concatenate(known) if len(known) == 2 else None
+
+        return both
+
+    def _split(self, x: Any) -> tuple[Any, Any]:
+        first, other = x[: len(self.box)], x[: len(self.box)].copy()
+        for k, place in self.second.items():
+            other[k] = x[place]
+        return first, other
+
+    def witness(self, x: Sequence[Fraction], float32: bool | None) -> PairWitness:  # noqa: FBT001
+        """The pair, with as few elements changed as can be if they may change one by one."""
+        first, other = self._split(list(x))
+        if not any(k in self.signs for group in self.parts for part in group for k in part):
+            first, other, same = self._shorten(first, other)
+            float32 = float32 if same else None
+        sides = [exact_outputs(self.model, point) or [] for point in (first, other)]
+        names = element_names(self.model)
+        changed = tuple(
+            (names[k], rational_text(first[k]), rational_text(other[k]))
+            for k in self.signs
+            if first[k] != other[k]
+        )
+        return PairWitness(
+            tuple(first),
+            tuple(other),
+            output_texts(sides[0]),
+            output_texts(sides[1]),
+            (said_text(sides[0], self.of), said_text(sides[1], self.of)),
+            changed,
+            float32,
+        )
+
+    def _shorten(
+        self, first: list[Fraction], other: list[Fraction]
+    ) -> tuple[list[Fraction], list[Fraction], bool]:
+        """Of inputs on the way from one to the other two neighbours that show it; else these."""
+        before, said = first, self._say(first)
+        changed = [k for k in self.signs if first[k] != other[k]]
+        for k in changed if len(changed) > 1 else ():
+            after = list(before)
+            after[k] = other[k]
+            now = self._say(after)
+            if said is None or now is None:
+                break
+            if now < said or ("=" in self.signs.values() and now != said):
+                return before, after, False
+            before, said = after, now
+        return first, other, len(changed) <= 1
+
+    def _say(self, point: Sequence[Fraction]) -> Fraction | None:
+        """The class or the score at a point; None where it is no rational number."""
+        outputs = exact_outputs(self.model, point)
+        return None if outputs is None else said_of(outputs, self.of)
+
+
+_MOST = 1024
+
+
+def said_of(outputs: Sequence[Fraction | arb], of: Of) -> Fraction | None:
+    """The class of exact outputs, or the score; None where they are no rational numbers."""
+    exact = [value for value in outputs if isinstance(value, Fraction)]
+    if not exact or len(exact) < len(outputs):
+        return None
+    if of == "score":
+        return exact[0]
+    return Fraction(exact.index(max(exact)) if len(exact) > 1 else int(exact[0] > 0))
+
+
+def said_text(outputs: Sequence[Fraction | arb], of: Of) -> str:
+    """The class or the score, as text; a ball around the score where it is no rational number."""
+    found = said_of(outputs, of)
+    if found is not None:
+        return rational_text(found)
+    if of == "score":
+        return _text(output_texts(outputs)[0])
+    values = [float(value) for value in outputs]
+    return str(int(np.argmax(values)) if len(values) > 1 else int(values[0] > 0))
+
+
+def _text(value: Fraction | str) -> str:
+    return value if isinstance(value, str) else rational_text(value)
+
+
+def element_names(graph: Graph) -> list[str]:
+    """What each input element is called: ``x`` of a single number, else ``x[3]``."""
+    return [
+        f"{name}[{k}]" if shape else name
+        for name, shape in graph.inputs.items()
+        for k in range(size_of(shape))
+    ]

@@ -1,0 +1,121 @@
+"""Orders over the domain of a binarized network, beside all pairs of points; and the command."""
+
+import json
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from tamecheck.cli import main
+from tamecheck.errors import InputError
+from tamecheck.explain import domain_of
+from tamecheck.explain.orders import verify_orders
+from tests.explain.test_protected import domain, every, is_single, loan, network, said
+
+__all__ = ["loan"]
+
+
+def pairs(dom, orders):
+    """All points with all that are later in the orders and else the same."""
+    for codes in every(dom):
+        choices = [[code] for code in codes]
+        for k, relation in orders.items():
+            last = len(dom.features[k].codes)
+            start = codes[k] if relation == "rises" else 0
+            choices[k] = range(start, codes[k] + 1 if relation == "falls" else last)
+        for other in product(*choices):
+            yield codes, other
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_orders_are_those_of_all_pairs(seed):
+    rng = np.random.default_rng(seed)
+    net = network(rng)
+    dom = domain(rng, net)
+    of = "score" if is_single(net) and seed % 2 else "decision"
+    kinds = ["equal"] if seed % 3 == 0 else ["rises", "falls"]
+    chosen = rng.choice(len(dom.features), size=rng.integers(1, 3), replace=False).tolist()
+    orders = {k: kinds[rng.integers(len(kinds))] for k in chosen}
+    values = {codes: said(net, dom, codes, of) for codes in every(dom)}
+    broken = any(
+        values[a] > values[b] or ("equal" in kinds and values[a] != values[b])
+        for a, b in pairs(dom, orders)
+    )
+    found = verify_orders(net, dom, orders, of=of)
+    assert found.verdict == ("violated" if broken else "holds")
+    assert found.rests_on == ("replay" if broken else "recomputation")
+    if broken:
+        ends = [
+            dom.codes(net.states(np.array([list(point)]))[0])
+            for point in (found.witness.inputs, found.witness.other_inputs)
+        ]
+        assert tuple(ends) in set(pairs(dom, orders))
+        assert [str(values[end]) for end in ends] == list(found.witness.said)
+        assert len(found.witness.changed) == 1
+
+
+def test_out_of_time_and_questions_that_are_none():
+    net = network(np.random.default_rng(3))
+    dom = domain_of(net)
+    assert verify_orders(net, dom, {0: "rises"}, timeout=0).verdict in {"unknown", "violated"}
+    several = next(n for n in map(network, map(np.random.default_rng, range(9))) if n.classes > 2)
+    with pytest.raises(InputError, match="no one score"):
+        verify_orders(several, domain_of(several), {0: "rises"}, of="score")
+
+
+def test_the_command_finds_a_pair_or_shows_that_there_is_none(loan, capsys):
+    model, _ = loan
+    assert main(["verify", model, "--monotone", "income:+", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["verdict"], found["rests_on"], found["of"]) == (
+        "holds",
+        "recomputation",
+        "decision",
+    )
+    assert found["monotone"] == {"income": "+"}
+    assert found["classes"] == ["no", "yes"]
+    assert main(["verify", model, "--fair", "sex", "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    assert (found["fair"], found["rests_on"]) == (["sex"], "replay")
+    witness = found["witness"]
+    assert sum(a != b for a, b in zip(witness["input"], witness["other_input"], strict=True)) == 1
+    assert witness["changes"][0][0] == "sex"
+    assert main(["verify", model, "--monotone", "income:-,owner:+"]) == 1
+    out = capsys.readouterr().out
+    assert "the order of the classes: no < yes" in out
+    assert main(["verify", model, "--monotone", "income"]) == 2
+    assert main(["verify", model, "--monotone", "income:+", "--fair", "sex"]) == 2
+    assert main(["verify", model, "--fair", "sex", "--hamming", "1"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("question", "code", "of"),
+    [
+        (["--monotone", "x:+,y:-"], 0, "score"),
+        (["--monotone", "y:+"], 1, "score"),
+        (["--monotone", "x:-", "--of", "decision"], 1, "decision"),
+        (["--fair", "x"], 1, "decision"),
+        (["--fair", "1"], 1, "decision"),
+        (["--fair", "z"], 0, "decision"),
+        (["--fair", "z,y"], 1, "decision"),
+        (["--fair", "z", "--of", "score"], 0, "score"),
+    ],
+)
+def test_networks_over_a_box(question, code, of, capsys):
+    text = "max(x, 0) - max(y - 1, 0)/2 + 0*z"
+    assert main(["verify", "--expr", text, *question, "--box", "-2:2", "--json"]) == code
+    found = json.loads(capsys.readouterr().out)
+    assert found["of"] == of
+    if code:
+        first, other = (
+            [Fraction(v) for v in found["witness"][key]] for key in ("input", "other_input")
+        )
+        assert sum(a != b for a, b in zip(first, other, strict=True)) == 1
+
+
+def test_a_box_is_asked_for(capsys):
+    assert main(["verify", "--expr", "max(x, 0)", "--monotone", "x:+"]) == 2
+    assert "Say where they are: --box" in capsys.readouterr().err
+    assert main(["verify", "--expr", "max(x, 0)", "--monotone", "y:+", "--box", "0:1"]) == 2
+    assert "'y' is no input of the model" in capsys.readouterr().err
