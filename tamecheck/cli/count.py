@@ -26,6 +26,7 @@ output has two classes: 1 where it is positive, else 0.
 exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
 --timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
 _LONG, _PARTS = 60.0, 2**21
+_VISITS_A_SECOND = 2**25
 
 
 def _count(args: Namespace) -> int:
@@ -47,7 +48,8 @@ def _count(args: Namespace) -> int:
         allowed = read_conditions(args.conditions, network, domain, naming.names)
         if not all(allowed):
             message(args, "The conditions of --if exclude each other: no input meets them all.")
-    decision, again = None, Recomputation(network, domain, most=_PARTS)
+    visits = int(min(args.timeout or _LONG, _LONG) / 2 * _VISITS_A_SECOND)
+    decision, again = None, Recomputation(network, domain, most=_PARTS, visits=visits)
     if radius is None:
         found = count_within(network, domain, allowed, seconds=args.timeout or _LONG)
         if not found.exact:

@@ -28,6 +28,7 @@ from tamecheck.explain.check_parts import (
     are_minimal_hitting_sets,
     close_parts,
     count_merged,
+    count_visited,
     decisions,
     dividends,
     exact_product,
@@ -44,6 +45,9 @@ RECOMPUTED = "recomputation"
 """What an answer rests on that was computed a second time, from its definition."""
 
 _MOST = 2**20
+_VISITED = 2**26
+"""So many points are visited one by one, unless it is said otherwise."""
+
 _ROWS = 2**12
 _FEW = 12
 """Features that differ from a row, of which all sets are visited."""
@@ -58,12 +62,14 @@ _FREE: Within = (lambda _feature, _code: 0, 0)
 class Recomputation:
     """Statements about a network on a domain, judged by their definitions.
 
-    Every method returns None where the answer takes more than the ``most`` parts of the domain.
+    Every method returns None where the answer takes more than the ``most`` parts of the domain;
+    counts of at most so many ``visits`` are made point by point.
     """
 
     network: ThresholdNetwork
     domain: Domain
     most: int = _MOST
+    visits: int = _VISITED
 
     def counts(
         self, allowed: Allowed | None = None, *, within: Within | None = None
@@ -79,6 +85,10 @@ class Recomputation:
         if not all(allowed):
             return [0] * self.network.classes
         choices, start = self._choices(allowed, cost)
+        if within is None and prod(map(len, allowed)) <= self.visits:
+            visited = count_visited(self.network, choices, start)
+            if visited is not None:
+                return visited
         judge, classes = decisions(self.network), self.network.classes
         return self._count(judge, classes, choices, start, budget)
 

@@ -6,6 +6,7 @@ import heapq
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate
 from itertools import count as numbers
 from math import prod
@@ -16,6 +17,7 @@ import numpy as np
 from tamecheck.binarized import MAX_FREE, ThresholdNetwork, count_classes
 from tamecheck.binarized.network import Propagation
 from tamecheck.errors import InputError
+from tamecheck.explain.blocks import Block, diagram_after, last_of
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
 from tamecheck.ir.tensor import Array
@@ -25,6 +27,9 @@ _CELLS = 1 << 19
 
 _KEPT = 1 << 22
 """With more open sums rows are finished, rather than all of them extended."""
+
+_AT_ONCE = 1 << 12
+"""Rows that are decided with all combinations of the last features before the time is looked at."""
 
 _BALL_ROWS = 1 << 14
 _MEDIUM, _LARGE = 2**26, 2**MAX_FREE
@@ -109,6 +114,11 @@ def count_bounds(
         else:
             rows = heapq.heappop(queue)[2]
         kept -= len(rows.sums)
+        if merging.block is not None and rows.depth == merging.last:
+            rest = merging.finish(rows, done, deadline)
+            if rest is not None:
+                heapq.heappush(queue, (0, next(tickets), rest))
+            continue
         for part in merging.settle(merging.extend(rows), done):
             weight = int(part.many.sum()) * merging.ways(part.depth)
             heapq.heappush(queue, (-weight, next(tickets), part))
@@ -157,6 +167,32 @@ class _Merging:
         places = list(accumulate((most + 1 for most in top.tolist()), mul, initial=1))
         self.places = np.array(places[:-1], dtype=np.int64) if places[-1] < 2**62 else None
         self.many_rows = max(_CELLS // max(self.width, 1), 1)
+
+    @cached_property
+    def last(self) -> int:
+        """From which feature on all combinations are decided at once."""
+        return last_of([len(part) for part in self.parts])
+
+    @cached_property
+    def block(self) -> Block | None:
+        """The combinations of the last features; None if that would not be shorter."""
+        made = diagram_after(self.network) if self.network.layers else None
+        if made is None:
+            return None
+        return Block(self.parts[self.last :], self.least, np.arange(len(self.least)), made)
+
+    def finish(self, rows: _Rows, done: list[int], deadline: float) -> _Rows | None:
+        """Decide all points of the rows; those that are left at the deadline."""
+        if self.block is None:
+            return rows
+        for start in range(0, len(rows.sums), _AT_ONCE):
+            if start and time.monotonic() > deadline:
+                return _Rows(rows.depth, rows.sums[start:], rows.many[start:])
+            part = slice(start, start + _AT_ONCE)
+            counts = self.block.counts(rows.sums[part], rows.many[part], len(done))
+            for decision, more in enumerate(counts):
+                done[decision] += more
+        return None
 
     def ways(self, depth: int) -> int:
         """The number of combinations of the features that a row has no codes of yet."""
@@ -257,6 +293,8 @@ def count_within(
     """
     chosen = _codes(domain, allowed)
     points = prod(map(len, chosen))
+    if points and _decided_in_blocks(network):
+        return count_bounds(network, domain, chosen, deadline=time.monotonic() + seconds)
     visited = 0 < points <= min(_most(domain, _LARGE), seconds * _POINTS_A_SECOND)
     if not visited or points > _MEDIUM:
         share = _SHARE * seconds if visited else seconds
@@ -264,6 +302,11 @@ def count_within(
         if found.exact or not visited:
             return found
     return CountBounds(tuple(_enumerate(network, domain, chosen)), 0, "enumeration")
+
+
+def _decided_in_blocks(network: ThresholdNetwork) -> bool:
+    """Whether all combinations of some features are decided at once."""
+    return bool(network.layers) and diagram_after(network) is not None
 
 
 def _codes(domain: Domain, allowed: Allowed | None) -> Allowed:

@@ -53,7 +53,7 @@ MOST = 12
 
 _SAMPLED = 1 << 13
 _TABLE, _CELLS_A_SECOND = 1 << 22, 1 << 21
-_RECOUNTED = 1 << 16
+_RECOUNTED, _VISITS_A_SECOND = 1 << 16, 1 << 25
 _WORTH = 0.003
 """The share of points for which one more condition is accepted."""
 
@@ -332,16 +332,20 @@ class _Teller:
         size = self.domain.size
         if size <= min(_TABLE, self.budget.seconds / 2 * _CELLS_A_SECOND / 4):
             return self.recomputation.agreement(form.decisions, self.budget.deadline)
-        most = int(min(_RECOUNTED * max(self.budget.seconds, 0.1) / 4, 1 << 20))
+        seconds = max(self.budget.seconds, 0.1)
+        most, visits = (
+            int(min(_RECOUNTED * seconds / 4, 1 << 20)),
+            int(_VISITS_A_SECOND * seconds / 2),
+        )
         if isinstance(form.body, PointScore):
             both = in_pairs(self.network, form.body.neuron(self.domain))
-            found = Recomputation(both, self.domain, most=most).counts()
+            found = Recomputation(both, self.domain, most=most, visits=visits).counts()
             return None if found is None else _agreeing(found, form.body)
         if isinstance(form.body, NetworkLogic):
             return None
         right = 0
         for allowed, then in leaves_of(form.body, self.domain):
-            one = Recomputation(self.network, self.domain, most=most).counts(allowed)
+            one = Recomputation(self.network, self.domain, most=most, visits=visits).counts(allowed)
             if one is None or self.budget.is_spent:
                 return None
             right += one[then]
