@@ -28,7 +28,6 @@ from tamecheck.explain.check_parts import (
     are_minimal_hitting_sets,
     close_parts,
     count_merged,
-    count_visited,
     decisions,
     dividends,
     exact_product,
@@ -38,6 +37,7 @@ from tamecheck.explain.check_parts import (
     ways_left,
     weigh_merged,
 )
+from tamecheck.explain.check_visits import count_visited
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 

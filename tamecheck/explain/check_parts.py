@@ -20,7 +20,6 @@ Judge = Callable[[Array, Array], Array]
 """What all points between bounds on the sums of the first layer have, or -1; for rows of bounds."""
 
 _ROWS, _ROOM = 2**12, 2**22
-_DIGITS = 20
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,71 +108,6 @@ def count_merged(  # noqa: PLR0913, PLR0917  # what counts, and what it may cost
         np.add.at(merged, place.reshape(-1), np.repeat(points[still], len(choice.costs)))
         left, sums, points = rows[:, 0], rows[:, 1:], merged
     return counts
-
-
-def count_visited(
-    network: ThresholdNetwork, choices: Sequence[Choice], start: Parts
-) -> list[int] | None:
-    """How many points each class has, each of them visited; None if it has too many neurons.
-
-    The states of the first layer are the digits of a number; each number is decided once.
-    """
-    if not network.layers:
-        return None
-    width = len(network.layers[0].thresholds)
-    if width > _DIGITS:
-        return None
-    times = np.zeros(1 << width, dtype=np.int64)
-    place, inner = len(choices), np.zeros((1, width), dtype=np.int64)
-    while place and len(inner) * len(choices[place - 1].codes) <= _ROWS:
-        place -= 1
-        inner = (choices[place].sums[:, None, :] + inner).reshape(-1, width)
-    columns = [np.ascontiguousarray(column) for column in inner.T]
-    numbers: list[Array] = []
-    for sums in _outer(start.sums, [choice.sums for choice in choices[:place]]):
-        for needed in network.layers[0].thresholds - sums:
-            digits = np.zeros(len(inner), dtype=np.int32)
-            for digit, (column, least) in enumerate(zip(columns, needed.tolist(), strict=True)):
-                digits |= (column >= least).astype(np.int32) << digit
-            numbers.append(digits)
-            if len(numbers) * len(inner) >= len(times):
-                times += np.bincount(np.concatenate(numbers), minlength=len(times))
-                numbers = []
-    if numbers:
-        times += np.bincount(np.concatenate(numbers), minlength=len(times))
-    return _decide_each(network, times)
-
-
-def _decide_each(network: ThresholdNetwork, times: Array) -> list[int]:
-    """How many points each class has, if states of the first layer occur so many times.
-
-    The digits of a place are the states.
-    """
-    width = len(network.layers[0].thresholds)
-    seen = np.flatnonzero(times)
-    counts = [0] * network.classes
-    for begin in range(0, len(seen), _ROWS):
-        part = seen[begin : begin + _ROWS]
-        states: Array = 2 * (part[:, None] >> np.arange(width) & 1) - 1
-        for layer in network.layers[1:]:
-            states = np.where(exact_product(states, layer.weights) >= layer.thresholds, 1, -1)
-        scores: Array = exact_product(states, network.readout) + network.offsets
-        for winner, number in zip(np.argmax(scores, axis=1).tolist(), times[part], strict=True):
-            counts[winner] += int(number)
-    return counts
-
-
-def _outer(start: Array, parts: Sequence[Array]) -> Iterator[Array]:
-    """The sums of all combinations, some rows at a time."""
-    waiting = [(0, start)]
-    while waiting:
-        depth, sums = waiting.pop()
-        if depth == len(parts):
-            yield sums
-            continue
-        for row in range(0, len(sums), _ROWS):
-            grown = sums[row : row + _ROWS, None, :] + parts[depth]
-            waiting.append((depth + 1, grown.reshape(-1, sums.shape[1])))
 
 
 def _reach(choices: Sequence[Choice], budget: int, start: Parts, sign: int) -> list[Array]:

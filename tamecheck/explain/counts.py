@@ -114,7 +114,7 @@ def count_bounds(
         else:
             rows = heapq.heappop(queue)[2]
         kept -= len(rows.sums)
-        if merging.block is not None and rows.depth == merging.last:
+        if merging.block is not None and rows.depth == merging.place:
             rest = merging.finish(rows, done, deadline)
             if rest is not None:
                 heapq.heappush(queue, (0, next(tickets), rest))
@@ -169,7 +169,7 @@ class _Merging:
         self.many_rows = max(_CELLS // max(self.width, 1), 1)
 
     @cached_property
-    def last(self) -> int:
+    def place(self) -> int:
         """From which feature on all combinations are decided at once."""
         return last_of([len(part) for part in self.parts])
 
@@ -177,9 +177,10 @@ class _Merging:
     def block(self) -> Block | None:
         """The combinations of the last features; None if that would not be shorter."""
         made = diagram_after(self.network) if self.network.layers else None
-        if made is None:
+        weighted = any(weight != 1 for own in self.weights[self.place :] for weight in own)
+        if made is None or weighted:
             return None
-        return Block(self.parts[self.last :], self.least, np.arange(len(self.least)), made)
+        return Block(self.parts[self.place :], self.least, self.sum_of, made)
 
     def finish(self, rows: _Rows, done: list[int], deadline: float) -> _Rows | None:
         """Decide all points of the rows; those that are left at the deadline."""

@@ -11,7 +11,8 @@ import pytest
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
-from tamecheck.explain import count, count_within, domain_of
+from tamecheck.explain import blocks, count, count_within, domain_of
+from tamecheck.explain.check import Recomputation
 from tamecheck.explain.counts import count_bounds
 
 
@@ -38,6 +39,27 @@ def test_counts_are_those_of_all_points(seed):
     some = [tuple(range(1, len(f.codes))) for f in domain.features]
     assert list(count_bounds(made, domain, some).lower) == count(made, domain, some)
     assert count_bounds(made, domain, [(), *some[1:]]).lower == (0,) * made.classes
+
+
+@pytest.mark.parametrize("points", [1, 12, 4096])
+def test_blocks_of_points_are_counted_like_points(monkeypatch, points):
+    monkeypatch.setattr(blocks, "_POINTS", points)
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        hidden = [(1,), (2,), (6,), (5, 3)][seed % 4]
+        made = network(rng, 9, hidden=hidden, classes=2 + seed % 4)
+        domain = domain_of(made, one_hot={"a": (0, 1, 2)}, thermometer={"b": (3, 4)})
+        codes = list(itertools.product(*(range(len(f.codes)) for f in domain.features)))
+        decided = made.decide(np.array([domain.states(row) for row in codes]))
+        want = np.bincount(decided, minlength=made.classes).tolist()
+        assert list(count_bounds(made, domain).lower) == want
+        assert Recomputation(made, domain).counts() == want
+
+
+def test_no_diagram_is_made_of_many_neurons():
+    made = network(np.random.default_rng(0), 5, hidden=(blocks.MOST_NEURONS + 1,))
+    assert blocks.diagram_after(made) is None
+    assert list(count_bounds(made, domain_of(made)).lower) == count(made, domain_of(made))
 
 
 def majorities(inputs):
