@@ -20,6 +20,8 @@ from tamecheck.kernel_bnn import REGION, check_region
 from tamecheck.kernel_bnn import check as check_ball
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_mip import check as check_tree
+from tamecheck.kernel_pwl import FORMAT as SPLITS
+from tamecheck.kernel_pwl import check as check_splits
 from tamecheck.loaders.files import read_bytes
 from tamecheck.show.wording import box_json, interval_text, value_text
 from tamecheck.tame import Check
@@ -182,7 +184,7 @@ def _check(text: str | bytes, steps: int | None) -> Report:
         # the kernel says what is wrong with it
         document = None
     named = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
-    checkers = {TREE: check_tree, BALL: check_ball, REGION: check_region}
+    checkers = {TREE: check_tree, BALL: check_ball, REGION: check_region, SPLITS: check_splits}
     form = named.get("format")
     checker = checkers.get(form) if isinstance(form, str) else None
     checker = checker or check_derivation
@@ -195,7 +197,7 @@ def statement(document: Mapping[str, Any]) -> Statement:
         return _of_ball(document)
     if document["format"] == TREE:
         return _of_tree(document)
-    if document["format"] == REGION:
+    if document["format"] in (REGION, SPLITS):
         return _of_regions(document)
     return _of_derivation(document)
 
@@ -257,7 +259,7 @@ def _of_ball(document: Mapping[str, Any]) -> Statement:
 def _of_regions(document: Mapping[str, Any]) -> Statement:
     """Of the inputs that some region does not fix."""
     regions = document["claim"]["regions"]
-    count = document["network"]["inputs"]
+    count = max((len(region["lower"]) for region in regions), default=0)
     ends = [zip(region["lower"], region["upper"], strict=True) for region in regions]
     fixed = sum(all(low == high for low, high in pairs) for pairs in zip(*ends, strict=True))
     narrow = _fixed_text(fixed, count, "nothing is said about their other values")

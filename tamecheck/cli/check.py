@@ -151,9 +151,10 @@ def _other_question(
         if actual != report.model_sha256:
             return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
     from tamecheck.kernel_bnn import REGION
+    from tamecheck.kernel_pwl import FORMAT as SPLITS
 
     document = json.loads(certificate)
-    if document["format"] == REGION and args.spec is not None:
+    if document["format"] in (REGION, SPLITS) and args.spec is not None:
         return _other_regions(args.spec, document)
     asked = _asked(args, about)
     if asked is None:
@@ -236,10 +237,14 @@ def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
 def _other_regions(path: str, document: Mapping[str, Any]) -> str | None:
     """Why the claim is another than that of a property file; None if it is the same."""
     from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.split_proofs import FORMAT, regions_json
     from tamecheck.verification.windows import Region
 
-    regions = Region.all_of(read_vnnlib(path).cases)
-    asked = [None if region is None else region.to_json() for region in regions]
+    cases = read_vnnlib(path).cases
+    if document["format"] == FORMAT:
+        asked = regions_json(cases)
+    else:
+        asked = [None if one is None else one.to_json() for one in Region.all_of(cases)]
     same = asked == document["claim"]["regions"]
     return None if same else f"it is about another property than --spec {path}"
 

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from tamecheck.verification.assignment import Assigned
 
 
+_PATIENCE = 10
+"""How much longer than the proof the search for its certificate may take, if nobody says."""
+
 _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""
 
@@ -98,13 +101,40 @@ def _run_property(args: Namespace) -> int:
         rests_on, checked = document["rests_on"], document["checked"]
         answer = replace(answer, rests_on=rests_on, checked=checked)
     elif isinstance(answer, Holds) and _certifying(args):
-        message(args, "No certificate: those of verify are about binarized networks.")
+        _certify_splits(args, document, model, spec, budget)
+        answer = replace(answer, rests_on=document["rests_on"], checked=document["checked"])
     if args.vnncomp is not None:
         _write_result(args.vnncomp, vnncomp_text(answer))
     verdict = document["verdict"]
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
     print_answer(args, document, verification_lines(name_of(args), answer, verdict), verdict)
     return EXIT_CODES[verdict]
+
+
+def _certify_splits(
+    args: Namespace, document: dict[str, Any], model: Model, spec: str, budget: Budget
+) -> None:
+    """Search for a certificate of a property that holds, if its network is piecewise linear."""
+    from tamecheck.certificates import recheck
+    from tamecheck.verification.split_proofs import SLACKS, proofs_of
+
+    proofs = proofs_of(model, spec)
+    if isinstance(proofs, str):
+        message(args, f"No certificate: {proofs}.")
+        return
+    most = _PATIENCE * max(float(document["seconds"]), 10.0)
+    limit = Budget.of(most) if args.timeout is None else budget
+    for slack in SLACKS:
+        with working(args, "searching for a certificate"):
+            if not proofs.find(limit, slack=slack):
+                break
+        certificate = proofs.certificate()
+        left = _left(args, budget)
+        steps = None if left is None else int(max(left, 1.0) * _STEPS_A_SECOND)
+        if recheck(json.dumps(certificate), steps=steps).verdict != "invalid":
+            _certify(args, document, certificate, steps)
+            return
+    message(args, "No certificate was found in time.")
 
 
 def _run_in_competition(args: Namespace) -> int:

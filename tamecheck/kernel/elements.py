@@ -29,7 +29,7 @@ def lift(graph: Graph, node: Node, args: Sequence[Sequence[T]], pad: T, apply: A
     """Return the elements of a pointwise, routing, folding or matmul node from its arguments'."""
     shapes = [graph.nodes[a].shape for a in node.args]
     if node.op in POINTWISE:
-        columns = [[v[o] for o in _spread(s, node.shape)] for v, s in pairs(args, shapes)]
+        columns = [[v[o] for o in spread(s, node.shape)] for v, s in pairs(args, shapes)]
         return [apply(node.op, [column[i] for column in columns]) for i in range(node.size)]
     if node.op == "concat":
         turns, blocks = prod(node.shape[: node.axis]), [prod(s[node.axis :]) for s in shapes]
@@ -63,7 +63,7 @@ def _grid(axes: list[list[int]]) -> list[int]:
     return reduce(lambda found, axis: [a + b for a in found for b in axis], axes, [0])
 
 
-def _spread(shape: Shape, out: Shape) -> list[int]:
+def spread(shape: Shape, out: Shape) -> list[int]:
     """Return the offset of the element of a tensor at each place of the shape it extends to."""
     padded = (1,) * (len(out) - len(shape)) + shape
     return _grid([line * (d // len(line)) for line, d in pairs(_axes(padded), out)])
@@ -76,7 +76,7 @@ def _offsets(graph: Graph, node: Node, shape: Shape) -> list[int]:
         case "reshape":
             return list(range(node.size))
         case "broadcast":
-            return _spread(shape, node.shape)
+            return spread(shape, node.shape)
         case "transpose":
             return _grid([axes[a] for a in n["perm"]])
         case "slice":
@@ -112,7 +112,7 @@ def dots(a: Shape, b: Shape, x: Sequence[T], y: Sequence[T]) -> Factors[T]:
     """Return the row and the column of each element of a product of tensors."""
     a, b = (1, *a), b if len(b) > 1 else (*b, 1)
     (n, k), m, batch = a[-2:], b[-1], broadcast(a[:-2], b[:-2])
-    starts = pairs(_spread(a[:-2], batch), _spread(b[:-2], batch))
+    starts = pairs(spread(a[:-2], batch), spread(b[:-2], batch))
     return [
         (x[(p * n + i) * k : (p * n + i + 1) * k], y[q * k * m + j : (q + 1) * k * m : m])
         for p, q in starts

@@ -49,7 +49,7 @@ Kind: TypeAlias = Literal[
 """What an output is."""
 
 _MARKS: Mapping[Kind, bytes] = {
-    "certificate": rb'(\{"format":"tamecheck-(tree-|ball-)?certificate",|% written by tamecheck\n)',
+    "certificate": rb'(\{"format":"tamecheck-(\w{4,6}-)?certificate",|% written by tamecheck\n)',
     "model": rb'\{"format":"tamecheck-graph",|\x08.\x12\x09tamecheck:',
     "list of features": rb'\{"format":"tamecheck-features",',
     "dual function": rb'\{"format":"tamecheck-dual",',

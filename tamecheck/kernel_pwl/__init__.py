@@ -1,0 +1,5 @@
+"""The trusted checker of piecewise linear networks. Standard library and the kernel only."""
+
+from tamecheck.kernel_pwl.checker import FORMAT, check
+
+__all__ = ["FORMAT", "check"]

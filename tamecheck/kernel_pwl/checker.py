@@ -1,0 +1,216 @@
+"""What a split certificate proves: no input of a region has outputs that are unsafe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from tamecheck.kernel import read
+from tamecheck.kernel.checker import Report, judge
+from tamecheck.kernel.graph import read_graph
+from tamecheck.kernel.read import Json
+from tamecheck.kernel.strict import Reject, common, pairs, require
+from tamecheck.kernel_pwl.blocks import Row, down, up
+from tamecheck.kernel_pwl.bounds import COEFFICIENT, SLOPE, Bounds, Part
+from tamecheck.kernel_pwl.network import Network
+
+FORMAT = "tamecheck-split-certificate"
+STEPS = 20_000_000_000
+LARGEST, BITS = 1 << 62, 1 << 12
+NUMBERS = (-LARGEST, LARGEST)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inequality:
+    """Integers times variables, plus a constant in units of values, is at most 0, or below it."""
+
+    form: dict[int, int]
+    constant: int
+    strict: bool
+
+
+Case = list[_Inequality]
+
+
+class _Region:
+    """One box, its cases, and the tree that shows that no input of it is in any case."""
+
+    def __init__(self, network: Network, value: object, bits: int) -> None:
+        raw = read.fields(value, "lower upper unsafe")
+        ends = [[read.rational(v) for v in read.items(raw[side])] for side in ("lower", "upper")]
+        low, high = ends
+        require(len(low) == len(high) == network.inputs, "a box has two ends an input")
+        self.network, self.bits = network, bits
+        self.cases = [self._case(one) for one in read.items(raw["unsafe"])]
+        crossed = any(a > b for a, b in pairs(low, high))
+        self.open = frozenset(range(0 if crossed else len(self.cases)))
+        lows, highs = [down(v, bits) for v in low], [up(v, bits) for v in high]
+        require(all(abs(v) <= LARGEST for v in lows + highs), "an end of the box is too large")
+        self.bounds = Bounds(network, lows, [max(a, b) for a, b in pairs(lows, highs)], bits)
+
+    def _case(self, value: object) -> Case:
+        return [self._inequality(one) for one in read.items(value)]
+
+    def _inequality(self, value: object) -> _Inequality:
+        raw = read.fields(value, "inputs outputs bound strict")
+        form = dict[int, Fraction]()
+        for key, ids in (("inputs", range(self.network.inputs)), ("outputs", self.network.outputs)):
+            for entry in read.items(raw[key]):
+                i, c = read.pair(entry, "terms are pairs")
+                v = ids[read.integer(i, 0, len(ids) - 1)]
+                form[v] = form.get(v, Fraction(0)) + read.rational(c)
+        bound = read.rational(raw["bound"])
+        unit = common([bound.denominator, *(c.denominator for c in form.values())], BITS)
+        if unit is None:
+            raise Reject("numbers without a common denominator of few bits")
+        # in units of coefficients and of values
+        constant = -int(bound * unit) << (COEFFICIENT + self.bits)
+        whole = {v: int(c * unit) << COEFFICIENT for v, c in form.items() if c}
+        return _Inequality(whole, constant, read.flag(raw["strict"]))
+
+    # --- the tree ---
+
+    def check(self, raw: Sequence[object], at: list[int | None]) -> None:
+        """Check a tree in preorder: what is said of a part, and its split, till no case is open."""
+        waiting = [(self.bounds.root.copy(), self.open)] if self.open else []
+        for k, value in enumerate(raw):
+            at[0] = k
+            require(len(waiting) > 0, "the tree has ended before")
+            part, cases = waiting.pop()
+            entry = read.items(value)
+            match read.word(entry[0]) if entry else "":
+                case "split":
+                    waiting += [(one, cases) for one in reversed(self._split(part, entry[1:]))]
+                    continue
+                case "only":
+                    first = frozenset(_integers(entry[1:], 1))
+                    require(first < cases, "the case is not open here, or the only one")
+                    waiting += [(part.copy(), cases - first), (part, first)]
+                    continue
+                case "bound":
+                    (deep,) = _integers(entry[1:], 1)
+                    self.bounds.tighten(part, deep=deep != 0)
+                case "cut":
+                    self._cut(part, cases, _integers(entry[1:], 2))
+                case "close":
+                    case, row = _integers(entry[1:], 2)
+                    cases -= self._closed(part, cases, case, {row: 1}, {}, {})
+                case "combine":
+                    cases -= self._combined(part, cases, entry[1:])
+                case _:
+                    raise Reject("no such step")
+            if cases:
+                waiting.append((part, cases))
+        at[0] = len(raw)
+        require(not waiting, "a part is missing")
+        at[0] = None
+
+    def _variable(self, group: int, element: int) -> int:
+        """Return the argument of an element of a bend, or an input for group 0."""
+        require(0 <= group <= len(self.network.bends), "there is no such group")
+        ids = self.network.bends[group - 1].args if group else range(self.network.inputs)
+        require(0 <= element < len(ids), "the group has no such element")
+        return ids[element]
+
+    def _split(self, part: Part, raw: list[object]) -> list[Part]:
+        group, element, end, kind = _integers(raw, 4)
+        v, below, above = self._variable(group, element), part, part.copy()
+        below.below(v, end)
+        above.above(v, end)
+        # of an end that neither part, one, or the other leaves out
+        if kind == 1 and below.high[v] == end:
+            below.beside[v, 1] = end
+        if kind == -1 and above.low[v] == end:
+            above.beside[v, 0] = end
+        require(kind in (-1, 0, 1), "no such kind of split")
+        return [below, above]
+
+    def _row(self, cases: frozenset[int], case: int, row: int) -> _Inequality:
+        require(case in cases, "the case is not open here")
+        require(0 <= row < len(self.cases[case]), "the case has no such row")
+        return self.cases[case][row]
+
+    def _closed(  # noqa: PLR0913, PLR0917
+        self,
+        part: Part,
+        cases: frozenset[int],
+        case: int,
+        weights: dict[int, int],
+        moved: dict[int, int],
+        lines: dict[int, int],
+    ) -> frozenset[int]:
+        """Return the case if the weighted sum of some of its rows is above 0 on the part."""
+        form, constant, strict = dict[int, int](), 0, False
+        for row, weight in weights.items():
+            one = self._row(cases, case, row)
+            require(weight > 0, "a weight is not positive")
+            for v, c in one.form.items():
+                form[v] = form.get(v, 0) + weight * c
+            constant, strict = constant + weight * one.constant, strict or one.strict
+        _, _, least = self.bounds.functional(part, form, constant, moved, lines)
+        require(least > 0 or (strict and least == 0), "the rows may all hold")
+        return frozenset({case})
+
+    def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
+        """Close a case by weights of rows, multiples of variables, and slopes below rectifiers."""
+        require(len(raw) == 4, "a case, weights, multiples and slopes were expected")
+        case = read.integer(raw[0], 0, len(self.cases) - 1)
+        weights = dict(map(_pair, read.items(raw[1])))
+        require(len(weights) == len(read.items(raw[1])) > 0, "a row is named twice, or none is")
+        moved, lines = dict[int, int](), dict[int, int]()
+        for found, values in ((moved, raw[2]), (lines, raw[3])):
+            for one in read.items(values):
+                group, element, value = _integers(one, 3)
+                found[self._variable(group, element)] = value
+        require(all(0 <= s <= 1 << SLOPE for s in lines.values()), "a slope is not in [0, 1]")
+        return self._closed(part, cases, case, weights, moved, lines)
+
+    def _cut(self, part: Part, cases: frozenset[int], entry: Row) -> None:
+        """Cut off the part where a row of the only open case is above 0, whatever the others do."""
+        case, row = entry
+        require(cases == frozenset({case}), "the case is not the only one open")
+        one = self._row(cases, case, row)
+        form, _, least = self.bounds.functional(part, one.form, one.constant, {}, {})
+        for j, a in form.items() if least <= 0 else ():
+            # from the end where it is least, it may rise by -least
+            reach = -(least // abs(a)) if a else 0
+            low, high = part.low[j], part.high[j]
+            if a > 0:
+                part.below(j, low + reach)
+            elif a < 0:
+                part.above(j, high - reach)
+
+
+def _pair(value: object) -> tuple[int, int]:
+    first, second = _integers(value, 2)
+    return first, second
+
+
+def _integers(value: object, count: int) -> Row:
+    found = [read.integer(v, *NUMBERS) for v in read.items(value)]
+    require(len(found) == count, f"{count} integers were expected")
+    return found
+
+
+def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
+    read.fields(raw, "format version model tensors bits claim proofs")
+    require(raw["format"] == FORMAT, "unknown format")
+    read.integer(raw["version"], 1, 1)
+    model = read.fields(raw["model"], "sha256 graph")
+    graph = read_graph(model["graph"], raw["tensors"])
+    require(model["sha256"] == graph.sha256, "the hash of the graph is another")
+    bits = read.fields(raw["bits"], "weights values")
+    values = read.integer(bits["values"], 8, 256)
+    network = Network(graph, read.integer(bits["weights"], 1, 256))
+    claim = read.fields(raw["claim"], "verdict regions")
+    require(claim["verdict"] == "holds", "unknown verdict")
+    for one, proof in pairs(read.items(claim["regions"]), read.items(raw["proofs"])):
+        _Region(network, one, values).check(read.items(proof), at)
+    at[0] = None
+    return claim, (), graph.sha256
+
+
+def check(text: str | bytes, steps: int = STEPS) -> Report:
+    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+    return judge(text, _certificate, steps)

@@ -1,0 +1,314 @@
+"""A graph as affine sums and rectifiers of single variables, in integers.
+
+Variables are numbered: first the elements of the inputs, then what nodes add.  The value of a node
+is a list of variables, or of known numbers; what only moves elements adds no variables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from tamecheck.kernel.elements import combinations, lift, lifts, spread
+from tamecheck.kernel.graph import ROUTING, Graph, Node, broadcast
+from tamecheck.kernel.strict import Reject, common, pairs, require, spend
+from tamecheck.kernel_pwl.blocks import (
+    LONGEST,
+    ONE,
+    ZERO,
+    Bend,
+    Chunk,
+    Known,
+    Linear,
+    Row,
+    Value,
+    known,
+)
+
+JUMPS = ("sign", "step", "floor", "ceil")
+RECTIFIED = {*JUMPS, "relu", "abs", "leaky_relu", "clip"}
+MOST, PRODUCTS = 1 << 22, 1 << 28
+
+
+class Network:
+    """The blocks of a graph, in an order in which each reads variables before it.
+
+    Weights have up to `bits` bits after the point.
+    """
+
+    def __init__(self, graph: Graph, bits: int) -> None:
+        self.graph, self.bits = graph, bits
+        blocks: list[Linear | Bend] = []
+        self.blocks, self.constants = blocks, dict[Fraction, int]()
+        self.inputs = sum(n.size for n in graph.nodes if n.op == "input")
+        self.size, needed, values = self.inputs, set(graph.outputs), dict[int, Value]()
+        for k in range(len(graph.nodes) - 1, -1, -1):
+            needed.update(graph.nodes[k].args if k in needed else ())
+        at = 0
+        for k, node in enumerate(graph.nodes):
+            if node.op == "input":
+                require(self.inputs <= MOST, "there are too many inputs")
+                values[k] = list(range(at, at := at + node.size))
+            elif k in needed:
+                try:
+                    require(node.size <= MOST, "a tensor is too large")
+                    values[k] = self._node(k, node, [values[a] for a in node.args])
+                except Reject as error:
+                    raise Reject(f"node {k}: {error}") from error
+        self.outputs = [v for k in graph.outputs for v in self._variables(values[k])]
+        self.bends = [block for block in self.blocks if isinstance(block, Bend)]
+        self._drop()
+
+    def _drop(self) -> None:
+        """Leave out blocks of which nothing is read."""
+        used = bytearray(self.size)
+        for v in self.outputs:
+            used[v] = 1
+        for k in range(len(self.blocks) - 1, -1, -1):
+            block = self.blocks[k]
+            if not any(used[block.ids.start : block.ids.stop]):
+                del self.blocks[k]
+            elif isinstance(block, Bend):
+                for v in block.args:
+                    used[v] = 1
+            else:
+                for v in (v for chunk in block.chunks for v in chunk.index):
+                    used[v] = 1
+
+    def _node(self, k: int, node: Node, args: list[Value]) -> Value:
+        spend(node.size + 1)
+        if node.op == "constant":
+            tensor = self.graph.data(k)
+            if tensor is None:
+                raise Reject("the data of a constant are not given")
+            return Known(*tensor)
+        if node.op in ROUTING:
+            return self._move(k, node, args)
+        if node.op == "matmul":
+            require(combinations(self.graph, node) <= PRODUCTS, "a product of too many elements")
+            return self._matmul(node, args)
+        if node.op in ("sum", "reduce_max", "reduce_min"):
+            ids: list[tuple[int, ...]] = [(v,) for v in self._variables(args[0])]
+            groups = lift(self.graph, node, [ids], (), _join)
+            if node.op == "sum":
+                return self._sums([(list(one), [[1] * len(one)]) for one in groups])
+            columns = list(map(list, zip(*groups, strict=True)))
+            while len(columns) > 1:
+                pair = zip(columns[::2], columns[1::2], strict=False)
+                rest = columns[len(columns) & ~1 :]
+                columns = [self._larger(a, b, node.op == "reduce_max") for a, b in pair] + rest
+            return columns[0]
+        return self._pointwise(node, self._spread(node, args))
+
+    def _move(self, k: int, node: Node, args: list[Value]) -> Value:
+        require(lifts(self.graph, k), "indices that are computed")
+        moved = args[: 1 if node.op != "concat" else None]
+        if all(isinstance(v, Known) for v in moved):
+            pad = node.q.get("value", ZERO)
+            d = common(
+                [pad.denominator, *(v.denominator for v in moved if isinstance(v, Known))], LONGEST
+            )
+            if d is None:
+                raise Reject("constants without a short common denominator")
+            nums = [
+                [n * (d // v.denominator) for n in v.nums] for v in moved if isinstance(v, Known)
+            ]
+            return Known(lift(self.graph, node, nums, int(pad * d), _never), d)
+        pad = self._constant(node.q["value"]) if node.op == "pad" else 0
+        return lift(self.graph, node, [self._variables(v) for v in moved], pad, _never)
+
+    def _spread(self, node: Node, args: list[Value]) -> list[Value]:
+        """Return the arguments at the node's shape."""
+        found: list[Value] = []
+        for a, value in pairs(node.args, args):
+            places = spread(self.graph.nodes[a].shape, node.shape)
+            nums = value.nums if isinstance(value, Known) else value
+            wide = [nums[o] for o in places]
+            found.append(Known(wide, value.denominator) if isinstance(value, Known) else wide)
+        return found
+
+    def _pointwise(self, node: Node, args: list[Value]) -> Value:
+        x, y = args[0], args[-1]
+        if node.op in RECTIFIED:
+            return self._rectified(node, self._variables(x))
+        if all(isinstance(v, Known) for v in args):
+            return self._number(node, [v.values() for v in args if isinstance(v, Known)])
+        match node.op:
+            case "add":
+                return self._combine((ONE, x), (ONE, y))
+            case "sub":
+                return self._combine((ONE, x), (-ONE, y))
+            case "neg":
+                return self._combine((-ONE, x))
+            case "mul" | "div":
+                if isinstance(x, Known) and node.op == "mul":
+                    x, y = y, x
+                if isinstance(x, Known) or not isinstance(y, Known):
+                    raise Reject(f"{node.op} of two variables")
+                return self._scale(x, y, node.op == "div")
+            case "maximum" | "minimum":
+                return self._larger(self._variables(x), self._variables(y), node.op == "maximum")
+            case _:
+                raise Reject(f"{node.op} has no rule here")
+
+    def _rectified(self, node: Node, x: Row) -> Row:
+        """Return a function of one variable by rectifiers, or a jump."""
+        if node.op in JUMPS:
+            return self._bend(x, node.op, node.q.get("at_zero", ZERO))
+        if node.op == "clip":
+            for end, larger in (("lo", True), ("hi", False)):
+                if end in node.q:
+                    x = self._larger(x, [self._constant(node.q[end])] * len(x), larger)
+            return x
+        bent = self._bend(x, "relu")
+        if node.op == "relu":
+            return bent
+        below = -ONE if node.op == "abs" else node.q["alpha"]
+        return self._combine((below, x), (1 - below, bent))
+
+    def _number(self, node: Node, args: list[list[Fraction]]) -> Value:
+        """Return the value of an operation on numbers."""
+        x, y = args[0], args[-1]
+        spend(len(x))
+        match node.op:
+            case "add":
+                found = [a + b for a, b in pairs(x, y)]
+            case "sub":
+                found = [a - b for a, b in pairs(x, y)]
+            case "neg":
+                found = [-a for a in x]
+            case "mul":
+                found = [a * b for a, b in pairs(x, y)]
+            case "div":
+                require(all(y), "a division by 0")
+                found = [a / b for a, b in pairs(x, y)]
+            case _:
+                raise Reject(f"{node.op} of constants has no rule here")
+        return known(found)
+
+    def _variables(self, value: Value) -> Row:
+        return [self._constant(v) for v in value.values()] if isinstance(value, Known) else value
+
+    def _constant(self, value: Fraction) -> int:
+        if value not in self.constants:
+            self.constants[value] = self._sums([([], [[]])], [value])[0]
+        return self.constants[value]
+
+    # --- blocks ---
+
+    def _bend(self, args: Row, op: str, at_zero: Fraction = ZERO) -> Row:
+        ids = range(self.size, self.size + len(args))
+        self.blocks.append(Bend(ids, args, op, at_zero))
+        self.size += len(args)
+        require(self.size <= MOST, "there are too many variables")
+        return list(ids)
+
+    def _linear(self, chunks: list[Chunk], bias: list[Fraction], shift: int, *, exact: bool) -> Row:
+        ids = range(self.size, self.size + len(bias))
+        self.blocks.append(Linear(ids, chunks, bias, shift, exact))
+        self.size += len(bias)
+        require(self.size <= MOST, "there are too many variables")
+        spend(sum(len(chunk.index) for chunk in chunks))
+        return list(ids)
+
+    def _sums(self, sums: list[tuple[Row, list[Row]]], bias: list[Fraction] | None = None) -> Row:
+        """Add sums of single variables with integer weights, a row each."""
+        chunks = [
+            Chunk(range(self.size + i, self.size + i + 1), index, rows, [[w] for w in rows[0]])
+            for i, (index, rows) in enumerate(sums)
+        ]
+        return self._linear(chunks, bias or [ZERO] * len(sums), 0, exact=True)
+
+    def _combine(self, *terms: tuple[Fraction, Value]) -> Row:
+        """Add the sums of multiples, element by element."""
+        size = max(len(v.nums) if isinstance(v, Known) else len(v) for _, v in terms)
+        bias, parts = [ZERO] * size, list[tuple[Fraction, Row]]()
+        for factor, value in terms:
+            if isinstance(value, Known):
+                bias = [b + factor * v for b, v in pairs(bias, value.values())]
+            else:
+                parts.append((factor, value))
+        last = self.blocks[-1] if self.blocks else None
+        if (
+            len(parts) == 1
+            and parts[0][0] == 1
+            and isinstance(last, Linear)
+            and last.ids == range(parts[0][1][0], parts[0][1][-1] + 1)
+            and parts[0][1] == list(last.ids)
+        ):  # the same sums with another bias
+            step = last.ids.stop - last.ids.start
+            chunks = [
+                Chunk(
+                    range(c.ids.start + step, c.ids.stop + step, c.ids.step),
+                    c.index,
+                    c.rows,
+                    c.columns,
+                )
+                for c in last.chunks
+            ]
+            bias = [a + b for a, b in pairs(last.bias, bias)]
+            return self._linear(chunks, bias, last.shift, exact=last.exact)
+        row, shift, exact = known([factor for factor, _ in parts]).at(self.bits)
+        rows, columns = [row], [[w] for w in row]
+        chunks = [
+            Chunk(range(self.size + i, self.size + i + 1), list(index), rows, columns)
+            for i, index in enumerate(zip(*(ids for _, ids in parts), strict=True))
+        ]
+        return self._linear(chunks, bias, shift, exact=exact)
+
+    def _scale(self, x: Row, y: Known, divided: bool) -> Row:  # noqa: FBT001
+        require(not divided or all(y.nums), "a division by 0")
+        factors = known([1 / v for v in y.values()]) if divided else y
+        weights, shift, exact = factors.at(self.bits)
+        chunks = [
+            Chunk(range(self.size + i, self.size + i + 1), [v], [[w]], [[w]])
+            for i, (v, w) in enumerate(pairs(x, weights))
+        ]
+        return self._linear(chunks, [ZERO] * len(x), shift, exact=exact)
+
+    def _larger(self, x: Row, y: Row, larger: bool) -> Row:  # noqa: FBT001
+        """Add the larger ones, y + max(x - y, 0), or the smaller ones, y - max(y - x, 0)."""
+        sign = ONE if larger else -ONE
+        beyond = self._bend(self._combine((sign, x), (-sign, y)), "relu")
+        return self._combine((ONE, y), (sign, beyond))
+
+    def _matmul(self, node: Node, args: list[Value]) -> Value:
+        """Add a product with known numbers: sums that share their variables, or their weights."""
+        x, y = args
+        a, b = (self.graph.nodes[k].shape for k in node.args)
+        a, b = (1, *a) if len(a) == 1 else a, b if len(b) > 1 else (*b, 1)
+        (n, k), m, batch = a[-2:], b[-1], broadcast(a[:-2], b[:-2])
+        known = y if isinstance(y, Known) else x
+        if not isinstance(known, Known) or (isinstance(x, Known) and isinstance(y, Known)):
+            raise Reject("a product of two variables, or of two constants")
+        weights, shift, exact = known.at(self.bits)
+        chunks, first, made = list[Chunk](), self.size, dict[int, tuple[list[Row], list[Row]]]()
+        starts = pairs(spread(a[:-2], batch), spread(b[:-2], batch))
+        for at, (p, q) in enumerate(starts):
+            start = first + at * n * m
+            if isinstance(y, Known):
+                if q not in made:
+                    block = weights[q * k * m : (q + 1) * k * m]
+                    columns = [block[t * m : (t + 1) * m] for t in range(k)]
+                    made[q] = (list(map(list, zip(*columns, strict=True))), columns)
+                values = x if not isinstance(x, Known) else Row()
+                for i in range(n):
+                    index = values[(p * n + i) * k : (p * n + i + 1) * k]
+                    chunks.append(Chunk(range(start + i * m, start + (i + 1) * m), index, *made[q]))
+            else:
+                if p not in made:
+                    block = weights[p * n * k : (p + 1) * n * k]
+                    rows = [block[i * k : (i + 1) * k] for i in range(n)]
+                    made[p] = (rows, list(map(list, zip(*rows, strict=True))))
+                for j in range(m):
+                    index = y[q * k * m + j : (q + 1) * k * m : m]
+                    chunks.append(Chunk(range(start + j, start + n * m, m), index, *made[p]))
+        return self._linear(chunks, [ZERO] * node.size, shift, exact=exact)
+
+
+def _never(op: str, xs: Sequence[int]) -> int:
+    raise Reject(f"{op} moves nothing: {len(xs)}")
+
+
+def _join(_: str, xs: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    return xs[0] + xs[1]

@@ -1,0 +1,121 @@
+"""Piecewise linear graphs with no other nonlinear op than the rectifier and jumps.
+
+``|x| = 2 max(x, 0) - x``, ``max(x, y) = y + max(x - y, 0)`` and so on: the form in which split
+certificates name the elements that they split, see docs/certificates.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import zip_longest
+
+from tamecheck import ops
+from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.tensor import size_of
+from tamecheck.ops.shapes import axes_of
+
+_BENT = {"relu", "sign", "step", "floor", "ceil"}
+_LINEAR = {"add", "sub", "neg", "mul", "div", "matmul", "sum", "reshape", "transpose", "slice"} | {
+    *("gather", "gather_elements", "concat", "pad", "broadcast")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rectified:
+    """The graph; for each group of rectifiers or jumps, in the order of the original, its place.
+
+    Groups that are equal have the same place among the nonlinear nodes of the graph.
+    """
+
+    graph: Graph
+    groups: tuple[int, ...]
+
+
+def rectify(graph: Graph) -> Rectified | None:
+    """The same function by rectifiers; None if it is not known to be piecewise linear."""
+    builder, groups, number = GraphBuilder(), list[int](), dict[int, int]()
+    needed = set(graph.ancestors([node for _, node in graph.outputs]))
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Input(name, shape, label):
+                number[index] = builder.input(name, shape, label)
+            case Constant(tensor, label) if index in needed:
+                number[index] = builder.constant(tensor, label)
+            case Apply() if index in needed:
+                if graph.input_free[index] and node.op.name not in _LINEAR:
+                    return None
+                found = _Rewriter(builder, groups).apply(node, [number[a] for a in node.args])
+                if found is None:
+                    return None
+                number[index] = found
+            case _:
+                pass
+    built = builder.build([(name, number[node]) for name, node in graph.outputs])
+    place = {node: k for k, node in enumerate(sorted(set(groups)))}
+    return Rectified(built, tuple(place[node] for node in groups))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rewriter:
+    builder: GraphBuilder
+    groups: list[int]
+
+    def apply(self, node: Apply, args: Sequence[int]) -> int | None:
+        """The node by rectifiers."""
+        name, build = node.op.name, self.builder.apply
+        x = args[0]
+        if name in _LINEAR or name in _BENT:
+            found = build(node.op, args, node.label, node.function, **node.params)
+            if name in _BENT:
+                self.groups.append(found)
+            return found
+        match name:
+            case "abs" | "leaky_relu":
+                below = Fraction(-1) if name == "abs" else Fraction(str(node.params["alpha"]))
+                bent = self._relu(x)
+                parts = [
+                    build(ops.MUL, [part, self.builder.constant(factor)])
+                    for part, factor in ((x, below), (bent, 1 - below))
+                ]
+                return build(ops.ADD, parts)
+            case "clip":
+                for key, larger in (("lo", True), ("hi", False)):
+                    end = node.params[key]
+                    if end is not None:
+                        x = self._larger(x, self.builder.constant(end), larger=larger)
+                return x
+            case "maximum" | "minimum":
+                return self._larger(x, args[1], larger=name == "maximum")
+            case "reduce_max" | "reduce_min":
+                return self._largest(node, x, larger=name == "reduce_max")
+            case _:
+                return None
+
+    def _relu(self, x: int) -> int:
+        found = self.builder.apply(ops.RELU, [x])
+        self.groups.append(found)
+        return found
+
+    def _larger(self, x: int, y: int, *, larger: bool) -> int:
+        build = self.builder.apply
+        beyond = self._relu(build(ops.SUB, [x, y] if larger else [y, x]))
+        return build(ops.ADD if larger else ops.SUB, [y, beyond])
+
+    def _largest(self, node: Apply, x: int, *, larger: bool) -> int:
+        """Pairs along the folded axes, then pairs of these."""
+        build, shape = self.builder.apply, self.builder.shape(x)
+        axes = axes_of(shape, node.params)
+        rest = [a for a in range(len(shape)) if a not in axes]
+        moved = build(ops.TRANSPOSE, [x], perm=(*rest, *axes))
+        count, size = size_of(tuple(shape[a] for a in axes)), size_of(node.shape)
+        flat = build(ops.RESHAPE, [moved], shape=(size, count))
+        parts = [
+            build(ops.SLICE, [flat], starts=(0, i), steps=(1, 1), sizes=(size, 1))
+            for i in range(count)
+        ]
+        while len(parts) > 1:
+            pairs = list(zip_longest(parts[::2], parts[1::2]))
+            parts = [a if b is None else self._larger(a, b, larger=larger) for a, b in pairs]
+        return build(ops.RESHAPE, [parts[0]], shape=node.shape)

@@ -1,0 +1,157 @@
+"""Certificates that a property of a piecewise linear network holds: a tree of splits.
+
+Floats search, with the bounds of `verify`, for a tree whose leaves are closed with some room; what
+is written is the tree and, where that helps, slopes and multipliers.  All bounds are computed again
+by the kernel, in integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import lcm
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tamecheck.bounds.ascent import kinks
+from tamecheck.bounds.layers import Dense, Pointwise
+from tamecheck.budget import Budget
+from tamecheck.errors import TamecheckError
+from tamecheck.ir.arguments import path
+from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import Constant, Graph
+from tamecheck.ir.spec import Case, Inequality, Specification
+from tamecheck.loaders.text.vnnlib import read_vnnlib
+from tamecheck.model import Model
+from tamecheck.tame.document import tensor_document
+from tamecheck.verification.problem import Problem, problem_of
+from tamecheck.verification.rectify import rectify
+from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Tree
+from tamecheck.verification.witness import graph_of
+
+FORMAT = "tamecheck-split-certificate"
+_WEIGHTS = 30
+"""Bits of a weight, so that it is one digit of Python's integers."""
+
+SLACKS = (2.0**20, 2.0**27)
+"""Room of closed leaves, in multiples of what float64 may have lost: what is tried in turn."""
+
+_FEW_INPUTS = 40
+
+
+def rows_of(case: Case) -> tuple[Inequality, ...]:
+    """The rows of a case, in the order of the certificate."""
+    return (*case.region, *case.outputs)
+
+
+def proofs_of(model: Model | Graph, spec: Specification | str | Path) -> SplitProofs | str:
+    """The proofs of a property that are to be found, or why there are none."""
+    asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    if asked.is_joint:
+        return "the property is about more than the outputs of one network"
+    found = SplitProofs.of(graph_of(model), asked)
+    if found is None:
+        return "those of verify are about piecewise linear networks over bounded boxes"
+    return found
+
+
+class SplitProofs:
+    """Proofs about all regions of a property, found one after the other."""
+
+    def __init__(self, graph: Graph, problem: Problem, groups: Mapping[int, int]) -> None:
+        self.graph, self.problem = graph, problem
+        self.trees: list[Tree] = []
+        rows: dict[Inequality, int] = {}
+        for row in (row for case in problem.spec.cases for row in rows_of(case)):
+            rows.setdefault(row, len(rows))
+        cases = problem.spec.cases
+        places = [{rows[row]: k for k, row in enumerate(rows_of(case))} for case in cases]
+        self.names = Names(groups, places, list(map(_scale, rows)), SLACKS[0])
+
+    @classmethod
+    def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
+        """The proofs to be found; None for a network that is not known to be piecewise linear."""
+        try:
+            found = rectify(graph)
+            problem = None if found is None else problem_of(found.graph, spec)
+        except TamecheckError:
+            return None
+        if found is None or problem is None or problem.layers is None:
+            return None
+        finite = all(region.finite for region in problem.regions)
+        if not finite or problem.spec.cases != spec.cases or problem.scores is not found.graph:
+            return None
+        bent = [k for k, one in enumerate(problem.layers.computed, 1) if isinstance(one, Pointwise)]
+        groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
+        return cls(graph, problem, groups)
+
+    def find(self, budget: Budget, *, slack: float = SLACKS[0]) -> bool:
+        """Whether proofs of all regions were found in time, whose leaves have this room."""
+        problem, names = self.problem, replace(self.names, slack=slack)
+        self.trees, layers = [], problem.layers
+        signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
+        for region in problem.regions:
+            tree = Neurons(problem, names, region, budget).find() if signs else None
+            tree = tree or Boxes(problem, names, region, budget).find()
+            if tree is None:
+                return False
+            self.trees.append(tree)
+        return True
+
+    def certificate(self) -> dict[str, Any]:
+        """The document for `recheck`."""
+        graph, needed = self.graph, self.graph.ancestors([n for _, n in self.graph.outputs])
+        nodes = [graph.nodes[k] for k in needed]
+        tensors = {n.tensor.digest: n.tensor for n in nodes if isinstance(n, Constant)}
+        layers = self.problem.layers
+        dense = (one for one in (layers.computed if layers else ()) if isinstance(one, Dense))
+        sizes = [float(np.abs(one.weight).max(initial=0.0)) for one in dense]
+        weights = _WEIGHTS - int(np.ceil(np.log2(max([*sizes, 2.0**-20]))))
+        return {
+            "format": FORMAT,
+            "version": 1,
+            "model": {"sha256": graph.sha256, "graph": graph.document()},
+            "tensors": {digest: tensor_document(one) for digest, one in tensors.items()},
+            "bits": {"weights": max(weights, 1), "values": VALUES},
+            "claim": {"verdict": "holds", "regions": regions_json(self.problem.spec.cases)},
+            "proofs": [tree.preorder() for tree in self.trees],
+        }
+
+
+def regions_json(cases: Sequence[Case]) -> list[dict[str, Any]] | None:
+    """The regions of a property as they stand in a certificate; None if one is unbounded."""
+    groups: dict[object, list[Case]] = {}
+    for case in cases:
+        groups.setdefault((case.lower, case.upper), []).append(case)
+    found: list[dict[str, Any]] = []
+    for first, *rest in groups.values():
+        ends = [
+            [None if v is None else rational_text(v) for v in side]
+            for side in (first.lower, first.upper)
+        ]
+        if any(end is None for side in ends for end in side):
+            return None
+        rows = [[_row(row) for row in rows_of(case)] for case in (first, *rest)]
+        found.append({"lower": ends[0], "upper": ends[1], "unsafe": rows})
+    return found
+
+
+def _row(row: Inequality) -> dict[str, Any]:
+    return {
+        "inputs": [[i, rational_text(c)] for i, c in row.inputs],
+        "outputs": [[j, rational_text(c)] for j, c in row.outputs],
+        "bound": rational_text(row.bound),
+        "strict": row.strict,
+    }
+
+
+def _scale(row: Inequality) -> float:
+    """The factor of a row among the outputs of the layers, over that in the kernel's integers."""
+    terms = (*row.inputs, *row.outputs)
+    exponent = max(
+        (c.numerator.bit_length() - c.denominator.bit_length() for _, c in terms), default=0
+    )
+    unit = lcm(row.bound.denominator, *(c.denominator for _, c in terms))
+    return 2.0**-exponent / unit

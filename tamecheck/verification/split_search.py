@@ -1,0 +1,394 @@
+"""The search for the tree of a split certificate, over boxes of inputs or signs of rectifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tamecheck.bounds.ascent import Ascent, ascend, kinks
+from tamecheck.bounds.crown import bound
+from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
+from tamecheck.budget import Budget
+from tamecheck.evaluate.intervals import Interval
+from tamecheck.ir.tensor import Array
+from tamecheck.verification.problem import Problem, Region
+
+COEFFICIENT, SLOPE = 28, 26
+VALUES = 34
+"""The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
+
+_MOST = 200_000
+_GAIN = 0.5
+_LEAST = 2.0**-1000
+_FIRST_STEPS, _STEPS = 40, 12
+
+Step: TypeAlias = list[Any]
+_BOUND: Step = ["bound", 1]
+_SHARED, _RATIO = 6, 3
+Items: TypeAlias = Mapping[tuple[str, int], Array]
+
+
+@dataclass(slots=True)
+class Tree:
+    """What is said at each node, and its children; node 0 is the root."""
+
+    steps: list[list[Step]] = field(default_factory=lambda: [[]])
+    children: list[tuple[int, int] | None] = field(default_factory=lambda: [None])
+
+    def split(self, node: int, step: Step) -> tuple[int, int]:
+        """Divide a node; its children."""
+        first = len(self.steps)
+        self.steps[node].append(step)
+        self.steps += [[], []]
+        self.children += [None, None]
+        self.children[node] = (first, first + 1)
+        return first, first + 1
+
+    def leaves(self) -> list[int]:
+        """How many leaves lie below each node."""
+        found = [1] * len(self.steps)
+        for node in range(len(found) - 1, -1, -1):
+            pair = self.children[node]
+            if pair is not None:
+                found[node] = found[pair[0]] + found[pair[1]]
+        return found
+
+    def share_bounds(self) -> None:
+        """Compute bounds at some inner nodes, so that fewer elements are open below."""
+        leaves, stack = self.leaves(), [(0, 1 << 60)]
+        while stack:
+            node, above = stack.pop()
+            if _BOUND in self.steps[node]:
+                above = leaves[node]
+            elif leaves[node] >= _SHARED and leaves[node] * _RATIO <= above:
+                self.steps[node].insert(0, _BOUND)
+                above = leaves[node]
+            stack += [(child, above) for child in self.children[node] or ()]
+
+    def preorder(self) -> list[Step]:
+        """All steps, as the kernel reads them."""
+        found, stack = list[Step](), [0]
+        while stack:
+            node = stack.pop()
+            found += self.steps[node]
+            stack += reversed(self.children[node] or ())
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Names:
+    """How the kernel names things: groups of rectifiers by layer, and rows by case.
+
+    ``scales`` are the factors of rows in the layers over those in the kernel's integers, and
+    ``slack`` is the room that a closed leaf has, in multiples of what float64 may have lost.
+    """
+
+    groups: Mapping[int, int]
+    places: Sequence[Mapping[int, int]]
+    scales: Sequence[float]
+    slack: float
+
+
+class _Search:
+    """Depth-first search for the tree of one region, in batches."""
+
+    def __init__(self, problem: Problem, names: Names, region: Region, budget: Budget) -> None:
+        if problem.layers is None:
+            raise ValueError("no linear bounds")
+        self.problem, self.layers, self.names = problem, problem.layers, names
+        self.region, self.budget = region, budget
+        self.tree = Tree()
+        # the kernel numbers the cases of a region
+        self.cases = np.flatnonzero(region.cases)
+        self.number = {int(case): k for k, case in enumerate(self.cases)}
+
+    def run(self, items: Items, look: Callable[[Items], Items | None], most: int) -> bool:
+        """Whether `look` closes all subproblems; it gives the children of those that are open."""
+        while len(items["node", 0]):
+            if self.budget.is_spent or len(self.tree.steps) > _MOST:
+                return False
+            count = min(most, len(items["node", 0]))
+            part = {key: value[-count:] for key, value in items.items()}
+            children = look(part)
+            if children is None:
+                return False
+            items = {
+                key: np.concatenate([value[:-count], children[key]]) for key, value in items.items()
+            }
+        return True
+
+    def close(self, node: int, case: int, row: int) -> None:
+        """Say at a node that a row of a case fails."""
+        place = self.names.places[case][row]
+        self.tree.steps[node].append(["close", self.number[case], place])
+
+
+class Boxes(_Search):
+    """Boxes of inputs that are closed, cut, or halved."""
+
+    def find(self) -> Tree | None:
+        """The tree; None if it is not found in time."""
+        region, widest = self.region, max(self.layers.sizes)
+        self.scale = np.maximum(region.upper - region.lower, _LEAST)
+        most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
+        first: Items = {
+            ("lower", 0): region.lower[np.newaxis],
+            ("upper", 0): region.upper[np.newaxis],
+            ("cases", 0): region.cases[np.newaxis],
+            ("node", 0): np.zeros(1, dtype=np.int64),
+        }
+        with np.errstate(all="ignore"):
+            if not self.run(first, self.look, most):
+                return None
+        self.tree.share_bounds()
+        return self.tree
+
+    def look(self, items: Items) -> Items | None:
+        """Close or halve boxes."""
+        lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
+        layers, problem = self.layers, self.problem
+        state = bound(layers, lower, upper)
+        form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
+        lost = form.error * self.names.slack
+        form = Functional(form.a, form.at - lost, form.error)
+        least = least_on(state.bounds[0], form)
+        open_ = self.settle(least, cases, nodes, bounded=False)
+        lower, upper, open_ = self.shrink(form, (lower, upper), open_, nodes)
+        keep = open_.any(-1)
+        lower, upper, open_, nodes = lower[keep], upper[keep], open_[keep], nodes[keep]
+        least = np.where(problem.members, least[keep][:, np.newaxis, :], -np.inf)
+        worst = np.where(open_, least.max(-1), np.inf).argmin(-1)
+        row = least.argmax(-1)[np.arange(len(worst)), worst]
+        slope = np.take_along_axis(form.a[keep], row[:, np.newaxis, np.newaxis], 1)[:, 0]
+        return self.halve(lower, upper, open_, nodes, slope)
+
+    def settle(self, least: Array, cases: Array, nodes: Array, *, bounded: bool) -> Array:
+        """Close the cases that a row closes; what stays open."""
+        positive = np.asarray(np.greater(least, 0))
+        above = positive[:, np.newaxis, :] & self.problem.members & cases[:, :, np.newaxis]
+        best = np.where(above, least[:, np.newaxis, :], -np.inf).argmax(-1)
+        closed: Array = np.any(above, axis=-1)
+        for box in np.flatnonzero(closed.any(-1)).tolist():
+            node = int(nodes[box])
+            if not bounded:
+                self.bound(node)
+            for case in np.flatnonzero(closed[box]).tolist():
+                self.close(node, case, int(best[box, case]))
+        return cases & ~closed
+
+    def bound(self, node: int) -> None:
+        """Have the bounds of a node computed, once."""
+        if _BOUND not in self.tree.steps[node]:
+            self.tree.steps[node].append(_BOUND)
+
+    def shrink(
+        self, form: Functional, box: tuple[Array, Array], open_: Array, nodes: Array
+    ) -> tuple[Array, Array, Array]:
+        """Cut off what a row of the only open case excludes, where that is much."""
+        lower, upper = box
+        single = open_.sum(-1) == 1
+        case = open_.argmax(-1)
+        for row in np.flatnonzero(self.problem.members.any(0)).tolist():
+            use = np.zeros((len(lower), form.a.shape[1]), dtype=bool)
+            use[:, row] = single & self.problem.members[case, row]
+            if not use.any():
+                continue
+            found = contract(Interval(lower, upper), form, use)
+            empty = (found.lower > found.upper).any(-1)
+            ratio = (found.upper - found.lower) / np.maximum(upper - lower, _LEAST)
+            gain = np.where(upper > lower, ratio, 1.0).prod(-1) < _GAIN
+            chosen = use[:, row] & gain & ~empty
+            for i in np.flatnonzero(chosen).tolist():
+                self.bound(int(nodes[i]))
+                place = self.names.places[int(case[i])][row]
+                self.tree.steps[int(nodes[i])].append(["cut", self.number[int(case[i])], place])
+            wide = chosen[:, np.newaxis]
+            lower, upper = np.where(wide, found.lower, lower), np.where(wide, found.upper, upper)
+        least = least_on(Interval(lower, upper), form)
+        changed = single & ((lower > box[0]) | (upper < box[1])).any(-1)
+        again = self.settle(least, open_ & changed[:, np.newaxis], nodes, bounded=True)
+        return lower, upper, np.where(changed[:, np.newaxis], again, open_)
+
+    def halve(
+        self, lower: Array, upper: Array, cases: Array, nodes: Array, slope: Array
+    ) -> Items | None:
+        """Both halves of boxes, across the input that matters most."""
+        score = np.nan_to_num(np.abs(slope) * (upper - lower))
+        share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
+        axis = ((share + 0.1) * np.sqrt((upper - lower) / self.scale)).argmax(-1)
+        at, unit = np.arange(len(lower)), 2.0**VALUES
+        low, high = lower[at, axis], upper[at, axis]
+        ends = np.round((low + high) / 2 * unit)
+        middle = ends / unit
+        if not ((low < middle) & (middle < high) & (np.abs(ends) < 2.0**53)).all():
+            return None
+        below, above = upper.copy(), lower.copy()
+        below[at, axis] = above[at, axis] = middle
+        pairs = [
+            self.tree.split(node, ["split", 0, i, int(end), 0])
+            for node, i, end in zip(nodes.tolist(), axis.tolist(), ends.tolist(), strict=True)
+        ]
+        first, second = (np.array([p[k] for p in pairs], dtype=np.int64) for k in (0, 1))
+        return {
+            ("lower", 0): np.concatenate([lower, above]),
+            ("upper", 0): np.concatenate([below, upper]),
+            ("cases", 0): np.concatenate([cases, cases]),
+            ("node", 0): np.concatenate([first, second]),
+        }
+
+
+class Neurons(_Search):
+    """Signs of rectifiers, fixed one after the other, for each case alone."""
+
+    def find(self) -> Tree | None:
+        """The tree; None if it is not found in time."""
+        region, layers, tree = self.region, self.layers, self.tree
+        with np.errstate(all="ignore"):
+            self.root = bound(layers, region.lower[np.newaxis], region.upper[np.newaxis])
+            form = back(self.root, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
+            self.lost = form.error[0] * (4 * self.names.slack)
+            least = least_on(self.root.bounds[0], form)[0] - self.lost
+            self.pairs, self.steps = kinks(layers), _FIRST_STEPS
+            tree.steps[0].append(_BOUND)
+            members, left = self.problem.members, list[int]()
+            for case in self.cases.tolist():
+                row = np.where(members[case], least, -np.inf).argmax()
+                if members[case].any() and least[row] > 0:
+                    self.close(0, case, int(row))
+                else:
+                    left.append(case)
+            node = 0
+            while left:
+                first, *left = left
+                own = node
+                if left:
+                    own, node = tree.split(node, ["only", self.number[first]])
+                if not self.run(self.first(first, own, least), self.look, self.most):
+                    return None
+        return tree
+
+    @property
+    def most(self) -> int:
+        """Subproblems in one batch."""
+        return int(np.clip((1 << 22) // sum(self.layers.sizes), 4, 256))
+
+    def first(self, case: int, node: int, least: Array) -> Items:
+        """A case with the row that is nearest to closing it."""
+        nearest = int(np.where(self.problem.members[case], least, -np.inf).argmax())
+        items: dict[tuple[str, int], Array] = {
+            ("node", 0): np.array([node]),
+            ("case", 0): np.array([case]),
+        }
+        for index, arg in self.pairs:
+            bounds = self.root.bounds[arg]
+            items["slope", index] = (bounds.upper > -bounds.lower).astype(np.float64)
+            items["sign", arg] = np.zeros((1, bounds.lower.shape[-1]), np.int8)
+            items["multiplier", arg] = np.zeros(items["sign", arg].shape)
+        items["rows", 0] = np.eye(len(least))[[nearest]]
+        return items
+
+    def look(self, items: Items) -> Items | None:
+        """Close subproblems, or fix one more sign in them."""
+        nodes, cases = items["node", 0], items["case", 0]
+        signs = {arg: items["sign", arg] for _, arg in self.pairs}
+        names = {"slope", "multiplier", "rows"}
+        choice: dict[tuple[str, int], Array] = {k: v for k, v in items.items() if k[0] in names}
+        state = self.state(len(nodes), signs)
+        members = self.problem.members[cases]
+        outcome = ascend(state, choice, signs, steps=self.steps, members=members)
+        self.steps = _STEPS
+        lost = (outcome.choice["rows", 0] * self.lost).sum(-1)
+        closed = outcome.bound > lost
+        for i in np.flatnonzero(closed).tolist():
+            self.combine(i, int(nodes[i]), int(cases[i]), state, outcome, signs)
+        open_ = np.flatnonzero(~closed)
+        kept = {key: value[open_] for key, value in {**items, **outcome.choice}.items()}
+        return self.children(kept, state, outcome, open_)
+
+    def state(self, count: int, signs: Mapping[int, Array]) -> State:
+        """The bounds with the signs in them."""
+        known = {
+            index: Interval(np.repeat(x.lower, count, 0), np.repeat(x.upper, count, 0))
+            for index, x in enumerate(self.root.bounds)
+        }
+        for arg, sign in signs.items():
+            low = np.where(sign > 0, np.maximum(known[arg].lower, 0.0), known[arg].lower)
+            high = np.where(sign < 0, np.minimum(known[arg].upper, 0.0), known[arg].upper)
+            known[arg] = Interval(np.minimum(low, high), high)
+        lower = np.repeat(self.region.lower[np.newaxis], count, 0)
+        upper = np.repeat(self.region.upper[np.newaxis], count, 0)
+        return bound(self.layers, lower, upper, known=known, tighten=False)
+
+    def combine(  # noqa: PLR0913, PLR0917
+        self,
+        i: int,
+        node: int,
+        case: int,
+        state: State,
+        outcome: Ascent,
+        signs: Mapping[int, Array],
+    ) -> None:
+        """Say at a node what closes its case."""
+        places, rows = self.names.places[case], outcome.choice["rows", 0][i]
+        factors = {r: rows[r] * self.names.scales[r] for r in np.flatnonzero(rows).tolist()}
+        unit = 1 / min(factors.values()) if len(factors) == 1 else 2.0**20 / max(factors.values())
+        weights = [[places[r], round(f * unit)] for r, f in factors.items() if round(f * unit) > 0]
+        moved, slopes = list[list[int]](), list[list[int]]()
+        for index, arg in self.pairs:
+            group, low, high = (
+                self.names.groups[index],
+                state.bounds[arg].lower[i],
+                state.bounds[arg].upper[i],
+            )
+            change = (
+                -outcome.choice["multiplier", arg][i] * signs[arg][i] * (unit * 2.0**COEFFICIENT)
+            )
+            at = np.flatnonzero(np.abs(change) >= 1).tolist()
+            moved += [[group, e, round(float(change[e]))] for e in at]
+            slope = np.clip(outcome.choice["slope", index][i], 0, 1)
+            other = (low < 0) & (high > 0) & (np.abs(slope - (high > -low)) > 2.0**-20)
+            at = np.flatnonzero(other).tolist()
+            slopes += [[group, e, round(float(slope[e]) * 2**SLOPE)] for e in at]
+        self.tree.steps[node] += [
+            ["bound", 0],
+            ["combine", self.number[case], weights, moved, slopes],
+        ]
+
+    def children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
+        """Both signs of the rectifier whose relaxation costs the bound most."""
+        at = np.arange(len(open_))
+        best = np.full(len(open_), -np.inf)
+        layer, place = np.zeros(len(open_), dtype=np.int64), np.zeros(len(open_), dtype=np.int64)
+        for index, arg in self.pairs:
+            low, high = state.bounds[arg].lower[open_], state.bounds[arg].upper[open_]
+            free = (low < 0) & (high > 0) & (items["sign", arg] == 0)
+            weight = outcome.trace[index][open_, 0] if index in outcome.trace else 0.0
+            slope = items["slope", index]
+            above = -low * high / np.where(free, high - low, 1.0)
+            below = np.maximum(-low * slope, high * (1 - slope))
+            gap = np.where(weight < 0, -weight * above, 0.3 * weight * np.minimum(below, above))
+            score = np.where(free, gap + 1e-9 * above, -np.inf)
+            chosen = score.argmax(-1)
+            better = score[at, chosen] > best
+            best = np.where(better, score[at, chosen], best)
+            layer, place = np.where(better, index, layer), np.where(better, chosen, place)
+        if not np.isfinite(best).all():
+            return None
+        found = [
+            self.tree.split(node, ["split", self.names.groups[index], e, 0, 0])
+            for node, index, e in zip(
+                items["node", 0].tolist(), layer.tolist(), place.tolist(), strict=True
+            )
+        ]
+        sides: list[dict[tuple[str, int], Array]] = []
+        for side, sign in enumerate((-1, 1)):
+            own = {key: v.copy() if key[0] == "sign" else v for key, v in items.items()}
+            own["node", 0] = np.array([pair[side] for pair in found], dtype=np.int64)
+            for index, arg in self.pairs:
+                rows = np.flatnonzero(layer == index)
+                own["sign", arg][rows, place[rows]] = sign
+            sides.append(own)
+        return {key: np.concatenate([side[key] for side in sides]) for key in items}

@@ -1,0 +1,229 @@
+"""The checker of split certificates: what each step shows, and lies that one condition refuses."""
+
+# ruff: noqa: E501  (a case a line)
+
+import copy
+import json
+from fractions import Fraction
+
+import pytest
+
+from tamecheck import ops
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.kernel_pwl import check
+from tamecheck.tame.document import tensor_document
+
+UNIT = 1 << 34
+
+
+def graph_of(build, y):
+    graph = build.build([("y", y)])
+    tensors = {
+        n.tensor.digest: tensor_document(n.tensor) for n in graph.nodes if hasattr(n, "tensor")
+    }
+    return {"model": {"sha256": graph.sha256, "graph": graph.document()}, "tensors": tensors}
+
+
+def absolute():
+    """|x| - |y|, and its negative."""
+    build = GraphBuilder()
+    x = build.input("x", (2,))
+    y = build.apply(ops.ABS, [x])
+    return graph_of(build, build.apply(ops.MATMUL, [y, build.constant([[1, -1], [-1, 1]])]))
+
+
+def jump(op):
+    build = GraphBuilder()
+    return graph_of(
+        build,
+        build.apply(
+            op, [build.input("x", (1,))], **({"at_zero": Fraction(1)} if op is ops.SIGN else {})
+        ),
+    )
+
+
+def at_most(bound, *terms, strict=False, inputs=()):
+    return {
+        "inputs": [list(t) for t in inputs],
+        "outputs": [list(t) for t in terms],
+        "bound": bound,
+        "strict": strict,
+    }
+
+
+def region(low, high, *cases):
+    return {"lower": low, "upper": high, "unsafe": [list(case) for case in cases]}
+
+
+def certificate(model, regions, proofs, weights=20, values=34):
+    return {
+        "format": "tamecheck-split-certificate", "version": 1, **model,
+        "bits": {"weights": weights, "values": values},
+        "claim": {"verdict": "holds", "regions": regions}, "proofs": proofs,
+    }  # fmt: skip
+
+
+ABS = absolute()
+# |x| - |y|, which is at least -1 on [-1, 1]^2; one line below |x| shows at least -2
+WIDE = region(["-1", "-1"], ["1", "1"], [at_most("-5/2", [0, "1"])])
+LOOSE = region(["-1", "-1"], ["1", "1"], [at_most("-1", [0, "1"], strict=True)])
+BOTH = region(
+    ["-1", "-1"],
+    ["1", "1"],
+    [at_most("-5/2", [0, "1"]), at_most("9", [0, "1"])],
+    [at_most("-9/4", [1, "1"])],
+)
+
+
+# the signs of x, and of y
+_CLOSED = [["bound", 0], ["close", 0, 0]]
+_HALF = [["split", 1, 1, 0, 0], *_CLOSED, *_CLOSED]
+SIGNS = [["split", 1, 0, 0, 0], *_HALF, *_HALF]
+
+
+def verdict(document):
+    report = check(json.dumps(document))
+    return report.verdict, report.step, report.why
+
+
+@pytest.mark.parametrize(
+    ("regions", "proof"),
+    [
+        ([WIDE], [["close", 0, 0]]),
+        ([WIDE], [["bound", 1], ["close", 0, 0]]),
+        ([WIDE], [["bound", 0], ["close", 0, 0]]),
+        ([WIDE], [["split", 0, 0, 0, 0], ["bound", 1], ["close", 0, 0], ["close", 0, 0]]),
+        ([WIDE], [["split", 1, 1, 0, 0], ["close", 0, 0], ["close", 0, 0]]),
+        ([WIDE], [["combine", 0, [[0, 3]], [], []]]),
+        ([WIDE], [["combine", 0, [[0, 1]], [], [[1, 0, 1 << 25]]]]),
+        ([BOTH], [["only", 1], ["close", 1, 0], ["close", 0, 0]]),
+        ([BOTH], [["close", 1, 0], ["close", 0, 0]]),
+        ([region(["1", "-1"], ["-1", "1"], [at_most("0", [0, "1"])])], []),
+        ([region(["-1", "-1"], ["1", "1"])], []),
+        # |x| is x or -x, so that equality is reached without a loss
+        ([LOOSE], SIGNS),
+        # x <= 0 and |x| - |y| <= -1/2: cut, then close
+        ([region(["0", "0"], ["1", "1/4"], [at_most("-1/4", [0, "1"], strict=True)])], [["close", 0, 0]]),
+        ([region(["0", "0"], ["4", "2"], [at_most("-1", [0, "1"]), at_most("-1/2", [0, "-1"], inputs=([1, "1"],))])], [["cut", 0, 0], ["bound", 0], ["close", 0, 1]]),
+    ],
+)  # fmt: skip
+def test_accepted(regions, proof):
+    assert verdict(certificate(ABS, regions, [proof])) == ("valid", None, "")
+
+
+@pytest.mark.parametrize(
+    ("proof", "step", "why"),
+    [
+        ([], 0, "a part is missing"),
+        ([["close", 0, 0], ["close", 0, 0]], 1, "the tree has ended before"),
+        ([["split", 0, 0, 0, 0], ["close", 0, 0]], 2, "a part is missing"),
+        ([["close", 1, 0]], 0, "the case is not open here"),
+        ([["close", 0, 1]], 0, "the case has no such row"),
+        ([["close", 0, -1]], 0, "the case has no such row"),
+        ([["close", 0]], 0, "2 integers were expected"),
+        ([["cut", 0, 0, 0]], 0, "2 integers were expected"),
+        ([["guess", 0]], 0, "no such step"),
+        ([[]], 0, "no such step"),
+        ([["only", 0], ["close", 0, 0]], 0, "the case is not open here, or the only one"),
+        ([["split", 2, 0, 0, 0]], 0, "there is no such group"),
+        ([["split", -1, 0, 0, 0]], 0, "there is no such group"),
+        ([["split", 0, 2, 0, 0]], 0, "the group has no such element"),
+        ([["split", 0, 0, 0, 2]], 0, "no such kind of split"),
+        ([["combine", 0, [], [], []]], 0, "a row is named twice, or none is"),
+        ([["combine", 0, [[0, 1], [0, 1]], [], []]], 0, "a row is named twice, or none is"),
+        ([["combine", 0, [[0, 0]], [], []]], 0, "a weight is not positive"),
+        ([["combine", 0, [[0, -1]], [], []]], 0, "a weight is not positive"),
+        ([["combine", 0, [[0, 1]], [], [[1, 0, -1]]]], 0, "a slope is not in [0, 1]"),
+        ([["combine", 0, [[0, 1]], [], [[1, 0, (1 << 26) + 1]]]], 0, "a slope is not in [0, 1]"),
+        ([["combine", 0, [[0, 1]], []]], 0, "a case, weights, multiples and slopes were expected"),
+        ([["combine", 0, [[0, 1]], [[0, 0, -1 << 40]], []]], 0, "the rows may all hold"),
+    ],
+)  # fmt: skip
+def test_refused(proof, step, why):
+    assert verdict(certificate(ABS, [WIDE], [proof])) == ("invalid", step, why)
+
+
+def test_the_cut_needs_a_single_case():
+    proof = [["cut", 1, 0], ["close", 1, 0], ["close", 0, 0]]
+    assert verdict(certificate(ABS, [BOTH], [proof]))[2] == "the case is not the only one open"
+
+
+@pytest.mark.parametrize(
+    ("bound", "strict", "accepted"),
+    [("-1", True, True), ("-1", False, False), ("-1001/1000", False, True), ("-999/1000", True, False)],
+)  # fmt: skip
+def test_where_the_bound_is_reached(bound, strict, accepted):
+    asked = region(["-1", "-1"], ["1", "1"], [at_most(bound, [0, "1"], strict=strict)])
+    assert (verdict(certificate(ABS, [asked], [SIGNS]))[0] == "valid") is accepted
+
+
+@pytest.mark.parametrize(
+    ("op", "high", "bound", "kind", "end", "accepted"),
+    [
+        # sign with 1 at 0: below 0, or from 0 on
+        (ops.SIGN, "1", "-1/2", 1, 0, False),
+        (ops.SIGN, "1", "-3/2", 1, 0, True),
+        (ops.FLOOR, "1", "-3/2", 0, 0, True),
+        (ops.FLOOR, "1", "-1", 0, 0, False),
+    ],
+)  # fmt: skip
+def test_jumps(op, high, bound, kind, end, accepted):  # noqa: PLR0913, PLR0917
+    asked = region(["-1"], [high], [at_most(bound, [0, "1"])])
+    tree = [
+        ["split", 0, 0, end, kind],
+        ["bound", 0],
+        ["close", 0, 0],
+        ["bound", 0],
+        ["close", 0, 0],
+    ]
+    assert (verdict(certificate(jump(op), [asked], [tree]))[0] == "valid") is accepted
+
+
+def test_which_end_a_jump_has():
+    # (x >= 0 and sign x <= -1) never happens, as sign 0 is 1 here: x below 0 against x >= 0
+    asked = region(["-1"], ["1"], [at_most("-1", [0, "1"]), at_most("0", inputs=([0, "-1"],))])
+    for kind, accepted in ((1, True), (0, False), (-1, False)):
+        tree = [
+            ["split", 0, 0, 0, kind],
+            ["bound", 0],
+            ["close", 0, 1],
+            ["bound", 0],
+            ["close", 0, 0],
+        ]
+        document = certificate(jump(ops.SIGN), [asked], [tree])
+        assert verdict(document)[0] == "invalid"  # x = 0 is in both, or -x <= 0 holds at 0
+        strict = copy.deepcopy(document)
+        strict["claim"]["regions"][0]["unsafe"][0][1] |= {"bound": "-1/1000"}
+        assert (verdict(strict)[0] == "valid") is (accepted or kind == 0) or kind == -1
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"version": 2}, "an integer in [1, 1] was expected"),
+        ({"format": "other"}, "unknown format"),
+        ({"bits": {"weights": 0, "values": 34}}, "an integer in [1, 256] was expected"),
+        ({"bits": {"weights": 20, "values": 7}}, "an integer in [8, 256] was expected"),
+        ({"tensors": {}}, "node 2: the data of a constant are not given"),
+        ({"claim": {"verdict": "tame", "regions": [WIDE]}}, "unknown verdict"),
+        ({"claim": {"verdict": "holds", "regions": [region(["-1"], ["1"])]}}, "a box has two ends an input"),
+        ({"claim": {"verdict": "holds", "regions": [region([None, "-1"], ["1", "1"])]}}, "a rational 'p' or 'p/q' of at most 4000 digits was expected"),
+        ({"model": {**ABS["model"], "sha256": "0"}}, "the hash of the graph is another"),
+    ],
+)  # fmt: skip
+def test_documents(change, why):
+    assert verdict(certificate(ABS, [WIDE], [[["close", 0, 0]]]) | change) == ("invalid", None, why)
+
+
+def test_ops_without_a_rule():
+    build = GraphBuilder()
+    x = build.input("x", (1,))
+    for op in (ops.TANH, ops.EXP):
+        report = verdict(
+            certificate(graph_of(build, build.apply(op, [x])), [region(["0"], ["1"])], [[]])
+        )
+        assert report[2].endswith(f"{op.name} has no rule here")
+    square = graph_of(build, build.apply(ops.MUL, [x, x]))
+    assert verdict(certificate(square, [region(["0"], ["1"])], [[]]))[2].endswith(
+        "mul of two variables"
+    )
