@@ -12,6 +12,7 @@ from tamecheck.explain.answers import (
 from tamecheck.explain.counts import count, count_ball, count_within
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.models import ModelExplainer
 from tamecheck.explain.networks import network_of
 from tamecheck.explain.neurons import network_logic
 from tamecheck.explain.protected import Protected
@@ -28,6 +29,7 @@ __all__ = [
     "Explainer",
     "Feature",
     "Involvement",
+    "ModelExplainer",
     "OutOfTimeError",
     "Protected",
     "Relevancy",

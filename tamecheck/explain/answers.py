@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
 from tamecheck.explain.words import join
 from tamecheck.ir.exact import rational_text
+from tamecheck.verification.answer import ROUNDING
+
+Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy", "shapley"]
 
 
 def called(number: int, classes: Sequence[str]) -> str:
@@ -34,8 +37,8 @@ class Answer(ABC):
 
     @property
     def checked(self) -> bool:
-        """Whether it was shown a second time, from its definition."""
-        return self.rests_on == RECOMPUTED
+        """Whether it was shown a second time, from its definition, or by proofs of `verify`."""
+        return self.rests_on in (RECOMPUTED, ROUNDING)
 
     def __str__(self) -> str:
         return visible(self.rule)
@@ -62,7 +65,7 @@ class _Reason(Answer):
     """``"recomputation"``, ``"search"`` for a search in integers alone, or solvers by name.
 
     The first says that it was shown a second time, from its definition; see
-    `tamecheck.explain.check`.
+    `tamecheck.explain.check`.  ``"outward rounding"`` are bounds of `tamecheck.verify`.
     """
     second: str | None
     """What a second engine said, if it was asked: ``"agrees"`` or ``"no answer"``."""

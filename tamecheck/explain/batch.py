@@ -9,7 +9,8 @@ from functools import partial
 from typing import Any
 
 from tamecheck.errors import InputError, TamecheckError, TimeLimitError
-from tamecheck.explain.explainer import Explainer, Kind
+from tamecheck.explain.answers import Kind
+from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.row_reader import origins_of
 from tamecheck.solvers.processes import end_with_pool
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Self, cast, get_args
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
@@ -14,19 +14,15 @@ from tamecheck.explain.answers import (
     Contrastive,
     Counterfactual,
     Involvement,
+    Kind,
     Relevancy,
     Shapley,
 )
 from tamecheck.explain.check import Recomputation, confirm
+from tamecheck.explain.classifiers import classifier_of
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.nearest import (
-    Metric,
-    confirm_out_of_reach,
-    is_nearest,
-    moves_of,
-    nearest,
-)
-from tamecheck.explain.networks import describe, image_shape, occurring_network
+from tamecheck.explain.nearest import Metric, confirm_out_of_reach, is_nearest, moves_of, nearest
+from tamecheck.explain.networks import describe, image_shape, labels_of, occurring_network
 from tamecheck.explain.protected import Protected, Table, features_named, protected
 from tamecheck.explain.reasons import (
     changeable,
@@ -43,17 +39,18 @@ from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational_text
 
-Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy", "shapley"]
-
 
 class Explainer:
     """Explains the decisions of a binarized network over a stated domain.
 
+    Of any other classifier, and where inputs take other values than two levels, this makes a
+    `tamecheck.explain.ModelExplainer`, which answers the same questions.
+
     Parameters
     ----------
     model
-        A model, graph or `ThresholdNetwork`, an estimator of `tamecheck.learn`, or a pipeline of a
-        `Binariser` and one.
+        A model, graph or `ThresholdNetwork`; a fitted estimator of `tamecheck.learn` or of
+        scikit-learn; a pipeline of a `Binariser` and one of ours, or of scikit-learn.
     domain
         The two levels ``(low, high)`` that every input takes, or one such pair an input.  It may be
         left out where it is known: of a model that ``tamecheck train`` saved, of an estimator that
@@ -68,6 +65,10 @@ class Explainer:
         What the classes are called; they have numbers if there is none and it is not known.
     seed
         Of the searches for other decisions; explanations with one seed are the same.
+    box, integers, values
+        Of other classifiers: the interval of each input, as in `Model.check` or by the names of the
+        features; which inputs take integers only; and the numbers of those that take no others.
+        With any of these the model is explained as it is, binarized or not.
 
     Notes
     -----
@@ -78,10 +79,15 @@ class Explainer:
     Raises
     ------
     UnsupportedError
-        If the model is no binarized network on this domain, naming the nodes.
+        If the model is no binarized network, naming the nodes, and nothing is said of its domain.
     InputError
         If the domain is neither given nor known, or is another than the one that is known.
     """
+
+    def __new__(cls, *given: Any, **options: Any) -> Self:
+        """An explainer of two levels an input, or a `ModelExplainer` where there are others."""
+        other = classifier_of(*given, **options) if given or options else None
+        return super().__new__(cls) if other is None else cast("Self", other)
 
     def __init__(  # noqa: PLR0913  # what can occur has many sides
         self,
@@ -94,7 +100,12 @@ class Explainer:
         words: Mapping[int, tuple[str, str]] | None = None,
         classes: Sequence[Any] = (),
         seed: int = 0,
+        box: Any = None,
+        integers: Collection[str | int] = (),
+        values: Mapping[str | int, Sequence[Any]] | None = None,
     ) -> None:
+        # what takes other values than two levels has an explainer of its own
+        del box, integers, values
         about = describe(model)
         self.network = occurring_network(about, domain)
         told = any(given is not None for given in (names, one_hot, thermometer, words))
@@ -104,7 +115,7 @@ class Explainer:
             self.domain = domain_of(
                 self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
             )
-        self.classes = _labels(self.network, classes if len(classes) else about.classes)
+        self.classes = labels_of(self.network, classes if len(classes) else about.classes)
         self.seed, self.shape = seed, image_shape(about.model)
         self.reader = RowReader(
             about.schema, None if names is None else tuple(names), about.encoded
@@ -123,7 +134,7 @@ class Explainer:
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
         made.network, made.domain, made.seed = network, domain, seed
-        made.classes, made.shape = _labels(network, classes), shape
+        made.classes, made.shape = labels_of(network, classes), shape
         made.reader = RowReader()
         return made
 
@@ -134,13 +145,7 @@ class Explainer:
         )
 
     def decide(self, x: Any) -> int:
-        """The class of an input.
-
-        Raises
-        ------
-        InputError
-            If the input cannot occur in the domain.
-        """
+        """The class of an input; an `InputError` if it cannot occur in the domain."""
         return self._search(None).decide(self._codes(x))
 
     def abductive(
@@ -440,9 +445,3 @@ class Explainer:
     @cached_property
     def _recomputation(self) -> Recomputation:
         return Recomputation(self.network, self.domain)
-
-
-def _labels(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
-    if len(classes) not in (0, network.classes):
-        raise InputError(f"{len(classes)} labels for {network.classes} classes.")
-    return tuple(map(str, classes))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
 
@@ -18,7 +18,7 @@ from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.tables.schema import Schema
-from tamecheck.model import Model
+from tamecheck.model import Model, from_sklearn
 
 _SOFT = ("softmax", "log_softmax")
 
@@ -29,7 +29,7 @@ def scores_of(graph: Graph) -> tuple[Graph, bool]:
     Else the largest score decides.  Softmax and logistic functions at the end are left out, as
     they are monotone, and so is the index of the largest score.
     """
-    logit = _logit(graph)
+    logit = logit_of(graph)
     if logit is not None:
         return ending(graph, logit), True
     node = _indexed(graph, graph.outputs[0][1])
@@ -61,7 +61,7 @@ def _indexed(graph: Graph, node: int) -> int:
     return last.args[0] if whole else node
 
 
-def _logit(graph: Graph) -> int | None:
+def logit_of(graph: Graph) -> int | None:
     """Of a label that is 1 where a number is positive, beside scores: the number.
 
     Of one that is 1 where a logistic function exceeds 1/2: the function's argument.
@@ -148,6 +148,11 @@ def _repeat(pairs: list[Any], size: int) -> list[Any]:
     return [tuple(pairs)] * size if one else pairs
 
 
+def pairs_of(domain: Sequence[Any], size: int) -> list[Any]:
+    """The two levels of each of so many inputs."""
+    return _repeat(_pairs(domain), size)
+
+
 def _pairs(domain: Sequence[Any]) -> list[Any]:
     """Two levels, or pairs of them."""
     array = rationals(domain, what="domain")
@@ -216,22 +221,30 @@ class Described:
     schema: Schema | None = None
     classes: tuple[str, ...] = ()
     encoded: bool = False
+    names: tuple[str, ...] | None = None
+    """The columns that an estimator of scikit-learn was fitted to, if they have names."""
+    values: Mapping[int, tuple[Fraction, ...]] = field(
+        default_factory=dict[int, tuple[Fraction, ...]]
+    )
+    """The numbers of the columns that are categories of such an estimator."""
 
 
 def describe(model: Any) -> Described:
-    """A model, an estimator of `tamecheck.learn`, or a pipeline of a `Binariser` and one.
+    """A model, an estimator, or a pipeline: of a `Binariser` and one of ours, or of scikit-learn.
 
-    Raises `InputError` if a pipeline has other steps, or this is no model.
+    Raises `InputError` if this is no model, and what `tamecheck.from_sklearn` raises.
     """
     steps: Any = getattr(model, "steps", None)
-    if steps is not None:
-        binariser = steps[0][1]
-        if len(steps) != 2 or not hasattr(binariser, "schema"):
-            raise InputError(
-                "A pipeline is a Binariser and an estimator of tamecheck.learn.",
-                hint="Steps between them would change what the inputs say.",
-            )
-        return replace(describe(steps[1][1]), schema=binariser.schema(), encoded=True)
+    if steps is not None and len(steps) == 2 and hasattr(steps[0][1], "schema"):
+        return replace(describe(steps[1][1]), schema=steps[0][1].schema(), encoded=True)
+    parts = [model] if steps is None else [part for _, part in steps]
+    if any(hasattr(part, "schema") or hasattr(part, "to_model") for part in parts[:-1]):
+        raise InputError(
+            "A pipeline is a Binariser and an estimator of tamecheck.learn.",
+            hint="Steps between them would change what the inputs say.",
+        )
+    if type(model).__module__.startswith("sklearn."):
+        return _of_sklearn(model)
     if hasattr(model, "to_model"):
         read: Model = model.to_model()
         classes = tuple(map(str, getattr(model, "classes_", ())))
@@ -242,6 +255,32 @@ def describe(model: Any) -> Described:
     if not isinstance(model, Graph | ThresholdNetwork):
         raise InputError(
             f"This is no model: {type(model).__name__}.",
-            hint="Give a tc.Model, an estimator of tamecheck.learn, or a pipeline of these.",
+            hint="Give a tc.Model, a fitted estimator, or a pipeline of these.",
         )
     return Described(model)
+
+
+def _of_sklearn(estimator: Any) -> Described:
+    """A fitted estimator of scikit-learn, or a pipeline of such."""
+    from tamecheck.loaders.sklearn.meta import categories_of
+
+    model = from_sklearn(estimator)
+    names = getattr(estimator, "feature_names_in_", None)
+    classes = tuple(map(str, getattr(estimator, "classes_", ())))
+    if not classes:
+        raise InputError(
+            f"{type(estimator).__name__} is no classifier, so it decides nothing.",
+            hint="A regressor's values are compared with a bound: tc.expression, or verify.",
+        )
+    values = {
+        i: tuple(map(rational, found.tolist())) for i, found in categories_of(estimator).items()
+    }
+    given = None if names is None else tuple(map(str, names))
+    return Described(model, None, classes, names=given, values=values)
+
+
+def labels_of(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, ...]:
+    """What the classes of a network are called; nothing if they have numbers only."""
+    if len(classes) not in (0, network.classes):
+        raise InputError(f"{len(classes)} labels for {network.classes} classes.")
+    return tuple(map(str, classes))

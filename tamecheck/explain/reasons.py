@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 from operator import mul
+from typing import Any, Protocol, TypeVar
 
 from tamecheck.errors import TimeLimitError, UnsupportedError
 from tamecheck.explain.completions import Boundary, Witnesses
@@ -31,17 +32,33 @@ _FEW, _WALKED, _TOGETHER = 2**12, 32, 8
 """
 
 
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+class Changes(Protocol[T]):
+    """What finds changes of a decision, of features' codes or of any values that they have."""
+
+    @property
+    def changeable(self) -> tuple[int, ...]:
+        """The features that can have more than one value."""
+        ...
+
+    def change(self, codes: T, features: Sequence[int], /) -> T | None:
+        """The same but for some features, with another decision; None if there is none."""
+        ...
+
+
 def changeable(search: Search) -> tuple[int, ...]:
     """The features that have more than one code."""
-    return tuple(k for k, f in enumerate(search.domain.features) if len(f.codes) > 1)
+    return search.changeable
 
 
-def necessary(search: Search, codes: Codes) -> Iterator[int]:
+def necessary(search: Changes[T], codes: T) -> Iterator[int]:
     """The features that can change the decision alone, so every reason has them."""
-    return (k for k in changeable(search) if search.change(codes, [k]) is not None)
+    return (k for k in search.changeable if search.change(codes, [k]) is not None)
 
 
-def shrink_contrast(search: Search, codes: Codes, changed: Sequence[int]) -> tuple[int, ...]:
+def shrink_contrast(search: Changes[T], codes: T, changed: Sequence[int]) -> tuple[int, ...]:
     """A minimal correction set inside ``changed``."""
     left = list(changed)
     for feature in changed:
@@ -60,14 +77,14 @@ class Found:
     abductive: bool
 
 
-def enumerate_all(search: Search, codes: Codes) -> Iterator[Found]:
+def enumerate_all(search: Changes[T], codes: T) -> Iterator[Found]:
     """Every abductive and every contrastive explanation, the abductive ones by growing size.
 
     A smallest set that hits all contrasts found so far is a reason if it is sufficient, and else
     shows a contrast that it misses (MARCO).  There may be exponentially many of either kind.
     """
     sets = HittingSets()
-    everything = changeable(search)
+    everything = search.changeable
     try:
         while (candidate := sets.smallest()) is not None:
             kept = set(candidate)
@@ -86,7 +103,7 @@ def enumerate_all(search: Search, codes: Codes) -> Iterator[Found]:
 
 
 def smallest_sufficient(
-    search: Search, codes: Codes
+    search: Changes[T], codes: T
 ) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
     """A sufficient set with the fewest features, and contrasts that no smaller set hits."""
     contrasts: list[tuple[int, ...]] = []

@@ -168,6 +168,11 @@ class Search(Evaluator):
         """What its answers rest on so far: the search itself, or solvers by name."""
         return ", ".join(sorted(self.trusted)) or "search"
 
+    @property
+    def changeable(self) -> tuple[int, ...]:
+        """The features that have more than one code."""
+        return tuple(k for k, f in enumerate(self.domain.features) if len(f.codes) > 1)
+
     def change(
         self, codes: Codes, free: Sequence[int], *, but: Sequence[tuple[int, int]] = ()
     ) -> Codes | None:

@@ -1,0 +1,281 @@
+"""What can occur at the inputs of any model: intervals, integers, and listed values.
+
+A feature has one input, or several that only take some combinations of values together, as those
+of a one-hot code do.  All features together may take any combination of their values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from tamecheck.errors import InputError
+from tamecheck.ir.box import Bound
+from tamecheck.ir.exact import rational, rational_text
+from tamecheck.loaders.tables.schema import short
+
+Values: TypeAlias = tuple[Fraction, ...]
+"""The values of a feature's inputs."""
+
+Point: TypeAlias = tuple[Values, ...]
+"""The values of each feature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """All numbers from ``low`` to ``high``; None is no bound.  Integers only, if so."""
+
+    low: Fraction | None
+    high: Fraction | None
+    integral: bool = False
+
+    def __str__(self) -> str:
+        ends = (
+            ("-inf" if self.low is None else number_text(self.low)),
+            ("inf" if self.high is None else number_text(self.high)),
+        )
+        return f"{'integers' if self.integral else 'numbers'} from {ends[0]} to {ends[1]}"
+
+    def holds(self, values: Values) -> bool:
+        """Whether a number can occur."""
+        (value,) = values
+        above = self.low is None or self.low <= value
+        below = self.high is None or value <= self.high
+        return above and below and not (self.integral and value.denominator != 1)
+
+    def integers(self) -> Interval:
+        """The integers among the numbers."""
+        low = None if self.low is None else Fraction(math.ceil(self.low))
+        high = None if self.high is None else Fraction(math.floor(self.high))
+        return Interval(low, high, integral=True)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no number."""
+        return self.low is not None and self.high is not None and self.low > self.high
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is one number only."""
+        return self.low is not None and self.low == self.high
+
+    def nearest(self, values: Values) -> Values:
+        """The number that can occur next to a given one."""
+        (value,) = values
+        value = Fraction(round(value)) if self.integral else value
+        value = value if self.low is None else max(value, self.low)
+        return (value if self.high is None else min(value, self.high),)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Combinations of values of one input, or of several, in order."""
+
+    rows: tuple[Values, ...]
+
+    def __str__(self) -> str:
+        said = [" ".join(map(number_text, row)) for row in self.rows]
+        return ", ".join(said)
+
+    def holds(self, values: Values) -> bool:
+        """Whether the values can occur."""
+        return values in self.rows
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is none."""
+        return not self.rows
+
+    @property
+    def fixed(self) -> bool:
+        """Whether there is one combination only."""
+        return len(self.rows) == 1
+
+    def nearest(self, values: Values) -> Values:
+        """The values that can occur next to given ones."""
+        return min(
+            self.rows, key=lambda row: sum(abs(a - b) for a, b in zip(row, values, strict=True))
+        )
+
+
+Range: TypeAlias = Interval | Listed
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One feature: its name, its inputs, what they can be, and words for listed values."""
+
+    name: str
+    inputs: tuple[int, ...]
+    range: Range
+    words: Mapping[Values, str] = field(default_factory=dict[Values, str], hash=False)
+    ordered: bool = True
+    """Whether its values have an order, as numbers have."""
+
+    def text(self, values: Values) -> str:
+        """That the feature has these values, in words."""
+        said = self.words.get(values)
+        if said is None and len(values) == 1:
+            said = number_text(values[0])
+        if said is None:
+            said = f"({', '.join(map(number_text, values))})"
+        return f"{self.name} = {said}"
+
+    def only(self, range_: Range) -> Attribute:
+        """The feature where it can be less."""
+        return Attribute(self.name, self.inputs, range_, self.words, self.ordered)
+
+
+def number_text(value: Fraction) -> str:
+    """A number in few digits where these are the number or a float, else as a fraction."""
+    nearest = float(value) if abs(value) < 2**500 else math.inf
+    return short(nearest) if Fraction(short(nearest)) == value else _long(value, nearest)
+
+
+def _long(value: Fraction, nearest: float) -> str:
+    text = rational_text(value)
+    return repr(nearest) if Fraction(nearest) == value else text
+
+
+@dataclass(frozen=True)
+class Attributes:
+    """The features of a model; the product of their ranges is the domain."""
+
+    items: tuple[Attribute, ...]
+
+    @cached_property
+    def inputs(self) -> int:
+        """The number of inputs."""
+        return sum(len(one.inputs) for one in self.items)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """What the features are called."""
+        return tuple(one.name for one in self.items)
+
+    @cached_property
+    def sha256(self) -> str:
+        """The SHA-256 of the features: their names, inputs and ranges."""
+        document = [[one.name, list(one.inputs), str(one.range)] for one in self.items]
+        return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+    def point(self, flat: Sequence[Fraction], where: str = "") -> Point:
+        """The values of each feature at an input.
+
+        Raises `InputError`, naming the feature, if they cannot occur.
+        """
+        found = tuple(tuple(flat[i] for i in one.inputs) for one in self.items)
+        for one, values in zip(self.items, found, strict=True):
+            if not one.range.holds(values):
+                raise InputError(
+                    f"{one.text(values)} is outside of the domain.",
+                    where=where,
+                    hint=f"It takes {one.range}.",
+                )
+        return found
+
+    def flat(self, point: Point) -> tuple[Fraction, ...]:
+        """The input with these values of the features."""
+        found = [Fraction(0)] * self.inputs
+        for one, values in zip(self.items, point, strict=True):
+            for i, value in zip(one.inputs, values, strict=True):
+                found[i] = value
+        return tuple(found)
+
+    def covering(self, inputs: Sequence[int]) -> tuple[int, ...]:
+        """The features that any of the inputs belongs to."""
+        wanted = set(inputs)
+        return tuple(k for k, one in enumerate(self.items) if wanted & set(one.inputs))
+
+
+def attributes_of(  # noqa: C901, PLR0913  # what can occur has many sides
+    bounds: Sequence[tuple[Bound, Bound]],
+    *,
+    names: Sequence[str] | None = None,
+    integers: Collection[str | int] = (),
+    values: Mapping[str | int, Sequence[Any]] | None = None,
+    one_hot: Mapping[str, Sequence[int]] | None = None,
+    words: Mapping[int, Mapping[Fraction, str]] | None = None,
+) -> Attributes:
+    """The features of a model's inputs.
+
+    Parameters
+    ----------
+    bounds
+        The interval of each input; None is no bound.
+    names
+        A name for each input; ``x0``, ``x1``, ... if None.
+    integers
+        The inputs, by name or number, that take integers only.
+    values
+        The numbers that some inputs take, if these are the only ones.
+    one_hot
+        For each feature that is coded so, its inputs: exactly one of them is 1, the others are 0.
+    words
+        What numbers of an input are called.
+
+    Raises
+    ------
+    InputError
+        If a name is not known or stands twice, a group has an input of another one, or a feature
+        can be nothing.
+    """
+    count = len(bounds)
+    labels = [f"x{i}" for i in range(count)] if names is None else list(names)
+    if len(labels) != count:
+        raise InputError(f"{len(labels)} names for {count} inputs.")
+    whole = {_number(key, labels) for key in integers}
+    listed = {
+        _number(key, labels): tuple(sorted({rational(v) for v in found}))
+        for key, found in (values or {}).items()
+    }
+    made: dict[int, Attribute] = {}
+    taken: set[int] = set()
+    for name, group in (one_hot or {}).items():
+        if not group or not all(0 <= i < count and i not in taken for i in group):
+            raise InputError(f"An input of group {name!r} does not exist, or is in two groups.")
+        taken.update(group)
+        unit = [tuple(Fraction(i == j) for j in group) for i in group]
+        rows = tuple(row for row in unit if _inside(row, [bounds[i] for i in group]))
+        said = {row: labels[i] for row, i in zip(unit, group, strict=True)}
+        made[min(group)] = Attribute(name, tuple(group), Listed(rows), said, ordered=False)
+    for i, (name, (low, high)) in enumerate(zip(labels, bounds, strict=True)):
+        if i in taken:
+            continue
+        range_: Range = Interval(low, high)
+        if i in listed:
+            range_ = Listed(tuple((v,) for v in listed[i] if _inside((v,), [(low, high)])))
+        elif i in whole:
+            range_ = range_.integers()
+        said = {(value,): text for value, text in (words or {}).get(i, {}).items()}
+        made[i] = Attribute(name, (i,), range_, said, ordered=not said)
+    items = tuple(made[i] for i in sorted(made))
+    for one in items:
+        if one.range.empty:
+            raise InputError(f"Feature {one.name!r} can have no value.", where="domain")
+    found = Attributes(items)
+    if len(set(found.names)) < len(items):
+        twice = next(name for name in found.names if found.names.count(name) > 1)
+        raise InputError(f"Two features are called {twice!r}.", hint="Names must differ.")
+    return found
+
+
+def _inside(values: Values, bounds: Sequence[tuple[Bound, Bound]]) -> bool:
+    pairs = zip(values, bounds, strict=True)
+    return all((lo is None or lo <= v) and (hi is None or v <= hi) for v, (lo, hi) in pairs)
+
+
+def _number(key: str | int, labels: Sequence[str]) -> int:
+    """The number of an input that is named, or numbered."""
+    if isinstance(key, str) and key in labels:
+        return labels.index(key)
+    text = str(key).strip()
+    if text.isascii() and text.isdigit() and int(text) < len(labels):
+        return int(text)
+    raise InputError(f"There is no input {key!r}.", hint=f"Inputs: {', '.join(labels[:12])}.")

@@ -1,0 +1,450 @@
+"""A second look at an answer about trees: intervals of a class's lead, from the graph itself.
+
+Nothing of the search is used.  A graph is followed backwards, element by element, from the lead of
+one score over another: a linear form of elements.  Sums and products with constants are expanded;
+selections by the same test are taken together, and where a box leaves the test open the interval is
+the hull of both branches.  A test compares a form in one input with 0; what signs it takes on a
+box is told by the ends of the cells that are left.  All numbers are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+from typing import TypeAlias
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.budget import Budget
+from tamecheck.errors import TimeLimitError
+from tamecheck.exact.reals import as_number
+from tamecheck.explain.attributes import Attributes, Listed, Range
+from tamecheck.explain.decisions import Decision
+from tamecheck.explain.thresholds import Cell, Codes, Division
+from tamecheck.ir.exact import rational
+from tamecheck.ir.formula import Add, And, Compare, Condition, Const, Div, Mul, Or, Term, Var
+from tamecheck.ir.graph import Apply, Constant, Input, Node
+from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.spec import Inequality
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.facets import compared
+from tamecheck.ops.shapes import axes_of, axis_of
+
+Element: TypeAlias = tuple[int, int]
+"""A node and a flat position."""
+
+Form: TypeAlias = tuple[tuple[tuple[Element, fmpq], ...], fmpq]
+"""A linear form of elements: their coefficients, none of them 0, and a constant."""
+
+ZERO, ONE = fmpq(0), fmpq(1)
+
+_ONE: Form = ((), ONE)
+
+
+_Ends: TypeAlias = "tuple[fmpq | None, fmpq | None, bool, bool]"
+"""The ends of an interval, and whether they belong to it."""
+
+
+class NotTreesError(Exception):
+    """The graph is read no further here."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """An element that is chosen by the sign of a form."""
+
+    test: Form
+    branches: Mapping[int, Form]
+
+
+@dataclass(slots=True)
+class _Box:
+    """The cells that are left to each input, and the signs of tests that are known."""
+
+    cells: Mapping[int, Sequence[_Ends]]
+    signs: dict[Form, frozenset[int]] = field(default_factory=dict[Form, frozenset[int]])
+
+
+@dataclass(slots=True)
+class LeadCheck:
+    """Checks that a class nowhere beats another one on parts of a domain."""
+
+    decision: Decision
+    domain: Attributes
+    codes: Sequence[Codes]
+    _forms: dict[Element, Form | None] = field(default_factory=dict[Element, "Form | None"])
+    _choices: dict[Element, _Choice] = field(default_factory=dict[Element, "_Choice"])
+    _spread: dict[tuple[int, Shape], list[int]] = field(
+        default_factory=dict[tuple[int, Shape], list[int]]
+    )
+    _starts: dict[str, int] = field(default_factory=dict[str, int])
+    _routes: dict[int, Array] = field(default_factory=dict[int, Array])
+
+    def is_domain(self) -> bool:
+        """Whether the codes of each feature are all of its range."""
+        pairs = zip(self.domain.items, self.codes, strict=True)
+        return all(_covers(one.range, codes) for one, codes in pairs)
+
+    def holds(
+        self,
+        allowed: Sequence[Array],
+        rows: Sequence[Inequality],
+        division: Division,
+        budget: Budget,
+    ) -> bool | None:
+        """Whether on each part of some codes one of the inequalities fails everywhere.
+
+        None if the parts are not divided finely enough, the graph has more than trees, or the time
+        is over.
+        """
+        stack = [list(allowed)]
+        try:
+            for step in division:
+                budget.check()
+                if not stack:
+                    return None
+                part = stack.pop()
+                if step is None:
+                    if all(mask.any() for mask in part) and not self._fails(part, rows):
+                        return None
+                    continue
+                inside, outside = list(part), list(part)
+                inside[step.feature] = part[step.feature] & step.inside
+                outside[step.feature] = part[step.feature] & ~step.inside
+                stack += [outside, inside]
+        except (NotTreesError, TimeLimitError, RecursionError):
+            return None
+        return True if not stack else None
+
+    def _fails(self, part: Sequence[Array], rows: Sequence[Inequality]) -> bool:
+        """Whether one of the inequalities fails everywhere on a part."""
+        cells: dict[int, list[_Ends]] = {}
+        for one, codes, mask in zip(self.domain.items, self.codes, part, strict=True):
+            chosen = np.flatnonzero(mask).tolist()
+            for place, i in enumerate(one.inputs):
+                if codes.cells:
+                    cells[i] = [_ends(codes.cells[a], codes.cells[b]) for a, b in _runs(chosen)]
+                else:
+                    values = dict.fromkeys(codes.points[k][place] for k in chosen)
+                    cells[i] = [(as_number(v), as_number(v), True, True) for v in values]
+        box, output = _Box(cells), self.decision.graph.outputs[0][1]
+        for row in rows:
+            form = tuple(((output, i), as_number(c)) for i, c in row.outputs)
+            least = self._least((form, ZERO), box)
+            bound = as_number(row.bound)
+            if least > bound or (row.strict and least == bound):
+                return True
+        return False
+
+    # --- intervals ------------------------------------------------------------------------------
+
+    def _least(self, form: Form, box: _Box) -> fmpq:
+        """A lower bound of a linear form of elements."""
+        chosen: dict[Form, dict[Element, fmpq]] = {}
+        terms, total = self._expanded(form)
+        for element, factor in terms:
+            if isinstance(self._node(element), Input):
+                raise NotTreesError
+            chosen.setdefault(self._choice(element).test, {})[element] = factor
+        for test, group in chosen.items():
+            branches = {self._branches(group, sign): None for sign in self._signs(test, box)}
+            total += min(self._least(branch, box) for branch in branches)
+        return total
+
+    def _branches(self, group: Mapping[Element, fmpq], sign: int) -> Form:
+        """A form of elements with one test where the test's number has a sign."""
+        return _total(
+            (self._choice(element).branches[sign], factor) for element, factor in group.items()
+        )
+
+    def _signs(self, test: Form, box: _Box) -> frozenset[int]:
+        """The signs that a form takes on a box, at most."""
+        if test not in box.signs:
+            terms, constant = self._expanded(test)
+            inputs = [self._place(e) for e, _ in terms if isinstance(self._node(e), Input)]
+            if len(terms) > 1:
+                raise NotTreesError
+            if not terms:
+                signs = {_sign(constant)}
+            elif inputs:
+                slope = terms[0][1]
+                turn = _sign(slope)
+                cells = box.cells[inputs[0]]
+                at = -constant / slope
+                signs = {turn * sign for ends in cells for sign in _sides(ends, at)}
+            else:
+                ((element, factor),) = terms
+                signs = set[int]()
+                for sign in self._signs(self._choice(element).test, box):
+                    value = _total(
+                        [(self._choice(element).branches[sign], factor), (_ONE, constant)]
+                    )
+                    rest, number = self._expanded(value)
+                    if rest:
+                        raise NotTreesError
+                    signs.add(_sign(number))
+            box.signs[test] = frozenset(signs)
+        return box.signs[test]
+
+    def _expanded(self, form: Form) -> Form:
+        """A form in inputs and in elements that are chosen by a test."""
+        done: dict[Element, fmpq] = {}
+        (terms, total), rest = form, dict[Element, fmpq]()
+        rest.update(terms)
+        while rest:
+            element, factor = rest.popitem()
+            found = self._linear(element)
+            if found is None:
+                done[element] = done.get(element, ZERO) + factor
+                continue
+            total += factor * found[1]
+            for term, own in found[0]:
+                rest[term] = rest.get(term, ZERO) + factor * own
+        return tuple(sorted((e, c) for e, c in done.items() if c)), total
+
+    # --- the graph ------------------------------------------------------------------------------
+
+    def _node(self, element: Element) -> Node:
+        return self.decision.graph.nodes[element[0]]
+
+    def _place(self, element: Element) -> int:
+        """The number of an input element."""
+        if not self._starts:
+            start = 0
+            for name, shape in self.decision.graph.inputs.items():
+                self._starts[name], start = start, start + size_of(shape)
+        node = self._node(element)
+        return self._starts[node.name if isinstance(node, Input) else ""] + element[1]
+
+    def _linear(self, element: Element) -> Form | None:
+        """An element as a linear form of others; None of inputs, and where a test chooses."""
+        if element not in self._forms:
+            self._forms[element] = self._read(element)
+        return self._forms[element]
+
+    def _read(self, element: Element) -> Form | None:
+        graph, (index, place) = self.decision.graph, element
+        node = graph.nodes[index]
+        if isinstance(node, Input):
+            return None
+        if isinstance(node, Constant):
+            return (), as_number(rational(node.tensor.array.reshape(-1)[place]))
+        shape = graph.nodes[int(node.args[0])].shape
+        match node.op.meaning:
+            case Routing() | Selection():
+                return self._moved(index, node, place)
+            case Fold("add"):
+                axes = axes_of(shape, node.params)
+                numbers = np.arange(size_of(shape)).reshape(shape)
+                moved = np.moveaxis(numbers, axes, range(len(axes)))
+                column = moved.reshape((-1, size_of(node.shape)))[:, place].tolist()
+                return tuple(((node.args[0], k), ONE) for k in column), ZERO
+            case Contraction():
+                return self._contracted(node, place)
+            case Pointwise() as meaning:
+                pieces = meaning.pieces(node.params)
+                if len(pieces) != 1:
+                    return None
+                return self._term(pieces[0].term, self._arguments(node, place))
+            case _:
+                raise NotTreesError
+
+    def _arguments(self, node: Apply, place: int) -> list[Form]:
+        """The arguments of one element of a pointwise op."""
+        found: list[Form] = []
+        for arg in node.args:
+            shape = self.decision.graph.nodes[arg].shape
+            key = (arg, node.shape)
+            if key not in self._spread:
+                numbers = np.arange(size_of(shape)).reshape(shape)
+                self._spread[key] = np.broadcast_to(numbers, node.shape).reshape(-1).tolist()
+            found.append(_form((arg, self._spread[key][place])))
+        return found
+
+    def _choice(self, element: Element) -> _Choice:
+        """The test of an element, and its forms where that is negative, zero and positive."""
+        if element not in self._choices:
+            node = self._node(element)
+            if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
+                raise NotTreesError
+            pieces = node.op.meaning.pieces(node.params)
+            args = self._arguments(node, element[1])
+            test = self._term(next(compared(pieces[0].condition)), args)
+            branches: dict[int, Form] = {}
+            for sign in (-1, 0, 1):
+                held = (p.term for p in pieces if self._holds(p.condition, args, test, sign))
+                term = next(held, None)
+                if term is None:
+                    raise NotTreesError
+                branches[sign] = self._term(term, args)
+            self._choices[element] = _Choice(test, branches)
+        return self._choices[element]
+
+    def _holds(self, condition: Condition, args: Sequence[Form], test: Form, sign: int) -> bool:
+        match condition:
+            case Compare(term, relation):
+                form = self._term(term, args)
+                if form == test:
+                    return sign in relation.signs
+                if _total([(form, -ONE)]) == test:
+                    return -sign in relation.signs
+                raise NotTreesError
+            case And(parts):
+                return all(self._holds(part, args, test, sign) for part in parts)
+            case Or(parts):
+                return any(self._holds(part, args, test, sign) for part in parts)
+
+    def _term(self, term: Term, args: Sequence[Form]) -> Form:
+        """A term of forms as a form."""
+        match term:
+            case Var(number):
+                return args[number]
+            case Const(value):
+                return (), as_number(value)
+            case Add(left, right):
+                return _total((self._term(one, args), ONE) for one in (left, right))
+            case Mul(left, right) | Div(left, right):
+                first, second = self._term(left, args), self._term(right, args)
+                a, b = self._value(first), self._value(second)
+                if isinstance(term, Div):
+                    b = None if not b else 1 / b
+                    a = None
+                if b is not None:
+                    return _total([(first, b)])
+                if a is not None:
+                    return _total([(second, a)])
+                raise NotTreesError
+            case _:
+                raise NotTreesError
+
+    def _value(self, form: Form) -> fmpq | None:
+        """The value of a form that depends on no input; None of another one."""
+        free = self.decision.graph.input_free
+        if not all(free[node] for (node, _), _ in form[0]):
+            return None
+        terms, total = self._expanded(form)
+        return None if terms else total
+
+    def _moved(self, index: int, node: Apply, place: int) -> Form:
+        """An element that is a copy of another one."""
+        graph = self.decision.graph
+        if index not in self._routes:
+            self._routes[index] = self._route(node)
+        source = int(self._routes[index].reshape(-1)[place])
+        for arg in node.args:
+            size = size_of(graph.nodes[arg].shape)
+            if source < size:
+                return _form((arg, source))
+            source -= size
+        raise NotTreesError
+
+    def _route(self, node: Apply) -> Array:
+        """The positions, in one row of all arguments, of a node's elements."""
+        graph, numbers, start = self.decision.graph, list[Array](), 0
+        for arg in node.args:
+            shape = graph.nodes[arg].shape
+            numbers.append(np.arange(start, start + size_of(shape)).reshape(shape))
+            start += size_of(shape)
+        if isinstance(node.op.meaning, Routing):
+            if any(isinstance(value, Fraction) for value in node.params.values()):
+                raise NotTreesError
+            return np.asarray(node.op.meaning.route(numbers, node.params))
+        indices = graph.nodes[node.args[-1]]
+        if node.op.name != "gather" or not isinstance(indices, Constant):
+            raise NotTreesError
+        axis = axis_of(graph.nodes[node.args[0]].shape, node.params)
+        return np.take(numbers[0], indices.tensor.array.astype(np.int64), axis=axis)
+
+    def _contracted(self, node: Apply, place: int) -> Form:
+        """An element of a matrix product with a constant."""
+        left, right = node.args
+        first, second = (self.decision.graph.nodes[arg].shape for arg in node.args)
+        if len(first) not in (1, 2) or len(second) not in (1, 2):
+            raise NotTreesError
+        columns = second[1] if len(second) == 2 else 1
+        row, column = divmod(place, columns)
+        product = Mul(Var(0), Var(1))
+        return _total(
+            (
+                self._term(
+                    product,
+                    [_form((left, row * first[-1] + k)), _form((right, k * columns + column))],
+                ),
+                ONE,
+            )
+            for k in range(first[-1])
+        )
+
+
+def _form(element: Element) -> Form:
+    return ((element, ONE),), ZERO
+
+
+def _total(parts: Iterable[tuple[Form, fmpq]]) -> Form:
+    """A linear combination of forms."""
+    terms: dict[Element, fmpq] = {}
+    constant = ZERO
+    for (own, number), factor in parts:
+        constant += factor * number
+        for element, coefficient in own:
+            terms[element] = terms.get(element, ZERO) + factor * coefficient
+    return tuple(sorted((e, c) for e, c in terms.items() if c)), constant
+
+
+def _sign(value: fmpq) -> int:
+    return (value > 0) - (value < 0)
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """The first and last of consecutive numbers."""
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1] = (found[-1][0], number)
+        else:
+            found.append((number, number))
+    return found
+
+
+def _ends(first: Cell, last: Cell) -> _Ends:
+    """All numbers from one cell to another one."""
+    low = None if first.low is None else as_number(first.low)
+    high = None if last.high is None else as_number(last.high)
+    return low, high, first.closed[0], last.closed[1]
+
+
+def _sides(ends: _Ends, at: fmpq) -> list[int]:
+    """The signs of ``x - at`` between ends."""
+    low, high, opens, closes = ends
+    above = high is None or high > at
+    below = low is None or low < at
+    touches_low = below or (low == at and opens)
+    touches_high = above or (high == at and closes)
+    signs = [1] if above else []
+    signs += [-1] if below else []
+    return [*signs, 0] if touches_low and touches_high else signs
+
+
+def _covers(range_: Range, codes: Codes) -> bool:
+    """Whether codes are all of a range: listed values, or cells without a gap."""
+    if isinstance(range_, Listed):
+        return set(codes.points) == set(range_.rows) and not codes.cells
+    cells = codes.cells
+    if not cells or cells[0].low != range_.low or cells[-1].high != range_.high:
+        return False
+    opens, closes = cells[0].closed[0], cells[-1].closed[1]
+    if (range_.low is not None and not opens) or (range_.high is not None and not closes):
+        return False
+    for before, after in pairwise(cells):
+        if before.high is None or after.low is None:
+            return False
+        if range_.integral:
+            joined = before.closed[1] and after.closed[0] and after.low == before.high + 1
+        else:
+            joined = before.high == after.low and before.closed[1] != after.closed[0]
+        if not joined:
+            return False
+    return True

@@ -1,0 +1,171 @@
+"""Which class a model decides for, as conditions on its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from flint import arb
+
+from tamecheck.errors import DomainError, TamecheckError, UnsupportedError
+from tamecheck.evaluate import exact_values
+from tamecheck.explain.networks import ending, logit_of, scores_of
+from tamecheck.ir.graph import Apply, Constant, Graph
+from tamecheck.ir.op import Routing
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
+from tamecheck.ir.tensor import size_of
+from tamecheck.verification.witness import holds_at
+
+Rule: TypeAlias = Literal["largest", "positive", "not-negative", "number"]
+"""How scores decide: the first largest; class 1 where the one score is above 0, or where it is not
+below; or the score is the number of the class."""
+
+_ONE = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The scores of a classifier as a graph with one output, and how they decide.
+
+    ``classes`` is their number, and ``names`` what the model's file calls them, or empty.
+    """
+
+    graph: Graph
+    rule: Rule
+    classes: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> int:
+        """The number of input elements."""
+        return sum(map(size_of, self.graph.inputs.values()))
+
+    def decide(self, point: Sequence[Fraction]) -> int:
+        """The class at a point, by an exact evaluation.
+
+        Raises `DomainError` if the model has no value there, or its balls leave the class open.
+        """
+        found = exact_values(self.graph, self.graph.split(point))["scores"].reshape(-1).tolist()
+        if self.rule == "number":
+            return self._number(found[0])
+        scores: list[Fraction | arb] = found
+        for number in range(self.classes):
+            if all(self._beats(number, rival, scores) for rival in self._rivals(number)):
+                return number
+        raise DomainError("The scores are too close to be told apart at this point.")
+
+    def class_at(self, point: Sequence[Fraction]) -> int | None:
+        """The class at a point; None where the model has no value or it is not known."""
+        try:
+            return self.decide(point)
+        except TamecheckError:
+            return None
+
+    def _number(self, score: Fraction | arb) -> int:
+        whole = isinstance(score, Fraction) and score.denominator == 1
+        if not isinstance(score, Fraction) or not whole or not 0 <= score < self.classes:
+            raise DomainError(f"The label {score} is no number of a class.")
+        return int(score)
+
+    def _rivals(self, number: int) -> Iterator[int]:
+        return (rival for rival in range(self.classes) if rival != number)
+
+    def _beats(self, number: int, rival: int, scores: Sequence[Fraction | arb]) -> bool:
+        """Whether a class certainly beats another one."""
+        return holds_at(self.row(number, rival), (), scores)
+
+    def row(self, number: int, rival: int) -> Inequality:
+        """Where a class beats another one, as an inequality over the scores."""
+        if self.rule in ("positive", "not-negative"):
+            strict = (number == 1) == (self.rule == "positive")
+            return Inequality((), ((0, -_ONE if number else _ONE),), Fraction(0), strict)
+        # of equal scores the first is the largest
+        terms = ((rival, _ONE), (number, -_ONE))
+        return Inequality((), tuple(sorted(terms)), Fraction(0), strict=number > rival)
+
+    def others(self, number: int, target: int | None = None) -> list[tuple[Inequality, ...]]:
+        """Ways in which the class is another one, or the target; each a list of inequalities."""
+        if self.rule == "number":
+            wanted = [k for k in self._rivals(number) if target in (None, k)]
+            half = Fraction(1, 2)
+            return [
+                (
+                    Inequality((), ((0, _ONE),), k + half),
+                    Inequality((), ((0, -_ONE),), half - k),
+                )
+                for k in wanted
+            ]
+        if target is not None:
+            return [tuple(self.row(target, rival) for rival in self._rivals(target))]
+        return [(self.row(rival, number),) for rival in self._rivals(number)]
+
+    def property(self, cases: Sequence[Case]) -> Specification:
+        """Cases as a property of the scores."""
+        inputs = tuple(TensorName(name, shape) for name, shape in self.graph.inputs.items())
+        shape = self.graph.nodes[self.graph.outputs[0][1]].shape
+        return Specification(inputs, (TensorName("scores", shape),), tuple(cases))
+
+
+def decision_of(graph: Graph, classes: int = 0) -> Decision:
+    """How a model decides: by its label where it has one, else by its scores.
+
+    ``classes`` is their number, if it is known.  Raises `UnsupportedError` if the model has several
+    outputs, and none is a label.
+    """
+    found = _by_label(graph)
+    if found is not None:
+        return found
+    names = dict(graph.outputs)
+    if "label" in names:
+        if size_of(graph.nodes[names["label"]].shape) != 1 or not classes:
+            what = "This label cannot be explained: its classes are not known."
+            raise UnsupportedError(what, nodes=[("label", "is computed in its own way")])
+        return Decision(ending(graph, names["label"]), "number", classes)
+    if len(names) > 1:
+        what = "The model has several outputs; which one decides is not known."
+        raise UnsupportedError(what, nodes=[(name, "is one of them") for name in names])
+    scores, by_sign = scores_of(graph)
+    size = size_of(scores.nodes[scores.outputs[0][1]].shape)
+    return Decision(scores, "positive" if by_sign else "largest", max(size, 2))
+
+
+def _by_label(graph: Graph) -> Decision | None:
+    """By the first output that is the index of a largest score, or the sign of a number."""
+    for _, output in graph.outputs:
+        node, names = output, tuple[str, ...]()
+        last = _apply(graph, node)
+        if last is not None and last.op.name == "gather":
+            table = graph.nodes[last.args[0]]
+            if not isinstance(table, Constant):
+                continue
+            names = tuple(str(value) for value in table.tensor.array.reshape(-1).tolist())
+            last = _apply(graph, last.args[1])
+        if last is None:
+            continue
+        if last.op.name == "argmax" and not last.params["last"]:
+            shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
+            if isinstance(axis, int) and shape[axis] == size_of(shape) > 1:
+                scores, _ = scores_of(ending(graph, last.args[0]))
+                count = size_of(shape)
+                return Decision(scores, "largest", count, names if len(names) == count else ())
+        if last.op.name == "step" and size_of(last.shape) == 1:
+            at_zero = last.params["at_zero"]
+            if at_zero in (0, 1) and len(names) in (0, 2):
+                # a logistic function above one half is a number above 0
+                logit = logit_of(ending(graph, output)) if at_zero == 0 else None
+                scores = ending(graph, last.args[0] if logit is None else logit)
+                rule: Rule = "not-negative" if at_zero else "positive"
+                return Decision(scores, rule, 2, names)
+    return None
+
+
+def _apply(graph: Graph, node: int) -> Apply | None:
+    """The op of a node, before what only moves its one element."""
+    found = graph.nodes[node]
+    while isinstance(found, Apply) and isinstance(found.op.meaning, Routing):
+        if len(found.args) != 1 or size_of(graph.nodes[found.args[0]].shape) != 1:
+            return None
+        found = graph.nodes[found.args[0]]
+    return found if isinstance(found, Apply) else None
