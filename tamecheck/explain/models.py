@@ -302,6 +302,9 @@ class ModelExplainer:
         if kind not in get_args(Kind):
             hint = ", ".join(get_args(Kind))
             raise InputError(f"There is no explanation of kind {kind!r}.", hint=hint)
+        if not hasattr(self, kind):
+            what = f"Explanations of kind {kind!r} are about inputs of two levels."
+            raise InputError(what, hint="Give the two levels: domain=(0, 1), --domain 0,1.")
         return getattr(self, kind)(x, **options)
 
     def of_points(self) -> ModelExplainer:
