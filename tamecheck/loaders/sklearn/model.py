@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -67,8 +67,10 @@ def from_sklearn(estimator: Any, method: str = "") -> Loaded:
         ) from None
     except UnsupportedError as error:
         raise UnsupportedError("scikit-learn:", nodes=error.nodes, where=where) from None
-    original = Original("scikit-learn", np.float64, _runner(estimator, graph, methods))
-    refuse_difference(graph, original, _points(estimator, graph), where=where)
+    points = list(_points(estimator, graph))
+    answers = iter(_answers(estimator, graph, methods, points))
+    original = Original("scikit-learn", np.float64, lambda _: next(answers))
+    refuse_difference(graph, original, iter(points), where=where)
     names = [type(part).__name__ for part in inner]
     counts = {name: names.count(name) for name in sorted(set(names))}
     return Loaded(graph, "sklearn", where, counts, tuple(emitter.notes))
@@ -139,30 +141,44 @@ def _points(estimator: Any, graph: Graph) -> Iterator[Point]:
         yield {"x": row}
 
 
-def _runner(
-    estimator: Any, graph: Graph, methods: Mapping[str, str]
-) -> Callable[[Point], dict[str, Array] | None]:
-    """The estimator's own methods by the names of the outputs."""
+def _answers(
+    estimator: Any, graph: Graph, methods: Mapping[str, str], points: Sequence[Point]
+) -> list[dict[str, Array] | None]:
+    """What the estimator's own methods say at each point, by the names of the outputs.
+
+    All points are asked at once; one by one where some have no value.
+    """
     shapes = {name: graph.nodes[node].shape for name, node in graph.outputs}
     frame = _frame(estimator)
+    table = np.array([point["x"] for point in points], dtype=np.float64)
 
-    def run(point: Point) -> dict[str, Array] | None:
-        row = frame(point["x"].astype(np.float64)[None])
-        with warnings.catch_warnings():
-            # an estimator that was fitted to named columns warns of an array
-            warnings.simplefilter("ignore")
-            try:
-                found = {name: _asked(estimator, name, m, row) for name, m in methods.items()}
-            except ValueError:
-                # scikit-learn says so where the function has no value
-                return None
-            return {name: _array(value, shapes[name]) for name, value in found.items()}
+    def ask(rows: Array) -> list[dict[str, Array]]:
+        found = [(n, _asked(estimator, n, m, frame(rows), len(rows))) for n, m in methods.items()]
+        return [{n: _array(of[i], shapes[n]) for n, of in found} for i in range(len(rows))]
 
-    return run
+    def alone(row: Array) -> dict[str, Array] | None:
+        try:
+            return ask(row[None])[0]
+        except ValueError:
+            # scikit-learn says so where the function has no value
+            return None
+
+    with warnings.catch_warnings():
+        # an estimator that was fitted to named columns warns of an array
+        warnings.simplefilter("ignore")
+        try:
+            return [*ask(table)]
+        except ValueError:
+            return list(map(alone, table))
 
 
-def _asked(estimator: Any, name: str, method: str, row: Any) -> Any:
-    found = getattr(estimator, method)(row)
+def _asked(estimator: Any, name: str, method: str, rows: Any, count: int) -> Any:
+    """The answers of a method, one a row; a label as its index among the classes."""
+    found = getattr(estimator, method)(rows)
+    found = found.toarray() if hasattr(found, "toarray") else found
+    if isinstance(found, list):
+        # the probabilities of several labels, a table for each
+        found = np.stack([np.asarray(table) for table in cast("list[Array]", found)], axis=1)
     classes = getattr(estimator, "classes_", None)
     if name != "label" or classes is None or (np.ndim(found) > 1 and np.ndim(classes[0]) == 0):
         return found
@@ -170,13 +186,13 @@ def _asked(estimator: Any, name: str, method: str, row: Any) -> Any:
         several = cast("list[Array]", classes)
         places: Array = np.argsort(getattr(estimator, "order_", np.arange(len(several))))
         listed: list[Array] = [several[i] for i in places.tolist()]
-        return [np.flatnonzero(c == y) for c, y in zip(listed, found[0], strict=True)]
-    return np.flatnonzero(classes == found[0])
+        return [[np.flatnonzero(c == y) for c, y in zip(listed, row, strict=True)] for row in found]
+    return [np.flatnonzero(classes == found[i]) for i in range(count)]
 
 
 def _array(found: Any, shape: Shape) -> Array:
-    """A number, table or sparse table of one row in the shape that it has in the graph."""
-    array = np.asarray(found.toarray() if hasattr(found, "toarray") else found, dtype=np.float64)
+    """The numbers of one row in the shape that they have in the graph."""
+    array = np.asarray(found, dtype=np.float64)
     return array.reshape(shape) if array.size == size_of(shape) else array
 
 
