@@ -1,4 +1,4 @@
-"""``tamecheck explain``: why a binarized network decides as it does."""
+"""``tamecheck explain``: why a classifier decides as it does."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from tamecheck.cli.inputs import DOMAIN, named_inputs, naming_of, network_and_do
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
-from tamecheck.errors import InputError, TimeLimitError, visible
+from tamecheck.errors import InputError, TimeLimitError, UnsupportedError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.explain import Explainer
+    from tamecheck.binarized import ThresholdNetwork
+    from tamecheck.cli.inputs import Naming
+    from tamecheck.explain import Explainer, ModelExplainer
+    from tamecheck.explain.decisions import Decision
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
 
@@ -26,7 +29,9 @@ For one input, or each row of a table: a minimal set of features that keeps the 
 the others are (abductive), a smallest set that can change it (contrastive), or the nearest
 possible input of another class (counterfactual), or which features are in every reason, in some
 and in none (relevancy), or what each feature adds to having the class, as exact fractions, beside
-relevancy (shapley).  All exact, over the stated domain.
+relevancy (shapley).  All exact, over the stated domain: two levels an input of a binarized
+network; intervals, integers and one-hot groups of any other classifier that 'tamecheck verify'
+decides (trees, forests, ReLU networks, linear models; of those no Shapley values).
 
 With --protected A,B instead: can a change of these features alone change a decision?  At how many
 possible inputs, for which rows of --data, in which reasons of those of --rows, and how the groups
@@ -50,7 +55,6 @@ _MOVES = ("immutable", "increasing", "decreasing")
 def _run(args: Namespace) -> int:
     """Explain and print."""
     from tamecheck.explain import Explainer
-    from tamecheck.explain.networks import image_shape
     from tamecheck.ir.tensor import size_of
 
     about_groups = args.protected is not None
@@ -66,11 +70,11 @@ def _run(args: Namespace) -> int:
         what = "Give --input or --data." if args.data is None else "--input or --data, not both."
         raise InputError(what, hint=f"A file with {count} numbers, or rows, or a table.")
     sample = inputs.sample_from(args, model, naming.schema)
-    network, domain = network_and_domain(args, model, naming, sample)
-    shape = inputs.shape_of(args.shape) or image_shape(model)
-    labels = naming.classes or ()
-    explainer = Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
+    explainer = _explainer(args, model, naming, sample)
     if about_groups:
+        if not isinstance(explainer, Explainer):
+            what = "--protected is about networks whose inputs take two levels."
+            raise InputError(what, hint="'tamecheck verify --fair' is for any model.")
         asked = named_inputs(args.protected, explainer.domain, "--protected")
         rows = inputs.chosen_rows(_of_all(args), model, explainer, sample) if given else None
         return run_protected(args, explainer, asked, rows, sample, naming.schema)
@@ -85,6 +89,28 @@ def _run(args: Namespace) -> int:
             "A figure is about one input.", where="--plot", hint="Choose it by --rows."
         )
     return _table(args, model, explainer, rows, options)
+
+
+def _explainer(
+    args: Namespace, model: Model, naming: Naming, sample: Sample | None
+) -> Explainer | ModelExplainer:
+    """The explainer of two levels an input; where the model is none of these, of any classifier."""
+    from tamecheck.cli.classifiers import classifier_explainer
+    from tamecheck.explain import Explainer
+    from tamecheck.explain.networks import image_shape
+
+    if args.box is None and args.integers is None:
+        try:
+            network, domain = network_and_domain(args, model, naming, sample)
+        except UnsupportedError as error:
+            if args.domain is None and sample is None:
+                hint = "Any classifier is explained over intervals of its inputs: give --box."
+                raise UnsupportedError(error.what, where=error.where, hint=hint) from None
+        else:
+            shape = inputs.shape_of(args.shape) or image_shape(model)
+            labels = naming.classes or ()
+            return Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
+    return classifier_explainer(args, model, naming, sample)
 
 
 def _check_arguments(args: Namespace) -> None:
@@ -106,12 +132,13 @@ def _check_arguments(args: Namespace) -> None:
                 )
 
 
-def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
+def _options(args: Namespace, explainer: Explainer | ModelExplainer) -> dict[str, Any]:
     """The options of the kind of explanation that is asked for."""
     options: dict[str, Any] = {"timeout": args.timeout}
     if args.kind == "abductive":
         prefer = named_inputs(args.prefer, explainer.domain, "--prefer")
-        options |= {"smallest": args.smallest, "second": args.second, "prefer": prefer}
+        options |= {"smallest": args.smallest, "prefer": prefer}
+        options |= {"second": True} if args.second else {}
     elif args.kind == "counterfactual":
         options |= {"target": _class(args.towards, explainer), "metric": args.metric}
         domain = explainer.domain
@@ -121,7 +148,9 @@ def _options(args: Namespace, explainer: Explainer) -> dict[str, Any]:
     return options
 
 
-def _drawn(args: Namespace, model: Model, explainer: Explainer, sample: Sample | None) -> list[Any]:
+def _drawn(
+    args: Namespace, model: Model, explainer: Explainer | ModelExplainer, sample: Sample | None
+) -> list[Any]:
     """All rows of the table, of which Shapley values draw the other features."""
     if sample is None:
         raise InputError("--over table is about the rows of a table.", hint="Give one with --data.")
@@ -133,11 +162,18 @@ def _of_all(args: Namespace) -> Namespace:
     return Namespace(**{**vars(args), "rows": None})
 
 
-def _class(text: str | None, explainer: Explainer) -> int | None:
+def _decided(explainer: Explainer | ModelExplainer) -> ThresholdNetwork | Decision:
+    """What decides: it knows how many classes there are, and its hash."""
+    from tamecheck.explain import Explainer
+
+    return explainer.network if isinstance(explainer, Explainer) else explainer.decision
+
+
+def _class(text: str | None, explainer: Explainer | ModelExplainer) -> int | None:
     """A class by its name or its number."""
     if text is None:
         return None
-    numbers = [str(number) for number in range(explainer.network.classes)]
+    numbers = [str(number) for number in range(_decided(explainer).classes)]
     for known in (explainer.classes, numbers):
         if text in known:
             return known.index(text)
@@ -149,7 +185,10 @@ def _class(text: str | None, explainer: Explainer) -> int | None:
 
 
 def _single(
-    args: Namespace, explainer: Explainer, rows: inputs.ChosenRows, options: dict[str, Any]
+    args: Namespace,
+    explainer: Explainer | ModelExplainer,
+    rows: inputs.ChosenRows,
+    options: dict[str, Any],
 ) -> int:
     """Explain one input."""
     from tamecheck.show.answers import explanation_lines, ground_text
@@ -192,15 +231,17 @@ def _about(name: str) -> list[str]:
     return [f"  about {name}"] if name else []
 
 
-def _unchangeable(explainer: Explainer, row: Any) -> dict[str, Any]:
+def _unchangeable(explainer: Explainer | ModelExplainer, row: Any) -> dict[str, Any]:
     """What is said where no allowed change of the features changes the decision."""
     from tamecheck.explain.answers import called
     from tamecheck.explain.check import RECOMPUTED
+    from tamecheck.explain.models import ModelExplainer
 
     decision = explainer.decide(row)
     label = called(decision, explainer.classes)
     said = {"decision": decision, "label": label, "class": label, "features": None}
-    return {**said, "rule": None, "checked": True, "rests_on": RECOMPUTED}
+    rests_on = explainer.ground if isinstance(explainer, ModelExplainer) else RECOMPUTED
+    return {**said, "rule": None, "checked": True, "rests_on": rests_on}
 
 
 # --- a table -------------------------------------------------------------------------------------
@@ -209,7 +250,7 @@ def _unchangeable(explainer: Explainer, row: Any) -> dict[str, Any]:
 def _table(
     args: Namespace,
     model: Model,
-    explainer: Explainer,
+    explainer: Explainer | ModelExplainer,
     rows: inputs.ChosenRows,
     options: dict[str, Any],
 ) -> int:
@@ -219,7 +260,7 @@ def _table(
     question = {
         "model": model.graph.sha256,
         "data": inputs.sha256_of_table(args.data if args.input is None else args.input),
-        "network": explainer.network.sha256,
+        "network": _decided(explainer).sha256,
         "domain": explainer.domain.sha256,
         "classes": list(explainer.classes),
         "kind": args.kind,
@@ -314,6 +355,10 @@ VERB = Verb(
             "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf"),
         inputs.SHAPE,
         DOMAIN,
+        option("--box", "BOX",
+            "what any other classifier's inputs can be: 'age=18:90,x=0:inf', or -1:1 for all; "
+            "default: the range of each column of --data"),
+        option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
         inputs.table_options("instead of --input, rows for the model"),
         inputs.ROWS,
     ),

@@ -17,7 +17,8 @@ from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
-    from tamecheck.explain import Explainer
+    from tamecheck.explain import Explainer, ModelExplainer
+    from tamecheck.explain.attributes import Attributes
     from tamecheck.explain.domain import Domain
     from tamecheck.loaders.samples import Sample
     from tamecheck.loaders.tables.rows import Table
@@ -136,8 +137,8 @@ def network_and_domain(
         if given is None and sample is not None and (not known or model.schema is None):
             given = sample.levels()
         network = network_of(model, given)
-    one_hot = _groups(args.one_hot, "--one-hot", network.inputs)
-    thermometer = _groups(args.thermometer, "--thermometer", network.inputs)
+    one_hot = groups_of(args.one_hot, "--one-hot", network.inputs)
+    thermometer = groups_of(args.thermometer, "--thermometer", network.inputs)
     taken = {i for group in (*one_hot.values(), *thermometer.values()) for i in group}
     domain = said.without(taken).domain(
         network, naming.names, one_hot=one_hot, thermometer=thermometer
@@ -145,7 +146,7 @@ def network_and_domain(
     return network, domain
 
 
-def _groups(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
+def groups_of(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
     """Groups of inputs by name: ``0-2,3-5`` or ``colour=0-2,size=3-5``.
 
     A group without a name is called by its first and last input: ``x0..x2``.
@@ -165,7 +166,7 @@ def _groups(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:
     return groups
 
 
-def named_inputs(text: str, domain: Domain, option: str) -> list[int]:
+def named_inputs(text: str, domain: Domain | Attributes, option: str) -> list[int]:
     """Inputs by number, or those of features by name; a name may hold commas."""
     named = {feature.name: feature.inputs for feature in domain.features}
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
@@ -305,9 +306,10 @@ class ChosenRows:
 
 
 def chosen_rows(
-    args: Namespace, model: Model, explainer: Explainer, sample: Sample | None
+    args: Namespace, model: Model, explainer: Explainer | ModelExplainer, sample: Sample | None
 ) -> ChosenRows:
     """The rows of the input file or of the table: one for a single input."""
+    from tamecheck.explain.models import ModelExplainer
     from tamecheck.explain.row_reader import states_of
     from tamecheck.ir.tensor import size_of
     from tamecheck.loaders.arrays import read_rows
@@ -321,7 +323,11 @@ def chosen_rows(
         about = [{"row": row, "line": None} for row in numbers]
         return ChosenRows(points, about, [f"row {row}" for row in numbers])
     chosen = range(len(sample.origins)) if args.rows is None else sample.table.positions(args.rows)
-    states_of(sample, explainer.network, explainer.domain, args.data)
+    if isinstance(explainer, ModelExplainer):
+        for row, point in zip(chosen, exact_points(sample)[list(chosen)], strict=True):
+            explainer.domain.point(point.tolist(), where=f"{args.data}: {sample.origins[row]}")
+    else:
+        states_of(sample, explainer.network, explainer.domain, args.data)
     points, labels = exact_points(sample), [sample.label(row) for row in chosen]
     said = ["" if label is None else f", labelled {label}" for label in labels]
     return ChosenRows(

@@ -149,6 +149,11 @@ class Attributes:
 
     items: tuple[Attribute, ...]
 
+    @property
+    def features(self) -> tuple[Attribute, ...]:
+        """The features, as those of a domain of two levels are called."""
+        return self.items
+
     @cached_property
     def inputs(self) -> int:
         """The number of inputs."""

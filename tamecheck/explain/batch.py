@@ -11,6 +11,7 @@ from typing import Any
 from tamecheck.errors import InputError, TamecheckError, TimeLimitError
 from tamecheck.explain.answers import Kind
 from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.models import ModelExplainer
 from tamecheck.explain.row_reader import origins_of
 from tamecheck.solvers.processes import end_with_pool
 
@@ -19,7 +20,7 @@ _CHUNKS = 8
 
 
 def explain_rows(  # noqa: PLR0913  # each by its name
-    explainer: Explainer,
+    explainer: Explainer | ModelExplainer,
     rows: Any,
     kind: Kind = "abductive",
     *,
@@ -93,12 +94,18 @@ def _answers(
 
 
 def _part(
-    explainer: Explainer, rows: Sequence[Any], *, kind: Kind, options: dict[str, Any]
+    explainer: Explainer | ModelExplainer,
+    rows: Sequence[Any],
+    *,
+    kind: Kind,
+    options: dict[str, Any],
 ) -> list[dict[str, Any]]:
     return [_explain(explainer, row, kind, options) for row in rows]
 
 
-def _explain(explainer: Explainer, row: Any, kind: Kind, options: dict[str, Any]) -> dict[str, Any]:
+def _explain(
+    explainer: Explainer | ModelExplainer, row: Any, kind: Kind, options: dict[str, Any]
+) -> dict[str, Any]:
     try:
         found = explainer.explain(row, kind, **options)
     except TimeLimitError:

@@ -42,6 +42,11 @@ class Decision:
         """The number of input elements."""
         return sum(map(size_of, self.graph.inputs.values()))
 
+    @property
+    def sha256(self) -> str:
+        """The hash of the graph of the scores."""
+        return self.graph.sha256
+
     def decide(self, point: Sequence[Fraction]) -> int:
         """The class at a point, by an exact evaluation.
 

@@ -39,7 +39,7 @@ from tamecheck.explain.thresholds import short_between
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational, rational_text
 
-_HALVINGS = 24
+_HALVINGS = 10
 _MOST_HITTING = 100_000
 
 
@@ -78,6 +78,11 @@ class ModelExplainer:
         self.classes = given
         self.reader = RowReader(names=None if names is None else tuple(names))
         self.oracle = oracle_of(decision, domain, seed)
+
+    @property
+    def ground(self) -> str:
+        """What all proofs so far rest on together."""
+        return weakest(list(self.oracle.proofs.values()))
 
     def decide(self, x: Any) -> int:
         """The class of an input.

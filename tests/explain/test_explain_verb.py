@@ -3,12 +3,15 @@
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest import mock
 
 import distributed
 import numpy as np
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
+import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.explain import Explainer
 from tamecheck.explain.batch import explain_rows
@@ -144,10 +147,42 @@ def test_bad_input_is_one_line_and_exit_2(files, capsys, arguments, expected):
     assert said.count("\n") == 1
 
 
-def test_a_model_that_is_no_binarized_network_is_unsupported(capsys, tmp_path):
+def test_a_model_that_is_no_binarized_network_needs_a_domain(capsys, tmp_path):
     (tmp_path / "x.json").write_text("[0, 1]", encoding="utf-8")
-    code = main(
-        ["explain", "--expr", "max(x+y,0)", "--input", f"{tmp_path}/x.json", "--domain", "0,1"]
-    )
-    assert code == 4
+    asked = ["explain", "--expr", "max(x+y,0)", "--input", f"{tmp_path}/x.json"]
+    assert main(asked) == 4
     assert "no binarized network" in capsys.readouterr().err
+    # of four points, that of two zeros has the other class
+    assert main([*asked, "--domain", "0,1"]) == 0
+    assert capsys.readouterr().out.startswith("if y = 1 then class 1\n")
+
+
+def test_a_forest_is_explained_over_the_ranges_of_a_table(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(18, 80, 60), rng.integers(10, 90, 60)])
+    labels = (rows[:, 1] > 20 + rows[:, 0] / 2).astype(int)
+    forest = RandomForestClassifier(3, max_depth=2, random_state=0).fit(rows, labels)
+    model, table, point = (str(tmp_path / name) for name in ("f.json", "t.csv", "p.json"))
+    tc.from_sklearn(forest).save(model)
+    lines = [f"{a},{b},{c}" for (a, b), c in zip(rows, labels, strict=True)]
+    Path(table).write_text("\n".join(["age,income,label", *lines]) + "\n")
+    Path(point).write_text("[25, 80]")
+    assert main(["explain", model, "--data", table, "--rows", "0", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["checked"]
+    assert said["minimal"]
+    assert said["rests_on"] == "recomputation"
+    assert set(said["names"]) <= {"age", "income"}
+    named = ["--input", point, "--box", "age=18:79,income=10:89", "--names", "age,income"]
+    whole = ["--integers", "age,income", "--kind", "counterfactual", "--immutable", "age"]
+    assert main(["explain", model, *named, *whole, "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["names"] == ["income"]
+    assert said["other"] == 0
+    assert said["witness"][1].isdigit()
+    assert main(["explain", model, "--input", point, "--box", "0:1"]) == 2
+    assert "x0 = 25 is outside of the domain" in capsys.readouterr().err
+    assert main(["explain", model, "--input", point]) == 4
+    assert "give --box" in capsys.readouterr().err
+    assert main(["explain", model, *named, "--protected", "age"]) == 2
+    assert "--protected is about networks" in capsys.readouterr().err
