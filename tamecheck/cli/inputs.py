@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -190,7 +191,7 @@ def named_inputs(text: str, domain: Domain | Attributes, option: str) -> list[in
 
 # --- rows of a table -----------------------------------------------------------------------------
 
-_ABOUT_TABLES = ("target", "no_header", "drop_missing")
+_ABOUT_TABLES = ("target", "header", "sep", "decimal", "missing", "ignore")
 _SHOWN = 5
 _ROWS = re.compile(r"(-?\d{1,11})(?:\s*-\s*(-?\d{1,11}))?", re.ASCII)
 
@@ -198,17 +199,74 @@ SHAPE = option("--shape", "ROWS,COLUMNS", "the input is an image of this size")
 _TARGET = "the label of --data: a name or a number (default: that of the training, else -1)"
 
 
+READING = (
+    Group(None, (
+        flag("--no-header", "the first line of a CSV file is a row", dest="header",
+            action="store_const", const=False),
+        flag("--header", "it has the columns' names, although it looks like a row",
+            action="store_const", const=True),
+    )),
+    option("--sep", "CHAR", "what is between the cells of a CSV file: ';', tab (default: seen)"),
+    option("--decimal", None, "the decimal mark", choices=(".", ",")),
+    option("--missing", None,
+        "empty cells, NA, None, ?: refuse them, leave out their rows, or take them as categories "
+        "of columns of texts", choices=("refuse", "drop", "level")),
+    flag("--drop-missing", "the same as --missing drop", dest="missing", action="store_const",
+        const="drop"),
+    option("--ignore", "COL,COL", "leave out these columns, by name or number"),
+)  # fmt: skip
+
+
 def table_options(what: str) -> Group:
-    """``--data --target --no-header --drop-missing``; ``what`` says what the rows are for."""
+    """``--data --target`` and how the table is read; ``what`` says what the rows are for."""
     return Group(
         "rows of a table",
         (
-            option("--data", "TABLE", f"{what}: .csv, .tsv, .data, .arff or .dat, also .gz"),
+            option("--data", "TABLE", f"{what}: .csv, .tsv, .data, .arff or .dat, also .gz; -"),
             option("--target", "COL", _TARGET),
-            flag("--no-header", "the first line of a CSV file is a row"),
-            flag("--drop-missing", "leave out rows with missing values"),
+            READING,
         ),
     )
+
+
+def source_of(path: str) -> str | bytes:
+    """A table's file; what standard input holds for ``-``, which is read once."""
+    return path if path != "-" else _standard_input()
+
+
+@cache
+def _standard_input() -> bytes:
+    import sys
+
+    from tamecheck.loaders.files import gunzip
+
+    return gunzip(sys.stdin.buffer.read(), "standard input")
+
+
+def reading_of(args: Namespace, source: Any) -> dict[str, Any]:
+    """How the options say that a table is read, as `read_table` takes it."""
+    sep = args.sep
+    if sep is not None:
+        sep = {"tab": "\t", "\\t": "\t"}.get(sep, sep)
+    missing = "error" if args.missing == "refuse" else args.missing
+    reading: dict[str, Any] = {"header": args.header, "sep": sep}
+    ignored = _columns(args.ignore, source, reading) if args.ignore else ()
+    return {**reading, "decimal": args.decimal, "missing": missing, "ignore": ignored}
+
+
+def _columns(text: str, source: Any, reading: Mapping[str, Any]) -> tuple[str, ...]:
+    """Columns between commas, by name or number; a name may hold commas."""
+    from tamecheck.loaders.tables.rows import rows_of
+    from tamecheck.loaders.tables.table import place_of
+
+    raw = rows_of(source, **reading)
+    parts, found = text.split(","), list[str]()
+    while parts:
+        counts = range(len(parts), 0, -1)
+        count = next((n for n in counts if ",".join(parts[:n]).strip() in raw.names), 1)
+        found.append(raw.names[place_of(raw, ",".join(parts[:count]).strip(), "--ignore")])
+        del parts[:count]
+    return tuple(found)
 
 
 def shape_of(text: str | None) -> tuple[int, ...]:
@@ -251,8 +309,10 @@ def ranges(rows: Sequence[int]) -> str:
     return ",".join(f"{low}" if low == high else f"{low}-{high}" for low, high in found)
 
 
-def say_left_out(args: Namespace, table: Table) -> None:
-    """Say on stderr which rows were left out."""
+def say_of_table(args: Namespace, table: Table) -> None:
+    """Say on stderr which rows were left out, and what else somebody should know of a table."""
+    for note in table.notes:
+        message(args, note)
     if table.left_out:
         first = ", ".join(str(row.origin) for row in table.left_out[:_SHOWN])
         more = ", ..." if table.dropped > _SHOWN else ""
@@ -265,7 +325,8 @@ def sha256_of_table(path: str) -> str:
 
     from tamecheck.loaders.files import read_bytes
 
-    return hashlib.sha256(read_bytes(path)).hexdigest()
+    source = source_of(path)
+    return hashlib.sha256(source if isinstance(source, bytes) else read_bytes(path)).hexdigest()
 
 
 def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample | None:
@@ -280,19 +341,19 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
 
     if args.data is None:
         for name in (*_ABOUT_TABLES, "rows"):
-            if getattr(args, name, None) not in (None, False):
-                given = f"--{name.replace('_', '-')}"
+            if getattr(args, name, None) is not None:
+                given = "--no-header" if getattr(args, name) is False else f"--{name}"
                 raise InputError(f"{given} is about a table.", hint="Give one with --data.")
         return None
     scores = deciding(model).outputs
     inputs, outputs = (sum(map(size_of, s.values())) for s in (model.inputs, scores))
-    source, target, header = args.data, args.target, not args.no_header
-    if schema is None and target is None:
-        source = unlabelled(args.data, inputs, header=header)
-        source, target = (args.data, -1) if source is None else (source, None)
-    missing = "drop" if args.drop_missing else "error"
-    table = read_table(source, target=target, header=header, missing=missing, schema=schema)
-    say_left_out(args, table)
+    source, target = source_of(args.data), args.target
+    reading = reading_of(args, source)
+    if schema is None and target is None and not reading["ignore"]:
+        given = unlabelled(source, inputs, header=reading["header"], sep=reading["sep"])
+        source, target = (source, -1) if given is None else (given, None)
+    table = read_table(source, target=target, schema=schema, **reading)
+    say_of_table(args, table)
     return sample_of(table, inputs, outputs, schema, where=args.data)
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import claim, message, print_answer
-from tamecheck.cli.inputs import say_left_out, sha256_of_table
-from tamecheck.cli.options import Verb, flag, option, output
+from tamecheck.cli.inputs import READING, reading_of, say_of_table, sha256_of_table, source_of
+from tamecheck.cli.options import Verb, option, output
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,20 +39,26 @@ exit codes: 0 done, 2 the table or an option cannot be used,
 def _run(args: Namespace) -> int:
     """Read the table, train, save the model, print what came of it."""
     from tamecheck.learn.table import TableTraining, save_network, split
-    from tamecheck.loaders.tables.table import read_table
+    from tamecheck.loaders.tables.rows import rows_of
+    from tamecheck.loaders.tables.table import listing, read_table
+    from tamecheck.show.training import columns_text
 
-    missing = "error" if args.missing == "refuse" else args.missing
-    target = -1 if args.target is None else args.target
-    table = read_table(args.table, target=target, header=not args.no_header, missing=missing)
-    say_left_out(args, table)
-    parts = split(table.labels, args.test, args.seed)
     path = _output(args)
+    source = source_of(args.table)
+    reading = reading_of(args, source)
+    raw = rows_of(source, header=reading["header"], sep=reading["sep"])
+    target = raw.target if args.target is None else args.target
+    if target is None:
+        raise InputError("Which column is the label? Say --target COL.", hint=listing(raw))
+    table = read_table(raw, target=target, **reading)
+    parts = split(table.labels, args.test, args.seed)
     start = time.monotonic()
     classifier = _classifier(args)
     with _bar(args) as show:
         if show is not None and "callbacks" in classifier.get_params():
             classifier.callbacks = [show]  # pyright: ignore[reportAttributeAccessIssue]
         trained = TableTraining.of(table, *parts, classifier, args.thresholds)
+    say_of_table(args, table)
     for note in trained.notes:
         message(args, note)
     seconds = time.monotonic() - start
@@ -61,7 +67,8 @@ def _run(args: Namespace) -> int:
     schema = save_network(classifier, path, schema)
     named = {"model": path, "seconds": seconds}
     document = {"method": args.method, **trained.to_json(schema), **named}
-    print_answer(args, document, _lines(document, classifier))
+    said = f"{len(table.origins)} rows: {columns_text(table)}."
+    print_answer(args, document, [*_lines(document, classifier), said])
     return 0
 
 
@@ -102,7 +109,8 @@ def _positive(text: str) -> int:
 
 
 def _output(args: Namespace) -> str:
-    path = args.output or f"{Path(args.table).name.split('.')[0]}-{args.method}.json"
+    name = "table" if args.table == "-" else Path(args.table).name.split(".")[0]
+    path = args.output or f"{name}-{args.method}.json"
     if not path.lower().endswith((".json", ".json.gz", ".onnx")):
         raise InputError("Models are saved as JSON or ONNX.", where=path)
     claim(args, path, "model")
@@ -173,8 +181,8 @@ VERB = Verb(
     "a binarized network from a table",
     _DESCRIPTION,
     (
-        option("table", "TABLE", ".csv, .tsv, .data, .arff or .dat, also .gz"),
-        option("--target", "COL", "the label: a name or a number (default: the last column)"),
+        option("table", "TABLE", ".csv, .tsv, .data, .arff or .dat, also .gz; - is standard input"),
+        option("--target", "COL", "the label: a name or a number, -1 the last column"),
         option("--method", None, "default: tame", choices=("mip", "tame", "ste"), default="tame"),
         option("--hidden", "N,N", "widths of the hidden layers (default 8; with mip 4)",
             type=_widths),
@@ -190,12 +198,7 @@ VERB = Verb(
             type=_positive),
         option("--thresholds", "N", "the most thresholds of a numeric feature (default 4)",
             type=_positive, default=4),
-        flag("--no-header", "the first line of a CSV file is a row"),
-        option("--missing", None,
-            "values such as NA: refuse them, leave out their rows, or take them as categories",
-            choices=("refuse", "drop", "level"), default="refuse"),
-        flag("--drop-missing", "the same as --missing drop", dest="missing", action="store_const",
-            const="drop"),
+        READING,
         output("-o --output", "FILE", "the model: .json, .json.gz or .onnx"),
     ),
     _run,

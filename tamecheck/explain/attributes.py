@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational, rational_text
-from tamecheck.loaders.tables.schema import short
+from tamecheck.loaders.tables.forms import short
 
 Values: TypeAlias = tuple[Fraction, ...]
 """The values of a feature's inputs."""

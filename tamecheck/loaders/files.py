@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import zlib
 from collections.abc import Callable, Generator
@@ -53,15 +54,33 @@ def read_bytes(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> bytes
     return data
 
 
+def gunzip(data: bytes, where: str) -> bytes:
+    """What gzipped data hold, by their first bytes; other data as they are."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    try:
+        with gzip.open(io.BytesIO(data)) as stream:
+            found = stream.read(MAX_BYTES + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"The gzip data is damaged ({error}).", where=where) from None
+    if len(found) > MAX_BYTES:
+        raise InputError(f"The data decompress to more than {MAX_BYTES} bytes.", where=where)
+    return found
+
+
 def read_text(path: str | os.PathLike[str], *, limit: int = MAX_TEXT) -> str:
     """The content of a UTF-8 text file, gzipped or not, without a byte order mark."""
-    data = read_bytes(path, limit=limit)
+    return decode(read_bytes(path, limit=limit), str(path))
+
+
+def decode(data: bytes, where: str) -> str:
+    """UTF-8 text without a byte order mark."""
     try:
         return data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise InputError(
             f"Byte {error.start} is not UTF-8 text.",
-            where=str(path),
+            where=where,
             hint="Is this the right file? Save it as UTF-8.",
         ) from None
 

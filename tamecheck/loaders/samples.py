@@ -12,8 +12,9 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.tables.forms import number_text, short
 from tamecheck.loaders.tables.rows import Origin, Table, rows_of
-from tamecheck.loaders.tables.schema import Schema, short
+from tamecheck.loaders.tables.schema import Schema
 
 _USUAL = ((Fraction(-1), Fraction(1)), (Fraction(0), Fraction(1)))
 
@@ -97,16 +98,18 @@ def sample_of(
     return Sample(points, labels, names, classes, shown, how, table)
 
 
-def unlabelled(path: str, inputs: int, *, header: bool) -> Any:
+def unlabelled(
+    source: Any, inputs: int, *, header: bool | None = None, sep: str | None = None
+) -> Any:
     """The cells of a table that has a column for each input, and so no label; None of others.
 
     A first line of numbers is a row, and names nothing.
     """
-    raw = rows_of(path, header=False)
+    raw = rows_of(source, header=False, sep=sep)
     if len(raw.names) != inputs:
         return None
-    if header and not all(map(_is_number, raw.cells[0])):
-        raw = rows_of(path, header=True)
+    if header or (header is None and not all(map(_is_number, raw.cells[0]))):
+        raw = rows_of(source, header=True, sep=sep)
     return raw
 
 
@@ -115,8 +118,13 @@ def exact_points(sample: Sample) -> Array:
     if sample.table.rows is not sample.points:
         return sample.points
     found = np.empty(sample.points.shape, dtype=object)
-    for number, row in enumerate(sample.table.cells):
-        found[number] = [parse_rational(c) if isinstance(c, str) else rational(c) for c in row]
+    table, decimal = sample.table, sample.table.reading.decimal or "."
+    for number, row in enumerate(table.cells):
+        texts: list[Any] = [
+            number_text(cell, column.form, decimal) if isinstance(cell, str) else cell
+            for cell, column in zip(row, table.columns, strict=True)
+        ]
+        found[number] = [parse_rational(c) if isinstance(c, str) else rational(c) for c in texts]
     return found
 
 

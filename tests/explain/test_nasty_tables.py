@@ -120,7 +120,8 @@ def trained(request, tmp_path, capsys, monkeypatch):
     (tmp_path / "t.csv").write_text(text_of([*names, "y"], rows), encoding="utf-8")
     options = ["--method", "ste", "--hidden", "3", "--epochs", "3", "--thresholds", "2"]
     suffix = (".json", ".onnx")[request.param % 2]
-    command = ["train", "t.csv", *options, "--seed", request.param, "-o", f"net{suffix}", "--json"]
+    command = ["train", "t.csv", "--target=-1", *options, "--seed", request.param, "--json"]
+    command += ["-o", f"net{suffix}"]
     code, answer, err = run(capsys, *command, *(["--test", "0.3"] if request.param % 3 else []))
     assert code == 0, err
     document = json.loads((tmp_path / f"net{suffix}.features.json").read_text(encoding="utf-8"))

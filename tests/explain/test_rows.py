@@ -25,7 +25,8 @@ def folder(tmp_path_factory):
     for name, seed in (("net.json", "0"), ("other.json", "1")):
         options = ["--missing", "drop", "--method", "ste", "--hidden", "3", "--epochs", "9", "-q"]
         out = str(folder / name)
-        assert main(["train", str(folder / "t.csv"), *options, "--seed", seed, "-o", out]) == 0
+        table = [str(folder / "t.csv"), "--target", "y"]
+        assert main(["train", *table, *options, "--seed", seed, "-o", out]) == 0
     return folder
 
 
@@ -98,7 +99,8 @@ def test_a_report_names_rows_of_the_file(folder, capsys):
 
 
 def test_training_says_which_rows_it_left_out_and_held_out(folder, capsys):
-    command = ["train", folder / "t.csv", "--missing", "drop", "--test", "0.4", "--method", "ste"]
+    command = ["train", folder / "t.csv", "--target", "y", "--missing", "drop", "--test", "0.4"]
+    command += ["--method", "ste"]
     code, found, _ = run(capsys, *command, "--json", "-o", folder / "held.json")
     assert code == 0
     assert found["left_out"][0] == {"row": 1, "line": 3, "why": "column 'age' has no value"}
@@ -109,7 +111,8 @@ def test_training_says_which_rows_it_left_out_and_held_out(folder, capsys):
 
 def test_a_missing_value_can_be_a_category(folder, capsys):
     (folder / "na.csv").write_text("kind,y\nNA,0\nnone,1\na,1\nNA,0\n", encoding="utf-8")
-    command = ["train", folder / "na.csv", "--method", "ste", "-o", folder / "na.json", "--json"]
+    command = ["train", folder / "na.csv", "--target", "y", "--method", "ste", "--json"]
+    command += ["-o", folder / "na.json"]
     code, _, err = run(capsys, *command)
     assert (code, "3 values are missing, the first in row 0 (line 2)" in err) == (2, True)
     code, found, _ = run(capsys, *command, "--missing", "level")

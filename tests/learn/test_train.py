@@ -50,14 +50,15 @@ def test_json_and_files(folder, capsys, method):
 
 @pytest.mark.usefixtures("folder")
 def test_programming_gives_a_proved_bound(capsys):
-    command = ["train", "signs.csv", "--no-header", "--method", "mip", "--hidden", "2", "--json"]
+    command = ["train", "signs.csv", "--target=-1", "--no-header", "--method", "mip"]
+    command += ["--hidden", "2", "--json"]
     assert main(command) == 0
     answer = json.loads(capsys.readouterr().out)
     # two neurons suffice for exclusive or, so no error is the optimum
     assert (answer["train_accuracy"], answer["bound"]) == (1.0, 0.0)
     assert answer["model"] == "signs-mip.json"
     assert main([*command, "--epochs", "3"]) == 2
-    assert main([*command[:4], "tame", "--solver", "cbc"]) == 2
+    assert main([*command[:5], "tame", "--solver", "cbc"]) == 2
 
 
 @pytest.mark.slow
@@ -82,7 +83,8 @@ def test_signs_are_taken_as_they_are_and_the_file_has_a_name(capsys):
 
 def test_the_same_seed_writes_the_same_bytes_and_onnx_is_the_same_function(folder):
     for name in ("a.json", "b.json", "c.onnx"):
-        assert main(["train", "people.csv", "--hidden", "3,3", "-q", "-o", name]) == 0
+        command = ["train", "people.csv", "--target", "state", "--hidden", "3,3", "-q"]
+        assert main([*command, "-o", name]) == 0
     assert (folder / "a.json").read_bytes() == (folder / "b.json").read_bytes()
     first, second = tc.load("a.json"), tc.load("c.onnx")
     x = np.where(np.random.default_rng(0).random(first.inputs["x"]) < 0.5, -1, 1)
@@ -116,7 +118,8 @@ def test_bad_input_is_one_line(folder, capsys, arguments, words):
     (folder / "constant.csv").write_text("a,b\n5,2\n5,3\n")
     (folder / "latin.csv").write_bytes(b"a,b\n\xe9,2\n1,3\n")
     (folder / "gap.csv").write_text("a,b\n1,2\n?,3\n")
-    assert main(["train", *arguments]) == 2
+    label = [] if "--target" in arguments else ["--target=-1"]
+    assert main(["train", *arguments, *label]) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.count("\n") == 1
@@ -131,6 +134,7 @@ def test_an_interrupted_training_saves_what_it_has_and_says_so(folder, capsys, m
     command = [
         "train",
         "people.csv",
+        "--target=-1",
         "--method",
         "mip",
         "--hidden",
@@ -142,7 +146,9 @@ def test_an_interrupted_training_saves_what_it_has_and_says_so(folder, capsys, m
     assert main(command) == 0
     shown = capsys.readouterr()
     assert json.loads(shown.out)["interrupted"]
-    assert shown.err == "tamecheck: Training was interrupted; the network is the best so far.\n"
+    assert shown.err.endswith(
+        "tamecheck: Training was interrupted; the network is the best so far.\n"
+    )
     assert (folder / "net.json").exists()
 
 
@@ -151,12 +157,13 @@ def test_an_interrupt_before_there_is_a_network_writes_nothing(folder, capsys, m
         raise KeyboardInterrupt
 
     monkeypatch.setattr(mip, "anneal", interrupt)
-    assert main(["train", "people.csv", "--method", "mip", "-o", "net.json"]) == 130
+    command = ["train", "people.csv", "--target", "state", "--method", "mip", "-q"]
+    assert main([*command, "-o", "net.json"]) == 130
     assert capsys.readouterr().err == "tamecheck: interrupted\n"
     assert not (folder / "net.json").exists()
 
 
 def test_rows_with_missing_values_can_be_dropped(folder, capsys):
     (folder / "gap.csv").write_text("a,b\n1,0\n?,1\n2,1\n3,1\n")
-    assert main(["train", "gap.csv", "--drop-missing"]) == 0
+    assert main(["train", "gap.csv", "--target", "b", "--drop-missing"]) == 0
     assert "1 rows with missing values are left out" in capsys.readouterr().err

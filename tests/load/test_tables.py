@@ -154,3 +154,76 @@ def test_words_for_infinity_among_other_words_are_words(tmp_path):
     path = tmp_path / "t.arff"
     path.write_text(nominal.replace("'dark blue'", "1"), encoding="utf-8")
     assert read_table(path).columns[1].categories == ("inf", "1")
+
+
+@pytest.mark.parametrize(
+    ("cells", "form", "numbers"),
+    [
+        (["5%", "12.5 %"], "%", [5, 12.5]),
+        (["$1,005", "$3"], "$", [1005, 3]),
+        (["-€5", "7 €"], "€", [-5, 7]),
+        (["1,005", "1,234,567.5"], "", [1005, 1234567.5]),
+        (["2024-01-05", "2023-12-31 00:00:00"], "date:%Y-%m-%d", [738890, 738885]),
+        (["05.01.2024", "31.12.2023"], "date:%d.%m.%Y", [738890, 738885]),
+        (["01/05/2024", "12/31/2023"], "date:%m/%d/%Y", [738890, 738885]),
+    ],
+)
+def test_a_column_is_of_numbers_where_all_its_cells_are(cells, form, numbers):
+    text = "a,y\n" + "".join(f'"{cell}",{k}\n' for k, cell in enumerate(cells))
+    table = read_table(text.encode())
+    assert (table.columns[0].form, table.rows[:, 0].tolist()) == (form, numbers)
+    frame = read_table(pd.DataFrame({"a": cells, "y": [0, 1]}))
+    assert (frame.columns, frame.rows.tolist()) == (table.columns, table.rows.tolist())
+    mixed = read_table((text + "word,1\n").encode())
+    assert mixed.columns[0].categories == tuple(sorted([*cells, "word"]))
+
+
+def test_days_of_a_frame_are_days():
+    days = pd.to_datetime(["2024-01-05", "2023-12-31"])
+    table = read_table(pd.DataFrame({"d": days, "y": [0, 1]}))
+    assert table.rows[:, 0].tolist() == [738890, 738885]
+
+
+@pytest.mark.parametrize("cells", [["01/05/2024", "03/12/2023"], ["1-2-2024", "3-4-2024"]])
+def test_days_that_can_be_read_twice_are_categories_with_a_note(cells):
+    table = read_table(f"a,y\n{cells[0]},0\n{cells[1]},1\n".encode())
+    assert table.columns[0].categories == tuple(sorted(cells))
+    assert "day and month" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("a;y\n3,5;0\n4;1\n", {}, "decimal comma: 3,5"),
+        ("a;y\n1,005;0\n4;1\n", {}, "decimal comma: 1,005"),
+        ("1,2,0\n3,4,1\n5,5,0\n", {}, "The first line looks like a row: 1, 2, 0"),
+        ("y,n\nn,y\ny,n\n", {}, "The first line looks like a row"),
+        ("id,y\n9007199254740993,0\n4,1\n", {}, "no float is the integer 9007199254740993"),
+        ("a,b,y\n1,2,0\n", {"ignore": ["c"]}, "There are: a, b, y"),
+        ("a,b,y\n1,2,0\n", {"ignore": ["y"]}, "is ignored"),
+        ("a,b,y\n1,2,0\n", {"sep": ";;"}, "no single character"),
+        ("a,b,y\nNA,,0\nx,1,1\n", {"missing": "level"}, "no level"),
+    ],
+)
+def test_what_is_unclear_is_asked(text, options, words):
+    with pytest.raises(tc.InputError, match=words):
+        read_table(text.encode(), **options)
+
+
+def test_what_is_said_is_done():
+    table = read_table(b"a;y\n3,5;0\n1.234,5;1\n", decimal=",")
+    assert table.rows.tolist() == [[3.5], [1234.5]]
+    assert read_table(b"a;y\n3,5;0\n4;1\n", decimal=".").columns[0].categories == ("3,5", "4")
+    assert read_table(b"1,2,0\n3,4,1\n", header=True).names == ("1", "2")
+    assert read_table(b"1,2,0\n3,4,1\n", header=False).rows.tolist() == [[1, 2], [3, 4]]
+    # numbers from 0 are names, and so are numbers over words that are no numbers
+    assert read_table(b"0,1,2\n3,4,1\n").names == ("0", "1")
+    assert read_table(b"name,2019,y\nx,4,1\nx,5,0\n").names == ("name", "2019")
+    table = read_table(b"a,b,y\nNA,1,0\nx,2,1\n", missing="level", ignore=["b"])
+    assert (table.columns[0].categories, table.columns[0].index) == (("NA", "x"), 0)
+    assert read_table(b"a,y\n1,9007199254740993\n4,9007199254740992\n").labels.tolist() == [
+        "9007199254740993",
+        "9007199254740992",
+    ]
+    many = "n,y\n" + "".join(f"n{k},{k % 2}\n" for k in range(12))
+    assert "has 12 categories in 12 rows" in read_table(many.encode()).notes[0]

@@ -14,13 +14,15 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.files import read_text
-from tamecheck.loaders.tables.schema import Column
+from tamecheck.loaders.files import decode, read_text
+from tamecheck.loaders.tables.forms import form_of, number_text
+from tamecheck.loaders.tables.schema import AS_IT_SAYS, Column, Reading
 
 MAX_CELLS = 2**26
 """A table with more cells is refused."""
 
 _DELIMITERS = ",;\t|"
+_SHOWN = 5
 _TRIED = 20
 """So many rows decide what the delimiter is."""
 
@@ -55,7 +57,8 @@ class Rows:
     """Cells row by row, as they are: texts of a file, whatever a frame holds.
 
     ``where`` is the file, or ``table``; ``listed`` has the values of a column, if the file lists
-    them; ``header`` says whether the names are the table's own, else they are numbers.
+    them; ``header`` says whether the names are the table's own, else they are numbers; ``sep`` is
+    what is between cells of a CSV file; ``target`` is the label's name, if the file says it.
     """
 
     where: str
@@ -64,6 +67,12 @@ class Rows:
     cells: Sequence[Sequence[Any]]
     origins: Sequence[Origin]
     header: bool = True
+    sep: str = ""
+    target: str | None = None
+
+    def column(self, number: int) -> list[Any]:
+        """The cells of a column that are not missing."""
+        return [cell for cell in (row[number] for row in self.cells) if not is_missing(cell)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +104,8 @@ class Table:
     and None if there is no label.  ``labels`` are integers if all are, else strings (or floats, if
     the label is numeric); None for a missing label of a table that a model was not trained on, and
     for all without a label.  ``left_out`` are the rows that were left out because a value was
-    missing.  ``cells`` are those of the features as they stand in the file, row by row.
+    missing.  ``cells`` are those of the features as they stand in the file, row by row;
+    ``reading`` is how they were read, ``notes`` what somebody should know of it.
     """
 
     columns: tuple[Column, ...]
@@ -106,6 +116,8 @@ class Table:
     left_out: tuple[LeftOut, ...] = ()
     place: int | None = None
     cells: tuple[tuple[Any, ...], ...] = ()
+    reading: Reading = AS_IT_SAYS
+    notes: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -146,10 +158,19 @@ class Table:
         return found
 
 
-def rows_of(source: Any, *, header: bool = True) -> Rows:
-    """The cells of a path, a pandas frame, or a two-dimensional array."""
-    if isinstance(source, str | os.PathLike):
-        found = _from_file(cast("str | os.PathLike[str]", source), header=header)
+def rows_of(source: Any, *, header: bool | None = None, sep: str | None = None) -> Rows:
+    """The cells of a path, the bytes of a file, a pandas frame, or a two-dimensional array.
+
+    A first line of a CSV file has the names, unless ``header`` is False; if it looks like a row,
+    it is refused unless ``header`` is True.
+    """
+    if isinstance(source, bytes):
+        found = _from_text(
+            decode(source, "standard input"), "standard input", header=header, sep=sep
+        )
+    elif isinstance(source, str | os.PathLike):
+        path = cast("str | os.PathLike[str]", source)
+        found = _from_text(read_text(path), str(path), header=header, sep=sep)
     elif hasattr(source, "columns") and hasattr(source, "to_numpy"):
         found = _from_frame(source)
     else:
@@ -165,18 +186,50 @@ def is_missing(cell: Any) -> bool:
     return cell is None or cell != cell  # noqa: PLR0124  # true for NaN, NaT and NA alone
 
 
-def _from_file(path: str | os.PathLike[str], *, header: bool) -> Rows:
-    where, text = str(path), read_text(path)
-    if _is_arff(text):
+def _from_text(text: str, where: str, *, header: bool | None, sep: str | None) -> Rows:
+    if sep is None and _is_arff(text):
         return _arff_rows(text, where)
-    rows, lines = _csv(text, _delimiter(text), where)
+    sep = _delimiter(text) if sep is None else sep
+    if len(sep) != 1 or sep in '"\r\n':
+        raise InputError(f"{sep!r} is no single character between cells.", where="--sep")
+    rows, lines = _csv(text, sep, where)
     if not rows:
         raise InputError("The table is empty.", where=where)
-    names = tuple(rows[0]) if header else tuple(map(str, range(len(rows[0]))))
-    if header:
+    named = header is not False
+    names = tuple(rows[0]) if named else tuple(map(str, range(len(rows[0]))))
+    if named:
         rows, lines = rows[1:], lines[1:]
     origins = [Origin(number, line) for number, line in enumerate(lines)]
-    return Rows(where, names, (None,) * len(names), rows, origins, header)
+    found = Rows(where, names, (None,) * len(names), rows, origins, named, sep)
+    if header is None and _looks_like_row(found):
+        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+        raise InputError(
+            f"The first line looks like a row: {shown}.",
+            where=where,
+            hint="Say header=False (--no-header) if it is one, header=True (--header) if it has "
+            "the names.",
+        )
+    return found
+
+
+def _looks_like_row(raw: Rows) -> bool:
+    """Whether the names could be cells: numbers over numbers, and words that occur below them."""
+    width, numbers = len(raw.names), 0
+    counted = [tuple(map(str, range(first, first + width))) for first in (0, 1)]
+    if raw.names in counted or not raw.cells or any(len(row) != width for row in raw.cells):
+        return False
+    for number, name in enumerate(raw.names):
+        cells = raw.column(number)
+        if not cells or is_missing(name):
+            continue
+        form = form_of(cells)
+        if form is not None:
+            numbers += 1
+            if number_text(name, form) is None:
+                return False
+        elif name not in cells and len(set(cells)) < len(cells):
+            return False
+    return numbers > 0 or all(name in raw.column(k) for k, name in enumerate(raw.names))
 
 
 def _csv(
@@ -277,6 +330,7 @@ def _is_arff(text: str) -> bool:
 def _arff_rows(text: str, where: str) -> Rows:
     """Read a dense ARFF or KEEL file."""
     names: list[str] = []
+    target: str | None = None
     categories: list[tuple[str, ...] | None] = []
     rows: list[tuple[str, ...]] = []
     origins: list[Origin] = []
@@ -296,11 +350,14 @@ def _arff_rows(text: str, where: str) -> Rows:
             categories.append(values)
         elif line.lower().startswith("@data"):
             in_data = True
+        elif line.lower().startswith(("@output ", "@outputs ")):
+            target = line.split(maxsplit=1)[1].strip()
         elif not line.startswith("@"):
             raise InputError("A declaration starts with @.", where=place)
     if not in_data:
         raise InputError("There is no @data.", where=where)
-    return Rows(where, tuple(names), tuple(categories), rows, origins)
+    target = target if target in names else None
+    return Rows(where, tuple(names), tuple(categories), rows, origins, target=target)
 
 
 def _attribute(line: str, place: str) -> tuple[str, tuple[str, ...] | None]:

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+from tamecheck.loaders.tables.forms import Decimal, said
 
 GroupKind: TypeAlias = Literal["free", "thermometer", "one-hot"]
 BitKind: TypeAlias = Literal["threshold", "interval", "category", "boolean", "number"]
@@ -30,7 +32,8 @@ class Column:
     ``categories`` are the values of a column of texts, sorted (in the order of the file, if the
     file lists them), None for a column of numbers; ``index`` is its place in the file, from 0.  In
     sentences it is called ``feature``, with a ``unit`` or an empty text.  ``values`` are the
-    numbers that it takes, ascending, if it takes no others.
+    numbers that it takes, ascending, if it takes no others.  ``form`` is how its numbers are
+    written, if they are percentages, money or days; see `tamecheck.loaders.tables.forms`.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Column:
     feature: str = ""
     unit: str = ""
     values: tuple[float, ...] = ()
+    form: str = ""
 
     @property
     def said(self) -> str:
@@ -64,6 +68,7 @@ class Bit:
     category: str | None = None
     other: str | None = None
     levels: tuple[float, float] | None = None
+    form: str = ""
 
     @property
     def kind(self) -> BitKind:
@@ -76,27 +81,30 @@ class Bit:
 
     def text(self, *, holds: bool = True) -> str:
         """The statement, or its negation, in words: ``age ≥ 37 years``."""
-        unit = f" {self.unit}" if self.unit else ""
         if self.levels is not None:
-            return f"{self.feature} = {short(self.levels[holds])}{unit}"
+            return f"{self.feature} = {self._said(self.levels[holds])}"
         if self.category is not None:
             if not holds and self.other is not None:
                 return f"{self.feature} = {shown(self.other)}"
             return f"{self.feature} {'=' if holds else '≠'} {shown(self.category)}"
         if self.lower is not None and self.upper is not None:
             inside = "in" if holds else "not in"
-            return f"{self.feature} {inside} [{short(self.lower)}, {short(self.upper)}){unit}"
+            ends = f"[{said(self.lower, self.form)}, {said(self.upper, self.form)})"
+            return f"{self.feature} {inside} {ends} {self.unit}".strip()
         if self.lower is not None:
-            return f"{self.feature} {'≥' if holds else '<'} {short(self.lower)}{unit}"
+            return f"{self.feature} {'≥' if holds else '<'} {self._said(self.lower)}"
         bound = self.upper if self.upper is not None else math.inf
-        return f"{self.feature} {'<' if holds else '≥'} {short(bound)}{unit}"
+        return f"{self.feature} {'<' if holds else '≥'} {self._said(bound)}"
+
+    def _said(self, value: float) -> str:
+        return said(value, self.form, self.unit)
 
     def plain(self, *, holds: bool = True) -> str | None:
         """What comes after ``feature = `` in the words; None if they have another form."""
         if self.levels is not None:
-            return f"{short(self.levels[holds])} {self.unit}".strip()
-        said = self.category if holds else self.other
-        return None if said is None else shown(said)
+            return self._said(self.levels[holds])
+        named = self.category if holds else self.other
+        return None if named is None else shown(named)
 
     @property
     def name(self) -> str:
@@ -143,16 +151,50 @@ class Target:
     numbers: bool = False
 
 
+Missing: TypeAlias = Literal["error", "drop", "level"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the text of a table is read; None where the text itself says it.
+
+    ``header``: whether the first line of a CSV file has the names; ``sep``: what is between its
+    cells; ``decimal``: the decimal mark.  ``missing``: whether missing values are refused, their
+    rows left out, or are categories of columns of texts.  ``ignore``: columns that are left out.
+    """
+
+    header: bool | None = None
+    sep: str | None = None
+    decimal: Decimal | None = None
+    missing: Missing | None = None
+    ignore: tuple[str, ...] = ()
+
+    def over(self, other: Reading) -> Reading:
+        """What this says, and where it says nothing what the other does."""
+        own = {f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None}
+        own["ignore"] = tuple(dict.fromkeys((*self.ignore, *other.ignore)))
+        return replace(other, **own)
+
+
+AS_IT_SAYS = Reading()
+"""A table is read as its text says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """Which table a model was trained on: the hash of its text, and how many rows it has.
 
-    Rows that were left out count; those ``held_out`` were kept for a test.
+    Rows that were left out count; those ``held_out`` were kept for a test.  ``reading`` is how
+    the table was read, ``record`` what came of the training, as JSON.
     """
 
     sha256: str
     rows: int
     held_out: tuple[int, ...] = ()
+    table: str = ""
+    left_out: tuple[int, ...] = ()
+    reading: Reading = AS_IT_SAYS
+    record: Mapping[str, Any] = field(default_factory=dict[str, Any], hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +232,7 @@ class Schema:
     def values(self) -> dict[str, tuple[str, ...]]:
         """The values of columns of numbers that take no others, in order, in words."""
         return {
-            c.said: tuple(f"{short(v)} {c.unit}".strip() for v in c.values)
+            c.said: tuple(said(v, c.form, c.unit) for v in c.values)
             for c in self.columns
             if c.values
         }
@@ -201,11 +243,6 @@ class Schema:
         for number, (bit, (low, high)) in enumerate(zip(self.bits, self.pairs, strict=True)):
             found[:, number] = np.where(bit.holds(rows[:, bit.column]), high, low)
         return found
-
-
-def short(value: float) -> str:
-    """A number in few digits that are still the number."""
-    return f"{value:.12g}" if float(f"{value:.12g}") == value else repr(value)
 
 
 def shown(category: str) -> str:

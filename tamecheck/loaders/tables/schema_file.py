@@ -14,7 +14,16 @@ from tamecheck.errors import InputError
 from tamecheck.loaders.files import read_text
 from tamecheck.loaders.json_model import parse_json
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.tables.schema import Bit, Column, Group, GroupKind, Schema, Target, Training
+from tamecheck.loaders.tables.schema import (
+    Bit,
+    Column,
+    Group,
+    GroupKind,
+    Reading,
+    Schema,
+    Target,
+    Training,
+)
 
 METADATA_KEY = "tamecheck.features"
 """The key under which an ONNX file carries the same document as the file beside a model."""
@@ -39,7 +48,7 @@ def schema_document(schema: Schema) -> dict[str, Any]:
         "inputs": [_bit(bit) for bit in schema.bits],
         "groups": [{"kind": g.kind, "inputs": list(g.outputs)} for g in schema.groups],
         "levels": list(schema.levels),
-        "training": training and {**asdict(training), "held_out": list(training.held_out)},
+        "training": training and _training(training),
     }
 
 
@@ -49,9 +58,19 @@ def _column(column: Column) -> dict[str, Any]:
         "unit": column.unit or None,
         "categories": None if column.categories is None else list(column.categories),
         "values": list(column.values) or None,
+        "form": column.form or None,
     }
     given = {key: value for key, value in said.items() if value is not None}
     return {"name": column.name, "index": column.index, **given}
+
+
+def _training(training: Training) -> dict[str, Any]:
+    """What is known of the training; what is not known is left out."""
+    said = {**asdict(training), "record": dict(training.record)}
+    reading = said.pop("reading").items()
+    optional = {key: said.pop(key) for key in ("table", "left_out", "record")}
+    optional["reading"] = {key: value for key, value in reading if value not in (None, ())}
+    return {**said, **{key: value for key, value in optional.items() if value}}
 
 
 def _bit(bit: Bit) -> dict[str, Any]:
@@ -103,6 +122,17 @@ def parse_schema(text: str, *, where: str) -> Schema:
     return found
 
 
+def _floats(value: Any) -> Any:
+    """JSON that was read exactly, with the floats whose digits it has."""
+    if isinstance(value, Fraction):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _floats(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_floats(entry) for entry in cast("list[Any]", value)]
+    return value
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads a document key by key; what is missing or of another type is refused by name."""
@@ -137,6 +167,7 @@ class _Reader:
             self._text(raw, "feature", ""),
             self._text(raw, "unit", ""),
             tuple(self._float(value, "values") for value in values),
+            self._text(raw, "form", ""),
         )
 
     def _bit(self, raw: Mapping[str, Any], columns: Sequence[Column]) -> Bit:
@@ -152,6 +183,7 @@ class _Reader:
             self._text(raw, "category", "") if "category" in raw else None,
             self._text(raw, "other", "") if "other" in raw else None,
             self._pair(raw, "levels"),
+            columns[column].form,
         )
         if raw.get("kind") != made.kind or (
             made.lower is made.upper is made.category is made.levels
@@ -179,8 +211,31 @@ class _Reader:
         entry = self._object(raw, name)
         if entry is None:
             return None
-        held: list[int] = self._list(entry, "held_out", int) if "held_out" in entry else []
-        return Training(self._text(entry, "sha256"), self._natural(entry, "rows"), tuple(held))
+        held, left = (
+            self._list(entry, key, int) if key in entry else [] for key in ("held_out", "left_out")
+        )
+        return Training(
+            self._text(entry, "sha256"),
+            self._natural(entry, "rows"),
+            tuple(held),
+            self._text(entry, "table", ""),
+            tuple(left),
+            self._reading(entry, "reading"),
+            cast("dict[str, Any]", _floats(self._object(entry, "record") or {})),
+        )
+
+    def _reading(self, raw: Mapping[str, Any], name: str) -> Reading:
+        entry = self._object(raw, name) or {}
+        said = {key: entry.get(key) for key in ("header", "sep", "decimal", "missing")}
+        if not (
+            said["header"] in (None, True, False)
+            and (said["sep"] is None or isinstance(said["sep"], str))
+            and said["decimal"] in (None, ".", ",")
+            and said["missing"] in (None, "error", "drop", "level")
+        ):
+            raise self._error(name, "how a table is read")
+        ignored = self._list(entry, "ignore", str) if "ignore" in entry else []
+        return Reading(**said, ignore=tuple(ignored))
 
     def _object(self, raw: Mapping[str, Any], name: str) -> dict[str, Any] | None:
         value: Any = raw.get(name)

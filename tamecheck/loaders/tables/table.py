@@ -5,29 +5,47 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
+from tamecheck.loaders.tables.forms import (
+    Decimal,
+    form_of,
+    has_time,
+    is_ambiguous_day,
+    is_days,
+    is_exact,
+    may_be_decimal_comma,
+    number_of,
+    number_text,
+    said,
+    unit_of,
+)
 from tamecheck.loaders.tables.rows import LeftOut, Rows, Table, is_missing, rows_of
-from tamecheck.loaders.tables.schema import Column, Schema, short
-
-Missing: TypeAlias = Literal["error", "drop", "level"]
+from tamecheck.loaders.tables.schema import Column, Missing, Reading, Schema
 
 SHOWN = 5
-"""So many names or values are listed in an error."""
+"""So many values are listed in an error; of names all, up to `_LISTED`."""
 
+_LISTED = 60
 _LONG = 40
+_MANY = 30
+"""More categories than this, or than half of the rows, are warned of."""
 
 
-def read_table(
+def read_table(  # noqa: PLR0913  # each by its name
     source: Any,
     *,
     target: str | int | None = -1,
-    header: bool = True,
-    missing: Missing = "error",
+    header: bool | None = None,
+    sep: str | None = None,
+    decimal: Decimal | None = None,
+    missing: Missing | None = None,
+    ignore: Sequence[str] = (),
     schema: Schema | None = None,
 ) -> Table:
     """Read a table.
@@ -35,53 +53,85 @@ def read_table(
     Parameters
     ----------
     source
-        A path (``.csv``, ``.tsv``, ``.data``, ``.arff``, KEEL ``.dat``, each also ``.gz``), a
-        pandas frame, a two-dimensional array, or what `rows_of` made of one.
+        A path (``.csv``, ``.tsv``, ``.data``, ``.arff``, KEEL ``.dat``, each also ``.gz``), the
+        bytes of such a file, a pandas frame, a two-dimensional array, or what `rows_of` made of
+        one.
     target
         The label: a column's name, or its number from the left, or from the right if negative.
         None for no label, or, with a schema, for the label of the training if it is there.
     header
-        Whether the first line of a CSV file names the columns.
+        Whether the first line of a CSV file names the columns; if None, it does, and is refused if
+        it looks like a row.
+    sep
+        The character between the cells of a CSV file; found out if None.
+    decimal
+        The decimal mark of texts; if None the point, and columns that seem to have commas are
+        refused.
     missing
-        What to do about missing values (empty, ``?``, ``NA``): refuse them, drop their rows, or
-        take them as categories of columns of texts.
+        What to do about missing values (empty, ``?``, ``NA``): refuse them (also if None), drop
+        their rows, or take them as categories of columns of texts.
+    ignore
+        Columns that are left out.
     schema
-        What a model was trained on: columns are read as they were then.
+        What a model was trained on: columns are read as they were then, and options that are None
+        are those of the training.
 
     Raises
     ------
     InputError
         If the table cannot be read, rows have different lengths, names occur twice, there is no
-        such target, or values are missing, or infinite in a column of numbers; with a schema, if
-        columns are missing or unknown, or cells are none of the training's.
+        such target, or values are missing, or infinite in a column of numbers, or integers that no
+        float is; with a schema, if columns are missing or unknown, or cells are none of the
+        training's.
     """
-    raw = source if isinstance(source, Rows) else rows_of(source, header=header)
+    reading = Reading(header, sep, decimal, missing, tuple(ignore))
+    if schema is not None and schema.training is not None:
+        reading = reading.over(schema.training.reading)
+    if isinstance(source, Rows):
+        raw = source
+    else:
+        raw = rows_of(source, header=reading.header, sep=reading.sep)
+    for name in ignore:
+        place_of(raw, name, "--ignore")
     if schema is not None:
-        return _type_by_schema(raw, schema, target, missing)
-    if len(raw.names) < 2 and target is not None:
+        return replace(_type_by_schema(raw, schema, target, reading), reading=reading)
+    left = len(raw.names) - len(set(reading.ignore))
+    if left < 2 and target is not None:
         what = "The table has one column; a label and a feature are two."
         raise InputError(what, where=raw.where)
-    return _type_by_cells(raw, None if target is None else _place_of(raw, target), missing)
+    place = None if target is None else place_of(raw, target)
+    found = _type_by_cells(raw, place, reading)
+    return replace(found, reading=reading, notes=_notes(raw, found))
 
 
-def _type_by_cells(raw: Rows, place: int | None, missing: Missing) -> Table:
-    """The table with columns of numbers where all cells are numbers, else of texts."""
-    numeric = [raw.listed[k] is None and _is_numeric(raw, k) for k in range(len(raw.names))]
+def _type_by_cells(raw: Rows, place: int | None, reading: Reading) -> Table:
+    """The table with columns of numbers where all cells are numbers of a form, else of texts."""
+    ignored = {raw.names.index(name) for name in reading.ignore}
+    if place in ignored:
+        raise InputError(f"The label {raw.names[place or 0]!r} is ignored.", where="--ignore")
+    places = [number for number in range(len(raw.names)) if number not in {place, *ignored}]
+    decimal: Decimal = reading.decimal or "."
+    forms = {
+        k: None if raw.listed[k] is not None else form_of(raw.column(k), decimal) for k in places
+    }
+    if reading.decimal is None and raw.sep:
+        _ask_decimal(raw, forms)
 
     def absent(column: int, cell: Any) -> bool:
-        if column != place and missing == "level" and not numeric[column]:
+        if column != place and reading.missing == "level" and forms[column] is None:
             return False
         listed = raw.listed[column]
         return is_missing(cell) and (listed is None or str(cell) not in listed)
 
-    kept, left_out = _kept_rows(raw, range(len(raw.names)), absent, missing)
-    places = [number for number in range(len(raw.names)) if number != place]
+    checked = places if place is None else sorted((*places, place))
+    kept, left_out = _kept_rows(raw, checked, absent, reading.missing)
     columns: list[Column] = []
     values: list[Sequence[Any]] = []
     for number in places:
-        if numeric[number]:
-            columns.append(Column(raw.names[number], index=number))
-            values.append(_numbers(raw, number, kept))
+        form = forms[number]
+        if form is not None:
+            columns.append(Column(raw.names[number], index=number, form=form))
+            values.append(_numbers(raw, number, kept, form, decimal))
         else:
             texts = [str(raw.cells[k][number]) for k in kept]
             listed = raw.listed[number] or tuple(sorted(set(texts)))
@@ -91,14 +141,65 @@ def _type_by_cells(raw: Rows, place: int | None, missing: Missing) -> Table:
     return _join(raw, kept, left_out, tuple(columns), places, values, place, labels)
 
 
+def _ask_decimal(raw: Rows, forms: dict[int, str | None]) -> None:
+    """Refuse columns with commas that may be decimal marks, or may group thousands."""
+    asked = [
+        raw.names[k]
+        for k, form in forms.items()
+        if raw.listed[k] is None
+        and (form is None or raw.sep == ";")
+        and may_be_decimal_comma(raw.column(k))
+    ]
+    if asked:
+        cells = raw.column(raw.names.index(asked[0]))
+        shown = next(str(cell) for cell in cells if "," in str(cell))
+        raise InputError(
+            f"{_columns(asked)} perhaps of numbers with a decimal comma: {_brief(shown)}.",
+            where=raw.where,
+            hint="Say decimal=',' (--decimal ,) if so, else decimal='.' (--decimal .).",
+        )
+
+
+def _notes(raw: Rows, table: Table) -> tuple[str, ...]:
+    """What somebody should know of how columns were read."""
+    found: list[str] = []
+    for number, column in enumerate(table.columns):
+        count, rows = len(column.categories or ()), len(table.origins)
+        cells = raw.column(column.index)
+        if column.categories is not None and is_ambiguous_day(cells):
+            found.append(
+                f"Column {column.name!r} may be days, but nobody can tell day and month apart: it "
+                "is read as categories. Write days as 2024-03-31."
+            )
+        if count > _MANY or (2 * count > rows and count > SHOWN):
+            found.append(
+                f"Column {column.name!r} has {count} categories in {rows} rows, an input each. "
+                f"If it tells rows apart rather than kinds, leave it out: --ignore {column.name!r}."
+            )
+        if is_days(column.form) and has_time(cells):
+            found.append(f"Column {column.name!r}: of its times only the day is read.")
+        if column.categories is None and len(set(table.rows[:, number].tolist())) == 1 < rows:
+            found.append(f"Column {column.name!r} has one value in all rows, and says nothing.")
+    classes = len(set(table.labels.tolist()))
+    if table.target and classes > _MANY:
+        found.append(f"The label {table.target!r} has {classes} values. Is it a class?")
+    return tuple(found)
+
+
 def _labels(raw: Rows, place: int, kept: Sequence[int]) -> Array:
     """Integers if all are, else floats if the label is numeric, else strings."""
     cells = [raw.cells[k][place] for k in kept]
-    found = [_number_of(cell) for cell in cells]
+    texts = list(map(number_text, cells))
+    found = [None if text is None else float(text) for text in texts]
     finite = all(n is not None and math.isfinite(n) for n in found)
     if not finite and (raw.listed[place] is not None or None in found):
         return np.array(list(map(str, cells)))
-    exact = np.array(_numbers(raw, place, kept))
+    if not all(text is not None and is_exact(text) for text in texts):
+        # as numbers some would be the same
+        return np.array(list(map(str, cells)))
+    if not finite:
+        _numbers(raw, place, kept)
+    exact = np.array(found, dtype=np.float64)
     whole = bool((exact == np.rint(exact)).all()) and np.abs(exact).max() < 2**53
     return exact.astype(np.int64) if whole else exact
 
@@ -130,18 +231,19 @@ def _join(  # noqa: PLR0913, PLR0917 - the parts of a table
     )
 
 
-def _type_by_schema(raw: Rows, schema: Schema, target: str | int | None, missing: Missing) -> Table:
+def _type_by_schema(raw: Rows, schema: Schema, target: str | int | None, reading: Reading) -> Table:
     """The table with its columns as they were in training."""
     place = _label_place(raw, schema, target)
-    places = _places(raw, schema, place)
+    places = _places(raw, schema, place, reading.ignore)
+    decimal: Decimal = reading.decimal or "."
     known = {at: set(c.categories or ()) for at, c in zip(places, schema.columns, strict=True)}
 
     def absent(column: int, cell: Any) -> bool:
         return is_missing(cell) and str(cell) not in known[column]
 
-    kept, left_out = _kept_rows(raw, places, absent, missing)
+    kept, left_out = _kept_rows(raw, places, absent, reading.missing)
     values = [
-        _numbers_of(raw, at, kept, schema, column)
+        _numbers_of(raw, at, kept, schema, column, decimal)
         if column.categories is None
         else _categories_of(raw, at, kept, column.categories)
         for at, column in zip(places, schema.columns, strict=True)
@@ -154,20 +256,24 @@ def _type_by_schema(raw: Rows, schema: Schema, target: str | int | None, missing
     return _join(raw, kept, left_out, schema.columns, places, values, place, labels)
 
 
-def _numbers_of(
-    raw: Rows, at: int, kept: Sequence[int], schema: Schema, column: Column
+def _numbers_of(  # noqa: PLR0913, PLR0917  # a column and how it is read
+    raw: Rows, at: int, kept: Sequence[int], schema: Schema, column: Column, decimal: Decimal
 ) -> Sequence[Any]:
     """A column of numbers, as far as the model knows them."""
-    what = "is no number, as the column was in training"
-    _refuse_cells(raw, at, kept, lambda cell: _number_of(cell) is None, what)
-    numbers = _numbers(raw, at, kept)
+    form = column.form
+    kind = "day" if is_days(form) else f"number with {form}" if form else "number"
+    what = f"is no {kind}, as the column was in training"
+    _refuse_cells(raw, at, kept, lambda cell: number_of(cell, form, decimal) is None, what)
+    numbers = _numbers(raw, at, kept, form, decimal)
     # a column that is itself an input takes two numbers
     own = (b.levels or () for b in schema.bits if schema.columns[b.column] is column)
     allowed = set(column.values) or {level for levels in own for level in levels}
     if allowed:
-        shown = ", ".join(short(v) for v in sorted(allowed))
+        shown = ", ".join(said(v, form, unit_of(form)) for v in sorted(allowed))
         what = f"is none of the values of the training; the model knows only {shown}"
-        _refuse_cells(raw, at, kept, lambda cell: float(cell) not in allowed, what)
+        _refuse_cells(
+            raw, at, kept, lambda cell: number_of(cell, form, decimal) not in allowed, what
+        )
     return numbers
 
 
@@ -187,7 +293,7 @@ def _label_place(raw: Rows, schema: Schema, target: str | int | None) -> int | N
     if target is None:
         known = schema.target
         return None if known is None or known.name not in raw.names else raw.names.index(known.name)
-    place = _place_of(raw, target)
+    place = place_of(raw, target)
     if raw.names[place] in {column.name for column in schema.columns}:
         raise InputError(
             f"The column {raw.names[place]!r} is one that the model decides by, not a label.",
@@ -197,7 +303,7 @@ def _label_place(raw: Rows, schema: Schema, target: str | int | None) -> int | N
     return place
 
 
-def _places(raw: Rows, schema: Schema, place: int | None) -> list[int]:
+def _places(raw: Rows, schema: Schema, place: int | None, ignore: Sequence[str] = ()) -> list[int]:
     """Where each column of the training is."""
     wanted = [column.name for column in schema.columns]
     absent = [name for name in wanted if name not in raw.names]
@@ -206,12 +312,12 @@ def _places(raw: Rows, schema: Schema, place: int | None) -> list[int]:
         if not raw.header:
             hint += " Without a header, columns are numbers."
         raise InputError(f"{_columns(absent)} missing.", where=raw.where, hint=hint)
-    extra = [n for k, n in enumerate(raw.names) if k != place and n not in wanted]
+    extra = [n for k, n in enumerate(raw.names) if k != place and n not in {*wanted, *ignore}]
     if extra:
         raise InputError(
             f"{_columns(extra)} none that the model was trained on.",
             where=raw.where,
-            hint="Leave it out, or say with --target that it is the label.",
+            hint="Leave it out (--ignore), or say with --target that it is the label.",
         )
     return [raw.names.index(name) for name in wanted]
 
@@ -229,12 +335,12 @@ def _class(cell: Any, classes: Sequence[str], *, numbers: bool) -> str | None:
         return text
     if is_missing(cell):
         return None
-    number = _number_of(cell) if numbers else None
-    return next((c for c in classes if number is not None and _number_of(c) == number), text)
+    number = number_of(cell) if numbers else None
+    return next((c for c in classes if number is not None and number_of(c) == number), text)
 
 
 def _kept_rows(
-    raw: Rows, columns: Iterable[int], absent: Callable[[int, Any], bool], missing: Missing
+    raw: Rows, columns: Iterable[int], absent: Callable[[int, Any], bool], missing: Missing | None
 ) -> tuple[list[int], tuple[LeftOut, ...]]:
     """The rows without missing values, and those with some, if these are to be left out."""
     checked = list(columns)
@@ -246,7 +352,12 @@ def _kept_rows(
         raise InputError(
             f"{values} missing, the first in {left[0].origin}, column {left[0].column!r}.",
             where=raw.where,
-            hint="Fill them in, or leave out those rows with missing='drop' (--drop-missing).",
+            hint="Fill them in, or leave out those rows with missing='drop' (--drop-missing)"
+            + (
+                "; numbers and labels have no level for them."
+                if missing == "level"
+                else "; of texts, missing='level' (--missing level) makes a category of them."
+            ),
         )
     if len(left) == len(gaps):
         raise InputError("Every row has a missing value.", where=raw.where)
@@ -270,8 +381,8 @@ def _brief(cell: Any) -> str:
     return text if len(text) <= _LONG else f"{text[: _LONG - 1]}…"
 
 
-def _place_of(raw: Rows, target: str | int) -> int:
-    """The column of the label; a name goes before a number."""
+def place_of(raw: Rows, target: str | int, where: str = "") -> int:
+    """The column of the label, or another one; a name goes before a number."""
     width = len(raw.names)
     if isinstance(target, str) and target in raw.names:
         return raw.names.index(target)
@@ -279,38 +390,36 @@ def _place_of(raw: Rows, target: str | int) -> int:
         number = int(target)
     except ValueError:
         near = difflib.get_close_matches(str(target), raw.names, n=1)
-        shown = ", ".join(raw.names[:SHOWN]) + (", …" if width > SHOWN else "")
-        guess = f"Did you mean {near[0]!r}?" if near else f"There are: {shown}."
-        raise InputError(f"There is no column {target!r}.", where=raw.where, hint=guess) from None
+        guess = f"Did you mean {near[0]!r}? {listing(raw)}" if near else listing(raw)
+        raise InputError(
+            f"There is no column {target!r}.", where=where or raw.where, hint=guess
+        ) from None
     if not -width <= number < width:
         raise InputError(f"There is no column {number}: there are {width}.", where=raw.where)
     return number % width
 
 
-def _number_of(cell: Any) -> float | None:
-    """A cell as a float, infinite where it is beyond all floats; None if it is no number."""
-    if isinstance(cell, str) and "_" in cell:
-        return None
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        return None
-    except OverflowError:
-        return math.inf
+def listing(raw: Rows) -> str:
+    """The names of the columns, in a sentence."""
+    more = ", …" if len(raw.names) > _LISTED else ""
+    return f"There are: {', '.join(raw.names[:_LISTED])}{more}."
 
 
-def _is_numeric(raw: Rows, column: int) -> bool:
-    """Whether all cells that are not missing are numbers; truth values are words.
-
-    What a frame calls True is what its CSV file calls True.
-    """
-    cells = [cell for cell in (row[column] for row in raw.cells) if not is_missing(cell)]
-    return not any(isinstance(cell, bool | np.bool_) or _number_of(cell) is None for cell in cells)
-
-
-def _numbers(raw: Rows, column: int, kept: Sequence[int]) -> list[float]:
-    """A column of finite numbers."""
-    found = [_number_of(raw.cells[k][column]) or 0.0 for k in kept]
+def _numbers(
+    raw: Rows, column: int, kept: Sequence[int], form: str = "", decimal: Decimal = "."
+) -> list[float]:
+    """A column of finite numbers; an integer that no float is would be another one."""
+    texts = [number_text(raw.cells[k][column], form, decimal) or "0" for k in kept]
+    found = list(map(float, texts))
+    inexact = [k for k, text in zip(kept, texts, strict=True) if not is_exact(text)]
+    if inexact and not any(map(math.isinf, found)):
+        raise InputError(
+            f"{raw.origins[inexact[0]]}, column {raw.names[column]!r}: no float is the integer "
+            f"{_brief(raw.cells[inexact[0]][column])}.",
+            where=raw.where,
+            hint="A number that long is a name: leave the column out (--ignore), or put a letter "
+            "before it.",
+        )
     infinite = [row for row, number in zip(kept, found, strict=True) if math.isinf(number)]
     if infinite:
         first = _brief(raw.cells[infinite[0]][column])
