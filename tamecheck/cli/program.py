@@ -50,6 +50,7 @@ def _solve(args: Namespace) -> int:
             certify=args.certify,
             seconds=args.timeout,
             seed=args.seed,
+            cutoff=args.proof is None,
             progress=None if show is None else lambda n, left: show(f"{n} nodes, {left} open"),
         )
     if not isinstance(solved.answer, Feasible | Unknown):

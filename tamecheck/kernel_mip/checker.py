@@ -10,28 +10,14 @@ from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
-from tamecheck.kernel_mip.program import End, Program, Terms, read_program
+from tamecheck.kernel_mip.derived import derive, terms_of, whole
+from tamecheck.kernel_mip.program import End, Program, read_program
 
 FORMAT = "tamecheck-tree-certificate"
-STEPS = 40_000_000
+STEPS = 600_000_000
 FIELDS = {"infeasible": "", "bound": "bound", "optimal": "x value", "unbounded": "x ray"}
 Accept = Callable[[Fraction | None], bool]
 Box = dict[int, tuple[End, End]]
-
-
-def _whole(value: object) -> int:
-    if type(value) is int:
-        return value
-    number = read.rational(value)
-    require(number.denominator == 1, "an integer was expected")
-    return number.numerator
-
-
-def _multipliers(value: object, program: Program) -> Terms:
-    given = [read.pair(entry, "multipliers are pairs") for entry in read.items(value)]
-    y = [(read.integer(i, 0, len(program.rows) - 1), _whole(n)) for i, n in given]
-    require(len({i for i, _ in y}) == len(y), "a row is named twice")
-    return y
 
 
 def _point(value: object, program: Program) -> Sequence[Fraction]:
@@ -81,13 +67,13 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
             crossed = _crossed(program.row_lower[i], program.row_upper[i])
             require(crossed, "no bounds are crossed")
         elif "none" in node:
-            y = _multipliers(read.fields(node, "none")["none"], program)
+            y = terms_of(read.fields(node, "none")["none"], len(program.rows))
             least = program.least(y, [0] * len(root), lower, upper)
             require(least is not None and least > 0, "the multipliers exclude nothing")
         else:
             kind = "gap" if "gap" in node else "bound"
             leaf = read.fields(node, f"{kind} over")
-            y, over = _multipliers(leaf[kind], program), _whole(leaf["over"])
+            y, over = terms_of(leaf[kind], len(program.rows)), whole(leaf["over"])
             require(over > 0, "multipliers have a positive denominator")
             if kind == "gap":
                 program.require_gap(y, over, lower, upper)
@@ -109,7 +95,7 @@ def _branch(program: Program, box: Box, node: Json) -> tuple[int, tuple[End, End
         second = _most(low, program.lower[j]), _least(high, program.upper[j])
     else:
         require(program.integral[j], f"column {j} is no integer variable")
-        split = _whole(node["at"])
+        split = whole(node["at"])
         first, second = (low, _least(high, split)), (_most(low, split + 1), high)
     return j, first, second
 
@@ -127,26 +113,34 @@ def _granularity(program: Program, value: object) -> Fraction:
 
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
-    read.fields(raw, "format version program claim granularity nodes")
+    version = read.integer(raw.get("version"), 1, 2)
+    derived = " derived" if version == 2 else ""
+    read.fields(raw, f"format version program claim granularity nodes{derived}")
     require(raw["format"] == FORMAT, "unknown format")
-    read.integer(raw["version"], 1, 1)
     program = read_program(raw["program"])
     step = _granularity(program, raw["granularity"])
     claim, nodes = read.mapping(raw["claim"]), read.items(raw["nodes"])
     verdict = read.word(claim.get("verdict"))
     require(verdict in FIELDS, "unknown verdict")
     read.fields(claim, f"verdict {FIELDS[verdict]}")
+
+    def tree(accept: Accept, cutoff: Fraction | None = None) -> None:
+        own = derive(program, read.items(raw["derived"]), cutoff, at) if derived else program
+        _tree(own, nodes, accept, at)
+
     if verdict == "infeasible":
-        _tree(program, nodes, lambda _: False, at)
+        tree(lambda _: False)
         return claim, (), program.sha256
     if verdict == "bound":
         limit = program.sign * (read.rational(claim["bound"]) - program.constant)
-        _tree(program, nodes, lambda shown: shown is not None and shown >= limit, at)
+        tree(lambda shown: shown is not None and shown >= limit, limit)
         return claim, (), program.sha256
     x = _point(claim["x"], program)
     program.require_feasible(x)
     if verdict == "unbounded":
-        require(not nodes, "an unbounded program needs no tree")
+        require(
+            not nodes and not (derived and raw["derived"]), "an unbounded program needs no tree"
+        )
         program.require_ray(_point(claim["ray"], program))
         return claim, (), program.sha256
     value = program.value(x)
@@ -154,7 +148,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     require(stated == program.sign * value + program.constant, "the value at x is another")
     # all values differ by multiples of the step, if there is one, and value is one of them
     below = operator.gt if step else operator.ge
-    _tree(program, nodes, lambda shown: shown is not None and below(shown, value - step), at)
+    tree(lambda shown: shown is not None and below(shown, value - step), value - step)
     return claim, (), program.sha256
 
 

@@ -60,6 +60,8 @@ class Brancher:
     def __init__(self, program: Program, relaxation: Relaxation) -> None:
         self._program = program
         self._relaxation = relaxation
+        self._integral = [j for j, c in enumerate(program.columns) if c.kind.integral]
+        self._semi = [j for j, c in enumerate(program.columns) if c.kind.semi]
         self._costs = [_Costs() for _ in program.columns]
         self._all = _Costs([1e-6, 1e-6], [1, 1])
 
@@ -73,14 +75,13 @@ class Brancher:
 
     def choose(self, x: Sequence[float], objective: float, box: Box) -> Branch | Split | None:
         """The most promising branching at a node, None if every variable is settled."""
-        for j, column in enumerate(self._program.columns):
-            low, high = domain(column)
-            if column.kind.semi and abs(x[j]) > 1e-6 and not _inside(x[j], low, high):
+        for j in self._semi:
+            if abs(x[j]) > 1e-6 and not _inside(x[j], *domain(self._program.columns[j])):
                 return Split(j)
         candidates = [
             (self._score(j, x[j]), j)
-            for j, column in enumerate(self._program.columns)
-            if column.kind.integral and abs(x[j]) < _LARGEST and abs(x[j] - round(x[j])) > 1e-6
+            for j in self._integral
+            if abs(x[j]) < _LARGEST and abs(x[j] - round(x[j])) > 1e-6
         ]
         if not candidates:
             return None

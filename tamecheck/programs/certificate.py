@@ -62,6 +62,48 @@ class CrossedRow:
 Node: TypeAlias = Branched | Bounded | Excluded | Gap | Crossed | CrossedRow
 
 
+@dataclass(frozen=True, slots=True)
+class Tightened:
+    """A bound of a column that multipliers prove, rounded if its values are integers.
+
+    For the ``sign`` 1 it is a lower bound, for -1 an upper one.
+    """
+
+    column: int
+    sign: int
+    to: Fraction
+    multipliers: Multipliers
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """Multipliers that prove a cut on one side of a disjunction.
+
+    ``times`` is that of the side's own bound.  If the denominator is 0, there is no point.
+    """
+
+    multipliers: Multipliers
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """``terms x >= least``, proved where ``split x <= at`` and where it is larger."""
+
+    terms: tuple[tuple[int, int], ...]
+    least: Fraction
+    split: tuple[tuple[int, int], ...]
+    at: int
+    sides: tuple[Side, Side]
+
+
+Derived: TypeAlias = Tightened | Cut
+"""What follows from a program, the bound of the best point, and what was derived before.
+
+Row ``len(rows)`` is that bound; each cut is a row after it.
+"""
+
+
 def unscale(node: Node, by: Scaling) -> Node:
     """A node of a scaled program as one of the program."""
     match node:
@@ -93,22 +135,51 @@ def certificate(
     verdict: str,
     nodes: Sequence[Node] = (),
     steps: Granularity | None = None,
+    derived: Sequence[Derived] | None = None,
     **claim: Fraction | Sequence[Fraction],
 ) -> dict[str, Any]:
     """The certificate: the program, what is claimed about it, and the tree that proves it.
 
     The verdicts are ``optimal`` (no point has a better value than ``x``), ``infeasible``, ``bound``
     (no point has a better value) and ``unbounded`` (every multiple of the ``ray`` may be added to
-    the point ``x``, and each is better).
+    the point ``x``, and each is better).  Version 2 has what is ``derived`` from the program.
     """
     return {
         "format": "tamecheck-tree-certificate",
-        "version": 1,
+        "version": 1 if derived is None else 2,
         "program": program.document(),
         "claim": {"verdict": verdict, **{name: _text(value) for name, value in claim.items()}},
         "granularity": None if steps is None else _granularity(steps),
+        **({} if derived is None else {"derived": [_derived(step) for step in derived]}),
         "nodes": [_node(node) for node in nodes],
     }
+
+
+def _derived(step: Derived) -> dict[str, Any]:
+    match step:
+        case Tightened(column, sign, to, multipliers):
+            return {
+                "tighten": column,
+                "side": "lower" if sign > 0 else "upper",
+                "to": rational_text(to),
+                "rows": _pairs(multipliers),
+                "over": _integer(multipliers.denominator),
+            }
+        case Cut(terms, least, split, at, sides):
+            return {
+                "cut": [[j, _integer(a)] for j, a in terms],
+                "least": rational_text(least),
+                "split": [[j, _integer(a)] for j, a in split],
+                "at": _integer(at),
+                "sides": [
+                    {
+                        "rows": _pairs(side.multipliers),
+                        "over": _integer(side.multipliers.denominator),
+                        "times": _integer(side.times),
+                    }
+                    for side in sides
+                ],
+            }
 
 
 def _granularity(found: Granularity) -> dict[str, Any]:

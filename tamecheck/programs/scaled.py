@@ -72,6 +72,12 @@ class Scaled:
         self.rows = [[(j, (a * scale).numerator) for j, a in row.terms] for row in program.rows]
         self.row_lower = [simple(row.lower) for row in program.rows]
         self.row_upper = [simple(row.upper) for row in program.rows]
+        given = [e for e in (*self.row_lower, *self.row_upper) if e is not None]
+        over = self._over = math.lcm(*{e.denominator for e in given})
+        self._sides = [
+            [None if e is None else e.numerator * (over // e.denominator) for e in own]
+            for own in (self.row_upper, self.row_lower)
+        ]
 
     def side(self, i: int, sign: int) -> Number | None:
         """The bound of a row that supports a multiplier of this sign."""
@@ -84,22 +90,31 @@ class Scaled:
         """
         q = multipliers.denominator
         reduced = [cost * q for cost in self.costs] if costs else [0] * len(self.costs)
-        total: Number = 0
-        for i, n in multipliers.numerators.items():
-            side = self.side(i, n)
+        total = self.least(reduced, multipliers.numerators, box)
+        return None if total is None else Fraction(total) / (self.scale * q)
+
+    def least(self, costs: list[int], numerators: Mapping[int, int], box: Box) -> Number | None:
+        """The lower bound of ``costs x`` that multipliers of rows prove; the costs are used up."""
+        sides = 0
+        for i, n in numerators.items():
+            side = self._sides[n > 0][i]
             if side is None:
                 return None
-            total += n * side
+            sides += n * side
             for j, a in self.rows[i]:
-                reduced[j] -= n * a
-        total *= self.scale
-        for j, d in enumerate(reduced):
+                costs[j] -= n * a
+        ends, parts = 0, Fraction(0)
+        for j, d in enumerate(costs):
             if d:
                 end = box.lower[j] if d > 0 else box.upper[j]
                 if end is None:
                     return None
-                total += d * end
-        return Fraction(total, self.scale * q)
+                if type(end) is int:
+                    ends += d * end
+                else:
+                    parts += d * end
+        total = Fraction(sides * self.scale, self._over) + ends + parts
+        return total.numerator if total.denominator == 1 else total
 
     def integer_range(
         self, multipliers: Multipliers, box: Box, program: Program

@@ -17,9 +17,10 @@ from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbound
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.programs.certificate import certificate
+from tamecheck.programs.certificate import Derived, certificate
 from tamecheck.programs.prover import Completion
 from tamecheck.programs.scaled import domain, minimised_costs
+from tamecheck.programs.strengthen import Strengthened, strengthen
 from tamecheck.programs.tree import Point, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
@@ -29,6 +30,9 @@ Answer: TypeAlias = AnyAnswer[Fraction, Document]
 
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
+
+_ROOT = 30.0
+"""Seconds for presolve and cuts."""
 
 _ALONE, _FEW = 2.0, 400
 """Seconds and nodes of our search before solvers are asked for a good point."""
@@ -104,6 +108,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     solvers: Sequence[str] = SOLVERS,
     progress: Progress | None = None,
     incumbent: Point | None = None,
+    cutoff: bool = True,
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
@@ -127,13 +132,17 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         Called now and then with the numbers of explored and of open nodes.
     incumbent
         An exact point to begin with, one number a column; one that is not feasible is ignored.
+    cutoff
+        Whether bounds may be narrowed for points that are better than the best one known, which
+        the format of VIPR has no statement for.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
     budget = Budget.of(arguments.seconds(seconds, what="limit"))
     seed = natural(seed, what="seed")
     if incumbent is not None and program.violations(incumbent):
         incumbent = None
-    return _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent).run()
+    own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
+    return own.run()
 
 
 @dataclass(slots=True)
@@ -145,11 +154,13 @@ class _Solving:
     solvers: tuple[str, ...]
     progress: Progress | None
     incumbent: Point | None = None
+    cutoff: bool = True
     start: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list[str])
     nodes: int = 0
     best: Point | None = None
     interrupted: bool = False
+    strengthened: Strengthened | None = None
 
     def run(self) -> Solved:
         """The answer, with the time that it took."""
@@ -179,16 +190,24 @@ class _Solving:
             return self._open(tree, ())
         said = self._claims(self.program)
         point = self._best_point(said, tree.point)
-        if point is not None:
-            search.offer(point)
-            self.best = point
-        tree = self._run(search, self.budget if self.certify else self.budget.part(_PATIENCE))
+        self.best = point
+        budget = self.budget if self.certify else self.budget.part(_PATIENCE)
+        value = self._minimised(point) if self.cutoff else None
+        self.strengthened = strengthen(self.program, value, budget.part(_ROOT))
+        search = Search(self.strengthened.program, point=point, progress=self.progress)
+        tree = self._run(search, budget)
         if tree.closed:
             self._compare(said, tree)
             return self._conclude(tree)
         if tree.ray is not None:
             return self._conclude_unbounded(tree.ray)
         return self._open(tree, said)
+
+    def _minimised(self, point: Point | None) -> Fraction | None:
+        """The minimised objective of a point, without the constant."""
+        if point is None:
+            return None
+        return self.program.sense.sign * (self.program.objective(point) - self.program.constant)
 
     def _run(self, search: Search, budget: Budget) -> Tree:
         self.nodes -= search.explored
@@ -263,20 +282,32 @@ class _Solving:
 
     def _conclude(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
-        nodes = tree.nodes or ()
+        nodes, derived = tree.nodes or (), self._derived
         if tree.point is None:
-            return Infeasible(certificate(self.program, "infeasible", nodes))
+            document = certificate(self.program, "infeasible", nodes, derived=derived)
+            return Infeasible(document)
         x, value, steps = tree.point, self.program.objective(tree.point), tree.granularity
-        document = certificate(self.program, "optimal", nodes, steps, x=x, value=value)
+        document = certificate(self.program, "optimal", nodes, steps, derived, x=x, value=value)
         return Optimal(x, value, document)
+
+    @property
+    def _derived(self) -> tuple[Derived, ...] | None:
+        """What was derived before the tree, None if nothing was."""
+        return None if self.strengthened is None else self.strengthened.derived or None
 
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
         """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
         bound, document = None, None
         if tree.bound is not None:
-            bound = self.program.sense.sign * tree.bound + self.program.constant
+            least, own = tree.bound, self.strengthened
+            if own is not None and own.derived and own.cutoff is not None:
+                # of points beyond the cutoff nothing was derived
+                least = min(least, own.cutoff)
+            bound = self.program.sense.sign * least + self.program.constant
             if tree.nodes is not None:
-                document = certificate(self.program, "bound", tree.nodes, bound=bound)
+                document = certificate(
+                    self.program, "bound", tree.nodes, derived=self._derived, bound=bound
+                )
         agreeing = self._find_agreeing(said, tree.point)
         word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
-from tamecheck.ir.program import Program
+from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.branching import (
     Branch,
     Brancher,
@@ -114,6 +114,8 @@ class Search:
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
         self._completion = Completion(program)
+        kinds = enumerate(program.columns)
+        self._discrete = [(j, c) for j, c in kinds if c.kind is not Kind.CONTINUOUS]
         self._root = hull_box(program)
         ends = list(zip(program.columns, self._root.lower, self._root.upper, strict=True))
         self._endless = any(c.kind.integral and None in (low, high) for c, low, high in ends)
@@ -168,7 +170,7 @@ class Search:
     def _explore(self, node: _Open) -> Node | None:
         """The node closed or branched; None if neither is possible."""
         box = self._enter(node)
-        found = self._find_crossed(box)
+        found = self._find_crossed(node, box)
         if found is None and self._granular:
             found = self._skip(node, box)
         if found is not None:
@@ -226,11 +228,14 @@ class Search:
                 by = any_branch(self._program, answer, box)
         return None if by is None else self._branch(node, by, answer, box)
 
-    def _find_crossed(self, box: Box) -> Crossed | CrossedRow | None:
+    def _find_crossed(self, node: _Open, box: Box) -> Crossed | CrossedRow | None:
         """A column or a row whose bounds are crossed, if there is one."""
-        for j, (low, high) in enumerate(zip(box.lower, box.upper, strict=True)):
+        for j in node.changes if node.depth else range(len(box.lower)):
+            low, high = box.lower[j], box.upper[j]
             if low is not None and high is not None and low > high:
                 return Crossed(j)
+        if node.depth:
+            return None
         for i, row in enumerate(self._program.rows):
             if row.lower is not None and row.upper is not None and row.lower > row.upper:
                 return CrossedRow(i)
@@ -239,8 +244,10 @@ class Search:
     def _enter(self, node: _Open) -> Box:
         """Give the relaxation the node's bounds, and return them."""
         box = self._box(node)
-        for j in self._current.keys() | node.changes.keys():
-            self._relaxation.set_bounds(j, box.lower[j], box.upper[j])
+        before = self._current
+        for j in before.keys() | node.changes.keys():
+            if before.get(j) is not node.changes.get(j):
+                self._relaxation.set_bounds(j, box.lower[j], box.upper[j])
         self._current = node.changes
         return box
 
@@ -256,8 +263,9 @@ class Search:
             j, side, distance, before = node.origin
             self._brancher.learn(j, side, distance, answer.objective - before)
         bounded = self._bound(answer, box)
-        columns = zip(self._program.columns, answer.point, strict=True)
-        if bounded is not None or not all(is_settled(column, x) for column, x in columns):
+        if bounded is not None or not all(
+            is_settled(c, answer.point[j]) for j, c in self._discrete
+        ):
             return bounded
         # the completion has a relaxation of its own: the basis of this one is still the node's
         improved = self._improve(self._completion.point(answer.point, self._budget))

@@ -1,9 +1,10 @@
 """Tree certificates as VIPR files, which checkers of others read.
 
-A branching becomes two assumptions and the step that takes them back (``uns``); the multipliers of
-a leaf become a linear combination (``lin``) of rows, bounds and assumptions; a gap between integers
-and the step between objective values become roundings (``rnd``).  VIPR's objective has no constant:
-the range in the file is that of the objective without it.
+A branching becomes two assumptions and the step that takes them back (``uns``), and so does the
+disjunction of a cut; the multipliers of a leaf become a linear combination (``lin``) of rows,
+bounds and assumptions; a gap between integers, narrower bounds and the step between objective
+values become roundings (``rnd``).  Steps that assume the cutoff of the best point have no statement
+here.  VIPR's objective has no constant: the range in the file is that of the objective without it.
 
 Source: Cheung, Gleixner and Steffy, Verifying integer programming results (IPCO 2017), and the
 format's versions 1.0 and 1.1 (github.com/scipopt/vipr).
@@ -49,6 +50,8 @@ class _File:
     derived: list[str] = field(default_factory=list[str])
     bounds: list[Ends] = field(default_factory=list[Ends])
     rows: list[Ends] = field(default_factory=list[Ends])
+    terms: list[Mapping[int, Fraction]] = field(default_factory=list[Mapping[int, Fraction]])
+    """The terms of the rows, those of cuts after those of the program."""
 
     @property
     def sign(self) -> int:
@@ -83,6 +86,7 @@ class _File:
             )
         count = len(self.constraints)
         for row in self.program.rows:
+            self.terms.append(dict(row.terms))
             form = _form(dict(row.terms))
             if row.lower is not None and row.lower == row.upper:
                 both = self._state("E", row.lower, form)
@@ -110,6 +114,73 @@ class _File:
         value = Fraction(math.ceil(end[1]) if sense == "G" else math.floor(end[1]))
         return self.derive(sense, value, _form({j: Fraction(1)}), f"rnd 1 {end[0]} 1"), value
 
+    # --- bounds and cuts before the tree --------------------------------------------------------
+
+    def derive_all(self, steps: Sequence[Mapping[str, Any]]) -> None:
+        """Derive narrower bounds and cuts."""
+        self.rows.append((None, None))
+        # the place of the cutoff, which no row of the file states
+        self.terms.append({})
+        for step in steps:
+            if "tighten" in step:
+                self._tighten(step)
+            else:
+                self._cut(step)
+
+    def _require_rows(self, y: Mapping[int, Fraction]) -> None:
+        if len(self.program.rows) in y:
+            raise UnsupportedError(
+                "VIPR has no statement for a step that assumes the cutoff of the best point.",
+                hint="Solve with cutoff=False, as --proof vipr does.",
+            )
+
+    def _tighten(self, step: Mapping[str, Any]) -> None:
+        j, below = int(step["tighten"]), step["side"] == "lower"
+        y = _multipliers(step["rows"], int(step["over"]))
+        self._require_rows(y)
+        sign, sense = (1, "G") if below else (-1, "L")
+        costs = [_ZERO] * len(self.bounds)
+        costs[j] = Fraction(sign)
+        weights, value = self.combine(y, costs, self.bounds)
+        form = _form({j: Fraction(1)})
+        index = self.derive(sense, sign * value, form, f"lin {_pairs(weights, sign)}")
+        end = index, sign * value
+        if self.program.columns[j].kind.integral:
+            end = self._rounded(j, end, sense) or end
+        low, high = self.bounds[j]
+        self.bounds[j] = (end, high) if below else (low, end)
+
+    def _cut(self, step: Mapping[str, Any]) -> None:
+        terms = {int(j): Fraction(int(a)) for j, a in step["cut"]}
+        split = {int(j): Fraction(int(a)) for j, a in step["split"]}
+        least, at = Fraction(step["least"]), Fraction(int(step["at"]))
+        shown: list[int] = []
+        below = self.derive("L", at, _form(split), "asm")
+        above = self.derive("G", at + 1, _form(split), "asm")
+        for assumed, limit, sign, side in zip(
+            (below, above), (-at, at + 1), (-1, 1), step["sides"], strict=True
+        ):
+            over = int(side["over"])
+            y, times = (
+                _multipliers(side["rows"], over or 1),
+                Fraction(int(side["times"]), over or 1),
+            )
+            self._require_rows(y)
+            costs = [(terms.get(j, _ZERO) if over else _ZERO) for j in range(len(self.bounds))]
+            for j, p in split.items():
+                costs[j] -= sign * p * times
+            weights, value = self.combine(y, costs, self.bounds)
+            if times:
+                weights[assumed] = sign * times
+            value += times * limit
+            if over:
+                shown.append(self.derive("G", value, _form(terms), f"lin {_pairs(weights)}"))
+            else:
+                shown.append(self.empty(weights, value).constraint)
+        reason = f"uns {shown[0]} {below} {shown[1]} {above}"
+        self.terms.append(terms)
+        self.rows.append(((self.derive("G", least, _form(terms), reason), least), None))
+
     # --- leaves ---------------------------------------------------------------------------------
 
     def combine(
@@ -119,7 +190,7 @@ class _File:
         weights: Weights = {}
         value, rest = _ZERO, list(costs)
         for i, factor in y.items():
-            for j, a in self.program.rows[i].terms:
+            for j, a in self.terms[i].items():
                 rest[j] -= factor * a
         for pairs, factors in ((self.rows, y.items()), (ends, enumerate(rest))):
             for k, factor in factors:
@@ -155,7 +226,7 @@ class _File:
         """Rows combine to a form that takes integers only, and none is between its bounds."""
         form: Weights = {}
         for i, factor in y.items():
-            for j, a in self.program.rows[i].terms:
+            for j, a in self.terms[i].items():
                 form[j] = form.get(j, _ZERO) + factor * a
         columns = self.program.columns
         whole = {
@@ -304,6 +375,8 @@ def vipr_text(program: Program, certificate: Mapping[str, Any], version: Version
     file = _File(program)
     bounds = file.state_program()
     file.round_bounds()
+    if certificate["version"] > 1:
+        file.derive_all(certificate["derived"])
     root = file.tree(certificate["nodes"])
     integers = [str(j) for j, column in enumerate(program.columns) if column.kind.integral]
     costs = _form({j: c.cost for j, c in enumerate(program.columns) if c.cost})

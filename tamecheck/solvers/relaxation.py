@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -13,7 +13,6 @@ import numpy.typing as npt
 
 from tamecheck.exact.linear import Basis, Box, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
-from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
@@ -21,9 +20,10 @@ from tamecheck.solvers.scaling import power, scale_program, scaling, shift
 
 _Array: TypeAlias = npt.NDArray[Any]
 _Ends: TypeAlias = tuple[_Array, _Array]
-_HUGE = Fraction(10) ** 300
+_LARGEST = 1e300
 _LARGE, _DEEPEST, _STEEPEST = 200, 400, 20
 """Of so many variables a basis is refined; the largest exponents of two that magnify."""
+_NOISE = 1e-12
 
 
 Relaxed: TypeAlias = Optimal[float, tuple[float, ...]]
@@ -41,6 +41,9 @@ class Relaxation:
     def __init__(self, program: Program) -> None:
         highspy = highspy_module()
         self._scaling = scaling(program)
+        self._plain = not any(
+            (*self._scaling.columns, *self._scaling.rows, self._scaling.objective)
+        )
         program = self._program = scale_program(program, self._scaling)
         self._solver: Any = highs()
         self._solver.setOptionValue("presolve", "off")
@@ -67,6 +70,7 @@ class Relaxation:
         largest = max((abs(cost) for cost in costs), default=0.0)
         objective = -math.frexp(largest)[1] if 0 < largest < math.inf else 0
         self._scaling = replace(self._scaling, objective=objective)
+        self._plain = False
         for j, (cost, c) in enumerate(zip(costs, self._scaling.columns, strict=True)):
             self._solver.changeColCost(j, shift(cost, c + objective))
 
@@ -83,6 +87,8 @@ class Relaxation:
             solution = self._solver.getSolution()
             objective = self._solver.getInfo().objective_function_value
             by = self._scaling
+            if self._plain:
+                return Optimal(tuple(solution.col_value), objective, tuple(solution.row_dual))
             return Optimal(
                 tuple(map(shift, solution.col_value, by.columns)),
                 shift(objective, -by.objective),
@@ -122,6 +128,19 @@ class Relaxation:
             tuple(self._names.get(status, "zero") for status in basis.row_status),
         )
 
+    def tableau(self, columns: Sequence[int]) -> Iterator[dict[int, float]]:
+        """For each column that is basic, multipliers of rows that leave it and nonbasic ones."""
+        places = {int(k): r for r, k in enumerate(self._solver.getBasicVariables()[1])}
+        by = self._scaling
+        for j in columns:
+            if j not in places:
+                continue
+            _, row = self._solver.getBasisInverseRow(places[j])
+            values = np.array(row, float)
+            largest = float(np.abs(values).max(initial=0.0))
+            chosen = np.flatnonzero(np.abs(values) > _NOISE * largest)
+            yield {int(i): shift(float(values[i]), by.rows[i] + by.columns[j]) for i in chosen}
+
     def refine(self, vertex: Vertex, box: Box) -> Basis | None:
         """The basis that is optimal around the exact point of the last one, seen through a lens.
 
@@ -160,12 +179,14 @@ class Relaxation:
 
     def _ends(self, j: int, lower: Number | None, upper: Number | None) -> tuple[float, float]:
         """The bounds of a column in the scaled program."""
+        if not self._scaling.columns[j]:
+            return _end(lower, -1), _end(upper, 1)
         unit = power(-self._scaling.columns[j])
         low, high = (None if end is None else end * unit for end in (lower, upper))
         return _end(low, -1), _end(high, 1)
 
 
-def _end(bound: Bound, sign: int) -> float:
+def _end(bound: Number | None, sign: int) -> float:
     """The float nearest to a bound, or the infinity of that sign."""
     return sign * math.inf if bound is None else nearest(bound)
 
@@ -182,12 +203,16 @@ def _magnification(value: Fraction, most: int) -> int:
     return min(max(value.denominator.bit_length() - value.numerator.bit_length(), 0), most)
 
 
-def nearest(value: Fraction) -> float:
+def nearest(value: Number) -> float:
     """The float nearest to a number; one beyond the floats becomes the largest that solvers take.
 
     Nothing that is computed from it is believed.
     """
-    return float(max(-_HUGE, min(_HUGE, value)))
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.copysign(math.inf, value)
+    return max(-_LARGEST, min(_LARGEST, found))
 
 
 def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> Any:

@@ -279,7 +279,7 @@ LIES = [
     (tree(*PAIR, optimal("3", "1", "2"), [leaf((0, 5), over=6)]), 0, "the bound is too weak"),
     # what stands where
     (changed(BOUNDED, format="tree"), None, "unknown format"),
-    (changed(BOUNDED, version=2), None, RANGE.format(1, 1)),
+    (changed(BOUNDED, version=3), None, RANGE.format(1, 2)),
     (changed(BOUNDED, extra=0), None, FIELD + "'extra'"),
     (changed(BOUNDED, claim__verdict="best"), None, "unknown verdict"),
     (changed(BOUNDED, claim__x=[]), None, FIELD + "'x'"),
@@ -470,7 +470,7 @@ def test_a_check_takes_so_many_steps(number):
 
 
 def test_limits_and_records_are_those_that_are_documented():
-    assert checker.STEPS == 40_000_000
+    assert checker.STEPS == 600_000_000
     with pytest.raises(FrozenInstanceError):
         program.read_program(BOUNDED["program"]).sign = -1
     assert not hasattr(program.read_program(BOUNDED["program"]), "__dict__")

@@ -1,0 +1,286 @@
+"""Cuts in floating point: mixed-integer rounding of aggregated rows and of rows of the tableau.
+
+A cut is found with its reason: a disjunction of integers, on both sides of which multipliers of
+rows prove it.  All numbers here are guesses; `tamecheck.programs.strengthen` makes them exact.
+
+Sources: Marchand, Wolsey 2001, Aggregation and mixed integer rounding to solve MIPs (complemented
+MIR, which has covers of knapsacks and flow covers among its cuts); Gomory 1960 for the tableau.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tamecheck.ir.program import Program
+from tamecheck.solvers.relaxation import nearest
+
+Vector: TypeAlias = npt.NDArray[np.float64]
+Weights: TypeAlias = Mapping[int, float]
+
+_AGGREGATED = 6
+_DELTAS, _FLIPS = 8, 20
+_EFFICACY, _TIGHT = 1e-3, 1e-6
+_PAIR = 2
+_LARGEST = 1e6
+"""Ratios of coefficients beyond this are no good cuts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """``form x <= ...``, which holds where ``split x <= at`` and where it is larger.
+
+    ``rows`` and ``times`` are, for each side, the multipliers of the rows and of the side's bound
+    that prove it.
+    """
+
+    form: Vector
+    split: Vector
+    at: int
+    rows: tuple[Weights, Weights]
+    times: tuple[float, float]
+    efficacy: float
+
+
+class Separator:
+    """The rows and bounds of a program in floats, and cuts that a point of it violates."""
+
+    def __init__(self, program: Program) -> None:
+        self.width = len(program.columns)
+        self.integral = np.array(
+            [c.kind.integral and not c.kind.semi for c in program.columns], bool
+        )
+        self.semi = np.array([c.kind.semi for c in program.columns], bool)
+        self.lower = _floats([c.lower for c in program.columns], -math.inf)
+        self.upper = _floats([c.upper for c in program.columns], math.inf)
+        self.low = _floats([row.lower for row in program.rows], -math.inf)
+        self.high = _floats([row.upper for row in program.rows], math.inf)
+        self.indices = [np.array([j for j, _ in row.terms], int) for row in program.rows]
+        self.values = [np.array([nearest(a) for _, a in row.terms], float) for row in program.rows]
+        self.whole = [
+            all(self.integral[j] and a.denominator == 1 for j, a in row.terms)
+            for row in program.rows
+        ]
+        self.of_column: list[list[int]] = [[] for _ in program.columns]
+        for i, row in enumerate(program.rows):
+            for j, _ in row.terms:
+                self.of_column[j].append(i)
+        for j in np.flatnonzero(self.semi):
+            self.lower[j], self.upper[j] = min(self.lower[j], 0.0), max(self.upper[j], 0.0)
+
+    def activities(self, x: Vector) -> Vector:
+        """The values of the rows at a point."""
+        pairs = zip(self.indices, self.values, strict=True)
+        return np.array([float(a @ x[j]) for j, a in pairs], float)
+
+    def aggregated(self, x: Vector) -> Iterator[Guess]:
+        """Cuts from each row, with others added that eliminate continuous variables."""
+        at = self.activities(x)
+        slack = np.minimum(at - self.low, self.high - at)
+        for first in range(len(self.indices)):
+            if not len(self.indices[first]) or not slack[first] < math.inf:
+                continue
+            weights = {first: 1.0}
+            for _ in range(_AGGREGATED):
+                found = self.round_row(weights, x, at)
+                if found is not None:
+                    yield found
+                    break
+                if not self._aggregate(weights, x, slack):
+                    break
+
+    def _aggregate(self, weights: dict[int, float], x: Vector, slack: Vector) -> bool:
+        """Add a tight row, so that a continuous variable between its bounds is eliminated."""
+        form = self.form_of(weights)
+        room = np.minimum(x - self.lower, self.upper - x)
+        inside = np.flatnonzero((np.abs(form) > 1e-9) & ~self.integral & (room > 1e-6))
+        for j in map(int, inside[np.argsort(-room[inside])]):
+            tight = [i for i in self.of_column[j] if i not in weights and slack[i] < _TIGHT]
+            if tight:
+                i = min(tight, key=self._order)
+                a = float(self.values[i][self.indices[i] == j][0])
+                weights[i] = -float(form[j]) / a
+                return True
+        return False
+
+    def _order(self, i: int) -> tuple[bool, bool, int]:
+        """Variable bounds first, then equations, then short rows."""
+        size = len(self.indices[i])
+        return size != _PAIR, bool(self.low[i] != self.high[i]), size
+
+    def form_of(self, weights: Weights) -> Vector:
+        """A combination of rows."""
+        form = np.zeros(self.width)
+        for i, y in weights.items():
+            form[self.indices[i]] += y * self.values[i]
+        return form
+
+    def round_row(self, weights: Weights, x: Vector, at: Vector) -> Guess | None:
+        """The best cut by rounding a combination of rows, or its negative."""
+        base = _Base.of(self, weights, x, at)
+        if base is None:
+            return None
+        found = [g for own in (base, base.negative()) if (g := own.best(self, x)) is not None]
+        return max(found, key=lambda g: g.efficacy, default=None)
+
+
+@dataclass(slots=True)
+class _Base:
+    """``Σ a x' = b`` in variables that are not negative: columns, then slacks of rows.
+
+    ``up`` says that a variable is the distance from an upper bound.
+    """
+
+    columns: npt.NDArray[np.int64]
+    rows: list[int]
+    a: Vector
+    b: float
+    value: Vector
+    room: Vector
+    integral: npt.NDArray[np.bool_]
+    up: npt.NDArray[np.bool_]
+    end: Vector
+
+    @classmethod
+    def of(cls, own: Separator, weights: Weights, x: Vector, at: Vector) -> _Base | None:
+        """The equation ``rows x - slacks = 0`` with every variable at its nearest bound."""
+        form = own.form_of(weights)
+        largest = float(np.abs(form).max(initial=0.0))
+        columns = np.flatnonzero(np.abs(form) > 1e-11 * largest)
+        rows = list(weights)
+        lower = np.concatenate([own.lower[columns], own.low[rows]])
+        upper = np.concatenate([own.upper[columns], own.high[rows]])
+        value = np.concatenate([x[columns], at[rows]])
+        whole = np.array([own.whole[i] for i in rows], bool)
+        integral = np.concatenate([own.integral[columns], whole])
+        a = np.concatenate([form[columns], -np.array([weights[i] for i in rows], float)])
+        up = upper - value < value - lower
+        end = np.where(up, upper, lower)
+        if not np.isfinite(end).all():
+            return None
+        # the slack of a whole row is integral if its bound is
+        integral &= np.floor(end) == end
+        return cls(
+            columns,
+            rows,
+            np.where(up, -a, a),
+            -float(a @ end),
+            np.maximum(np.where(up, upper - value, value - lower), 0.0),
+            upper - lower,
+            integral,
+            up,
+            end,
+        )
+
+    def negative(self) -> _Base:
+        """The same equation times -1."""
+        return _Base(
+            self.columns,
+            self.rows,
+            -self.a,
+            -self.b,
+            self.value.copy(),
+            self.room,
+            self.integral,
+            self.up.copy(),
+            self.end.copy(),
+        )
+
+    def best(self, own: Separator, x: Vector) -> Guess | None:
+        """The best cut over divisors, and over bounds from which integers are measured."""
+        fractional = self.integral & (self.value > 1e-6) & (self.value < self.room - 1e-6)
+        sizes = np.unique(np.abs(self.a[fractional]).round(9))
+        sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
+        if not len(sizes):
+            return None
+        best = max((self._violation(d), d) for d in sizes)
+        best = max([best, *((self._violation(best[1] / k), best[1] / k) for k in (2, 4, 8))])
+        violation, delta = best
+        if violation <= 0:
+            return None
+        # the other bound of a row need not be integral
+        columns = np.flatnonzero(fractional[: len(self.columns)])
+        for k in columns[np.argsort(np.abs(self.value - self.room / 2)[columns])][:_FLIPS]:
+            if self.room[k] == math.inf:
+                continue
+            self._flip(k)
+            other = self._violation(delta)
+            if other > violation + 1e-9:
+                violation = other
+            else:
+                self._flip(k)
+        return self._guess(own, x, delta) if violation > 1e-6 else None
+
+    def _flip(self, k: int) -> None:
+        """Measure a variable from its other bound."""
+        self.b -= self.a[k] * self.room[k]
+        self.a[k] = -self.a[k]
+        self.value[k] = self.room[k] - self.value[k]
+        self.end[k] += self.room[k] if not self.up[k] else -self.room[k]
+        self.up[k] = not self.up[k]
+
+    def _rounded(self, delta: float) -> tuple[Vector, float, Vector] | None:
+        """Coefficients of the cut, the fraction of its right side, and the integers behind it."""
+        b = self.b / delta
+        f0 = b - math.floor(b)
+        if not 0.01 < f0 < 0.99:
+            return None
+        a = self.a / delta
+        near = np.round(a)
+        a = np.where(self.integral & (np.abs(a - near) < 1e-9), near, a)
+        floor = np.floor(a)
+        f = a - floor
+        whole = np.where(self.integral, np.where(f > f0, floor + 1, floor), 0.0)
+        part = np.maximum(f - f0, 0.0) / (1 - f0)
+        return np.where(self.integral, floor + part, np.minimum(a, 0.0) / (1 - f0)), f0, whole
+
+    def _violation(self, delta: float) -> float:
+        rounded = self._rounded(delta)
+        if rounded is None:
+            return 0.0
+        cut, _, _ = rounded
+        norm = float(np.linalg.norm(cut[self.value > 1e-9])) or 1.0
+        return (float(cut @ self.value) - math.floor(self.b / delta)) / norm
+
+    def _guess(self, own: Separator, x: Vector, delta: float) -> Guess | None:
+        rounded = self._rounded(delta)
+        if rounded is None:
+            return None
+        cut, f0, whole = rounded
+        count = len(self.columns)
+        sign = np.where(self.up, -1.0, 1.0)
+
+        def in_columns(own_form: Vector) -> Vector:
+            form = np.zeros(own.width)
+            form[self.columns] = (own_form * sign)[:count]
+            for i, y in zip(self.rows, (own_form * sign)[count:], strict=True):
+                if y:
+                    form[own.indices[i]] += y * own.values[i]
+            return form
+
+        form, split = in_columns(cut), np.round(in_columns(whole))
+        at = math.floor(self.b / delta) + float((whole * sign) @ self.end)
+        norm = float(np.linalg.norm(form))
+        sizes = np.abs(form[np.abs(form) > 1e-9 * max(norm, 1e-300)])
+        if not len(sizes) or sizes.max() > _LARGEST * sizes.min() or abs(at) > 1e12:
+            return None
+        side = math.floor(self.b / delta) + float((cut * sign) @ self.end)
+        efficacy = (float(form @ x) - side) / norm
+        if efficacy < _EFFICACY:
+            return None
+        steep = f0 / (1 - f0)
+        rests = (whole - cut, self.a / delta / (1 - f0) - steep * whole - cut)
+        rows = tuple(
+            {i: y for i, y in zip(self.rows, (rest * sign)[count:], strict=True) if abs(y) > 1e-12}
+            for rest in rests
+        )
+        return Guess(form, split, round(at), (rows[0], rows[1]), (1.0, steep), efficacy)
+
+
+def _floats(ends: Sequence[Any], missing: float) -> Vector:
+    return np.array([missing if end is None else nearest(end) for end in ends], float)

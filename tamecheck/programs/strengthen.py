@@ -1,0 +1,325 @@
+"""Presolve and cuts at the root, each step with the multipliers that prove it.
+
+The strengthened program has the rows of the program, one for the cutoff (what is at least as good
+as the best point, or better by the step between objective values), and the cuts; its bounds are
+narrower.  Floating point proposes; the right side of a cut and every bound are computed exactly
+from multipliers that were rounded.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from tamecheck.budget import Budget
+from tamecheck.exact.linear import Number
+from tamecheck.ir.answer import Optimal
+from tamecheck.ir.program import Program, Row
+from tamecheck.programs.certificate import Cut, Derived, Side, Tightened
+from tamecheck.programs.cuts import Guess, Separator, Vector
+from tamecheck.programs.lattice import granularity
+from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, minimised_costs
+from tamecheck.solvers.relaxation import Relaxation, Relaxed
+
+_ROUNDS, _PASSES, _CUTS = 40, 10, 60
+_FINE, _UNIT = 30, 1 << 20
+"""Bits of the largest coefficient of a cut; the denominator of rounded multipliers."""
+_PARALLEL = 0.9
+_LONGEST = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Strengthened:
+    """A program with cutoff, cuts and narrower bounds, and what was derived to get there."""
+
+    program: Program
+    derived: tuple[Derived, ...]
+    cutoff: Fraction | None
+    """What the derivation assumes of the minimised objective, without its constant."""
+
+
+def strengthen(program: Program, value: Fraction | None, budget: Budget) -> Strengthened:
+    """Narrow bounds and add cuts; ``value`` is the best point's minimised, without the constant."""
+    own = _Root(program, value)
+    if not own.tighten_rows(budget):
+        return own.result()
+    own.cut(budget)
+    return own.result()
+
+
+class _Root:
+    def __init__(self, program: Program, value: Fraction | None) -> None:
+        self._count = len(program.rows)
+        self.derived: list[Derived] = []
+        costs = minimised_costs(program)
+        self._costs = costs
+        step = granularity(program)
+        self.cutoff = value
+        if value is not None and step is not None:
+            self.cutoff = value - step.step
+        terms = tuple((j, c) for j, c in enumerate(costs) if c)
+        # names that no row has
+        self._prefix = "derived "
+        while any(row.name.startswith(self._prefix) for row in program.rows):
+            self._prefix += "'"
+        cutoff = Row(f"{self._prefix}cutoff", terms, None, self.cutoff)
+        self.box = hull_box(program)
+        self.program = replace(program, rows=(*program.rows, cutoff))
+        self.scaled = Scaled(self.program)
+
+    def result(self) -> Strengthened:
+        """The program with what is kept."""
+        columns = tuple(
+            column
+            if column.kind.semi
+            else replace(column, lower=_fraction(low), upper=_fraction(high))
+            for column, low, high in zip(
+                self.program.columns, self.box.lower, self.box.upper, strict=True
+            )
+        )
+        rows = list(self.program.rows)
+        # relaxations do better without it, and the trees' own bound says the same
+        rows[self._count] = replace(rows[self._count], upper=None)
+        own = replace(self.program, columns=columns, rows=tuple(rows))
+        return Strengthened(own, tuple(self.derived), self.cutoff)
+
+    # -- bounds -----------------------------------------------------------------------------------
+
+    def tighten_rows(self, budget: Budget) -> bool:
+        """Narrow bounds by single rows, again and again; False if no point is left."""
+        for _ in range(_PASSES):
+            found = False
+            for i in range(len(self.program.rows)):
+                if budget.is_spent:
+                    return True
+                found |= self._tighten_row(i)
+            if self._crossed():
+                return False
+            if not found:
+                break
+        return True
+
+    def _crossed(self) -> bool:
+        ends = zip(self.box.lower, self.box.upper, strict=True)
+        return any(a is not None and b is not None and a > b for a, b in ends)
+
+    def _tighten_row(self, i: int) -> bool:
+        """Narrow bounds of the columns of a row."""
+        row, box, found = self.scaled.rows[i], self.box, False
+        for sign in (1, -1):
+            side = self.scaled.side(i, sign)
+            if side is None:
+                continue
+            # sign * (Σ a x) >= sign * side: what the others can at most contribute
+            most: list[tuple[int, int, Number | None]] = []
+            for j, a in row:
+                own = sign * a
+                end = box.upper[j] if own > 0 else box.lower[j]
+                most.append((j, own, None if end is None else own * end))
+            missing = [j for j, _, value in most if value is None]
+            if len(missing) > 1:
+                continue
+            total = sum(value for _, _, value in most if value is not None)
+            goal = sign * side * self.scaled.scale
+            for j, own, value in most:
+                if missing and j != missing[0]:
+                    continue
+                rest = goal - total + (value or 0)
+                found |= self._narrow(
+                    j, 1 if own > 0 else -1, Fraction(rest) / abs(own), {i: sign}, abs(own)
+                )
+        return found
+
+    def _narrow(
+        self, j: int, sign: int, end: Fraction, numerators: Mapping[int, int], over: int
+    ) -> bool:
+        """Keep ``sign x >= end`` if it is worth it.
+
+        The multipliers are numerators of the scaled rows over that coefficient of the column.
+        """
+        column = self.program.columns[j]
+        if column.kind.semi:
+            return False
+        low, high = self.box.lower[j], self.box.upper[j]
+        if column.kind.integral:
+            to = Fraction(sign * math.ceil(end))
+        else:
+            to = sign * end
+            if max(abs(to.numerator), to.denominator) > _LONGEST:
+                return False
+        old = low if sign > 0 else high
+        if old is not None:
+            gain = sign * (to - old)
+            other = high if sign > 0 else low
+            width = None if other is None else abs(other - old)
+            worth = Fraction(1, 2) if column.kind.integral else Fraction(width or 0) / 5
+            if gain <= 0 or gain < worth:
+                return False
+        if sign > 0:
+            self.box.lower[j] = to if to.denominator > 1 else to.numerator
+        else:
+            self.box.upper[j] = to if to.denominator > 1 else to.numerator
+        scale = self.scaled.scale
+        common = math.gcd(over, *(n * scale for n in numerators.values()))
+        proof = {i: n * scale // common for i, n in numerators.items()}
+        self.derived.append(Tightened(j, sign, to, Multipliers(proof, over // common)))
+        return True
+
+    def tighten_costs(self, duals: Sequence[float]) -> bool:
+        """Narrow bounds of integer columns by reduced costs and the cutoff."""
+        if self.cutoff is None:
+            return False
+        y = self.scaled.round(duals, _UNIT)
+        y = {i: n for i, n in y.numerators.items() if i != self._count}
+        reduced = [cost * _UNIT for cost in self.scaled.costs]
+        for i, n in y.items():
+            for j, a in self.scaled.rows[i]:
+                reduced[j] -= n * a
+        numerators = {**y, self._count: -_UNIT}
+        base: Number = 0
+        for i, n in numerators.items():
+            side = self.scaled.side(i, n)
+            if side is None:
+                return False
+            base += n * side
+        base *= self.scaled.scale
+        ends: list[Number | None] = []
+        for j, d in enumerate(reduced):
+            end = self.box.lower[j] if d > 0 else self.box.upper[j]
+            ends.append(0 if not d else None if end is None else d * end)
+        if any(end is None for end in ends):
+            return False
+        total = base + sum(end for end in ends if end is not None)
+        found = False
+        for j, d in enumerate(reduced):
+            if d and self.program.columns[j].kind.integral:
+                # sum of reduced costs x, over the others, leaves d x at most -(the rest)
+                rest = total - (ends[j] or 0)
+                sign = -1 if d > 0 else 1
+                found |= self._narrow(j, sign, Fraction(rest) / abs(d), numerators, abs(d))
+        return found
+
+    # -- cuts -------------------------------------------------------------------------------------
+
+    def cut(self, budget: Budget) -> None:
+        """Rounds of cuts, while the bound of the relaxation grows."""
+        before, stalled = -math.inf, 0
+        for _ in range(_ROUNDS):
+            if budget.is_spent:
+                return
+            current = self.result().program
+            relaxation = Relaxation(current)
+            answer = relaxation.solve(seconds=budget.seconds)
+            if not isinstance(answer, Optimal):
+                return
+            if self.tighten_costs(answer.certificate):
+                self.tighten_rows(budget)
+            growth = answer.objective - before
+            stalled = stalled + 1 if growth < 1e-4 * max(1.0, abs(answer.objective)) else 0
+            if stalled > 3:
+                return
+            before = max(before, answer.objective)
+            if not self._separate(current, relaxation, answer):
+                return
+
+    def _separate(self, current: Program, relaxation: Relaxation, answer: Relaxed) -> bool:
+        """Add the best cuts that the point violates."""
+        x = np.array(answer.point, float)
+        own = Separator(current)
+        at = own.activities(x)
+        guesses = list(own.aggregated(x))
+        whole = [
+            j
+            for j, column in enumerate(current.columns)
+            if column.kind.integral and abs(x[j] - round(x[j])) > 1e-4
+        ]
+        for weights in relaxation.tableau(whole):
+            found = own.round_row(weights, x, at)
+            if found is not None:
+                guesses.append(found)
+        guesses.sort(key=lambda g: -g.efficacy)
+        kept: list[Vector] = []
+        added: list[Cut] = []
+        for guess in guesses:
+            unit = guess.form / float(np.linalg.norm(guess.form))
+            if any(float(unit @ other) > _PARALLEL for other in kept):
+                continue
+            cut = self._exact(guess, x)
+            if cut is not None:
+                added.append(cut)
+                kept.append(unit)
+            if len(kept) >= _CUTS:
+                break
+        self._add(added)
+        return bool(added)
+
+    def _add(self, cuts: Sequence[Cut]) -> None:
+        self.derived += cuts
+        first = len(self.program.rows)
+        rows = [
+            Row(
+                f"{self._prefix}{first + k}",
+                tuple((j, Fraction(a)) for j, a in cut.terms),
+                cut.least,
+            )
+            for k, cut in enumerate(cuts)
+        ]
+        self.program = replace(self.program, rows=(*self.program.rows, *rows))
+        self.scaled = Scaled(self.program)
+
+    def _exact(self, guess: Guess, x: Vector) -> Cut | None:
+        """The cut with coefficients that are integers, and the right side that is proved."""
+        sigma = _scale_of(guess.form)
+        terms = {j: -round(float(guess.form[j]) * sigma) for j in np.flatnonzero(guess.form)}
+        terms = {int(j): a for j, a in terms.items() if a}
+        split = {int(j): round(float(guess.split[j])) for j in np.flatnonzero(guess.split)}
+        if not terms or not split:
+            return None
+        over, scale = _UNIT, self.scaled.scale
+        least: list[Fraction] = []
+        sides: list[Side] = []
+        for sign, limit, rows, times in (
+            (-1, -guess.at, guess.rows[0], guess.times[0]),
+            (1, guess.at + 1, guess.rows[1], guess.times[1]),
+        ):
+            numerators = {i: round(y * sigma * over) for i, y in rows.items()}
+            numerators = {
+                i: n for i, n in numerators.items() if n and self.scaled.side(i, n) is not None
+            }
+            weight = round(times * sigma * over)
+            costs = [0] * len(self._costs)
+            for j, a in terms.items():
+                costs[j] += a * over * scale
+            for j, p in split.items():
+                costs[j] -= sign * p * weight * scale
+            found = self.scaled.least(costs, numerators, self.box)
+            if found is None:
+                return None
+            least.append((Fraction(found) / scale + weight * limit) / over)
+            sides.append(Side(Multipliers(numerators, over), weight))
+        right = Fraction(math.floor(min(least) * _UNIT), _UNIT)
+        if float(right) - sum(a * float(x[j]) for j, a in terms.items()) <= 1e-6 * sigma:
+            return None
+        pairs = tuple(sorted(terms.items()))
+        return Cut(pairs, right, tuple(sorted(split.items())), guess.at, (sides[0], sides[1]))
+
+
+def _scale_of(form: Vector) -> float:
+    """A factor that makes the coefficients small integers, or else just large ones."""
+    sizes = np.abs(form[form != 0])
+    least, largest = float(sizes.min()), float(sizes.max())
+    for k in range(1, 25):
+        scaled = sizes * (k / least)
+        if largest * k / least > 1e7:
+            break
+        if float(np.abs(scaled - np.round(scaled)).max()) < 1e-6:
+            return k / least
+    return 2.0 ** (_FINE - math.frexp(largest)[1])
+
+
+def _fraction(end: Number | None) -> Fraction | None:
+    return None if end is None else Fraction(end)

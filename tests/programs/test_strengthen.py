@@ -1,0 +1,307 @@
+"""Cuts and narrower bounds: derived exactly, checked by the kernel, and false ones refused."""
+
+import copy
+import importlib.util
+import json
+import random
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+from tamecheck.budget import Budget
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.kernel_mip import check
+from tamecheck.programs.certificate import certificate
+from tamecheck.programs.strengthen import strengthen
+from tamecheck.programs.tree import Search
+from tamecheck.programs.vipr import vipr_text
+
+SPEC = importlib.util.spec_from_file_location(
+    "vipr_reader", Path(__file__).with_name("vipr_reader.py")
+)
+READER = importlib.util.module_from_spec(SPEC)
+sys.modules[SPEC.name] = READER
+SPEC.loader.exec_module(READER)
+F = Fraction
+
+
+def random_program(chance):
+    width = chance.randint(2, 6)
+    kinds = [chance.choice((Kind.INTEGER, Kind.INTEGER, Kind.CONTINUOUS)) for _ in range(width)]
+    if chance.random() < 0.1:
+        kinds[0] = Kind.SEMICONTINUOUS
+    columns = tuple(
+        Column(
+            f"x{j}",
+            F(chance.randint(1, 2) if kind.semi else chance.randint(-2, 1)),
+            F(chance.randint(2, 4)),
+            kind,
+            F(chance.randint(-9, 9), chance.choice((1, 1, 3))),
+        )
+        for j, kind in enumerate(kinds)
+    )
+    rows = []
+    for i in range(chance.randint(1, 5)):
+        numbers = ((j, F(chance.randint(-9, 9), chance.choice((1, 1, 2)))) for j in range(width))
+        terms = tuple((j, a) for j, a in numbers if a and chance.random() < 0.8)
+        low = F(chance.randint(-20, 20))
+        high = low + chance.randint(0, 10)
+        rows.append(Row(f"r{i}", terms, *chance.choice(((low, None), (None, high), (low, high)))))
+    return Program(columns, tuple(rows), chance.choice(list(Sense)), F(chance.randint(-3, 3)))
+
+
+def proof(program, cutoff):
+    """The certificate of a strengthened tree, and of the plain one; None if either is open."""
+    plain = Search(program).run(Budget(nodes=300))
+    point = plain.point if cutoff else None
+    value = None
+    if point is not None:
+        value = program.sense.sign * (program.objective(point) - program.constant)
+    own = strengthen(program, value, Budget())
+    tree = Search(own.program, point=point).run(Budget(nodes=300))
+    if not (plain.closed and tree.closed):
+        return None
+    assert (tree.point is None) == (plain.point is None)
+    if tree.point is None:
+        return certificate(program, "infeasible", tree.nodes, derived=own.derived)
+    value = program.objective(tree.point)
+    assert value == program.objective(plain.point)
+    steps = tree.granularity
+    return certificate(
+        program, "optimal", tree.nodes, steps, own.derived, x=tree.point, value=value
+    )
+
+
+def test_strengthened_trees_find_what_plain_ones_find_and_every_step_is_checked():
+    cuts = bounds = read = 0
+    for seed in range(90):
+        program = random_program(random.Random(seed))
+        cutoff = bool(seed % 2)
+        document = proof(program, cutoff)
+        if document is None:
+            continue
+        report = check(json.dumps(document))
+        assert report.verdict == "valid", (seed, report)
+        cuts += sum("cut" in step for step in document["derived"])
+        bounds += sum("tighten" in step for step in document["derived"])
+        if not cutoff and not any(c.kind.semi for c in program.columns):
+            READER.verify(vipr_text(program, document))
+            read += 1
+    assert cuts > 10
+    assert bounds > 100
+    assert read > 20
+
+
+# -- the rules of the kernel, one by one ----------------------------------------------------------
+
+
+def column(lower="0", upper="10", kind="integer", cost="0"):
+    return {"lower": lower, "upper": upper, "kind": kind, "cost": cost}
+
+
+def document(derived, nodes, claim=None, columns=None):
+    """Of the program 2x + 2y >= 5, by default with integers x and y in [0, 10] of cost 1 and 0."""
+    columns = columns or [column(cost="1"), column()]
+    return {
+        "format": "tamecheck-tree-certificate",
+        "version": 2,
+        "program": {
+            "format": "tamecheck-program",
+            "version": 1,
+            "name": "p",
+            "sense": "minimise",
+            "objective": {"name": "z", "constant": "0"},
+            "columns": [c | {"name": f"x{j}"} for j, c in enumerate(columns)],
+            "rows": [{"name": "r", "lower": "5", "upper": None, "terms": [[0, "2"], [1, "2"]]}],
+        },
+        "claim": claim or {"verdict": "bound", "bound": "0"},
+        "granularity": None,
+        "derived": derived,
+        "nodes": nodes,
+    }
+
+
+ROOT = [{"bound": [], "over": 1}]
+# x + y >= 3: where x + y <= 2 there is no point, and elsewhere it is the side itself
+ROUNDED = {
+    "cut": [[0, 1], [1, 1]],
+    "least": "3",
+    "split": [[0, 1], [1, 1]],
+    "at": 2,
+    "sides": [
+        {"rows": [[0, 1]], "over": 0, "times": 2},
+        {"rows": [], "over": 1, "times": 1},
+    ],
+}
+# with y <= 1: x >= 5/2 - 1, so x >= 2
+NARROW = {"tighten": 0, "side": "lower", "to": "2", "rows": [[0, 1]], "over": 2}
+SMALL = [column(cost="1"), column(upper="1")]
+# 2x + z >= 5 with z in [0, 10]: 2x + 2z >= 6 by rounding of mixed integers
+MIXED = {
+    "cut": [[0, 1], [1, 2]],
+    "least": "3",
+    "split": [[0, 1]],
+    "at": 2,
+    "sides": [
+        {"rows": [[0, 1]], "over": 1, "times": 1},
+        {"rows": [], "over": 1, "times": 1},
+    ],
+}
+LINE = [column(cost="1"), column(kind="continuous")]
+# points of cost at most 3 - 0: the cutoff of the claim gives x <= 3
+CUT_OFF = {"tighten": 0, "side": "upper", "to": "3", "rows": [[1, -1]], "over": 1}
+BEST = {"verdict": "optimal", "x": ["3", "0"], "value": "3"}
+DEAR = [column(cost="1"), column(upper="0")]
+
+ACCEPTED = {
+    "nothing derived": document([], ROOT),
+    "a rounding": document([ROUNDED], ROOT),
+    "a mixed rounding": document([MIXED], ROOT, columns=LINE),
+    "a bound": document([NARROW], ROOT, claim={"verdict": "bound", "bound": "2"}, columns=SMALL),
+    "a weaker bound": document([NARROW | {"to": "1/2"}], ROOT, columns=SMALL),
+    "the cutoff, and a cut in the tree": document(
+        [CUT_OFF, ROUNDED], [{"bound": [[2, 1]], "over": 1}], claim=BEST, columns=DEAR
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_true_steps_are_accepted(name):
+    report = check(json.dumps(ACCEPTED[name]))
+    assert report.verdict == "valid", report
+
+
+def changed(step, *path_and_value):
+    *path, last, value = path_and_value
+    step = copy.deepcopy(step)
+    place = step
+    for key in path:
+        place = place[key]
+    place[last] = value
+    return step
+
+
+NOT_SHOWN = "the row is not proved on a side"
+REFUSED = {
+    "a rounding too far": (document([changed(ROUNDED, "least", "4")], ROOT), NOT_SHOWN),
+    "a rounding of another side": (document([changed(ROUNDED, "at", 3)], ROOT), NOT_SHOWN),
+    "no contradiction on a side": (
+        document([changed(ROUNDED, "sides", 0, "rows", [])], ROOT),
+        NOT_SHOWN,
+    ),
+    "a continuous disjunction": (
+        document([ROUNDED], ROOT, columns=LINE),
+        "a disjunction is about integers",
+    ),
+    "a mixed rounding too far": (
+        document([changed(MIXED, "least", "7/2")], ROOT, columns=LINE),
+        NOT_SHOWN,
+    ),
+    "a negative multiplier": (
+        document([changed(ROUNDED, "sides", 1, "times", -1)], ROOT),
+        "a multiplier of a side is negative",
+    ),
+    "a negative denominator": (
+        document([changed(ROUNDED, "sides", 1, "over", -1)], ROOT),
+        "a multiplier of a side is negative",
+    ),
+    "one side": (
+        document([changed(ROUNDED, "sides", ROUNDED["sides"][:1])], ROOT),
+        "a disjunction has two sides",
+    ),
+    "a row that comes later": (
+        document([changed(ROUNDED, "sides", 0, "rows", [[2, 1]])], ROOT),
+        "an integer in [0, 1] was expected",
+    ),
+    "a column twice": (
+        document([changed(ROUNDED, "cut", [[0, 1], [0, 1]])], ROOT),
+        "a column is named twice",
+    ),
+    "a side without a bound": (
+        document([changed(ROUNDED, "sides", 0, "rows", [[0, -1]])], ROOT),
+        "the multipliers of a side prove nothing",
+    ),
+    "a bound too far": (
+        document([changed(NARROW, "to", "3")], ROOT, columns=SMALL),
+        "the bound is not proved",
+    ),
+    "a bound of the other side": (
+        document([changed(NARROW, "side", "upper")], ROOT, columns=SMALL),
+        "the bound is not proved",
+    ),
+    "a bound over 0": (
+        document([changed(NARROW, "over", 0)], ROOT, columns=SMALL),
+        "multipliers have a positive denominator",
+    ),
+    "an unknown side": (
+        document([changed(NARROW, "side", "left")], ROOT, columns=SMALL),
+        "unknown side",
+    ),
+    "a rounding of a continuous column": (
+        document(
+            [changed(NARROW, "to", "2")],
+            ROOT,
+            columns=[column(kind="continuous"), column(upper="1")],
+        ),
+        "the bound is not proved",
+    ),
+    "a semi variable": (
+        document([NARROW], ROOT, columns=[column("1", "5", "semicontinuous"), column(upper="1")]),
+        "column 0 is a semi variable",
+    ),
+    "no cutoff of the infeasible": (
+        document([CUT_OFF], [{"none": []}], claim={"verdict": "infeasible"}),
+        "the multipliers prove no bound",
+    ),
+    "beyond the cutoff": (
+        document([changed(CUT_OFF, "to", "2")], ROOT, claim=BEST, columns=DEAR),
+        "the bound is not proved",
+    ),
+    "an unknown step": (
+        document([{"assume": 0}], ROOT),
+        "a missing or unknown field: 'assume'",
+    ),
+    "derived, and nothing to prove": (
+        document([ROUNDED], [], claim={"verdict": "unbounded", "x": ["3", "0"], "ray": ["0", "0"]}),
+        "an unbounded program needs no tree",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_each_false_step_is_refused_for_its_reason(name):
+    lie, why = REFUSED[name]
+    report = check(json.dumps(lie))
+    assert (report.verdict, report.why) == ("invalid", why)
+
+
+def test_changed_certificates_prove_nothing_false():
+    """A third of all numbers in a certificate, changed one at a time: what stays valid is true."""
+    chance = random.Random(5)
+    tried = 0
+    for seed in range(40):
+        document = proof(random_program(random.Random(seed)), cutoff=True)
+        if document is None or not document["derived"]:
+            continue
+        claim = document["claim"]
+        for _ in range(8):
+            lie = copy.deepcopy(document)
+            step = chance.choice(lie["derived"] + lie["nodes"])
+            while isinstance(step, dict | list) and step:
+                key = chance.choice(list(step) if isinstance(step, dict) else range(len(step)))
+                if isinstance(step[key], int | str):
+                    value = step[key]
+                    step[key] = value + chance.choice((-1, 1)) if isinstance(value, int) else "7"
+                    break
+                step = step[key]
+            # a better value than the optimum is false, whatever the steps are
+            if claim["verdict"] == "optimal":
+                sign = 1 if document["program"]["sense"] == "minimise" else -1
+                bound = str(Fraction(claim["value"]) + sign * Fraction(1, 7))
+                lie["claim"] = {"verdict": "bound", "bound": bound}
+                lie["granularity"] = None
+                assert check(json.dumps(lie)).verdict != "valid"
+            tried += 1
+    assert tried > 100
