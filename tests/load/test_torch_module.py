@@ -160,7 +160,11 @@ def test_random_writes_into_views_are_right_or_refused():
 
 @pytest.mark.slow
 def test_compositions_of_three_kinds_are_right():
-    assert {verdict(composition(seed), seed) for seed in range(COUNT)} == {"right"}
+    """Four in a module, as above; the last of them may write into the input itself."""
+    for first in range(0, COUNT, 4):
+        *others, last = map(composition, range(first, first + 4))
+        module = Function(lambda x, o=others, e=last: [*(f(x.clone()) for f in o), e(x)])
+        assert verdict(module, first) == "right", first
 
 
 def test_copies_between_overlapping_views_are_refused():
