@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeVar
 from tamecheck.errors import TimeLimitError, UnsupportedError
 from tamecheck.explain.completions import Boundary, Witnesses
 from tamecheck.explain.search import Codes, Look, Search
+from tamecheck.solvers.libraries import one_thread
 from tamecheck.solvers.sat import HittingSets
 
 _SHORT = 512
@@ -137,7 +138,7 @@ def sufficient(search: Search, codes: Codes, *, keep: Sequence[int] = ()) -> Suf
     if not search.network.layers:
         return _one_by_one(search, codes, [*search.by_slope(codes, others), *reversed(keep)])
     deletion = _Deletion(search, codes)
-    with suppress(TimeLimitError), search.single_threaded():
+    with suppress(TimeLimitError), one_thread():
         deletion.free_weakest(others)
         for features in (others, *([k] for k in reversed(keep))):
             deletion.settle(features)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.portfolio import Formula
@@ -26,6 +24,7 @@ from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.evaluator import Codes, Evaluator, TooManyError
 from tamecheck.explain.multipliers import Multipliers
 from tamecheck.ir.tensor import Array
+from tamecheck.solvers.libraries import one_thread
 from tamecheck.solvers.sat import IncrementalSolver, Threshold, another_class
 
 _MOST_COPIES = 60_000
@@ -161,7 +160,6 @@ class Search(Evaluator):
         self._solvers: dict[int, Cardinality | None] = {}
         self._columns_of: tuple[Codes, _Columns] | None = None
         self.trusted: set[str] = set()
-        self._threads: Any = ThreadpoolController()
 
     @property
     def rests_on(self) -> str:
@@ -203,7 +201,7 @@ class Search(Evaluator):
             start[feature] = code
         fixed = {feature for feature, _ in but}
         free = [k for k in free if len(self._parts[k]) > 1 and k not in fixed]
-        with self.single_threaded():
+        with one_thread():
             if not self.network.layers:
                 found = self._linear(start, free, self.decide(codes))
                 return Look(closed=found is None, codes=found)
@@ -240,10 +238,6 @@ class Search(Evaluator):
             lambda nodes: self._go_on(tree, start, columns, decision, nodes),
             lambda feature: tree.fix(int(np.searchsorted(order, feature))),
         )
-
-    def single_threaded(self) -> AbstractContextManager[Any]:
-        """Hold products to one thread: those here are too small to be shared between cores."""
-        return self._threads.limit(limits=1, user_api="blas")
 
     def _look(self, codes: Codes, start: Array, free: list[int], nodes: float) -> Look:
         """Quick searches first; then by splitting features or by multipliers, or by SAT."""

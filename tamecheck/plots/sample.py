@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from tamecheck.derivative.gradient import gradient, node_values, outside_rows
 from tamecheck.errors import InputError, UnsupportedError
@@ -24,6 +22,7 @@ from tamecheck.ir.op import Contraction, Fold, Pointwise
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, steps
 from tamecheck.plots.frontier import Frontier, frontier_of
+from tamecheck.solvers.libraries import one_thread
 
 _BUDGET = 1.1e9
 """Elementary operations that a sampled grid may take."""
@@ -90,16 +89,9 @@ def _chunks(graph: Graph, points: Array, factor: int = 1) -> Iterator[Array]:
         yield points[start : start + step]
 
 
-@lru_cache(maxsize=1)
-def _threads() -> Any:
-    """BLAS as it is loaded; looking for it takes longer than some products."""
-    return ThreadpoolController()
-
-
 def _supported(function: Callable[[], Any]) -> Any:
     try:
-        # the products are small: more threads would mostly wait for each other
-        with _threads().limit(limits=1):
+        with one_thread():
             return function()
     except UnsupportedError as error:
         raise UnsupportedError(

@@ -53,6 +53,19 @@ _MOMENT = 0.05
 _SILENT = (("output_flag", False), ("threads", 1))
 
 
+@cache
+def _blas() -> Any:
+    """BLAS as it is loaded: looking for it takes longer than many a product."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def one_thread() -> Any:
+    """A context in which small matrix products do not wait for threads that share them."""
+    return _blas().limit(limits=1, user_api="blas")
+
+
 def z3_context() -> Any:
     """A context of z3 for one use; its terms may be dropped by any thread, as they are garbage."""
     z3: Any = import_module("z3")
