@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
-from tamecheck.cli.inputs import DOMAIN, named_inputs, naming_of, network_and_domain
+from tamecheck.cli.inputs import CONSTRAINT, DOMAIN, named_inputs, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, flag, option, output
 from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
@@ -110,6 +110,8 @@ def _explainer(
             shape = inputs.shape_of(args.shape) or image_shape(model)
             labels = naming.classes or ()
             return Explainer.over(network, domain, classes=labels, shape=shape, seed=args.seed)
+    if args.constraint:
+        raise InputError("--constraint is for networks whose inputs take two levels.")
     return classifier_explainer(args, model, naming, sample)
 
 
@@ -355,6 +357,7 @@ VERB = Verb(
             "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf"),
         inputs.SHAPE,
         DOMAIN,
+        CONSTRAINT,
         option("--box", "BOX",
             "what any other classifier's inputs can be: 'age=18:90,x=0:inf', or -1:1 for all; "
             "default: the range of each column of --data"),

@@ -42,6 +42,12 @@ DOMAIN = (
 )  # fmt: skip
 
 
+CONSTRAINT = option("--constraint", "TEXT",
+    "what cannot occur: 'a implies b' or 'a excludes b', in the domain's words, with and, or; "
+    "'table': pairs of values that no row of --data has, though several would be expected; may be "
+    "repeated", action="append", default=[])  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """What inputs and classes are called; None where that is not known."""
@@ -144,7 +150,37 @@ def network_and_domain(
     domain = said.without(taken).domain(
         network, naming.names, one_hot=one_hot, thermometer=thermometer
     )
+    if getattr(args, "constraint", None):
+        domain = _constrained(args, network, domain, naming, sample)
     return network, domain
+
+
+def _constrained(
+    args: Namespace,
+    network: ThresholdNetwork,
+    domain: Domain,
+    naming: Naming,
+    sample: Sample | None,
+) -> Domain:
+    """The domain without what ``--constraint`` forbids."""
+    from dataclasses import replace
+
+    from tamecheck.explain.constraints import constrain, suggest
+    from tamecheck.explain.row_reader import states_of
+
+    given = [text for text in args.constraint if text.strip() != "table"]
+    domain = constrain(domain, given, network, naming.names)
+    if len(given) == len(args.constraint):
+        return domain
+    if sample is None:
+        raise InputError("There is no table.", where="--constraint table", hint="Give --data.")
+    rows = domain.code_rows(states_of(sample, network, domain, args.data))
+    learned = suggest(domain, rows)
+    for constraint in learned:
+        message(args, f"No row of the table breaks: {constraint.text}.")
+    if not learned:
+        message(args, "The table suggests no constraint.")
+    return replace(domain, constraints=(*domain.constraints, *learned))
 
 
 def groups_of(text: str | None, option: str, inputs: int) -> dict[str, list[int]]:

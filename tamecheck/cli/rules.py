@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.budget import Budget
 from tamecheck.cli.answer import claim, message, print_answer, write_document
 from tamecheck.cli.inputs import (
+    CONSTRAINT,
     DOMAIN,
     Naming,
     naming_of,
@@ -322,8 +323,8 @@ def _rules_of_cells(args: Namespace, model: Model, box: Box, naming: Naming) -> 
     """Rules of a piecewise linear classifier on a box."""
     from tamecheck.explain.cell_rules import rules_of_cells
 
-    for name in ("domain", "one_hot", "thermometer"):
-        if getattr(args, name) is not None:
+    for name in ("domain", "one_hot", "thermometer", "constraint"):
+        if getattr(args, name) not in (None, []):
             given = name.replace("_", "-")
             raise InputError(f"--{given} is for binarized networks, --box for others.")
     classes = naming.classes or None
@@ -339,6 +340,7 @@ RULES = Verb(
     (
         MODEL,
         DOMAIN,
+        CONSTRAINT,
         BOX,
         option("--limit", "N", "the most rules (default 20000)", type=int, default=20_000),
         option("--form", None,

@@ -27,17 +27,20 @@ from tamecheck.explain.check_parts import (
     TooManyPartsError,
     are_minimal_hitting_sets,
     close_parts,
+    conjunction,
     count_merged,
     decisions,
     dividends,
     exact_product,
     has_hitting_set,
+    negation,
     orders,
     points_in_union,
+    put_codes,
     ways_left,
     weigh_merged,
 )
-from tamecheck.explain.check_visits import count_visited
+from tamecheck.explain.check_visits import count_visited, decide_all, visit
 from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 
@@ -48,7 +51,6 @@ _MOST = 2**20
 _VISITED = 2**26
 """So many points are visited one by one, unless it is said otherwise."""
 
-_ROWS = 2**12
 _FEW = 12
 """Features that differ from a row, of which all sets are visited."""
 
@@ -82,10 +84,10 @@ class Recomputation:
         cost, budget = within or _FREE
         if allowed is None:
             allowed = [range(len(feature.codes)) for feature in self.domain.features]
-        if not all(allowed):
+        if not self.domain.points_in(allowed):
             return [0] * self.network.classes
         choices, start = self._choices(allowed, cost)
-        if within is None and prod(map(len, allowed)) <= self.visits:
+        if within is None and self.domain.points_in(allowed) <= self.visits:
             visited = count_visited(self.network, choices, start)
             if visited is not None:
                 return visited
@@ -126,6 +128,7 @@ class Recomputation:
         ``values`` are codes of the features; with those of the first of a pair the network may not
         say more than with those of the second.  It says the number of its class, or its score.
         """
+        self.domain.require_product("A comparison of codes")
         allowed = [range(len(feature.codes)) for feature in self.domain.features]
         for k in features:
             allowed[k] = range(1)
@@ -149,6 +152,7 @@ class Recomputation:
         The other features have all of their codes equally often; or, if a ``row`` is given, those
         of the row.
         """
+        self.domain.require_product("A Shapley value")
         features, found = self.domain.features, [Fraction(0)] * len(codes)
         if row is None:
             allowed = [range(len(feature.codes)) for feature in features]
@@ -157,7 +161,7 @@ class Recomputation:
         choices, start = self._choices(allowed, _FREE[0])
         players = [choice.feature for choice in choices]
         if row is not None and len(players) <= _FEW:
-            game = self._game(allowed) == target
+            game = decide_all(self.network, self.domain, allowed) == target
             for k, value in zip(sorted(players), dividends(game), strict=True):
                 found[k] = value
             return found
@@ -182,15 +186,6 @@ class Recomputation:
             found[k] = sum(shares, Fraction(0)) / points
         return found
 
-    def _game(self, allowed: Allowed) -> Array:
-        """The class of every point of a product of codes, an axis for each that has several."""
-        shape = list(map(len, allowed))
-        states = np.empty((prod(shape), self.network.inputs), dtype=np.int8)
-        places = np.unravel_index(np.arange(len(states)), shape)
-        for feature, codes, place in zip(self.domain.features, allowed, places, strict=True):
-            states[:, list(feature.inputs)] = feature.codes[np.array(codes)[place]]
-        return self.network.decide(states).reshape([size for size in shape if size > 1])
-
     def counts_in_ball(
         self, centre: Array, radius: int, allowed: Allowed | None = None
     ) -> list[int] | None:
@@ -202,17 +197,13 @@ class Recomputation:
         return self.counts(allowed, within=(lambda k, code: far[k][code], radius))
 
     def table(self) -> Array:
-        """The class of every point: an array with an axis for each feature with several codes."""
-        features = self.domain.features
-        shape = [len(f.codes) for f in features]
-        found = np.empty(prod(shape), dtype=np.int16)
-        for start in range(0, found.size, _ROWS):
-            points = np.arange(start, min(start + _ROWS, found.size))
-            states = np.empty((len(points), self.network.inputs), dtype=np.int8)
-            for feature, places in zip(features, np.unravel_index(points, shape), strict=True):
-                states[:, list(feature.inputs)] = feature.codes[places]
-            found[points] = self.network.decide(states)
-        return found.reshape([size for size in shape if size > 1])
+        """The class of every point: an array with an axis for each feature with several codes.
+
+        It is -1 where constraints forbid a point.
+        """
+        shape = [len(f.codes) for f in self.domain.features]
+        classes = [winners for _, winners in visit(self.network, self.domain)]
+        return np.concatenate(classes).reshape([size for size in shape if size > 1])
 
     def agreement(
         self, said: Callable[[Array], Array], deadline: float = float("inf")
@@ -221,18 +212,11 @@ class Recomputation:
 
         None after a value of `time.monotonic`.
         """
-        features = self.domain.features
-        shape = [len(f.codes) for f in features]
-        total, right = prod(shape), 0
-        for start in range(0, total, _ROWS):
+        right = 0
+        for codes, winners in visit(self.network, self.domain):
             if time.monotonic() > deadline:
                 return None
-            points = np.arange(start, min(start + _ROWS, total))
-            codes = np.stack(np.unravel_index(points, shape), axis=1)
-            states = np.empty((len(points), self.network.inputs), dtype=np.int8)
-            for k, feature in enumerate(features):
-                states[:, list(feature.inputs)] = feature.codes[codes[:, k]]
-            right += int(np.count_nonzero(self.network.decide(states) == said(codes)))
+            right += int(np.count_nonzero(winners == said(codes)))
         return right
 
     def are_rules(
@@ -252,11 +236,26 @@ class Recomputation:
             if holds is False:
                 return False
             known = known and holds is not None
-        sizes = [len(f.codes) for f in self.domain.features]
-        union = points_in_union([cube for cube, _ in cubes], sizes)
+        sizes = [len(group.codes) for group in self.domain.groups]
+        union = points_in_union([self._of_groups(cube) for cube, _ in cubes], sizes)
         if union is not None and union < points:
             return False
         return True if known and union is not None else None
+
+    def _of_groups(self, cube: Mapping[int, Sequence[int]]) -> dict[int, list[int]]:
+        """A cube, with the combinations of each group of features that it restricts."""
+        found: dict[int, list[int]] = {}
+        for place, group in enumerate(self.domain.groups):
+            if any(k in cube for k in group.features):
+                found[place] = [
+                    number
+                    for number, codes in enumerate(group.codes.tolist())
+                    if all(
+                        k not in cube or code in cube[k]
+                        for k, code in zip(group.features, codes, strict=True)
+                    )
+                ]
+        return found
 
     def is_rule(self, cube: Mapping[int, Sequence[int]], decision: int) -> bool | None:
         """Whether all points whose features have the codes of a cube have a class."""
@@ -300,15 +299,15 @@ class Recomputation:
         ``contrasts`` are features whose change can change the class: a reason meets all of them.
         """
         sufficient = self.is_reason(codes, features, minimal=False)
-        turned = (_not(self._is_constant(codes, contrast)) for contrast in contrasts)
+        turned = (negation(self._is_constant(codes, contrast)) for contrast in contrasts)
         fewer = has_hitting_set(contrasts, len(features) - 1)
-        return _all([sufficient, *turned, _not(fewer)])
+        return conjunction([sufficient, *turned, negation(fewer)])
 
     def is_contrast(self, codes: Sequence[int], features: Sequence[int]) -> bool | None:
         """Whether changing the features can change the class, and changing no proper subset can."""
         free = set(features)
-        whole = _not(self._is_constant(codes, free))
-        return _all([whole, *(self._is_constant(codes, free - {k}) for k in features)])
+        whole = negation(self._is_constant(codes, free))
+        return conjunction([whole, *(self._is_constant(codes, free - {k}) for k in features)])
 
     def is_enumeration(
         self,
@@ -323,7 +322,7 @@ class Recomputation:
         """
         facts = [self.is_reason(codes, reason, minimal=True) for reason in reasons]
         facts += [self.is_contrast(codes, contrast) for contrast in contrasts]
-        return _all([*facts, are_minimal_hitting_sets(reasons, contrasts)])
+        return conjunction([*facts, are_minimal_hitting_sets(reasons, contrasts)])
 
     def is_out_of_reach(
         self,
@@ -379,6 +378,8 @@ class Recomputation:
     ) -> tuple[int, ...] | None:
         """The codes of a point whose class is wanted; None if there is no such point."""
         cost, budget = within or _FREE
+        if not self.domain.points_in(allowed):
+            return None
         choices, start = self._choices(allowed, cost)
         for parts, winners in close_parts(
             decisions(self.network), choices, start, budget, self.most
@@ -386,13 +387,20 @@ class Recomputation:
             hits = np.flatnonzero((winners != OPEN) & wanted(winners))
             if hits.size:
                 found = [codes[0] for codes in allowed]
+                for group in self.domain.groups:
+                    found = put_codes(found, group.features, group.within(allowed)[0])
                 # the features to come are as cheap as can be
-                for choice in choices:
-                    found[choice.feature] = int(choice.codes[int(choice.costs.argmin())])
-                for choice, place in zip(choices, parts.chosen[hits[0]].tolist(), strict=False):
-                    found[choice.feature] = int(choice.codes[place])
+                cheapest = [int(choice.costs.argmin()) for choice in choices]
+                taken: list[int] = parts.chosen[hits[0]].tolist()
+                for choice, place in zip(choices, [*taken, *cheapest[len(taken) :]], strict=True):
+                    features = self._group_of[choice.feature]
+                    found = put_codes(found, features, choice.codes[place])
                 return tuple(found)
         return None
+
+    @cached_property
+    def _group_of(self) -> dict[int, tuple[int, ...]]:
+        return {group.features[0]: group.features for group in self.domain.groups}
 
     @cached_property
     def _first(self) -> list[Array]:
@@ -402,27 +410,28 @@ class Recomputation:
         return [exact_product(f.codes, weights[:, list(f.inputs)]) for f in self.domain.features]
 
     def _choices(self, allowed: Allowed, cost: Cost) -> tuple[list[Choice], Parts]:
-        """The features with more than one code, those that move most first; the whole product."""
+        """The features with more than one code, those that move most first; the whole product.
+
+        Features that constraints tie together are one choice, with a row of codes each time.
+        """
         choices: list[Choice] = []
         base = np.zeros(self._first[0].shape[1], dtype=np.int64)
         spent = 0
-        for k, codes in enumerate(allowed):
-            costs = np.array([cost(k, code) for code in codes], dtype=np.int64)
+        for group in self.domain.groups:
+            codes = group.within(allowed)
+            columns = list(zip(codes.T, group.features, strict=True))
+            costs = np.zeros(len(codes), dtype=np.int64)
+            sums = np.zeros((len(codes), len(base)), dtype=np.int64)
+            for column, k in columns:
+                costs = costs + np.array([cost(k, code) for code in column.tolist()])
+                sums = sums + self._first[k][column]
             if len(codes) == 1:
-                base, spent = base + self._first[k][codes[0]], spent + int(costs[0])
+                base, spent = base + sums[0], spent + int(costs[0])
             else:
-                choices.append(Choice(k, np.array(codes), self._first[k][list(codes)], costs))
+                of_one = codes[:, 0] if len(columns) == 1 else codes
+                choices.append(Choice(group.features[0], of_one, sums, costs))
         choices.sort(key=lambda choice: -int(np.ptp(choice.sums, axis=0).sum()))
         return choices, Parts(np.zeros((1, 0), np.int8), base[np.newaxis], np.array([-spent]))
-
-
-def _not(fact: bool | None) -> bool | None:  # noqa: FBT001
-    return None if fact is None else not fact
-
-
-def _all(facts: Sequence[bool | None]) -> bool | None:
-    """Whether all hold; None if that is open."""
-    return False if False in facts else None if None in facts else True
 
 
 def confirm(holds: bool | None, what: str, otherwise: str) -> str:  # noqa: FBT001

@@ -400,3 +400,21 @@ def points_in_union(
                 ]
                 waiting.append((slices, points // sizes[k]))
     return total
+
+
+def put_codes(codes: Sequence[int], features: Sequence[int], own: Array) -> list[int]:
+    """The codes with those of some features instead."""
+    found = list(codes)
+    for k, code in zip(features, np.atleast_1d(own).tolist(), strict=True):
+        found[k] = code
+    return found
+
+
+def negation(fact: bool | None) -> bool | None:  # noqa: FBT001
+    """Whether a fact does not hold; None if that is open."""
+    return None if fact is None else not fact
+
+
+def conjunction(facts: Sequence[bool | None]) -> bool | None:
+    """Whether all hold; None if that is open."""
+    return False if False in facts else None if None in facts else True

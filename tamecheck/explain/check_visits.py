@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import prod
 
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.explain.check_parts import Choice, Parts, exact_product
+from tamecheck.explain.check_parts import OPEN, Choice, Parts, exact_product
+from tamecheck.explain.domain import Domain
 from tamecheck.ir.tensor import Array
 
 _ROWS, _DIGITS = 2**12, 20
+
+
+def visit(network: ThresholdNetwork, domain: Domain) -> Iterator[tuple[Array, Array]]:
+    """All combinations of codes of the features in order, and their classes, in blocks of rows.
+
+    The class is `OPEN` where constraints forbid a combination.
+    """
+    features = domain.features
+    shape = [len(feature.codes) for feature in features]
+    for start in range(0, prod(shape), _ROWS):
+        points = np.arange(start, min(start + _ROWS, prod(shape)))
+        codes = np.stack(np.unravel_index(points, shape), axis=1)
+        states = np.empty((len(points), network.inputs), dtype=np.int8)
+        for feature, places in zip(features, codes.T, strict=True):
+            states[:, list(feature.inputs)] = feature.codes[places]
+        yield codes, np.where(domain.possible(codes), network.decide(states), OPEN)
 
 
 def count_visited(
@@ -76,3 +94,15 @@ def _outer(start: Array, parts: Sequence[Array]) -> Iterator[Array]:
         for row in range(0, len(sums), _ROWS):
             grown = sums[row : row + _ROWS, None, :] + parts[depth]
             waiting.append((depth + 1, grown.reshape(-1, sums.shape[1])))
+
+
+def decide_all(
+    network: ThresholdNetwork, domain: Domain, allowed: Sequence[Sequence[int]]
+) -> Array:
+    """The class of every point of a product of codes, an axis for each that has several."""
+    shape = list(map(len, allowed))
+    states = np.empty((prod(shape), network.inputs), dtype=np.int8)
+    places = np.unravel_index(np.arange(len(states)), shape)
+    for feature, codes, place in zip(domain.features, allowed, places, strict=True):
+        states[:, list(feature.inputs)] = feature.codes[np.array(codes)[place]]
+    return network.decide(states).reshape([size for size in shape if size > 1])

@@ -24,6 +24,7 @@ def classifier_of(
     *,
     thermometer: Any = None,
     words: Any = None,
+    constraints: Any = (),
     **options: Any,
 ) -> ModelExplainer | None:
     """The explainer of a classifier that is no binarized network; None of one that is.
@@ -43,8 +44,8 @@ def classifier_of(
             return None
         else:
             return None
-    if thermometer is not None or words is not None:
-        what = "Thermometers and words are for networks whose inputs take two levels."
+    if thermometer is not None or words is not None or constraints:
+        what = "Thermometers, words, constraints are for networks whose inputs take two levels."
         raise InputError(what, hint="Give box, integers, values and one_hot.")
     return model_explainer(about, domain=domain, **options)
 

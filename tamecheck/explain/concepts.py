@@ -124,12 +124,20 @@ Concept: TypeAlias = Always | Counting | Equality | Valued
 
 def always(grid: Grid) -> Always | None:
     """The class of a grid in which all have the same one."""
-    return None if grid.axes else Always(int(grid.table))
+    if not grid.axes:
+        return Always(0 if grid.table == grid.free else int(grid.table))
+    if grid.free is None:
+        return None
+    found = np.unique(grid.table[grid.possible])
+    return Always(int(found.max(initial=0))) if len(found) < 2 else None
 
 
 def concept_of(grid: Grid) -> Concept | None:
     """The concept that decides as a grid does everywhere; None if none of these does."""
-    return always(grid) or _valued(grid) or _counting(grid) or _equality(grid)
+    found = always(grid)
+    if found is not None or not grid.possible.all():
+        return found
+    return _valued(grid) or _counting(grid) or _equality(grid)
 
 
 def _valued(grid: Grid) -> Valued | None:

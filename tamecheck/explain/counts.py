@@ -93,11 +93,14 @@ def count_bounds(
     knapsacks; with many neurons they do not.  All arithmetic is in integers.
     """
     chosen = _codes(domain, allowed)
-    counted = [[1] * len(codes) for codes in chosen] if weights is None else weights
+    if weights is not None:
+        domain.require_product("A weighted count")
+    parts = sums_of(network, domain, chosen)
+    counted = [[1] * len(part) for part in parts] if weights is None else weights
     total = prod(map(sum, counted))
     if not total:
         return CountBounds((0,) * network.classes, 0)
-    merging = _Merging(network, sums_of(network, domain, chosen), counted)
+    merging = _Merging(network, parts, counted)
     kind = np.int64 if total < 2**62 else object
     start = _Rows(0, np.zeros((1, merging.width), dtype=np.int64), np.array([1], dtype=kind))
     done = [0] * network.classes
@@ -262,7 +265,7 @@ def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = N
         `count_within` counts more where the network allows it.
     """
     chosen = _codes(domain, allowed)
-    points = prod(map(len, chosen))
+    points = domain.points_in(chosen)
     if points > _most(domain, _LARGE):
         raise InputError(
             f"There are {points} points; at most {_most(domain, _LARGE)} are counted one by one.",
@@ -293,7 +296,7 @@ def count_within(
         is not stopped.
     """
     chosen = _codes(domain, allowed)
-    points = prod(map(len, chosen))
+    points = domain.points_in(chosen)
     if points and _decided_in_blocks(network):
         return count_bounds(network, domain, chosen, deadline=time.monotonic() + seconds)
     visited = 0 < points <= min(_most(domain, _LARGE), seconds * _POINTS_A_SECOND)
@@ -316,11 +319,15 @@ def _codes(domain: Domain, allowed: Allowed | None) -> Allowed:
 
 def _most(domain: Domain, plain: int) -> int:
     """The most points that are visited; ``plain`` if every input is a feature by itself."""
-    return plain if all(len(f.inputs) == 1 for f in domain.features) else MAX_POINTS
+    return plain if _is_plain(domain) else MAX_POINTS
+
+
+def _is_plain(domain: Domain) -> bool:
+    return not domain.constraints and all(len(f.inputs) == 1 for f in domain.features)
 
 
 def _enumerate(network: ThresholdNetwork, domain: Domain, chosen: Allowed) -> list[int]:
-    if all(len(f.inputs) == 1 for f in domain.features):
+    if _is_plain(domain):
         held = {
             f.inputs[0]: int(f.codes[codes[0], 0])
             for f, codes in zip(domain.features, chosen, strict=True)
@@ -333,18 +340,25 @@ def _enumerate(network: ThresholdNetwork, domain: Domain, chosen: Allowed) -> li
     return counts.tolist()
 
 
-def _distances(domain: Domain, states: Array) -> list[Array]:
-    """For each feature and code, how many inputs differ from those of a point."""
-    return [np.count_nonzero(f.codes != states[list(f.inputs)], axis=1) for f in domain.features]
+def _distances(domain: Domain, states: Array, allowed: Allowed) -> list[Array]:
+    """How many inputs differ from those of a point, for the rows of each of the `sums_of`."""
+    far = [np.count_nonzero(f.codes != states[list(f.inputs)], axis=1) for f in domain.features]
+    found: list[Array] = []
+    for group in domain.groups:
+        if not domain.constraints:
+            found.append(far[group.features[0]][list(allowed[group.features[0]])])
+        else:
+            columns = zip(group.within(allowed).T, group.features, strict=True)
+            found.append(np.sum([far[k][column] for column, k in columns], axis=0))
+    return found
 
 
 def ball_size(domain: Domain, states: Array, radius: int, allowed: Allowed | None = None) -> int:
     """The number of points of the domain that differ from a point in at most ``radius`` inputs."""
-    chosen = _codes(domain, allowed)
     ways = [1] + [0] * radius
-    for distances, codes in zip(_distances(domain, states), chosen, strict=True):
+    for distances in _distances(domain, states, _codes(domain, allowed)):
         after = [0] * (radius + 1)
-        for far in distances[list(codes)].tolist():
+        for far in distances.tolist():
             for start in range(radius + 1 - far):
                 after[start + far] += ways[start]
         ways = after
@@ -396,7 +410,7 @@ def _ball_sums(
     """The sums of the first layer at the points of the ball, in blocks."""
     chosen = _codes(domain, allowed)
     parts = sums_of(network, domain, chosen)
-    far = [d[list(codes)] for d, codes in zip(_distances(domain, states), chosen, strict=True)]
+    far = _distances(domain, states, chosen)
     # the least distance that the features from a place on must add
     least = np.cumsum([0, *(int(d.min(initial=0)) for d in reversed(far))])[::-1]
     # partial points over the features before a depth: their sums, and the flips that are left

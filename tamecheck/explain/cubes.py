@@ -117,16 +117,18 @@ def _run(fits: Array, code: int) -> Array:
     return np.arange(low, high)
 
 
-def cover(
+def cover(  # noqa: PLR0913  # the limits are the caller's
     inside: Array,
     ordered: Sequence[bool],
     *,
+    free: Array | None = None,
     seed: int = 0,
     most: int = 20_000,
     deadline: float = float("inf"),
 ) -> Cover:
     """An irredundant cover of a class, a boolean array, by at most so many prime cubes.
 
+    Cells that are ``free`` may be in the cubes, and need not.
     It is returned as far as it goes at a ``deadline`` of `time.monotonic`.
     """
     if inside.ndim == 0:
@@ -134,11 +136,13 @@ def cover(
         return Cover(((),) if full else (), int(full), complete=True)
     rng = np.random.default_rng(seed)
     cells = int(np.count_nonzero(inside))
+    allowed = inside if free is None else inside | free
     order = _influence(inside)
     begun = time.monotonic()
     # the cubes that are found have to be made prime in time, too
     divided = _Division([ordered[axis] for axis in order], begun + (deadline - begun) / 2, most)
-    found = divided.cubes(np.ascontiguousarray(inside.transpose(order)))
+    needed, room = (np.ascontiguousarray(x.transpose(order)) for x in (inside, allowed))
+    found = divided.cubes(needed, room)
     back: list[int] = np.argsort(order).tolist()
     cubes: list[Cube] = []
     late = False
@@ -146,13 +150,15 @@ def cover(
         late = time.monotonic() > deadline
         if late:
             break
-        cubes.append(prime(inside, tuple(rough[axis] for axis in back), _any(rng, inside), ordered))
+        cubes.append(
+            prime(allowed, tuple(rough[axis] for axis in back), _any(rng, inside), ordered)
+        )
     if divided.stopped or late:
-        covered = int(np.count_nonzero(_times(cubes, inside.shape)))
+        covered = int(np.count_nonzero(_times(cubes, inside.shape) * inside))
         return Cover(_sorted(cubes), covered, complete=covered == cells)
-    kept = _irredundant(cubes, inside.shape)
+    kept = _irredundant(cubes, inside)
     if cells <= _SMALL and time.monotonic() < deadline:
-        greedy = _greedy(inside, ordered, rng, len(kept))
+        greedy = _greedy(inside, allowed, ordered, rng, len(kept))
         if greedy is not None and len(greedy) < len(kept):
             kept = greedy
     return Cover(_sorted(kept), cells, complete=True)
@@ -190,9 +196,9 @@ class _Division:
         self.stopped = False
         self.made = 0
 
-    def cubes(self, inside: Array) -> list[Cube]:
-        """Cubes whose union is the class, or part of it if ``stopped``."""
-        return self._between(inside, inside, 0)[0]
+    def cubes(self, needed: Array, allowed: Array) -> list[Cube]:
+        """Cubes of what is allowed that cover what is needed, or part of it if ``stopped``."""
+        return self._between(needed, allowed, 0)[0]
 
     def _between(self, needed: Array, allowed: Array, axis: int) -> tuple[list[Cube], Array]:
         """Cubes that cover ``needed`` inside ``allowed``, and their union."""
@@ -217,7 +223,7 @@ class _Division:
 
 
 def _greedy(
-    inside: Array, ordered: Sequence[bool], rng: np.random.Generator, most: int
+    inside: Array, allowed: Array, ordered: Sequence[bool], rng: np.random.Generator, most: int
 ) -> list[Cube] | None:
     """An irredundant cover by the best of some primes each; None if it gets no shorter."""
     left = inside.copy()
@@ -226,13 +232,13 @@ def _greedy(
     while len(cubes) < most + most // 4 + 2:
         open_ = np.flatnonzero(flat)
         if not open_.size:
-            return _irredundant(cubes, inside.shape)
+            return _irredundant(cubes, inside)
         best: tuple[int, int] = (-1, 0)
         chosen: Cube = ()
         for place in rng.permutation(open_)[:_SEEDS].tolist():
             cell = cell_of(place, inside.shape)
-            orders = [_by_share(inside, cell), *(_any(rng, inside) for _ in range(_ORDERS))]
-            found = widest_prime(inside, left, cell, orders, ordered)
+            orders = [_by_share(allowed, cell), *(_any(rng, inside) for _ in range(_ORDERS))]
+            found = widest_prime(allowed, left, cell, orders, ordered)
             if found[0] > best:
                 best, chosen = found
         left[np.ix_(*chosen)] = False
@@ -278,9 +284,11 @@ def _times(cubes: Sequence[Cube], shape: tuple[int, ...]) -> Array:
     return times
 
 
-def _irredundant(cubes: Sequence[Cube], shape: tuple[int, ...]) -> list[Cube]:
-    """The cubes without those that the others cover, the smallest left out first."""
-    times = _times(cubes, shape)
+def _irredundant(cubes: Sequence[Cube], inside: Array) -> list[Cube]:
+    """The cubes without those whose part of a class the others cover, the smallest first."""
+    times = _times(cubes, inside.shape)
+    # what is free need not be covered
+    times[~inside] = len(cubes) + 1
     kept: list[Cube] = []
     for cube in sorted(cubes, key=lambda cube: (prod(map(len, cube)), cube)):
         where = np.ix_(*cube)
@@ -291,6 +299,7 @@ def _irredundant(cubes: Sequence[Cube], shape: tuple[int, ...]) -> list[Cube]:
     return kept
 
 
-def is_cover(cubes: Sequence[Cube], inside: Array) -> bool:
-    """Whether the union of the cubes is the class, cell by cell."""
-    return bool(np.array_equal(_times(cubes, inside.shape) > 0, inside))
+def is_cover(cubes: Sequence[Cube], inside: Array, free: Array | None = None) -> bool:
+    """Whether the union of the cubes is the class, cell by cell, but for free cells."""
+    covered = _times(cubes, inside.shape) > 0
+    return bool(((covered == inside) | (False if free is None else free)).all())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -82,50 +82,174 @@ def _impossible(feature: Feature, origin: object = None) -> InputError:
     )
 
 
+Cube: TypeAlias = tuple[tuple[int, tuple[int, ...]], ...]
+"""Some features, by number, with codes that each of them has one of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What cannot occur, as a user says it, and as cubes of codes."""
+
+    text: str
+    forbidden: tuple[Cube, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Features that constraints tie together, and the combinations of their codes that can occur.
+
+    ``codes`` is ``(combinations, features)``, in the order of the first feature, then the next.
+    """
+
+    features: tuple[int, ...]
+    codes: Array
+
+    def within(self, allowed: Sequence[Sequence[int]]) -> Array:
+        """The combinations of allowed codes, where each feature has those of its number."""
+        kept = np.ones(len(self.codes), dtype=np.bool_)
+        for column, feature in zip(self.codes.T, self.features, strict=True):
+            kept &= np.isin(column, allowed[feature])
+        return np.asarray(self.codes[kept])
+
+
+_MOST_COMBINATIONS = 2**16
+
+
 @dataclass(frozen=True, eq=False)
 class Domain:
     """The product of the features' possible codes: a subset of the network's inputs.
 
-    ``size`` is its number of points.
+    Of these points those are left out that a constraint forbids.
     """
 
     features: tuple[Feature, ...]
+    constraints: tuple[Constraint, ...] = ()
 
     @cached_property
     def inputs(self) -> int:
         """The number of inputs that the features code."""
         return sum(len(feature.inputs) for feature in self.features)
 
-    @property
+    @cached_property
     def size(self) -> int:
         """The number of points."""
-        return prod(len(feature.codes) for feature in self.features)
+        return prod(len(group.codes) for group in self.groups)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Features that constraints tie together; the domain is the product of their combinations.
+
+        Raises `InputError` if features that are tied together have too many combinations, or none.
+        """
+        owner = list(range(len(self.features)))
+        for constraint in self.constraints:
+            tied = {owner[k] for cube in constraint.forbidden for k, _ in cube}
+            owner = [min(tied) if k in tied else k for k in owner]
+        members = [[k for k, own in enumerate(owner) if own == one] for one in sorted(set(owner))]
+        return tuple(self._group(tuple(own)) for own in members)
+
+    def _group(self, features: tuple[int, ...]) -> Group:
+        sizes = [len(self.features[k].codes) for k in features]
+        if len(features) > 1 and prod(sizes) > _MOST_COMBINATIONS:
+            names = ", ".join(self.features[k].name for k in features)
+            raise InputError(
+                f"Constraints tie features together that have {prod(sizes)} combinations: {names}.",
+                where="--constraint",
+                hint=f"At most {_MOST_COMBINATIONS} are looked at; give fewer constraints.",
+            )
+        codes = np.indices(sizes).reshape(len(sizes), -1).T
+        possible = ~self._forbidden(features, codes)
+        if not possible.any():
+            raise InputError("The constraints leave nothing that can occur.", where="--constraint")
+        return Group(features, codes[possible])
+
+    def _forbidden(self, features: Sequence[int], codes: Array) -> Array:
+        """Which rows of codes of some features a constraint about these forbids."""
+        column = {k: place for place, k in enumerate(features)}
+        found = np.zeros(len(codes), dtype=np.bool_)
+        for cube in (cube for constraint in self.constraints for cube in constraint.forbidden):
+            if all(k in column for k, _ in cube):
+                inside = [np.isin(codes[:, column[k]], chosen) for k, chosen in cube]
+                found |= np.all(inside, axis=0)
+        return found
+
+    def possible(self, codes: Array) -> Array:
+        """Which rows of codes of all features no constraint forbids."""
+        return ~self._forbidden(range(len(self.features)), codes)
+
+    def points_in(self, allowed: Sequence[Sequence[int]]) -> int:
+        """The number of points with allowed codes of each feature."""
+        return prod(len(group.within(allowed)) for group in self.groups)
+
+    def to_json(self) -> dict[str, Any]:
+        """How large the domain is, and what constrains it."""
+        made: dict[str, Any] = {"points": self.size, "features": len(self.features)}
+        if self.constraints:
+            made["constraints"] = [constraint.text for constraint in self.constraints]
+        return made
+
+    @property
+    def product(self) -> Domain:
+        """The domain without its constraints."""
+        return Domain(self.features) if self.constraints else self
+
+    def require_product(self, what: str) -> None:
+        """Raise `UnsupportedError` if there are constraints, which something does not know."""
+        if self.constraints:
+            raise UnsupportedError(
+                f"{what} does not know constraints between features.",
+                hint="Leave out --constraint.",
+            )
 
     @cached_property
     def sha256(self) -> str:
-        """The SHA-256 of the features: their names, inputs, codes and words."""
-        document = [
+        """The SHA-256 of the features: their names, inputs, codes and words; and constraints."""
+        document: list[Any] = [
             [f.name, list(f.inputs), f.codes.tolist(), list(f.values)] for f in self.features
         ]
+        if self.constraints:
+            document.append([constraint.forbidden for constraint in self.constraints])
         return hashlib.sha256(json.dumps(document).encode()).hexdigest()
 
     def codes(self, states: Array) -> tuple[int, ...]:
         """The number of each feature's code in a vector of states."""
-        return tuple(feature.code(states) for feature in self.features)
+        found = tuple(feature.code(states) for feature in self.features)
+        self._check_possible(np.array([found]), [None])
+        return found
+
+    def _check_possible(self, codes: Array, origins: Sequence[Any]) -> None:
+        for constraint in self.constraints:
+            broken = ~replace(self, constraints=(constraint,)).possible(codes)
+            if broken.any():
+                origin = origins[int(np.argmax(broken))]
+                raise InputError(
+                    f"{'This' if origin is None else f'{origin}: this'} cannot occur by the "
+                    f"constraint {constraint.text!r}.",
+                    hint="Leave out the constraint, or the row.",
+                )
 
     def holds(self, states: Array) -> bool:
         """Whether a vector of states can occur."""
-        return all(bool(f.coded(states[np.newaxis]).any()) for f in self.features)
+        coded = [f.coded(states[np.newaxis]) for f in self.features]
+        if not all(bool(one.any()) for one in coded):
+            return False
+        return bool(self.possible(np.array([[int(one.argmax()) for one in coded]]))[0])
 
     def check_rows(self, states: Array, origins: Sequence[Any]) -> None:
         """Make sure that rows of states can occur; ``origins`` say where they stand.
 
-        Raises `InputError`, naming the first row that cannot, and the feature.
+        Raises `InputError`, naming the first row that cannot, and the feature or the constraint.
         """
         for feature in self.features:
             possible = feature.coded(states).any(axis=1)
             if not possible.all():
                 raise _impossible(feature, origins[int(np.argmin(possible))])
+        self._check_possible(self.code_rows(states), origins)
+
+    def code_rows(self, states: Array) -> Array:
+        """The number of each feature's code in rows of states that can occur."""
+        columns = [feature.coded(states).argmax(axis=1) for feature in self.features]
+        return np.stack(columns, axis=1)
 
     def states(self, codes: Sequence[int]) -> Array:
         """The vector of states of a combination of codes."""

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Self, cast, get_args
 
+import numpy as np
+
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
@@ -20,7 +22,9 @@ from tamecheck.explain.answers import (
 )
 from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.classifiers import classifier_of
+from tamecheck.explain.constraints import constrain
 from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.joint import deciding_for
 from tamecheck.explain.nearest import Metric, confirm_out_of_reach, is_nearest, moves_of, nearest
 from tamecheck.explain.networks import describe, image_shape, labels_of, occurring_network
 from tamecheck.explain.protected import Protected, Table, features_named, protected
@@ -63,6 +67,8 @@ class Explainer:
         names and groups is not used.
     classes
         What the classes are called; they have numbers if there is none and it is not known.
+    constraints
+        What cannot occur, such as ``"a implies b"``, in the domain's words; see `constrain`.
     seed
         Of the searches for other decisions; explanations with one seed are the same.
     box, integers, values
@@ -99,6 +105,7 @@ class Explainer:
         thermometer: Mapping[str, Sequence[int]] | None = None,
         words: Mapping[int, tuple[str, str]] | None = None,
         classes: Sequence[Any] = (),
+        constraints: Sequence[str] = (),
         seed: int = 0,
         box: Any = None,
         integers: Collection[str | int] = (),
@@ -115,6 +122,7 @@ class Explainer:
             self.domain = domain_of(
                 self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
             )
+        self.domain = constrain(self.domain, constraints, self.network, names)
         self.classes = labels_of(self.network, classes if len(classes) else about.classes)
         self.seed, self.shape = seed, image_shape(about.model)
         self.reader = RowReader(
@@ -133,9 +141,8 @@ class Explainer:
     ) -> Explainer:
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
-        made.network, made.domain, made.seed = network, domain, seed
-        made.classes, made.shape = labels_of(network, classes), shape
-        made.reader = RowReader()
+        made.network, made.domain, made.seed, made.shape = network, domain, seed, shape
+        made.classes, made.reader = labels_of(network, classes), RowReader()
         return made
 
     def of_points(self) -> Explainer:
@@ -145,8 +152,8 @@ class Explainer:
         )
 
     def decide(self, x: Any) -> int:
-        """The class of an input; an `InputError` if it cannot occur in the domain."""
-        return self._search(None).decide(self._codes(x))
+        """The class of an input; raises `InputError` if it cannot occur in the domain."""
+        return self._decide(self._codes(x))
 
     def abductive(
         self,
@@ -179,7 +186,7 @@ class Explainer:
         TimeLimitError
             If ``smallest`` is asked for and the time is over.
         """
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         if smallest:
             (features, contrasts), minimal = smallest_sufficient(search, codes), True
             holds = self._recomputation.is_smallest_reason(codes, features, contrasts)
@@ -188,11 +195,10 @@ class Explainer:
             found = sufficient(search, codes, keep=wanted)
             features, minimal = found.features, not found.doubtful
             holds = self._recomputation.is_reason(codes, features, minimal=minimal)
-        opinion = second_opinion(self.network, self.domain, codes, features) if second else None
+        opinion = second_opinion(search.network, search.domain, codes, features) if second else None
         rests_on = confirm(holds, "this reason", search.rests_on)
-        return Abductive(
-            **self._parts(search, codes, features, rests_on, minimal=minimal, second=opinion)
-        )
+        more = {"minimal": minimal, "second": opinion}
+        return Abductive(**self._parts(search, codes, features, rests_on, **more))
 
     def contrastive(
         self, x: Any, *, smallest: bool = True, timeout: float | None = None
@@ -208,7 +214,7 @@ class Explainer:
         timeout
             Seconds, after which `TimeLimitError` is raised.
         """
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         moves = moves_of(self.domain, codes, "features")
         if not smallest:
             changed = search.change(codes, changeable(search))
@@ -261,19 +267,13 @@ class Explainer:
         TimeLimitError
             If the time is over before the nearest is known.
         """
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         if target is not None and not 0 <= target < self.network.classes:
             raise InputError(f"There is no class {target}; there are {self.network.classes}.")
         if target == search.decide(codes):
             raise InputError("The input has the wanted class already.", where="target")
-        stay, up, down = (set(self.domain.covering(g)) for g in (immutable, increasing, decreasing))
-        moves = [
-            move
-            for move in moves_of(self.domain, codes, metric)
-            if move.feature not in stay
-            and (move.feature not in up or move.code > codes[move.feature])
-            and (move.feature not in down or move.code < codes[move.feature])
-        ]
+        stay, up, down = (self.domain.covering(g) for g in (immutable, increasing, decreasing))
+        moves = moves_of(self.domain, codes, metric, stay, up, down)
         found = nearest(search, codes, moves, target=target)
         if found is None:
             return confirm_out_of_reach(self._recomputation, codes, moves, target)
@@ -300,14 +300,14 @@ class Explainer:
         TimeLimitError
             If the time is over.
         """
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         for found in enumerate_all(search, codes):
             explain = self._abductive if found.abductive else self._contrastive
             yield explain(search, codes, found.features)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
         """Which features are in every reason, in some reason, and in none."""
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         return relevancy(search, codes, self._recomputation, self.classes)
 
     def shapley(
@@ -358,15 +358,14 @@ class Explainer:
         """
         about = labels, held_out, self.classes
         table = None if rows is None else Table.of(self._codes_of(rows), *about)
-        return protected(
-            self._search(timeout), self._recomputation, attributes, table, self.classes
-        )
+        search = self._search(timeout)
+        return protected(search, self._recomputation, attributes, table, self.classes)
 
     def involvement(
         self, x: Any, attributes: Sequence[str], *, timeout: float | None = None
     ) -> Involvement:
         """Which reasons of a decision contain one of some attributes; what is found in time."""
-        codes, search = self._codes(x), self._search(timeout)
+        codes, search = self._question(x, timeout)
         features = features_named(self.domain, attributes)
         return involvement(search, codes, self._recomputation, self.classes, features)
 
@@ -377,9 +376,18 @@ class Explainer:
             raise InputError(f"There is no explanation of kind {kind!r}.", hint=hint)
         return getattr(self, kind)(x, **options)
 
+    def _question(self, x: Any, timeout: float | None) -> tuple[Codes, Search]:
+        """A row, and the search for points of another class than its own that can occur."""
+        codes, budget = self._codes(x), Budget.of(seconds(timeout))
+        network = deciding_for(self.network, self.domain, self._decide(codes))
+        return codes, Search(network, self.domain.product, budget=budget, seed=self.seed)
+
     def _search(self, timeout: float | None) -> Search:
         budget = Budget.of(seconds(timeout))
         return Search(self.network, self.domain, budget=budget, seed=self.seed)
+
+    def _decide(self, codes: Codes) -> int:
+        return int(self.network.decide(self.domain.states(codes)[np.newaxis])[0])
 
     def _codes(self, x: Any) -> Codes:
         return self.domain.codes(self.network.states(self.reader.point(x))[0])
@@ -387,29 +395,23 @@ class Explainer:
     def _codes_of(self, rows: Any) -> list[Codes]:
         return [self.domain.codes(s) for s in self.network.states(self.reader.points(rows))]
 
-    def _parts(  # noqa: PLR0913  # each by its name
-        self,
-        search: Search,
-        codes: Codes,
-        features: Sequence[int],
-        rests_on: str,
-        *,
-        minimal: bool = True,
-        second: str | None = None,
+    def _parts(
+        self, search: Search, codes: Codes, features: Sequence[int], rests_on: str, **more: Any
     ) -> dict[str, Any]:
         """What every explanation of an input says of the features concerned."""
-        chosen = [self.domain.features[k] for k in features]
+        own = [self.domain.features[k] for k in features]
         return {
             "decision": search.decide(codes),
-            "features": tuple(sorted(i for feature in chosen for i in feature.inputs)),
-            "names": tuple(feature.name for feature in chosen),
+            "features": tuple(sorted(i for feature in own for i in feature.inputs)),
+            "names": tuple(feature.name for feature in own),
             "literals": self._values(features, codes),
-            "minimal": minimal,
             "rests_on": rests_on,
-            "second": second,
             "classes": self.classes,
             "point": self._point(codes),
             "shape": self.shape,
+            "minimal": True,
+            "second": None,
+            **more,
         }
 
     def _values(self, features: Sequence[int], codes: Codes) -> tuple[str, ...]:

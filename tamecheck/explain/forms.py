@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -103,7 +102,7 @@ class Form:
                     )
                     if len(codes) < len(feature.codes)
                 ]
-                share = Fraction(prod(map(len, allowed)), self.domain.size)
+                share = Fraction(self.domain.points_in(allowed), self.domain.size)
                 rules.append(
                     {"if": conjunction(parts), "then": then, "coverage": rational_text(share)}
                 )
@@ -116,7 +115,7 @@ class Form:
             "faithful": "exact" if exact else rational_text(self.right),
             "default": None,
             "fidelity": None if self.table is None else float(self.table),
-            "domain": {"points": self.domain.size, "features": len(self.domain.features)},
+            "domain": self.domain.to_json(),
             "classes": list(labels),
             "rests_on": self.rests_on,
             "covers": self.to_json()["covers"],

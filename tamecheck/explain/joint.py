@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
-from tamecheck.explain.domain import Domain
+from tamecheck.explain.domain import Cube, Domain
 from tamecheck.ir.tensor import Array
 
 
@@ -65,3 +65,33 @@ def in_pairs(network: ThresholdNetwork, neuron: tuple[Array, int]) -> ThresholdN
     readout = np.repeat(3 * both.readout, 2, axis=0)
     readout[0::2, -1], readout[1::2, -1] = -1, 1
     return replace(both, readout=readout, offsets=np.repeat(3 * both.offsets, 2))
+
+
+def deciding_for(network: ThresholdNetwork, domain: Domain, decision: int) -> ThresholdNetwork:
+    """The network that decides for a class wherever constraints of the domain forbid a point.
+
+    On the points that can occur it decides as the network; so another class is found, over the
+    product of the features, exactly where it can occur.
+    """
+    cubes = list(dict.fromkeys(cube for c in domain.constraints for cube in c.forbidden))
+    if not cubes:
+        return network
+    neurons = [_inside(domain, cube) for cube in cubes]
+    both = beside(network, neurons)
+    apart = np.abs(network.readout[:, None] - network.readout).sum(axis=2)
+    apart = apart + np.abs(network.offsets[:, None] - network.offsets)
+    # twice this is added if a neuron is 1, and nothing if none is
+    lead = int(apart.max(initial=0)) + 1
+    readout, offsets = both.readout.copy(), both.offsets.copy()
+    readout[decision, network.readout.shape[1] :] = lead
+    offsets[decision] += lead * len(cubes)
+    return replace(both, readout=readout, offsets=offsets)
+
+
+def _inside(domain: Domain, cube: Cube) -> tuple[Array, int]:
+    """The neuron that is 1 in a cube: where all of its conditions hold."""
+    adds = {
+        k: [int(code in codes) for code in range(len(domain.features[k].codes))]
+        for k, codes in cube
+    }
+    return neuron_over(domain, adds, len(cube))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from typing import Literal, TypeAlias
@@ -31,12 +31,23 @@ class Move:
     cost: int
 
 
-def moves_of(domain: Domain, codes: Codes, metric: Metric) -> list[Move]:
-    """Every change of one feature of a point, with its cost."""
+def moves_of(  # noqa: PLR0913, PLR0917  # each limit has its name
+    domain: Domain,
+    codes: Codes,
+    metric: Metric,
+    stay: Collection[int] = (),
+    up: Collection[int] = (),
+    down: Collection[int] = (),
+) -> list[Move]:
+    """Every change of one feature of a point, with its cost.
+
+    Some features have to stay, and some may only go up, or down, in the order of their codes.
+    """
     moves: list[Move] = []
     for k, feature in enumerate(domain.features):
         for code in range(len(feature.codes)):
-            if code != codes[k]:
+            barred = k in stay or (k in up and code < codes[k]) or (k in down and code > codes[k])
+            if code != codes[k] and not barred:
                 flipped = int((feature.codes[code] != feature.codes[codes[k]]).sum())
                 cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
                 moves.append(Move(k, code, cost))

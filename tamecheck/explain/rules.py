@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,16 @@ from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.constraints import constrain
 from tamecheck.explain.cubes import cover, is_cover, union_of
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.joint import deciding_for
 from tamecheck.explain.networks import describe, network_of, occurring_network
 from tamecheck.explain.reasons import sufficient
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.rules_result import DecisionRules, Rule, holding
 from tamecheck.explain.search import Codes, Search
+from tamecheck.explain.sketches import random_codes
 from tamecheck.explain.tables import decision_table, grid_of
 from tamecheck.explain.words import Vocabulary, condition, conjunction
 from tamecheck.ir.tensor import Array
@@ -42,6 +44,7 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     thermometer: Mapping[str, Sequence[int]] | None = None,
     binariser: Any = None,
     classes: Sequence[Any] | None = None,
+    constraints: Sequence[str] = (),
     data: Any = None,
     most: int = 20_000,
     timeout: float | None = None,
@@ -63,6 +66,8 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
         A fitted `Binariser`, for words and groups.
     classes
         A label for each class; that of the estimator if None.
+    constraints
+        What cannot occur, such as ``"a implies b"``, in the domain's words.
     data
         Rows of inputs, or of a pipeline's features: their decisions get rules first where the
         domain is large.
@@ -104,11 +109,14 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
         known = about.schema is not None and (binariser is not None or about.encoded or not told)
         said = Vocabulary.of(about.schema) if known and about.schema is not None else Vocabulary()
         domain = said.domain(network, names, one_hot=one_hot, thermometer=thermometer)
+    if constraints:
+        domain = constrain(domain, constraints, network, names)
     labels = tuple(map(str, range(network.classes) if classes is None else classes))
     if len(labels) != network.classes:
         raise InputError(f"{len(labels)} labels for {network.classes} classes.")
     task = RuleTask(network, domain, labels, states, most, Budget.of(timeout), seed)
-    return (rules_of_table if domain.size <= MAX_TABLE else rules_of_points)(task)
+    points = domain.product.size
+    return (rules_of_table if points <= MAX_TABLE else rules_of_points)(task)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,10 +140,8 @@ class RuleTask:
         for cube in cubes:
             features = self.domain.features
             conditions = tuple(condition(k, features[k], codes) for k, codes in cube.items())
-            share = Fraction(
-                prod(len(part.codes) for part in conditions),
-                prod(len(features[part.feature].codes) for part in conditions),
-            )
+            allowed = [cube.get(k, range(len(f.codes))) for k, f in enumerate(features)]
+            share = Fraction(self.domain.points_in(allowed), self.domain.size)
             text, label = conjunction(conditions), self.classes[decision]
             made.append(Rule(text, decision, share, True, conditions, label))  # noqa: FBT003
         return sorted(made, key=lambda rule: -rule.coverage)
@@ -163,14 +169,20 @@ def rules_of_table(task: RuleTask) -> DecisionRules:
     network, domain = task.network, task.domain
     table = decision_table(network, domain, MAX_TABLE)
     grid = grid_of(domain, table)
+    free = ~grid.possible
     rules: list[Rule] = []
     exact, left = True, max(task.most, _MOST)
     for decision in range(network.classes):
         inside = np.asarray(grid.table == decision)
         found = cover(
-            inside, grid.ordered, seed=task.seed, most=left, deadline=task.budget.deadline
+            inside,
+            grid.ordered,
+            free=free,
+            seed=task.seed,
+            most=left,
+            deadline=task.budget.deadline,
         )
-        if found.complete and not is_cover(found.cubes, inside):
+        if found.complete and not is_cover(found.cubes, inside, free):
             raise SolverError("The rules of a class are not its points.", hint="Please report it.")
         exact, left = exact and found.complete, max(left - len(found.cubes), 0)
         rules += task.rules(map(grid.cube, found.cubes), decision)
@@ -178,9 +190,11 @@ def rules_of_table(task: RuleTask) -> DecisionRules:
         rules, exact = _foremost(rules, task), False
     # a second reading of the decisions, point by point, is what the rules are held against
     varying = [k for k, f in enumerate(domain.features) if len(f.codes) > 1]
-    reached = _points_in(rules, Recomputation(network, domain).table(), varying)
-    covered = Fraction(int(np.count_nonzero(reached)), table.size)
-    default = None if exact else int(np.bincount(table[~reached]).argmax())
+    again = Recomputation(network, domain).table()
+    reached = _points_in(rules, again, varying)
+    covered = Fraction(int(np.count_nonzero(reached)), domain.size)
+    left_over = again[~reached & (again >= 0)]
+    default = None if exact or not left_over.size else int(np.bincount(left_over).argmax())
     made = task.result(rules, covered, default, RECOMPUTED)
     return replace(made, grid=grid, seed=task.seed)
 
@@ -195,17 +209,20 @@ def _foremost(rules: Sequence[Rule], task: RuleTask) -> list[Rule]:
 
 
 def _points_in(rules: Sequence[Rule], table: Array, varying: Sequence[int]) -> Array:
-    """The points in a rule; every rule is compared with the decisions of its points."""
+    """The points in a rule; every rule is compared with the decisions of its points.
+
+    What cannot occur has the decision -1, and is in none.
+    """
     reached = np.zeros(table.shape, dtype=np.bool_)
     for rule in rules:
         chosen: list[Array] = [np.arange(size) for size in table.shape]
         for part in rule.conditions:
             chosen[varying.index(part.feature)] = np.array(part.codes)
         where: Any = np.ix_(*chosen) if chosen else ()
-        if bool((table[where] != rule.then).any()):
+        if bool(((table[where] != rule.then) & (table[where] >= 0)).any()):
             raise SolverError(f"A rule does not hold: {rule.if_}.", hint="Please report it.")
         reached[where] = True
-    return reached
+    return reached & (table >= 0)
 
 
 def rules_of_points(task: RuleTask) -> DecisionRules:
@@ -215,14 +232,14 @@ def rules_of_points(task: RuleTask) -> DecisionRules:
     the rules is counted exactly, or from below.
     """
     network, domain = task.network, task.domain
-    sizes = [len(f.codes) for f in domain.features]
     points = task.states
     if points is None:
         rng = np.random.default_rng(task.seed)
-        points = np.stack([domain.states(rng.integers(sizes).tolist()) for _ in range(_SAMPLES)])
+        points = np.stack([domain.states(c) for c in random_codes(domain, _SAMPLES, rng).tolist()])
     cubes = _cubes_of_points(task, points)
-    masks = [{k: sum(1 << c for c in chosen) for k, chosen in cube.items()} for cube, _ in cubes]
-    covered = Fraction(union_of(masks, sizes).size, prod(sizes))
+    sizes = [len(group.codes) for group in domain.groups]
+    union = union_of([_mask(domain, cube) for cube, _ in cubes], sizes)
+    covered = Fraction(union.size, domain.size)
     rules = [
         rule
         for decision in range(network.classes)
@@ -238,7 +255,7 @@ def rules_of_points(task: RuleTask) -> DecisionRules:
 
 def _cubes_of_points(task: RuleTask, points: Array) -> list[tuple[FeatureCube, int]]:
     """A cube with its class for each point that lies in none yet, until a limit is reached."""
-    search = Search(task.network, task.domain, budget=task.budget, seed=task.seed)
+    searches: dict[int, Search] = {}
     cubes: list[tuple[FeatureCube, int]] = []
     for states in points:
         codes = task.domain.codes(states)
@@ -246,11 +263,29 @@ def _cubes_of_points(task: RuleTask, points: Array) -> list[tuple[FeatureCube, i
             break
         if any(all(codes[k] in chosen for k, chosen in cube.items()) for cube, _ in cubes):
             continue
+        decision = int(task.network.decide(states[np.newaxis])[0])
+        if decision not in searches:
+            network = deciding_for(task.network, task.domain, decision)
+            domain, budget = task.domain.product, task.budget
+            searches[decision] = Search(network, domain, budget=budget, seed=task.seed)
         try:
-            cubes.append((_cube(search, codes), search.decide(codes)))
+            cubes.append((_cube(searches[decision], codes), decision))
         except TimeLimitError:
             break
     return cubes
+
+
+def _mask(domain: Domain, cube: FeatureCube) -> dict[int, int]:
+    """The combinations of each group of features that a cube restricts, as bits."""
+    allowed = [cube.get(k, range(len(f.codes))) for k, f in enumerate(domain.features)]
+    found: dict[int, int] = {}
+    for place, group in enumerate(domain.groups):
+        if any(k in cube for k in group.features):
+            inside = np.ones(len(group.codes), dtype=np.bool_)
+            for column, k in zip(group.codes.T, group.features, strict=True):
+                inside &= np.isin(column, allowed[k])
+            found[place] = sum(1 << int(bit) for bit in np.flatnonzero(inside))
+    return found
 
 
 def _cube(search: Search, codes: Codes) -> FeatureCube:

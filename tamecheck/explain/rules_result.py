@@ -251,7 +251,7 @@ class DecisionRules:
         covers: dict[str, Any] = {"domain": rational_text(self.covered), "table": None}
         if sample is None or states is None:
             return {"covers": covers}
-        codes = np.stack([f.coded(states).argmax(axis=1) for f in self.domain.features], axis=1)
+        codes = self.domain.code_rows(states)
         held: list[list[int]] = []
         for rule in self.rules:
             if time.monotonic() > deadline:
@@ -278,7 +278,7 @@ class DecisionRules:
             "text": self.text,
             "default": self.default,
             "fidelity": self.fidelity,
-            "domain": {"points": self.domain.size, "features": len(self.domain.features)},
+            "domain": self.domain.to_json(),
             "classes": list(self.classes),
             "rests_on": self.rests_on,
         }

@@ -156,6 +156,7 @@ class Search(Evaluator):
         budget: Budget | None = None,
         seed: int = 0,
     ) -> None:
+        domain.require_product("A search")
         super().__init__(network, domain, seed=seed, budget=budget)
         self._solvers: dict[int, Cardinality | None] = {}
         self._columns_of: tuple[Codes, _Columns] | None = None

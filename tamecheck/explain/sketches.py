@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -204,15 +203,21 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
     right = int(np.count_nonzero(made.decide(tried) == evaluator.classes(tried)))
     fidelity = None
     if states is not None:
-        rows = np.array([domain.codes(row) for row in states])
+        rows = domain.code_rows(states)
         fidelity = float((made.decide(rows) == evaluator.classes(rows)).mean())
     return replace(made, sampled=(_SAMPLED, right), fidelity=fidelity)
 
 
 def random_codes(domain: Domain, count: int, rng: np.random.Generator) -> Array:
     """Random points of the domain, each as likely, in rows of codes."""
-    sizes = [len(f.codes) for f in domain.features]
-    return rng.integers(sizes, size=(count, len(sizes)))
+    if not domain.constraints:
+        sizes = [len(f.codes) for f in domain.features]
+        return rng.integers(sizes, size=(count, len(sizes)))
+    found = np.empty((count, len(domain.features)), dtype=np.int64)
+    for group in domain.groups:
+        chosen = rng.integers(len(group.codes), size=count)
+        found[:, list(group.features)] = group.codes[chosen]
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -331,7 +336,7 @@ def _question(leaf: Leaf, domain: Domain, classes: int) -> tuple[float, int, lis
 
 def _count(network: ThresholdNetwork, domain: Domain, leaf: Leaf, seconds: float) -> SketchRule:
     """The rule of a leaf: its most frequent class, and how often that is right, counted."""
-    points = prod(map(len, leaf.allowed))
+    points = domain.points_in(leaf.allowed)
     found = count_within(network, domain, leaf.allowed, seconds=seconds)
     then = int(np.argmax(found.lower)) if found.exact else leaf.likely
     conditions = tuple(
@@ -339,5 +344,5 @@ def _count(network: ThresholdNetwork, domain: Domain, leaf: Leaf, seconds: float
         for k, (feature, codes) in enumerate(zip(domain.features, leaf.allowed, strict=True))
         if len(codes) < len(feature.codes)
     )
-    right = Fraction(found.lower[then], points)
+    right = Fraction(found.lower[then], points) if points else Fraction(1)
     return SketchRule(conditions, then, Fraction(points, domain.size), right, found.exact)

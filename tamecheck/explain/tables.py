@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
 import numpy as np
 
@@ -24,14 +23,26 @@ _EXACT_DOUBLE = 2**53
 def sums_of(
     network: ThresholdNetwork, domain: Domain, allowed: Sequence[Sequence[int]]
 ) -> list[Array]:
-    """What each allowed code of each feature adds to the sums of the first layer: (codes, sums)."""
+    """What allowed codes add to the sums of the first layer, ``(codes, sums)`` for each feature.
+
+    Features that constraints tie together are one, whose codes are the combinations that can occur.
+    """
     first = network.layers[0].weights if network.layers else network.readout
     if int(np.abs(first).sum(axis=1).max(initial=0)) >= _EXACT_DOUBLE:
         raise ValueError("sums exceed 53 bits")
-    return [
-        feature.codes[list(codes)].astype(np.int64) @ first[:, list(feature.inputs)].T
-        for feature, codes in zip(domain.features, allowed, strict=True)
+    adds = [
+        feature.codes.astype(np.int64) @ first[:, list(feature.inputs)].T
+        for feature in domain.features
     ]
+    found: list[Array] = []
+    for group in domain.groups:
+        if not domain.constraints:
+            found.append(adds[group.features[0]][list(allowed[group.features[0]])])
+            continue
+        codes = group.within(allowed)
+        columns = zip(codes.T, group.features, strict=True)
+        found.append(np.sum([adds[k][column] for column, k in columns], axis=0))
+    return found
 
 
 def score_blocks(
@@ -44,7 +55,7 @@ def score_blocks(
 
     Raises `InputError` if there are more points than ``limit``.
     """
-    points = prod(map(len, allowed))
+    points = domain.points_in(allowed)
     if points > limit:
         raise InputError(
             f"The domain has {points} points; at most {limit} are visited one by one.",
@@ -77,9 +88,26 @@ def decision_table(network: ThresholdNetwork, domain: Domain, limit: int = MAX_P
     if network.classes > 256:
         raise InputError(f"{network.classes} classes; a decision table holds at most 256.")
     sizes = [len(feature.codes) for feature in domain.features]
-    blocks = score_blocks(network, domain, list(map(range, sizes)), limit)
+    blocks = score_blocks(network, domain.product, list(map(range, sizes)), limit)
     decided = [np.argmax(scores, axis=1).astype(np.uint8) for scores in blocks]
     return np.concatenate(decided).reshape([size for size in sizes if size > 1])
+
+
+def forbidden_table(domain: Domain) -> Array | None:
+    """Which points constraints forbid, in the shape of `decision_table`; None if there are none."""
+    if not domain.constraints:
+        return None
+    sizes = [len(feature.codes) for feature in domain.features]
+    shape = [size for size in sizes if size > 1]
+    kept = [k for k, size in enumerate(sizes) if size > 1]
+    found = np.zeros(shape, dtype=np.bool_)
+    for cube in (cube for constraint in domain.constraints for cube in constraint.forbidden):
+        chosen: list[Array] = [np.arange(size) for size in shape]
+        for k, codes in cube:
+            if k in kept:
+                chosen[kept.index(k)] = np.array(codes)
+        found[np.ix_(*chosen)] = True
+    return found
 
 
 Groups = tuple[tuple[int, ...], ...]
@@ -129,11 +157,22 @@ class Axis:
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """Decisions over groups of codes: an axis for each feature that matters."""
+    """Decisions over groups of codes: an axis for each feature that matters.
+
+    ``free`` stands in the table for what cannot occur; it may be decided in any way.
+    """
 
     domain: Domain
     axes: tuple[Axis, ...]
     table: Array
+    free: int | None = None
+
+    @property
+    def possible(self) -> Array:
+        """Where the table is about what can occur."""
+        if self.free is None:
+            return np.ones(self.table.shape, dtype=np.bool_)
+        return np.asarray(self.table != self.free)
 
     @property
     def ordered(self) -> list[bool]:
@@ -155,7 +194,8 @@ class Grid:
         axis = self.axes[place]
         kept = Axis(axis.feature, tuple(axis.groups[k] for k in chosen), axis.ordered)
         axes = (*self.axes[:place], kept, *self.axes[place + 1 :])
-        return _grid(self.domain, axes, self.table.take(list(chosen), axis=place))
+        table = self.table.take(list(chosen), axis=place)
+        return _grid(self.domain, axes, table, self.free)
 
     def cube(self, cube: Sequence[Sequence[int]]) -> dict[int, tuple[int, ...]]:
         """The codes of each feature that a product of groups restricts."""
@@ -196,7 +236,7 @@ def _stretch(codes: Sequence[int], outside: set[int], count: int) -> list[int]:
     return list(range(next(below, 0), next(above, count)))
 
 
-def _grid(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
+def _grid(domain: Domain, axes: Sequence[Axis], table: Array, free: int | None = None) -> Grid:
     """The grid with groups merged that are decided alike, and without axes of one group."""
     small, merged = reduce_table(table, [axis.ordered for axis in axes])
     kept: list[Axis] = []
@@ -204,14 +244,21 @@ def _grid(domain: Domain, axes: Sequence[Axis], table: Array) -> Grid:
         axis = axes[place]
         groups = (tuple(c for k in part for c in axis.groups[k]) for part in parts)
         kept.append(Axis(axis.feature, tuple(groups), axis.ordered))
-    return Grid(domain, tuple(kept), small)
+    return Grid(domain, tuple(kept), small, free)
 
 
 def grid_of(domain: Domain, table: Array) -> Grid:
-    """The grid of a decision table with an axis for each feature of several codes."""
+    """The grid of a decision table with an axis for each feature of several codes.
+
+    What constraints of the domain forbid is free in it.
+    """
+    forbidden, free = forbidden_table(domain), None
+    if forbidden is not None:
+        free = int(table.max(initial=0)) + 1
+        table = np.where(forbidden, free, table.astype(np.int16))
     axes = [
         Axis(k, tuple((code,) for code in range(len(feature.codes))), feature.ordered)
         for k, feature in enumerate(domain.features)
         if len(feature.codes) > 1
     ]
-    return _grid(domain, axes, np.asarray(table))
+    return _grid(domain, axes, np.asarray(table), free)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from math import prod
 
 import numpy as np
 
@@ -158,7 +157,7 @@ class _Teller:
         self.evaluator = Evaluator(network, domain, seed=seed)
         rows = np.zeros((0, len(domain.features)), dtype=np.int64)
         if states is not None and len(states):
-            rows = np.stack([f.coded(states).argmax(axis=1) for f in domain.features], axis=1)
+            rows = domain.code_rows(states)
         self.rows = rows
         random = random_codes(domain, _SAMPLED, np.random.default_rng(seed))
         codes = np.concatenate([random, rows])
@@ -219,7 +218,7 @@ class _Teller:
 
     def _grid(self) -> Grid | None:
         """The decisions of all points, if that is soon done."""
-        size = self.domain.size
+        size = self.domain.product.size
         if size > _TABLE or size > self.whole / 4 * _CELLS_A_SECOND or self.network.classes > 256:
             return None
         return grid_of(self.domain, decision_table(self.network, self.domain, _TABLE))
@@ -299,7 +298,7 @@ class _Teller:
         for place, (allowed, _) in enumerate(leaves):
             share = max(until.seconds, 0.02) / (len(leaves) - place)
             found.append(count_within(self.network, self.domain, allowed, seconds=share))
-        sizes = [prod(map(len, allowed)) for allowed, _ in leaves]
+        sizes = [max(self.domain.points_in(allowed), 1) for allowed, _ in leaves]
         rights = [one.lower[then] for one, (_, then) in zip(found, leaves, strict=True)]
         body = form.body
         if isinstance(body, DecisionTree):
@@ -329,7 +328,7 @@ class _Teller:
         return replace(form, rests_on=confirm(holds, "this form", form.rests_on))
 
     def _recounted(self, form: Form) -> int | None:
-        size = self.domain.size
+        size = self.domain.product.size
         if size <= min(_TABLE, self.budget.seconds / 2 * _CELLS_A_SECOND / 4):
             return self.recomputation.agreement(form.decisions, self.budget.deadline)
         seconds = max(self.budget.seconds, 0.1)

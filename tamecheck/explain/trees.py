@@ -106,21 +106,22 @@ def decision_list(
     if grid.table.size > _MOST_LISTED:
         return None
     rng = np.random.default_rng(seed)
-    left = np.ones(grid.table.shape, dtype=np.bool_)
+    left = grid.possible.copy()
     cubes: list[tuple[Cube, int]] = []
     while True:
         open_ = grid.table[left]
-        if (open_ == open_[0]).all():
+        if not open_.size or (open_ == open_[0]).all():
             break
         if len(cubes) >= most or time.monotonic() > deadline:
             return None
         cubes.append(_widest(grid, left, rng))
         left[np.ix_(*cubes[-1][0])] = False
-    default = int(open_[0])
+    # what else can occur, if anything can
+    default = int(open_[0]) if open_.size else cubes[-1][1]
     said = np.full(grid.table.shape, default)
     for cube, decision in reversed(cubes):
         said[np.ix_(*cube)] = decision
-    if not np.array_equal(said, grid.table):
+    if not np.array_equal(said[grid.possible], grid.table[grid.possible]):
         raise SolverError("A decision list is not its decisions.", hint="Please report it.")
     features = grid.domain.features
     listed = (
@@ -329,7 +330,8 @@ def _agrees(node: Node, grid: Grid, chosen: Sequence[Array]) -> bool:
     each = [_codes(grid, place, groups) for place, groups in enumerate(chosen)]
     features = (axis.feature for axis in grid.axes)
     codes = dict(zip(features, np.meshgrid(*each, indexing="ij", sparse=True), strict=True))
-    return bool((grid.table[np.ix_(*chosen)] == node.decisions(codes)).all())
+    own, decided = grid.table[np.ix_(*chosen)], node.decisions(codes)
+    return bool(((own == decided) | ~grid.possible[np.ix_(*chosen)]).all())
 
 
 def _codes(grid: Grid, place: int, groups: Array) -> Array:
@@ -340,7 +342,7 @@ def _codes(grid: Grid, place: int, groups: Array) -> Array:
 def _question(grid: Grid) -> tuple[int, list[int]]:
     """The axis and its groups that leave the least entropy; thresholds of ordered axes."""
     best, found = np.inf, (0, [0])
-    hot = np.stack([grid.table == c for c in np.unique(grid.table)])
+    hot = np.stack([grid.table == c for c in np.unique(grid.table[grid.possible])])
     # how many points each cell stands for
     weights: Array = np.ones(())
     for axis in grid.axes:

@@ -200,24 +200,33 @@ def read_conditions(
         # names and values may hold commas: the longest text that is in the domain's words
         counts = range(len(parts), 0, -1)
         count = next((n for n in counts if _meanings(",".join(parts[:n]), domain)), 1)
-        feature, codes = _meaning(",".join(parts[:count]), network, domain, names)
+        feature, codes = read_condition(",".join(parts[:count]), network, domain, names)
         allowed[feature] = tuple(c for c in allowed[feature] if c in codes)
         del parts[:count]
     return allowed
 
 
-def _meaning(
-    part: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None
+def read_condition(
+    part: str,
+    network: ThresholdNetwork,
+    domain: Domain,
+    names: Sequence[str] | None,
+    *,
+    where: str = "--if",
 ) -> _Meaning:
+    """The feature and the codes that a condition means, in words or by an input and its level.
+
+    Raises `InputError` if it means nothing, or two things; ``where`` is where it was written.
+    """
     found = _meanings(part, domain)
     if len(found) > 1:
         several = " and ".join(repr(domain.features[k].name) for k in sorted(k for k, _ in found))
         raise InputError(
             f"Condition {part.strip()!r} can be about {several}.",
-            where="--if",
+            where=where,
             hint="Say it by an input's number and its level: x3=1.",
         )
-    return found.pop() if found else _by_level(part, network, domain, names)
+    return found.pop() if found else _by_level(part, network, domain, names, where)
 
 
 def _meanings(part: str, domain: Domain) -> set[_Meaning]:
@@ -251,7 +260,11 @@ def _by_words(feature: Feature, said: str, reading: Callable[[str], str]) -> lis
 
 
 def _by_level(
-    part: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None
+    part: str,
+    network: ThresholdNetwork,
+    domain: Domain,
+    names: Sequence[str] | None,
+    where: str,
 ) -> _Meaning:
     """An input by number or name with one of its levels."""
     key, _, value = (text.strip() for text in part.rpartition("="))
@@ -259,14 +272,14 @@ def _by_level(
     if i is None or not value:
         raise InputError(
             f"Condition {part.strip()!r} is not understood.",
-            where="--if",
+            where=where,
             hint=_known(part, domain),
         )
     level = parse_rational(value)
     if level not in (network.low[i], network.high[i]):
         raise InputError(
             f"Input {i} is never {level}: its levels are {network.low[i]} and {network.high[i]}.",
-            where="--if",
+            where=where,
         )
     # a constant input has both levels at once, and state 1
     state = 1 if level == network.high[i] else -1
