@@ -13,6 +13,7 @@ from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, common, pairs, require
 from tamecheck.kernel_pwl.blocks import Row, down, up
 from tamecheck.kernel_pwl.bounds import COEFFICIENT, SLOPE, Bounds, Part
+from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
 
 FORMAT = "tamecheck-split-certificate"
@@ -27,6 +28,7 @@ class _Inequality:
 
     form: dict[int, int]
     constant: int
+    exact: Fraction  # the constant as it is, times what the integers are times
     strict: bool
 
 
@@ -41,7 +43,7 @@ class _Region:
         ends = [[read.rational(v) for v in read.items(raw[side])] for side in ("lower", "upper")]
         low, high = ends
         require(len(low) == len(high) == network.inputs, "a box has two ends an input")
-        self.network, self.bits = network, bits
+        self.network, self.bits, self.box = network, bits, list(pairs(low, high))
         self.cases = [self._case(one) for one in read.items(raw["unsafe"])]
         crossed = any(a > b for a, b in pairs(low, high))
         self.open = frozenset(range(0 if crossed else len(self.cases)))
@@ -61,13 +63,13 @@ class _Region:
                 v = ids[read.integer(i, 0, len(ids) - 1)]
                 form[v] = form.get(v, Fraction(0)) + read.rational(c)
         bound = read.rational(raw["bound"])
-        unit = common([bound.denominator, *(c.denominator for c in form.values())], BITS)
+        unit = common([c.denominator for c in form.values()], BITS)
         if unit is None:
             raise Reject("numbers without a common denominator of few bits")
-        # in units of coefficients and of values
-        constant = -int(bound * unit) << (COEFFICIENT + self.bits)
+        # in units of coefficients and of values, rounded down
+        constant = down(-bound * unit, COEFFICIENT + self.bits)
         whole = {v: int(c * unit) << COEFFICIENT for v, c in form.items() if c}
-        return _Inequality(whole, constant, read.flag(raw["strict"]))
+        return _Inequality(whole, constant, -bound * unit, read.flag(raw["strict"]))
 
     # --- the tree ---
 
@@ -96,6 +98,8 @@ class _Region:
                 case "close":
                     case, row = _integers(entry[1:], 2)
                     cases -= self._closed(part, cases, case, {row: 1}, {}, {})
+                case "formula":
+                    cases -= self._refuted(cases, entry[1:])
                 case "combine":
                     cases -= self._combined(part, cases, entry[1:])
                 case _:
@@ -165,6 +169,24 @@ class _Region:
                 found[self._variable(group, element)] = value
         require(all(0 <= s <= 1 << SLOPE for s in lines.values()), "a slope is not in [0, 1]")
         return self._closed(part, cases, case, weights, moved, lines)
+
+    def _refuted(self, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
+        """Close a case, on the whole box, by clauses about inputs that have two values."""
+        require(len(raw) == 4, "a case, rows, clauses and steps were expected")
+        case = read.integer(raw[0], 0, len(self.cases) - 1)
+        require(case in cases, "the case is not open here")
+        rows = self.cases[case]
+        forms = Forms(self.network)
+        sums = [
+            add(
+                ((Fraction(c, 1 << COEFFICIENT), forms.of[v]) for v, c in one.form.items()),
+                one.exact,
+            )
+            for one in rows
+        ]
+        formula = Formula(forms, self.box, sums, [one.strict for one in rows])
+        require(refuted(formula, raw[1:]), "the clauses are not refuted")
+        return frozenset({case})
 
     def _cut(self, part: Part, cases: frozenset[int], entry: Row) -> None:
         """Cut off the part where a row of the only open case is above 0, whatever the others do."""

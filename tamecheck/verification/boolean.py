@@ -203,12 +203,13 @@ class _Domains:
                 self.most[k] = min(self.most[k], (lows[symbol] + left) / factor)
         return True
 
-    def implied(self) -> Iterator[Row]:
+    def implied(self) -> Iterator[tuple[int, Row]]:
         """The inequalities of the case, and that no ``z_k`` exceeds the bound of ``t_k``."""
-        yield from self.rows
-        for form, most in zip(self.network.arguments, self.most, strict=True):
+        yield from enumerate(self.rows)
+        pairs = zip(self.network.arguments, self.most, strict=True)
+        for k, (form, most) in enumerate(pairs):
             if self.largest(form) > most:
-                yield form - AffineForm.number(most), False
+                yield -1 - k, (form - AffineForm.number(most), False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,10 @@ class Clauses:
     values: tuple[tuple[Fraction, Fraction], ...]
     domains: tuple[Intervals, ...]
     clauses: tuple[Clause, ...]
+    sources: tuple[int, ...] = ()
+    """The inequality from which each clause follows: a row, or -1-k for ``z_k <= most_k``."""
+    learned: int = 0
+    """How often all rows were learned from, one after the other."""
 
     def point(self, model: Sequence[int]) -> tuple[Fraction, ...]:
         """The input with these true literals; the middle of the interval where none is about it."""
@@ -281,10 +286,11 @@ def clauses_of(network: Rectified, case: Case) -> Clauses | None:
     if domains is None:
         return None
     domains.rows.extend(_row(network, one) for one in (*case.region, *case.outputs))
-    for _ in range(_ROUNDS):
+    learned = 0
+    for learned in range(1, _ROUNDS + 1):
         before = (list(domains.inputs), list(domains.most))
         if not all(domains.learn(row) for row, _ in domains.rows):
-            return Clauses((), (), (), ((),))
+            return Clauses((), (), (), ((),), learned=learned)
         if before == (domains.inputs, domains.most):
             break
     two = {
@@ -295,12 +301,13 @@ def clauses_of(network: Rectified, case: Case) -> Clauses | None:
     if not any(low == high for known in domains.inputs for low, high in known):
         return None
     number = {i: k for k, i in enumerate(two, 1)}
-    clauses: dict[Clause, None] = {}
-    for row, strict in domains.implied():
-        clauses.update(dict.fromkeys(_clauses(domains, row, number, strict=strict)))
+    clauses: dict[Clause, int] = {}
+    for source, (row, strict) in domains.implied():
+        clauses.update(dict.fromkeys(_clauses(domains, row, number, strict=strict), source))
         if len(clauses) > _MOST_CLAUSES:
             return None
-    return Clauses(tuple(two), tuple(two.values()), tuple(domains.inputs), tuple(clauses))
+    values, left = tuple(two.values()), tuple(domains.inputs)
+    return Clauses(tuple(two), values, left, tuple(clauses), tuple(clauses.values()), learned)
 
 
 def _row(network: Rectified, one: Inequality) -> Row:

@@ -8,6 +8,7 @@ by the kernel, in integers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import lcm
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.layers import Dense, Pointwise
 from tamecheck.budget import Budget
-from tamecheck.errors import TamecheckError
+from tamecheck.errors import TamecheckError, TimeLimitError
 from tamecheck.ir.arguments import path
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Constant, Graph
@@ -26,9 +27,10 @@ from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.tame.document import tensor_document
-from tamecheck.verification.problem import Problem, problem_of
+from tamecheck.verification.formula_proofs import formula_step
+from tamecheck.verification.problem import Problem, Region, problem_of
 from tamecheck.verification.rectify import rectify
-from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Tree
+from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Step, Tree
 from tamecheck.verification.witness import graph_of
 
 FORMAT = "tamecheck-split-certificate"
@@ -38,6 +40,7 @@ _WEIGHTS = 30
 SLACKS = (2.0**20, 2.0**27)
 """Room of closed leaves, in multiples of what float64 may have lost: what is tried in turn."""
 
+_EXACT = 256
 _FEW_INPUTS = 40
 
 
@@ -63,12 +66,18 @@ class SplitProofs:
     def __init__(self, graph: Graph, problem: Problem, groups: Mapping[int, int]) -> None:
         self.graph, self.problem = graph, problem
         self.trees: list[Tree] = []
+        self.exact = False
         rows: dict[Inequality, int] = {}
         for row in (row for case in problem.spec.cases for row in rows_of(case)):
             rows.setdefault(row, len(rows))
         cases = problem.spec.cases
         places = [{rows[row]: k for k, row in enumerate(rows_of(case))} for case in cases]
-        self.names = Names(groups, places, list(map(_scale, rows)), SLACKS[0])
+        numbers = {
+            int(case): k
+            for region in problem.regions
+            for k, case in enumerate(np.flatnonzero(region.cases))
+        }
+        self.names = Names(groups, numbers, places, list(map(_scale, rows)), SLACKS[0])
 
     @classmethod
     def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
@@ -92,13 +101,30 @@ class SplitProofs:
         problem, names = self.problem, replace(self.names, slack=slack)
         self.trees, layers = [], problem.layers
         signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
-        for region in problem.regions:
+        self.exact = False
+        for whole in problem.regions:
+            formulas, region = self.formulas(whole, budget)
+            if not region.cases.any():
+                self.trees.append(Tree([formulas]))
+                continue
             tree = Neurons(problem, names, region, budget).find() if signs else None
             tree = tree or Boxes(problem, names, region, budget).find()
             if tree is None:
                 return False
+            tree.steps[0] = formulas + tree.steps[0]
             self.trees.append(tree)
         return True
+
+    def formulas(self, region: Region, budget: Budget) -> tuple[list[Step], Region]:
+        """Steps that close cases as Boolean formulas, and the region with the other cases."""
+        steps, left = list[Step](), region.cases.copy()
+        for case in np.flatnonzero(region.cases).tolist():
+            with suppress(TimeLimitError):
+                found = formula_step(self.graph, self.problem.spec.cases[case], budget)
+                if found is not None:
+                    steps.append(["formula", self.names.numbers[case], *found])
+                    left[case], self.exact = False, True
+        return steps, replace(region, cases=left)
 
     def certificate(self) -> dict[str, Any]:
         """The document for `recheck`."""
@@ -114,7 +140,7 @@ class SplitProofs:
             "version": 1,
             "model": {"sha256": graph.sha256, "graph": graph.document()},
             "tensors": {digest: tensor_document(one) for digest, one in tensors.items()},
-            "bits": {"weights": max(weights, 1), "values": VALUES},
+            "bits": {"weights": _EXACT if self.exact else max(weights, 1), "values": VALUES},
             "claim": {"verdict": "holds", "regions": regions_json(self.problem.spec.cases)},
             "proofs": [tree.preorder() for tree in self.trees],
         }
@@ -153,5 +179,5 @@ def _scale(row: Inequality) -> float:
     exponent = max(
         (c.numerator.bit_length() - c.denominator.bit_length() for _, c in terms), default=0
     )
-    unit = lcm(row.bound.denominator, *(c.denominator for _, c in terms))
+    unit = lcm(*(c.denominator for _, c in terms))
     return 2.0**-exponent / unit

@@ -80,13 +80,14 @@ class Tree:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Names:
-    """How the kernel names things: groups of rectifiers by layer, and rows by case.
+    """How the kernel names things: groups of rectifiers by layer, cases, and rows in a case.
 
     ``scales`` are the factors of rows in the layers over those in the kernel's integers, and
     ``slack`` is the room that a closed leaf has, in multiples of what float64 may have lost.
     """
 
     groups: Mapping[int, int]
+    numbers: Mapping[int, int]
     places: Sequence[Mapping[int, int]]
     scales: Sequence[float]
     slack: float
@@ -101,9 +102,7 @@ class _Search:
         self.problem, self.layers, self.names = problem, problem.layers, names
         self.region, self.budget = region, budget
         self.tree = Tree()
-        # the kernel numbers the cases of a region
-        self.cases = np.flatnonzero(region.cases)
-        self.number = {int(case): k for k, case in enumerate(self.cases)}
+        self.cases, self.number = np.flatnonzero(region.cases), names.numbers
 
     def run(self, items: Items, look: Callable[[Items], Items | None], most: int) -> bool:
         """Whether `look` closes all subproblems; it gives the children of those that are open."""
