@@ -96,6 +96,7 @@ ROWS = (
     Row("recheck certificate.json", "verdict", "kernel"),
     Row("verify --expr 'max(x,0)' above.vnnlib", "verdict", "verification.exact"),
     Row("verify --expr 'max(x,0)' below.vnnlib", "verdict", "verification.witness"),
+    Row("verify --expr 'max(x,0)' above.vnnlib --certify", "verdict", "kernel_pwl"),
     Row(
         "referee --expr 'max(x,0)' above.vnnlib --answers said.txt", "truth", "verification.referee"
     ),

@@ -45,8 +45,10 @@ where onnxruntime is installed.
 
 Of a binarized network, whose inputs take two levels each, --hamming K asks instead whether the
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
-change.  For these, and for properties of networks of signs, also convolutional ones,
---certify -o CERT writes a proof that 'tamecheck recheck CERT MODEL' confirms.
+change.
+
+With --certify -o CERT a proof is written that 'tamecheck recheck CERT MODEL' confirms: of balls and
+distances, and of properties of networks that are piecewise linear, or made of signs.
 
 --monotone and --fair ask about two inputs that agree on all other features: over the possible
 inputs of a binarized network, all values of its features, or over --box.  A witness is a pair.

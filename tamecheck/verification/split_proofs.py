@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from fractions import Fraction
 from math import lcm
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from tamecheck.budget import Budget
 from tamecheck.errors import TamecheckError, TimeLimitError
 from tamecheck.ir.arguments import path
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.graph import Constant, Graph
+from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
@@ -118,7 +119,7 @@ class SplitProofs:
     def formulas(self, region: Region, budget: Budget) -> tuple[list[Step], Region]:
         """Steps that close cases as Boolean formulas, and the region with the other cases."""
         steps, left = list[Step](), region.cases.copy()
-        for case in np.flatnonzero(region.cases).tolist():
+        for case in np.flatnonzero(region.cases).tolist() if _is_dyadic(self.graph) else ():
             with suppress(TimeLimitError):
                 found = formula_step(self.graph, self.problem.spec.cases[case], budget)
                 if found is not None:
@@ -171,6 +172,19 @@ def _row(row: Inequality) -> dict[str, Any]:
         "bound": rational_text(row.bound),
         "strict": row.strict,
     }
+
+
+def _is_dyadic(graph: Graph) -> bool:
+    """Whether all weights are exact with enough bits, as the kernel needs them for a formula."""
+    values: list[Any] = []
+    for node in graph.nodes:
+        if isinstance(node, Constant) and node.tensor.encoding == "q":
+            values += node.tensor.array.reshape(-1).tolist()
+        elif isinstance(node, Apply):
+            values += [v for v in node.params.values() if isinstance(v, Fraction)]
+    ends = (Fraction(v).denominator for v in values)
+    divided = any(isinstance(n, Apply) and n.op.name == "div" for n in graph.nodes)
+    return not divided and all(end & (end - 1) == 0 and end < 1 << _EXACT for end in ends)
 
 
 def _scale(row: Inequality) -> float:
