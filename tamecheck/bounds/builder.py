@@ -28,8 +28,8 @@ from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import folded_first, site_of
 from tamecheck.ir import op as meanings
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var
-from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var, subterms
+from tamecheck.ir.graph import Apply, Constant, Graph, Input, Node
 from tamecheck.ir.op import Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops import EXP, MAXIMUM, MINIMUM, SOFTMAX
@@ -73,7 +73,7 @@ class _Builder:
             if isinstance(node, Input):
                 self.symbols[index] = self._input(node, start)
                 start += size_of(node.shape)
-        constants = _constants(self.graph)
+        constants, sharp = _constants(self.graph)
         for index in self.graph.ancestors([node for _, node in self.graph.outputs]):
             node = self.graph.nodes[index]
             if self.graph.input_free[index]:
@@ -94,7 +94,7 @@ class _Builder:
         if last != len(self.layers) or not last:
             # the output layer is the last one
             self._add(Combine.of((last,), (1.0,), None, self.sizes[last]))
-        return Layers(self.sizes[0], tuple(self.layers))
+        return Layers(self.sizes[0], tuple(self.layers), sharp)
 
     def _add(self, layer: Linear | Nonlinear) -> int:
         self.layers.append(layer)
@@ -344,10 +344,11 @@ class _Builder:
         return self._scale(self._add(Largest((turned,), size, group)), -1.0)
 
 
-def _constants(graph: Graph) -> dict[int, Array]:
+def _constants(graph: Graph) -> tuple[dict[int, Array], bool]:
     """The input-free nodes in float64, those that are known to a relative 2**-44.
 
-    They are folded by intervals, and exactly where these are too wide.
+    They are folded by intervals, and exactly where these are too wide.  The second result is
+    whether all are exact, and no op divides or has a constant of its own.
     """
     needed = graph.ancestors([node for _, node in graph.outputs])
     free = [index for index in needed if graph.input_free[index]]
@@ -366,6 +367,7 @@ def _constants(graph: Graph) -> dict[int, Array]:
         return exact[index]
 
     values: dict[int, Array] = {}
+    sharp = all(_keeps_constants(graph.nodes[index]) for index in needed)
     for index, enclosed in enclose(graph, Box.everything(), hull_above=2**28, nodes=free).items():
         found = enclosed
         if not _sharp(found.lower, found.upper):
@@ -375,7 +377,20 @@ def _constants(graph: Graph) -> dict[int, Array]:
         if _sharp(found.lower, found.upper):
             # not ascontiguousarray, which turns a scalar into a vector
             values[index] = np.asarray(found.lower, order="C")
-    return values
+            sharp = sharp and bool((found.lower == found.upper).all())
+    return values, sharp
+
+
+def _keeps_constants(node: Node) -> bool:
+    """Whether layers have no rounded numbers because of a node: it is none that computes some."""
+    if not isinstance(node, Apply) or not isinstance(node.op.meaning, meanings.Pointwise):
+        return True
+    pieces = node.op.meaning.pieces(node.params)
+    return not any(
+        isinstance(term, Div) or (isinstance(term, Const) and term.value.denominator != 1)
+        for piece in pieces
+        for term in subterms(piece.term)
+    )
 
 
 def _sharp(low: Array, high: Array) -> bool:

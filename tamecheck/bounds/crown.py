@@ -1,7 +1,7 @@
 """Bounds of all layers over a batch of boxes: functionals run back, or affine bounds carried on.
 
 Each nonlinear layer's argument is tightened by functionals run back; where the input has few
-elements and layers are wide, it is cheaper to carry affine bounds of every layer forward.
+elements, affine bounds of every layer are carried forward first, which is cheaper.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
 _FEW_INPUTS = 12
-_WIDE = 120
 _ELEMENTS = 1 << 23
 """The most elements that the functionals of one pass may have."""
 
@@ -31,25 +30,32 @@ def bound(
     upper: Array,
     *,
     known: Mapping[int, Interval] | None = None,
-    tighten: bool = True,
+    most: float = np.inf,
 ) -> State:
     """Bounds of every layer on the boxes ``lower ≤ x ≤ upper``, one a row.
 
-    Some layers may be ``known`` to be bounded already.  Without ``tighten`` the arguments of
-    nonlinear layers get bounds from interval arithmetic alone, not from functionals run back.
+    Some layers may be ``known`` to be bounded already.  Layers with more than ``most`` open
+    elements get no bounds from functionals run back; if it is 0, all have those of intervals.
     """
     state = State(layers, [Interval(lower, upper)])
     given = known or {}
     with np.errstate(all="ignore"):
-        if tighten and layers.inputs <= _FEW_INPUTS and max(layers.sizes) >= _WIDE:
-            # functionals of the whole input are far fewer than those of the widest layer
-            return _carry_forward(state, given)
-        wanted = _arguments(layers) - _direct(layers) if tighten else frozenset[int]()
+        if most and goes_forward(layers):
+            # functionals of the whole input are far fewer than those of the widest layer; those
+            # that run back are for what these leave open
+            forward = _carry_forward(state, given)
+            given, state = dict(enumerate(forward.bounds)), State(layers, [Interval(lower, upper)])
+        wanted = _arguments(layers) - _direct(layers) if most else frozenset[int]()
         for index in range(1, layers.output + 1):
             state.extend(given.get(index))
             if index in wanted:
-                _tighten(state, index)
+                _tighten(state, index, most)
     return state
+
+
+def goes_forward(layers: Layers) -> bool:
+    """Whether affine bounds are carried forward first: the input has few elements."""
+    return layers.inputs <= _FEW_INPUTS
 
 
 def _arguments(layers: Layers) -> frozenset[int]:
@@ -70,7 +76,7 @@ def _direct(layers: Layers) -> frozenset[int]:
     return frozenset(i for i, count in enumerate(sums) if count <= 1)
 
 
-def _tighten(state: State, index: int) -> None:
+def _tighten(state: State, index: int, most: float) -> None:
     """Replace the bounds of a layer, where its sign is open, by those of functionals run back."""
     bounds, layers = state.bounds[index], state.layers
     users = [u for u in layers.computed if not isinstance(u, Linear) and index in u.args]
@@ -79,6 +85,8 @@ def _tighten(state: State, index: int) -> None:
     else:
         open_ = (bounds.lower < bounds.upper).any(axis=0)
     rows = np.flatnonzero(open_)
+    if rows.size > most:
+        return
     chunk = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
     lower, upper = bounds.lower.copy(), bounds.upper.copy()
     for first in range(0, len(rows), chunk):

@@ -360,11 +360,12 @@ class Layers:
     """A network: layer 0 is the flat input of ``inputs`` elements, the last one the flat output.
 
     ``computed`` are the layers from number 1 on.  A constant is known to a relative 2**-44, which
-    the bounds allow for.
+    the bounds allow for; ``sharp`` says that all are exact.
     """
 
     inputs: int
     computed: tuple[Linear | Nonlinear, ...]
+    sharp: bool = False
 
     @property
     def output(self) -> int:

@@ -18,6 +18,7 @@ from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
+from tamecheck.verification.effort import Effort
 from tamecheck.verification.exact import Leaves
 from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Region
@@ -99,10 +100,12 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
     """Close or halve boxes until none is left; see `_branch`."""
     scale = _scale(search)
     leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
+    effort = Effort(search.layers, search.budget, scale)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
         part = _Boxes(search, items, leaves)
-        witness = part.examine()
+        with effort.measure(lambda: (part.lower, part.upper)) as most:
+            witness = part.examine(most)
         if witness is not None or not part.count:
             return part.items, witness
         lower, upper = _halves(part.lower, part.upper, part.slope, scale)
@@ -181,12 +184,15 @@ class _Boxes:
         """The boxes as subproblems."""
         return {"lower": self.lower, "upper": self.upper, "cases": self.cases}
 
-    def examine(self) -> Witness | None:
-        """Close what can be closed; try the points where the open bounds are attained."""
+    def examine(self, most: float = np.inf) -> Witness | None:
+        """Close what can be closed; try the points where the open bounds are attained.
+
+        ``most`` is as for `bound`.
+        """
         search, problem = self.search, self.search.problem
         layers = search.layers
         with np.errstate(all="ignore"):
-            state = bound(layers, self.lower, self.upper)
+            state = bound(layers, self.lower, self.upper, most=most)
             functional = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
             least = np.maximum(least_on(state.bounds[0], functional), state.bounds[-1].lower)
             self.cases = self.cases & ~problem.closed(least)
@@ -399,7 +405,7 @@ class _Signs:
             known[arg] = Interval(low, high)
         lower = np.repeat(self.region.lower[np.newaxis], count, 0)
         upper = np.repeat(self.region.upper[np.newaxis], count, 0)
-        return bound(self.search.layers, lower, upper, known=known, tighten=False), empty
+        return bound(self.search.layers, lower, upper, known=known, most=0), empty
 
     def _children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
         """Both signs of the rectifier whose relaxation costs the bound most."""

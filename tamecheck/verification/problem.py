@@ -11,6 +11,7 @@ from flint import fmpq
 
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.layers import Combine, Dense, Layers
+from tamecheck.bounds.opposites import join_opposites
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.exact.feasibility import Inequality as Row
@@ -108,12 +109,18 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
             members[number, rows[row]] = True
     layers, missing = None, ""
     try:
-        layers = _with_rows(layers_of(scores), [_scale(row) for row in rows]) if rows else None
+        layers = _with_rows(_layers(scores), [_scale(row) for row in rows]) if rows else None
     except UnsupportedError as error:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
     regions = _regions(spec.cases)
     return Problem(graph, stated, spec, judged, scores, layers, missing, members, strict, regions)
+
+
+def _layers(scores: Graph) -> Layers:
+    found = layers_of(scores)
+    # where inputs are many, it is the signs of rectifiers that are split
+    return join_opposites(found) if found.inputs <= _SPLIT_INPUTS else found
 
 
 def _check_sizes(graph: Graph, spec: Specification) -> None:
@@ -191,7 +198,7 @@ def _bounded(case: Case) -> Case:
     return replace(case, lower=lower, upper=upper)
 
 
-_ZERO, _MANY_INPUTS = fmpq(0), 64
+_ZERO, _MANY_INPUTS, _SPLIT_INPUTS = fmpq(0), 64, 12
 _LEAST, _MOST = 2.0**-500, 2.0**500
 
 

@@ -51,6 +51,7 @@ _FOREVER = 1e9
 _FEW_DECISIONS = 64
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
+_MOMENT, _MOMENT_SHARE = 3.0, 0.1
 _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
@@ -266,6 +267,7 @@ class _Run:
             or self._descend(search, quickly=False)
             or self._first_bounds(search)
             or self._by_signs(quickly=False)
+            or self._prove_quickly(search)
             or self._attack(search, count)
             or self._prove(search)
         )
@@ -367,8 +369,16 @@ class _Run:
             return self._by_boxes(search)
         return self._by_neurons(search)
 
-    def _by_boxes(self, search: Search) -> Answer:
-        boxes = split_inputs(search, self.regions, limit=self.budget.seconds)
+    def _prove_quickly(self, search: Search) -> Answer | None:
+        """Boxes for a moment, where inputs are few: easy properties need no more."""
+        few = search.layers.inputs <= _FEW_INPUTS and self.signs is None
+        if not few or not all(region.finite for region in self.regions):
+            return None
+        found = self._by_boxes(search, min(_MOMENT, _MOMENT_SHARE * self.budget.seconds))
+        return None if isinstance(found, Unknown) or search.kept is not None else found
+
+    def _by_boxes(self, search: Search, most: float = _FOREVER) -> Answer:
+        boxes = split_inputs(search, self.regions, limit=min(most, self.budget.seconds))
         self.facts["boxes"] = boxes.seen
         if boxes.witness is not None:
             return self._violation(boxes.witness, _BOXES)

@@ -8,6 +8,8 @@ import pytest
 import tamecheck as tc
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
+from tamecheck.bounds.layers import Pointwise
+from tamecheck.bounds.opposites import join_opposites
 from tamecheck.bounds.propagation import back, least_on
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
@@ -140,3 +142,56 @@ def test_gradients_agree_with_differences():
         step[0, axis] = 1e-6
         ends = [float((layers.values(x + s)[-1] * weights).sum()) for s in (step, -step)]
         assert np.isclose(slope[axis], (ends[0] - ends[1]) / 2e-6, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_opposite_rectifiers_are_joined_and_bounded_soundly(seed):
+    rng = np.random.default_rng(seed)
+    build = GraphBuilder()
+    node = build.input("x", (1, 3))
+    for before, pairs, alone, after in ((3, 4, 2, 4), (4, 3, 1, 2)):
+        own = rng.integers(-3, 4, (before, pairs)) / 2
+        shift = rng.integers(-2, 3, pairs) / 2
+        single = rng.normal(size=(before, alone))
+        order = rng.permutation(2 * pairs + alone)
+        weight = np.concatenate([own, -own, single], axis=1)[:, order].astype(np.float32)
+        offset = np.concatenate([shift, -shift, rng.normal(size=alone)])[order].astype(np.float32)
+        top = rng.integers(-2, 3, (pairs, after)) / 2
+        # passed on, folded, both, or with coefficients that have nothing in common
+        turn = rng.choice([-1, 1, 2, 0], (pairs, 1))
+        out = np.concatenate([top, top * turn, rng.normal(size=(alone, after))])[order]
+        node = build.apply(BY_NAME["matmul"], [node, build.constant(weight)])
+        node = build.apply(BY_NAME["add"], [node, build.constant(offset)])
+        node = build.apply(BY_NAME["relu"], [node])
+        node = build.apply(BY_NAME["matmul"], [node, build.constant(out.astype(np.float32))])
+    graph = build.build({"y": node})
+    layers = layers_of(graph)
+    joined = join_opposites(layers)
+    assert layers.sharp
+    assert any(isinstance(one, Pointwise) and not one.scalar.kinked for one in joined.computed)
+    points = rng.normal(size=(50, 3))
+    assert np.allclose(layers.values(points)[-1], joined.values(points)[-1], atol=1e-12)
+    lower = points[:4]
+    for most in (0, 2, np.inf):
+        state = bound(joined, lower, lower + 0.5, most=most)
+        least = least_on(state.bounds[0], back(state, joined.output, np.eye(2)[np.newaxis]))
+        for box in range(4):
+            for corner in (0.0, 0.5, *rng.random((3, 3))):
+                x = lower[box] + 0.5 * corner
+                exact = exact_values(graph, {"x": x[np.newaxis]})["y"].reshape(-1).tolist()
+                for j, value in enumerate(exact):
+                    assert Fraction(state.bounds[-1].lower[box, j]) <= value
+                    assert value <= Fraction(state.bounds[-1].upper[box, j])
+                    assert Fraction(least[box, j]) <= value
+
+
+def test_rectifiers_with_rounded_constants_stay_apart():
+    third = Fraction(1, 3)
+    build = GraphBuilder()
+    x = build.input("x", (1, 1))
+    weight = np.array([[third, -third]], dtype=object)
+    node = build.apply(BY_NAME["matmul"], [x, build.constant(weight)])
+    node = build.apply(BY_NAME["relu"], [node])
+    out = build.constant(np.array([[1.0], [-1.0]], dtype=np.float32))
+    layers = layers_of(build.build({"y": build.apply(BY_NAME["matmul"], [node, out])}))
+    assert join_opposites(layers) is layers

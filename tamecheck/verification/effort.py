@@ -1,0 +1,48 @@
+"""How tight the bounds of a batch of boxes are to be: what closed most of the region so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import numpy as np
+
+from tamecheck.bounds.crown import goes_forward
+from tamecheck.bounds.layers import Layers
+from tamecheck.budget import Budget
+from tamecheck.ir.tensor import Array
+
+_CHOICES = 8.0, np.inf
+_INSTANT, _TRIED, _AGAIN, _KEPT = 1e-6, 0.05, 12, 0.98
+
+
+class Effort:
+    """How many elements of a layer are worth functionals of their own: whatever closes most boxes.
+
+    Of each choice it keeps the seconds and the part of the region that was closed in them.
+    """
+
+    def __init__(self, layers: Layers, budget: Budget, scale: Array) -> None:
+        self.budget, self.scale = budget, scale
+        self.choices = _CHOICES if goes_forward(layers) else _CHOICES[-1:]
+        self.spent, self.closed = ([0.0] * len(self.choices) for _ in "sc")
+        self.turn = 0
+
+    @contextmanager
+    def measure(self, boxes: Callable[[], tuple[Array, Array]]) -> Generator[float]:
+        """The choice for some boxes, whose ends are given, that are about to be looked at."""
+        numbers = range(len(self.choices))
+        least = min(numbers, key=self.spent.__getitem__)
+        rates = [self.closed[k] / (self.spent[k] + _INSTANT) for k in numbers]
+        self.turn += 1
+        known = self.spent[least] > _TRIED and self.turn % _AGAIN
+        chosen = max(numbers, key=rates.__getitem__) if known else least
+        before, size = self.budget.seconds, self._size(*boxes())
+        yield self.choices[chosen]
+        self.spent[chosen] = _KEPT * self.spent[chosen] + before - self.budget.seconds
+        self.closed[chosen] = _KEPT * self.closed[chosen] + size - self._size(*boxes())
+
+    def _size(self, lower: Array, upper: Array) -> float:
+        """The volume of boxes, as a part of the region."""
+        share = np.where(upper > lower, (upper - lower) / self.scale, 1.0)
+        return float(share.prod(-1).sum())
