@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.cli import inputs
@@ -15,11 +16,16 @@ from tamecheck.cli.options import BOX, MODEL, Verb, option, output
 from tamecheck.cli.source import domain_of, input_point, model_of, name_of, names_program
 from tamecheck.errors import InputError
 
+if TYPE_CHECKING:
+    from tamecheck.report.subject import Subject
+
 _DESCRIPTION = """\
-Write a self-contained HTML file: the model, whether it is tame and why, what follows, its gradient
-field, cells, Clarke Jacobian and decision regions, decision rules, counts, explanations and
-robustness of rows of a table, certificates to download, versions and hashes.  A section that
-cannot be made says so, and why.
+Write a self-contained HTML file.  Page one: what is decided, how well on unseen rows beside simple
+models, in which few lines, what protected attributes decide, typical rows and those at the
+boundary.  Then rows in detail, robustness, rules, counts, data and the record of the training; last
+the mathematics: whether it is tame and why, what follows, decision regions, gradient field, cells,
+Clarke Jacobian, certificates to download, versions and hashes; with commands that check it again.
+A section that cannot be made says so, and why.
 
 exit codes: 0 written, 3 written, but some section ran out of time"""
 _SECONDS = 45.0
@@ -52,7 +58,9 @@ def _run(args: Namespace) -> int:
         seed=args.seed,
         shape=inputs.shape_of(args.shape),
         table_sha256="" if args.data is None else inputs.sha256_of_table(args.data),
+        commands=_commands(args),
     )
+    subject = _with_protected(args, subject)
     report = make_report(
         subject,
         argument=_argument(args),
@@ -82,6 +90,36 @@ def _output(args: Namespace) -> Path:
             hint="See 'tamecheck check' and 'tamecheck plot value' for programs.",
         )
     return path
+
+
+def _commands(args: Namespace) -> Any:
+    """The options that say which table and which domain, for command lines that check again."""
+    from tamecheck.report.commands import Commands
+
+    table: list[str] = []
+    for name in ("data", "target", "sep", "decimal", "missing", "ignore"):
+        value = getattr(args, name, None)
+        if value is not None:
+            table += [f"--{name}", str(value)] if name != "target" else [f"--target={value}"]
+    table += ["--no-header"] if args.header is False else []
+    domain = [] if args.domain is None else [f"--domain={args.domain}"]
+    box = [] if args.box is None else [f"--box={args.box}"]
+    names = [] if args.names is None else ["--names", args.names]
+    return Commands("MODEL", tuple(table), (*domain, *names), (*box, *names))
+
+
+def _with_protected(args: Namespace, subject: Subject) -> Subject:
+    """The subject with the features that ``--protected`` names."""
+    if args.protected is None:
+        return subject
+    if subject.network is None:
+        raise InputError(
+            "--protected is about networks whose inputs take two levels.",
+            hint="'tamecheck verify --fair' is for any model.",
+        )
+    domain = subject.possible()
+    asked = domain.covering(inputs.named_inputs(args.protected, domain, "--protected"))
+    return replace(subject, protected=tuple(domain.features[k].name for k in asked))
 
 
 def _argument(args: Namespace) -> str:
@@ -124,6 +162,7 @@ VERB = Verb(
         option("--domain", "LOW,HIGH",
             "the two levels of every input, if no table and no training says so"),
         inputs.SHAPE,
+        option("--protected", "A,B", "features that must not decide, by name"),
         option("--title", "TEXT", "a title instead of the file's name"),
         option("--at", "POINT", "a point for the Clarke Jacobian and slices: 'x=0,y=1/3'"),
         option("--rule", None, "how outputs decide", choices=_RULES),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from tamecheck.errors import SolverError, TimeLimitError
 from tamecheck.explain.attributes import Point
@@ -14,6 +15,7 @@ from tamecheck.solvers.sat import HittingSets
 from tamecheck.verification.answer import ROUNDING
 
 _MOST_HITTING = 100_000
+_HALVINGS = 7
 
 
 def sufficient(oracle: Oracle, question: Question, prefer: Sequence[int] = ()) -> Sufficient:
@@ -81,6 +83,25 @@ def _sufficient_beside(
         found = oracle.ask(replace(question, free=(*free, feature)))
         (free if found is None else kept).append(feature)
     return tuple(sorted(kept))
+
+
+def within_reach(oracle: Oracle, question: Question, found: Point) -> Point:
+    """A point that answers a question near the question's own, by halving how far to look.
+
+    The search for a nearer one stops where it is not decided in time.
+    """
+    low, high = Fraction(0), Fraction(1)
+    for number in range(_HALVINGS):
+        middle = (low + high) / 2
+        try:
+            other = oracle.share(_HALVINGS - number).ask(replace(question, reach=middle))
+        except TimeLimitError:
+            break
+        if other is None:
+            low = middle
+        else:
+            found, high = other, middle
+    return found
 
 
 def weakest(grounds: Sequence[str]) -> str:

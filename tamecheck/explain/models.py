@@ -17,15 +17,9 @@ from tamecheck.explain.answers import (
     Relevancy,
     called,
 )
-from tamecheck.explain.attributes import (
-    Attributes,
-    Listed,
-    Point,
-    Range,
-    Values,
-)
+from tamecheck.explain.attributes import Attributes, Interval, Listed, Point, Range, Values
 from tamecheck.explain.decisions import Decision
-from tamecheck.explain.model_reasons import fewest, hitting, sufficient, weakest
+from tamecheck.explain.model_reasons import fewest, hitting, sufficient, weakest, within_reach
 from tamecheck.explain.nearest import Metric
 from tamecheck.explain.oracles import Oracle, Question, oracle_of
 from tamecheck.explain.reasons import (
@@ -35,7 +29,7 @@ from tamecheck.explain.reasons import (
     smallest_sufficient,
 )
 from tamecheck.explain.row_reader import RowReader
-from tamecheck.explain.thresholds import short_between
+from tamecheck.explain.thresholds import short_between, shorter
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational, rational_text
 
@@ -78,6 +72,7 @@ class ModelExplainer:
         self.classes = given
         self.reader = RowReader(names=None if names is None else tuple(names))
         self.oracle = oracle_of(decision, domain, seed)
+        self.shape: tuple[int, ...] = ()
 
     @property
     def ground(self) -> str:
@@ -237,6 +232,7 @@ class ModelExplainer:
         if found is None:
             return None
         features, other, rests_on = found
+        other = within_reach(oracle, Question(point, features, target, up, down), other)
         other = self._nearer(point, features, other, target)
         parts = self._parts(point, features, rests_on)
         parts["literals"] = self._values(features, other)
@@ -353,6 +349,11 @@ class ModelExplainer:
                     other = candidate
                 else:
                     near = values
+            for value in shorter(other[k][0], point[k][0]) if _is_number(range_) else ():
+                candidate = (*other[:k], (value,), *other[k + 1 :])
+                if range_.holds((value,)) and turns(candidate):
+                    other = candidate
+                    break
         return other
 
     # --- what is said ---------------------------------------------------------------------------
@@ -386,6 +387,10 @@ class ModelExplainer:
 
     def _texts(self, point: Point) -> tuple[str, ...]:
         return tuple(map(rational_text, self.domain.flat(point)))
+
+
+def _is_number(range_: Range) -> bool:
+    return isinstance(range_, Interval) and not range_.integral
 
 
 def _rounded(range_: Range, middle: Values, near: Values, far: Values) -> Values:

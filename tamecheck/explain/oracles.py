@@ -21,6 +21,7 @@ from tamecheck.explain.attributes import (
     Listed,
     Point,
     Range,
+    Values,
 )
 from tamecheck.explain.branching import count_points, divide, drawn, values_of
 from tamecheck.explain.check_trees import LeadCheck
@@ -46,7 +47,8 @@ _FEW = 400
 class Question:
     """Which inputs are allowed: those with the values of a point but for free features.
 
-    ``rising`` and ``falling`` features are at least, or at most, what they are at the point.
+    ``rising`` and ``falling`` features are at least, or at most, what they are at the point;
+    numbers of an interval are off by at most a share of its width, ``reach``.
     """
 
     point: Point
@@ -54,8 +56,9 @@ class Question:
     target: int | None = None
     rising: frozenset[int] = frozenset()
     falling: frozenset[int] = frozenset()
+    reach: Fraction | None = None
 
-    def allows(self, other: Point) -> bool:
+    def allows(self, other: Point, domain: Attributes) -> bool:
         """Whether a point of the domain is allowed."""
         return all(
             values == own
@@ -63,9 +66,25 @@ class Question:
                 k in self.free
                 and (k not in self.rising or values >= own)
                 and (k not in self.falling or values <= own)
+                and self.reaches(k, one, values)
             )
-            for k, (own, values) in enumerate(zip(self.point, other, strict=True))
+            for k, (one, own, values) in enumerate(
+                zip(domain.items, self.point, other, strict=True)
+            )
         )
+
+    def reaches(self, number: int, attribute: Attribute, values: Values) -> bool:
+        """Whether values of a feature are near enough to those of the point."""
+        far = self._far(number, attribute.range)
+        return far is None or abs(values[0] - self.point[number][0]) <= far
+
+    def _far(self, number: int, whole: Range) -> Fraction | None:
+        """How far numbers of an interval may be off."""
+        if self.reach is None or isinstance(whole, Listed):
+            return None
+        if whole.low is None or whole.high is None:
+            return self.reach * max(Fraction(8), abs(self.point[number][0]))
+        return self.reach * (whole.high - whole.low)
 
     def range(self, number: int, attribute: Attribute) -> Range:
         """What a feature can be."""
@@ -74,8 +93,13 @@ class Question:
             return Listed((values,))
         up, down = number in self.rising, number in self.falling
         if isinstance(whole, Interval):
-            low = values[0] if up else whole.low
-            return Interval(low, values[0] if down else whole.high, whole.integral)
+            low, high = values[0] if up else whole.low, values[0] if down else whole.high
+            far = self._far(number, whole)
+            if far is not None:
+                low = values[0] - far if low is None else max(low, values[0] - far)
+                high = values[0] + far if high is None else min(high, values[0] + far)
+            found = Interval(low, high)
+            return found.integers() if whole.integral else found
         kept = (v for v in whole.rows if not (up and v < values) and not (down and v > values))
         return Listed(tuple(kept))
 
@@ -112,7 +136,7 @@ class Oracle(ABC):
         """
         number = self.class_of(question.point)
         for point, known in self._known.items():
-            if _differs(known, number, question.target) and question.allows(point):
+            if _differs(known, number, question.target) and question.allows(point, self.domain):
                 return point
         self.budget.check()
         free = tuple(k for k in question.free if not self.domain.items[k].range.fixed)
@@ -250,7 +274,12 @@ class EnsembleOracle(Oracle):
                 found.append(numbers == own[k])
                 continue
             up, down = k in question.rising, k in question.falling
-            found.append((numbers >= (own[k] if up else 0)) & (numbers <= own[k] if down else True))
+            mask = (numbers >= (own[k] if up else 0)) & (numbers <= own[k] if down else True)
+            if question.reach is not None and codes.cells:
+                one, values = self.domain.items[k], question.point[k]
+                near = (codes.near(code, values) for code in range(len(numbers)))
+                mask = mask & np.array([question.reaches(k, one, value) for value in near])
+            found.append(mask)
         return found
 
 

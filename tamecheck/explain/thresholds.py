@@ -6,7 +6,7 @@ the cells between its thresholds, or its listed values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -16,6 +16,7 @@ from tamecheck.explain.ensembles import Cut
 from tamecheck.ir.tensor import Array
 
 _MOST_DIGITS = 30
+_HARDLY = Fraction(1001, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,17 @@ def short_between(first: Fraction, second: Fraction) -> Fraction:
             return found
         digits += 1
     return middle
+
+
+def shorter(value: Fraction, near: Fraction) -> Iterator[Fraction]:
+    """Numbers of few digits next to a value, hardly farther than it from another number."""
+    far = abs(value - near)
+    for digits in range(10):
+        scale = Fraction(10) ** digits
+        for whole in ((value * scale).__floor__(), (value * scale).__ceil__()):
+            found = whole / scale
+            if found != near and abs(found - near) <= far * _HARDLY:
+                yield found
 
 
 @dataclass(frozen=True, slots=True)

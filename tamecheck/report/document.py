@@ -7,13 +7,17 @@ import gzip
 import hashlib
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeAlias
 
+from tamecheck.cells import element_names
+from tamecheck.report.cases import cases_part
+from tamecheck.report.commands import again
+from tamecheck.report.front import form_part, overview_part, protected_part, quality_part
 from tamecheck.report.geometry import cells_part, decisions_part, gradient_part, jacobian_part
 from tamecheck.report.markup import Markup, bullets, code, element, facts, joined, paragraph, table
-from tamecheck.report.page import Download, NotMadeError, Part, Section, page
+from tamecheck.report.page import Chapter, Download, NotMadeError, Part, Section, page
 from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part
 from tamecheck.report.runner import Build, Task, make_section, run_tasks
@@ -24,31 +28,48 @@ from tamecheck.report.tameness import (
     derivation_part,
     model_part,
     tameness_part,
-    verdict_markup,
 )
+from tamecheck.report.training import training_part
 
 Recheck: TypeAlias = Callable[[str], str]
 """What the kernel says of the text of a certificate."""
 
-_BEFORE = (
+_FRONT = (
+    ("overview", "What it decides", overview_part, 2.0),
+    ("quality", "How well, on unseen rows", quality_part, 1.0),
+    ("form", "In a few lines", form_part, 4.0),
+    ("protected", "Protected attributes", protected_part, 3.0),
+    ("cases", "Typical cases, and those at the boundary", cases_part, 5.0),
+)
+_BODY = (
+    ("explanations", "Single rows in detail", explanations_part, 4.0),
+    ("robustness", "Robustness", robustness_part, 5.0),
+    ("rules", "Decision rules", rules_part, 4.0),
+    ("counts", "Counts", count_part, 2.0),
+    ("data", "The model on the table", data_part, 2.0),
+    ("training", "Record of the training", training_part, 1.0),
+)
+_APPENDIX = (
     ("model", "The model", model_part, 1.0),
     ("tameness", "Is it tame?", tameness_part, 1.0),
     ("consequences", "What follows", consequences_part, 1.0),
     ("derivation", "Derivation", derivation_part, 1.0),
+    ("decisions", "Decision regions", decisions_part, 3.0),
     ("gradient", "Gradient field", gradient_part, 4.0),
     ("cells", "Cells", cells_part, 3.0),
     ("jacobian", "Clarke Jacobian", jacobian_part, 3.0),
-    ("data", "The model on the table", data_part, 2.0),
-    ("decisions", "Decision regions", decisions_part, 3.0),
-    ("rules", "Decision rules", rules_part, 4.0),
-    ("counts", "Counts", count_part, 2.0),
-    ("explanations", "Explanations of single rows", explanations_part, 4.0),
-    ("robustness", "Robustness", robustness_part, 5.0),
 )
 _AFTER = (("certificates", "Certificates"), ("versions", "Versions, hashes, checking again"))
+_BEFORE = (*_FRONT, *_BODY, *_APPENDIX)
 
 SECTIONS = tuple(key for key, *_ in _BEFORE) + tuple(key for key, _ in _AFTER)
 """The keys of all sections, in order; every report has each of them."""
+
+_CHAPTERS = (
+    Chapter("page-one", "", len(_FRONT)),
+    Chapter("details", "Cases, robustness, data and training", len(_BODY)),
+    Chapter("appendix", "Appendix: the mathematics", len(_APPENDIX) + len(_AFTER)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +103,11 @@ def make_report(
     remarks
         More rows for the list of versions: terms with what is known of them.
     """
+    subject = replace(subject, commands=replace(subject.commands, model=argument))
     tasks = [
         Task(key, title, partial(build, subject), share) for key, title, build, share in _BEFORE
     ]
-    sections = list(run_tasks(tasks, seconds))
+    sections = [_with_command(one, subject) for one in run_tasks(tasks, seconds)]
     digest = subject.model.graph.sha256
     builds: tuple[Build, Build] = (
         lambda _limit: _certificates(sections, recheck),
@@ -93,9 +115,36 @@ def make_report(
     )
     for (key, title), build in zip(_AFTER, builds, strict=True):
         sections.append(make_section(Task(key, title, build), seconds))
-    summary = joined(verdict_markup(subject.check), paragraph(_summary(sections), class_="soft"))
+    summary = paragraph(_summary(sections), class_="soft")
     footer = paragraph(f"Made by tamecheck; the graph's SHA-256 is {digest}.")
-    return Report(page(f"Report on {subject.title}", summary, sections, footer), tuple(sections))
+    title = f"Report on {subject.title}"
+    return Report(page(title, summary, sections, footer, _CHAPTERS), tuple(sections))
+
+
+def _with_command(section: Section, subject: Subject) -> Section:
+    """The section with the command that says again what it says."""
+    commands, rows = subject.commands, subject.examples
+    chosen: list[str] = []
+    if subject.sample is not None and rows:
+        numbers = (str(subject.sample.origins[row].row) for row in rows)
+        chosen = ["--rows", ",".join(numbers)]
+    check = commands.line("check", table=False, domain=False, box=True)
+    at = ",".join(
+        f"{name}={value}"
+        for name, value in zip(element_names(subject.model.inputs), subject.centre, strict=True)
+    )
+    lines = {
+        "explanations": commands.line("explain", *chosen),
+        "rules": commands.line("rules", "--form", "rules"),
+        "counts": commands.line("count", table=False),
+        "model": commands.line("info", table=False, domain=False),
+        **dict.fromkeys(("tameness", "consequences", "derivation"), check),
+        "cells": commands.line("cells", table=False, domain=False, box=True),
+        "jacobian": commands.line("diff", "--at", at, table=False, domain=False),
+    }
+    if section.state == "not-made" or section.key not in lines:
+        return section
+    return replace(section, body=joined(section.body, again(lines[section.key])))
 
 
 def _summary(sections: Sequence[Section]) -> str:

@@ -63,6 +63,15 @@ class Section:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """Some sections under a heading: its name in links, its title, how many they are."""
+
+    key: str
+    title: str
+    count: int
+
+
 class NotMadeError(TamecheckError):
     """A section has nothing to show for this model; the message says why."""
 
@@ -73,8 +82,18 @@ _POLICY = (
 )
 
 
-def page(title: str, summary: Markup, sections: Sequence[Section], footer: Markup) -> str:
-    """The HTML document: the title as text, a summary, the sections in order, and a footer."""
+def page(
+    title: str,
+    summary: Markup,
+    sections: Sequence[Section],
+    footer: Markup,
+    chapters: Sequence[Chapter],
+) -> str:
+    """The HTML document: the title as text, a summary, the sections by chapter, and a footer."""
+    parts, start = list[tuple[Chapter, Sequence[Section]]](), 0
+    for chapter in chapters:
+        parts.append((chapter, sections[start : start + chapter.count]))
+        start += chapter.count
     head = element(
         "head",
         element("meta", charset="utf-8"),
@@ -93,8 +112,8 @@ def page(title: str, summary: Markup, sections: Sequence[Section], footer: Marku
         element(
             "div",
             element("header", element("h1", title), summary),
-            _contents(sections),
-            element("main", *map(_section, sections), id="sections", tabindex="-1"),
+            element("main", *(_chapter(*part) for part in parts), id="sections", tabindex="-1"),
+            _contents(parts),
             element("footer", footer),
             class_="page",
         ),
@@ -102,13 +121,22 @@ def page(title: str, summary: Markup, sections: Sequence[Section], footer: Marku
     return f'<!DOCTYPE html>\n<html lang="en">{head}{body}</html>\n'
 
 
-def _contents(sections: Sequence[Section]) -> Markup:
-    links = (
-        element("li", element("a", section.title, href=f"#{section.key}"), _mark(section))
-        for section in sections
-    )
+def _chapter(chapter: Chapter, sections: Sequence[Section]) -> Markup:
+    heading = element("h2", chapter.title, class_="chapter") if chapter.title else Markup()
+    return element("div", heading, *map(_section, sections), id=chapter.key, class_="part")
+
+
+def _contents(parts: Sequence[tuple[Chapter, Sequence[Section]]]) -> Markup:
+    lists: list[Markup] = []
+    for chapter, sections in parts:
+        links = (
+            element("li", element("a", section.title, href=f"#{section.key}"), _mark(section))
+            for section in sections
+        )
+        title = element("h3", element("a", chapter.title or "Page one", href=f"#{chapter.key}"))
+        lists += [title, element("ol", *links)]
     head = element("h2", "Contents", id="contents")
-    return element("nav", head, element("ol", *links), aria_labelledby="contents")
+    return element("nav", head, *lists, aria_labelledby="contents")
 
 
 def _mark(section: Section) -> str:
@@ -156,7 +184,7 @@ p{margin:.5rem 0;max-width:72ch;overflow-wrap:anywhere}
 nav{padding:.8rem 0}
 nav h2{font-size:1rem;margin:0 0 .3rem}
 nav ol{list-style:none;margin:0;padding:0;display:flex;flex-wrap:wrap;gap:.15rem .9rem}
-nav li{white-space:nowrap}
+nav li{max-width:100%}
 nav a{display:inline-block;padding:.3rem 0}
 section{border-top:1px solid var(--line);padding:1.5rem 0 1rem}
 main>section:first-child{border-top:0}
@@ -174,7 +202,7 @@ table{border-collapse:collapse;font-size:.93rem;min-width:min(100%,24rem)}
 caption{text-align:left;padding:0 0 .35rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;
 border-bottom:1px solid var(--line)}
-thead th{border-bottom:2px solid var(--line);white-space:nowrap}
+thead th{border-bottom:2px solid var(--line)}
 tbody th{font-weight:600;overflow-wrap:anywhere;min-width:5rem}
 figure{margin:1rem 0;max-width:40rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
@@ -193,13 +221,24 @@ ul.tree li{padding:.15rem 0;overflow-wrap:anywhere}
 ul.ticks{list-style:none;padding:0;margin:.3rem 0}
 ul.ticks li{padding-left:1.5rem;text-indent:-1.5rem;margin:.15rem 0}
 .op{color:var(--soft)}
+.chapter{border-top:3px solid var(--line);font-size:1.4rem;margin:1.5rem 0 0;padding-top:1.2rem}
+.part{min-width:0}
+.again{font-size:.9rem;color:var(--soft);border-left:3px solid var(--line);padding-left:.7rem}
+.cards{display:grid;gap:.8rem;grid-template-columns:repeat(auto-fit,minmax(min(100%,20rem),1fr))}
+.card{border:1px solid var(--line);border-radius:8px;background:var(--card);padding:.6rem .9rem;
+min-width:0;overflow-wrap:anywhere}
+.card dl{grid-template-columns:minmax(4rem,auto) 1fr}
+.card details{background:var(--paper)}
+h4{font-size:1rem;margin:.1rem 0 .4rem;overflow-wrap:anywhere}
+nav h3{font-size:.95rem;margin:.6rem 0 .1rem}
 footer{border-top:1px solid var(--line);padding-top:1rem;color:var(--soft);font-size:.9rem}
 @media (max-width:30rem){.page{padding:0 .9rem 3rem}h1{font-size:1.3rem}
-dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
+dl,.card dl{grid-template-columns:1fr;gap:0}dd{margin:0 0 .5rem}
 details{padding:.1rem .6rem}ul.tree{padding-left:.6rem}}
 @media print{@page{margin:16mm}:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;
 --card:#fff;--line:#aaa;--link:#000;--good:#000;--bad:#000;--open:#000}
 nav,.skip{display:none}body{font-size:10.5pt}section{break-inside:auto}
+#details,#appendix{break-before:page}.card{break-inside:avoid}
 figure,tr,.note,.absent{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}
 details::details-content{content-visibility:visible;display:block;height:auto}}
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -27,6 +27,7 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import Sample
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
+from tamecheck.report.commands import Commands
 from tamecheck.report.page import NotMadeError
 from tamecheck.tame.verdict import Check
 
@@ -57,6 +58,10 @@ class Subject:
         The model's scores alone, see `tamecheck.explain.networks.deciding`.
     table_sha256
         The hash of the table's text; empty if there is none.
+    protected
+        The features that are protected attributes.
+    commands
+        How the model and its table are named on a command line.
     """
 
     model: Model
@@ -79,6 +84,8 @@ class Subject:
     decider: Model
     schema: Schema | None = None
     table_sha256: str = ""
+    protected: tuple[str, ...] = ()
+    commands: Commands = field(default_factory=Commands)
 
     @property
     def outputs(self) -> int:
@@ -118,22 +125,29 @@ class Subject:
         return decided(self.decider, points, self.rule)
 
 
-def decided(model: Model, points: Array, rule: Rule) -> Array:
-    """The class of each row of points, in float64, the first of equal scores."""
+def score_rows(model: Model, points: Array) -> Array:
+    """The scores of each row of points, in float64, ``(rows, scores)``."""
     ends = np.cumsum([size_of(shape) for shape in model.inputs.values()])[:-1]
-    found: list[int] = []
+    found: list[Array] = []
     for row in np.asarray(points, dtype=np.float64):
         values = model.evaluate(*np.split(row, ends))
         parts = values if isinstance(values, tuple) else (values,)
-        scores = np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts])
-        match rule:
-            case "argmax":
-                found.append(int(scores.argmax()))
-            case "argmin":
-                found.append(int(scores.argmin()))
-            case "sign":
-                found.append(int(scores[0] > 0))
-    return np.array(found, dtype=np.int64)
+        found.append(
+            np.concatenate([np.asarray(part, dtype=np.float64).reshape(-1) for part in parts])
+        )
+    return np.array(found)
+
+
+def decided(model: Model, points: Array, rule: Rule) -> Array:
+    """The class of each row of points, in float64, the first of equal scores."""
+    scores = score_rows(model, points)
+    match rule:
+        case "argmax":
+            return scores.argmax(axis=1)
+        case "argmin":
+            return scores.argmin(axis=1)
+        case "sign":
+            return (scores[:, 0] > 0).astype(np.int64)
 
 
 def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
@@ -151,6 +165,8 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     seed: int = 0,
     shape: tuple[int, ...] = (),
     table_sha256: str = "",
+    protected: Sequence[str] = (),
+    commands: Commands | None = None,
 ) -> Subject:
     """What there is to show of a model.
 
@@ -164,6 +180,8 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         The two levels of every input, if they are given.
     rows
         The rows to look at one by one, by their number in the file.
+    protected, commands
+        See `Subject`.
 
     Raises
     ------
@@ -193,7 +211,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         *(model, title, check, called, classes, chosen),
         *(frame, frame_why, *_centre(frame, sample, at), network, network_why),
         *(sample, examples, said, seed, shape or image_shape(model), decider),
-        *(schema, table_sha256),
+        *(schema, table_sha256, tuple(protected), commands or Commands()),
     )
 
 

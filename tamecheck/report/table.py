@@ -12,9 +12,11 @@ from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
 from tamecheck.explain.answers import Abductive, Counterfactual
 from tamecheck.explain.explainer import Explainer
+from tamecheck.explain.models import ModelExplainer
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.plots import draw_explanation, draw_relevancy
+from tamecheck.report.cases import explainer_of
 from tamecheck.report.markup import Markup, bullets, element, figure, fold, joined, paragraph, table
 from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject
@@ -121,19 +123,12 @@ _WORDS = (
 
 def explanations_part(subject: Subject, limit: float) -> Part:
     """A sufficient reason and the nearest change for each of the chosen rows."""
-    subject.binarized()
     sample = subject.sample
     if subject.rule == "argmin":
         raise NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
         raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
-    explainer = Explainer.over(
-        subject.binarized(),
-        subject.possible(),
-        classes=subject.class_names,
-        shape=subject.shape,
-        seed=subject.seed,
-    )
+    explainer = explainer_of(subject)
     budget = Budget.of(0.9 * limit)
     parts: list[Markup] = [paragraph(_WORDS)]
     missing: list[str] = []
@@ -146,7 +141,11 @@ def explanations_part(subject: Subject, limit: float) -> Part:
 
 
 def _row(
-    subject: Subject, explainer: Explainer, sample: Sample, position: int, seconds: float
+    subject: Subject,
+    explainer: Explainer | ModelExplainer,
+    sample: Sample,
+    position: int,
+    seconds: float,
 ) -> tuple[Markup, str]:
     """What explains a row, and what is missing."""
     origin, point = sample.origins[position], exact_points(sample)[position]
@@ -205,7 +204,9 @@ def _drawn(found: Abductive | Counterfactual, key: str, caption: str) -> list[Ma
     return [element("div", figure(draw_explanation(found), key, caption), class_="figures")]
 
 
-def _weighed(explainer: Explainer, row: int, point: Array, seconds: float) -> list[Markup]:
+def _weighed(
+    explainer: Explainer | ModelExplainer, row: int, point: Array, seconds: float
+) -> list[Markup]:
     """How often each feature is in a reason, if all reasons are found in time."""
     found = explainer.relevancy(point, timeout=seconds)
     if not found.complete or found.reasons < 2:
@@ -217,4 +218,5 @@ def _weighed(explainer: Explainer, row: int, point: Array, seconds: float) -> li
 
 def _rests(on: str) -> str:
     words = {"recomputation": "shown twice, in integers", "search": "exact search in integers"}
+    words["outward rounding"] = "proved by bounds that are rounded outward"
     return words.get(on, f"on the word of {on}")
