@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 
 from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array
 
 Of = Literal["decision", "score"]
@@ -77,6 +77,62 @@ def copies(network: ThresholdNetwork, chains: Sequence[Chain], of: Of) -> Thresh
     ones = np.ones(len(weights), dtype=np.int64)
     ends = np.stack([np.zeros_like(ones), ones]), np.array([0, len(ones) - 1], dtype=np.int64)
     return ThresholdNetwork(network.low, network.high, (*layers, above), *ends)
+
+
+def over_all_states(
+    made: ThresholdNetwork, groups: Sequence[tuple[Sequence[int], Array]]
+) -> ThresholdNetwork:
+    """A network of copies over all states of its inputs: 0 too where a group has none of its codes.
+
+    A group of inputs has the codes ``(codes, inputs)`` of a thermometer or of one-hot inputs.
+
+    Raises
+    ------
+    UnsupportedError
+        If a group has other codes.
+    """
+    rows = [row for inputs, codes in groups for row in _impossible(made.inputs, inputs, codes)]
+    if not rows:
+        return made
+    count = len(rows)
+    layers: list[ThresholdLayer] = []
+    for number, layer in enumerate(made.layers):
+        if number == 0:
+            weights = np.concatenate([layer.weights, np.array([row for row, _ in rows])])
+            ends = np.concatenate([layer.thresholds, [end for _, end in rows]])
+        else:
+            weights = np.zeros((len(layer.weights) + count, layers[-1].weights.shape[0]), np.int64)
+            weights[: len(layer.weights), : layer.weights.shape[1]] = layer.weights
+            weights[len(layer.weights) :, layer.weights.shape[1] :] = np.eye(count, dtype=np.int64)
+            ends = np.concatenate([layer.thresholds, np.zeros(count, dtype=np.int64)])
+        layers.append(ThresholdLayer(weights, ends))
+    # one impossible group outweighs all pairs of copies
+    pairs = made.readout.shape[1]
+    vetoes = np.array([[0] * count, [-pairs] * count])
+    readout = np.concatenate([made.readout, vetoes], axis=1)
+    offsets = made.offsets - np.array([0, pairs * count])
+    return ThresholdNetwork(made.low, made.high, tuple(layers), readout, offsets)
+
+
+def _impossible(size: int, inputs: Sequence[int], codes: Array) -> list[tuple[Array, int]]:
+    """Neurons of which one is 1 exactly where the inputs have none of the codes."""
+    count = len(inputs)
+    if len(codes) == 2**count:
+        return []
+    found: list[tuple[Array, int]] = []
+    whole = np.zeros(size, dtype=np.int64)
+    whole[list(inputs)] = 1
+    steps = np.where(np.arange(count) < np.arange(count + 1)[:, None], 1, -1)
+    if np.array_equal(codes, steps):
+        for before, after in pairwise(inputs):
+            row = np.zeros(size, dtype=np.int64)
+            row[before], row[after] = -1, 1
+            found.append((row, 2))
+        return found
+    if np.array_equal(codes, 2 * np.eye(count, dtype=np.int64) - 1):
+        # two or more are high, or none is
+        return [(whole, 4 - count), (-whole, count)]
+    raise UnsupportedError("The codes of a feature are no thermometer and not one-hot.")
 
 
 def _said(network: ThresholdNetwork, of: Of) -> tuple[list[ThresholdLayer], Array]:

@@ -14,6 +14,7 @@ import numpy as np
 from tamecheck.binarized.branching import Branching, Patterns, Tree
 from tamecheck.binarized.network import Ball, Outcome, ThresholdNetwork, product
 from tamecheck.binarized.portfolio import Question, ask
+from tamecheck.binarized.sign_tree import SignTree
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
@@ -287,6 +288,7 @@ def _blocks(ball: Ball) -> Iterator[Array]:
 
 # rows of branching over inputs, then patterns of the first layer
 _TURNS = ((5e3, 2_000), (1e5, 20_000), (4e6, 200_000))
+_SIGNS = 50_000
 _LEAF = [-1]
 
 
@@ -362,7 +364,12 @@ def _closed(
     if time.monotonic() > deadline:
         return None
     search = Branching(folded, ball, [[(target, decision)] for target in targets])
-    for rows, nodes in _TURNS:
+    whole = ball.radius >= len(ball.free) and len(network.layers) > 0
+    for turn, (rows, nodes) in enumerate(_TURNS):
+        if turn == 1 and whole:
+            signs = SignTree(network, ball.centre, decision)
+            if signs.run(nodes=_SIGNS, deadline=deadline):
+                return signs.nodes
         tree = Tree()
         found = search.run(rows=rows, deadline=deadline, tree=tree)
         if found.closed or found.point is not None:

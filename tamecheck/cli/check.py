@@ -15,16 +15,19 @@ from tamecheck.cli.answer import (
     print_answer,
     write_certificate,
 )
+from tamecheck.cli.inputs import DOMAIN
 from tamecheck.cli.options import (
     BOX,
     CERTIFICATE,
     MODEL,
     MODEL_OR_PROGRAM,
+    Group,
     Verb,
     flag,
     natural,
     option,
 )
+from tamecheck.cli.pairs import ASKED, other_pairs
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
 from tamecheck.errors import InputError, TamecheckError
 
@@ -146,6 +149,8 @@ def _other_question(
     args: Namespace, certificate: bytes, report: Report, about: Statement
 ) -> str | None:
     """Why the certificate does not answer what the arguments ask; None if it does."""
+    if args.monotone is not None or args.fair is not None:
+        return _other_pairs(args, certificate, report)
     if args.model is not None or args.expr is not None:
         actual = _hash_of(args, certificate)
         if actual != report.model_sha256:
@@ -162,6 +167,17 @@ def _other_question(
     name, domain = asked
     other = about.differs(domain)
     return None if other is None else f"{other} than {name}"
+
+
+def _other_pairs(args: Namespace, certificate: bytes, report: Report) -> str | None:
+    """Why the certificate is not about what ``--monotone`` or ``--fair`` asks of the model."""
+    from tamecheck.kernel_bnn import FORMAT as BALL
+    from tamecheck.kernel_pwl import FORMAT as SPLITS
+
+    document = json.loads(certificate)
+    if document["format"] not in (BALL, SPLITS):
+        return "it is not about pairs of inputs"
+    return other_pairs(args, model_of(args, notes=False), document, report.model_sha256)
 
 
 def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None:
@@ -275,7 +291,8 @@ RECHECK = Verb(
         option("certificate", "CERT", "a certificate, .json or .json.gz"),
         MODEL,
         BOX,
-        option("--domain", "LOW,HIGH", "the two levels of every input, for a ball"),
+        DOMAIN,
+        Group("pairs of inputs", ASKED),
         option("--steps", "N", "let the kernel take N elementary steps",
             type=natural("number of steps", digits=18)),
     ),

@@ -7,67 +7,75 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.budget import Budget
 from tamecheck.cli import inputs
-from tamecheck.cli.answer import EXIT_CODES, print_answer, working
+from tamecheck.cli.answer import EXIT_CODES, message, print_answer, working
+from tamecheck.cli.certify import certify, certify_splits, certifying, steps_of
 from tamecheck.cli.options import Group, option
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.explain.domain import Domain
+    from tamecheck.explain.orders import Question
+    from tamecheck.ir.graph import Graph
     from tamecheck.model import Model
-    from tamecheck.verification.pairs import PairAnswer, Sign
+    from tamecheck.verification.pairs import PairQuestion, Sign
 
 _SIGNED = re.compile(r"\s*(.+?)\s*:\s*([+-])\s*(?:,|$)")
 _EXAMPLE = "As in --monotone 'income:+,age:-'."
 
 
+ASKED = (
+    Group(
+        None,
+        (
+            option("--monotone", "A:+,B:-",
+                "does what the model says never fall as A rises, nor as B falls?"),
+            option("--fair", "A,B", "is what the model says blind to A and B?"),
+        ),
+    ),
+    option("--of", None,
+        "what it says: the class (of equal outputs the first), in the order of the classes, or the "
+        "single output; default: the output where there is one and --monotone asks, else the class",
+        choices=("decision", "score")),
+)  # fmt: skip
 PAIRS = Group(
     "pairs of inputs",
     (
-        Group(
-            None,
-            (
-                option(
-                    "--monotone",
-                    "A:+,B:-",
-                    "does what the model says never fall as A rises, nor as B falls?",
-                ),
-                option("--fair", "A,B", "is what the model says blind to A and B?"),
-            ),
-        ),
-        option(
-            "--of",
-            None,
-            "what it says: the class (of equal outputs the first), in the order of the "
-            "classes, or the single output; default: the output where there is one and "
-            "--monotone asks, else the class",
-            choices=("decision", "score"),
-        ),
-        option(
-            "--box",
-            "BOX",
-            "where the inputs are, if they are real numbers: 'x=-1:1,y=0:2', or 0:1 for all",
-        ),
+        *ASKED,
+        option("--box", "BOX",
+            "where the inputs are, if they are real numbers: 'x=-1:1,y=0:2', or 0:1 for all"),
     ),
-)
+)  # fmt: skip
 
 
 def run_pairs(args: Namespace) -> int:
     """Ask whether a model keeps an order, or is blind to features, and print the answer."""
-    from tamecheck.explain.networks import deciding
+    from tamecheck.explain.orders import Question, answer_of
     from tamecheck.show.protected import pair_lines
 
     for name in ("spec", "vnncomp", "input", "hamming", "distance"):
         if getattr(args, name):
             raise InputError(f"--{name} is of no use with {_option(args)}.")
-    asked = _asked(args)
+    budget = Budget.of(args.timeout)
     model = model_of(args, notes=False)
+    question = question_of(args, model)
     with working(args, "verifying"):
-        answer = _over_domain(args, model, asked) if args.box is None else None
-        if answer is None:
-            answer = _over_box(args, deciding(model), asked)
+        answer = (
+            answer_of(question, graph=_deciding(model), timeout=args.timeout, seed=args.seed)
+            if isinstance(question, Question)
+            else question.verify(timeout=args.timeout, seed=args.seed)
+        )
     document = answer.to_json()
+    if answer.certificate is not None:
+        certify(args, document, dict(answer.certificate), steps_of(args, budget))
+    elif answer.verdict == "holds" and certifying(args):
+        if isinstance(question, Question):
+            message(args, "No certificate was found in time.")
+        else:
+            certify_splits(args, document, question.graph, question.spec(), budget)
+    asked = _asked(args)
     signs = {name: sign for name, sign in asked.items() if sign != "="}
     document["monotone"], document["fair"] = signs or None, None if signs else list(asked)
     labels = inputs.naming_of(args, model).classes if answer.of == "decision" else None
@@ -75,6 +83,36 @@ def run_pairs(args: Namespace) -> int:
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
     print_answer(args, document, pair_lines(name_of(args), document), answer.verdict)
     return EXIT_CODES[answer.verdict]
+
+
+def question_of(args: Namespace, model: Model) -> Question | PairQuestion:
+    """What ``--monotone`` or ``--fair`` asks: over a finite domain, or over ``--box``."""
+    asked = _asked(args)
+    return _over_domain(args, model, asked) if args.box is None else _over_box(args, model, asked)
+
+
+def other_pairs(
+    args: Namespace, model: Model, document: Mapping[str, Any], sha256: str | None
+) -> str | None:
+    """Why a certificate is no answer to what the options ask of a model; None if it is one."""
+    from tamecheck.explain.orders import Question
+    from tamecheck.verification.split_proofs import regions_json
+
+    question, claim = question_of(args, model), document["claim"]
+    if isinstance(question, Question):
+        network = question.over_all_states()
+        whole = claim.get("radius") == len(network.free) and claim.get("decision") == 0
+        same = document["network"] == network.document() and whole
+    else:
+        regions = regions_json(question.spec().cases)
+        same = sha256 == question.graph.sha256 and claim.get("regions") == regions
+    return None if same else f"it is about another question than {_option(args)}"
+
+
+def _deciding(model: Model) -> Graph:
+    from tamecheck.explain.networks import deciding
+
+    return deciding(model).graph
 
 
 def _option(args: Namespace) -> str:
@@ -100,10 +138,9 @@ def _asked(args: Namespace) -> dict[str, Sign]:
     return found
 
 
-def _over_domain(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairAnswer | None:
-    """Over the possible inputs of a binarized network; None if a box is needed."""
-    from tamecheck.explain.networks import deciding
-    from tamecheck.explain.orders import ordered_features, verify_orders
+def _over_domain(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> Question:
+    """Over the possible inputs of a binarized network."""
+    from tamecheck.explain.orders import Question, ordered_features
     from tamecheck.ir.tensor import size_of
 
     naming = inputs.naming_of(args, model)
@@ -127,7 +164,7 @@ def _over_domain(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> Pa
                     hint="Ask about features of numbers; --fair needs no order.",
                 )
             orders[k] = {"+": "rises", "-": "falls", "=": "equal"}[sign]
-    graph = deciding(model).graph
+    graph = _deciding(model)
     alone = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs) == 1
     score = alone and naming.classes is None and args.monotone is not None
     of = args.of or ("score" if score else "decision")
@@ -137,9 +174,7 @@ def _over_domain(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> Pa
             where="--of",
             hint="Ask about the decision.",
         )
-    return verify_orders(
-        network, domain, orders, of=of, graph=graph, timeout=args.timeout, seed=args.seed
-    )
+    return Question.of_orders(network, domain, orders, of)
 
 
 def _features(domain: Domain, text: str, *, several: bool) -> Sequence[int]:
@@ -147,16 +182,16 @@ def _features(domain: Domain, text: str, *, several: bool) -> Sequence[int]:
     return domain.covering(inputs.named_inputs(text, domain, "--fair" if several else "--monotone"))
 
 
-def _over_box(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairAnswer:
+def _over_box(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairQuestion:
     """Over a box of real inputs."""
-    from tamecheck.verification.pairs import verify_pairs
+    from tamecheck.explain.networks import deciding
+    from tamecheck.verification.pairs import PairQuestion
 
     signs: dict[int, Sign] = {}
     for text, sign in asked.items():
         for k in _elements(args, model, text, several=sign == "="):
             signs[k] = sign
-    box = model.box(args.box)
-    return verify_pairs(model, box, signs, of=args.of, timeout=args.timeout, seed=args.seed)
+    return PairQuestion.of_model(deciding(model), model.box(args.box), signs, args.of)
 
 
 def _elements(args: Namespace, model: Model, text: str, *, several: bool) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from argparse import Namespace
 from dataclasses import replace
@@ -17,13 +16,13 @@ from tamecheck.cli.answer import (
     print_answer,
     print_json,
     working,
-    write_document,
 )
+from tamecheck.cli.certify import certify, certify_splits, certifying, left, steps_of
 from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
 from tamecheck.cli.pairs import PAIRS, run_pairs
 from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
-from tamecheck.errors import CertificateError, InputError, UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.ir.spec import Specification
@@ -31,12 +30,6 @@ if TYPE_CHECKING:
     from tamecheck.verification import HammingBall, Witness
     from tamecheck.verification.assignment import Assigned
 
-
-_PATIENCE = 10
-"""How much longer than the proof the search for its certificate may take, if nobody says."""
-
-_STEPS_A_SECOND = 12_000_000
-"""Of the kernel, about half of what it takes."""
 
 _DESCRIPTION = """\
 Show that no input of the property's region has outputs that it calls unsafe, or find one that has.
@@ -97,13 +90,11 @@ def _run_property(args: Namespace) -> int:
         answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
     document = answer.to_json()
     if isinstance(answer, Holds) and answer.certificate is not None:
-        left = _left(args, budget)
-        steps = None if left is None else int(max(left, 1.0) * _STEPS_A_SECOND)
-        _certify(args, document, dict(answer.certificate), steps)
+        certify(args, document, dict(answer.certificate), steps_of(args, budget))
         rests_on, checked = document["rests_on"], document["checked"]
         answer = replace(answer, rests_on=rests_on, checked=checked)
-    elif isinstance(answer, Holds) and _certifying(args):
-        _certify_splits(args, document, model, spec, budget)
+    elif isinstance(answer, Holds) and certifying(args):
+        certify_splits(args, document, model, spec, budget)
         answer = replace(answer, rests_on=document["rests_on"], checked=document["checked"])
     if args.vnncomp is not None:
         _write_result(args.vnncomp, vnncomp_text(answer))
@@ -111,32 +102,6 @@ def _run_property(args: Namespace) -> int:
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
     print_answer(args, document, verification_lines(name_of(args), answer, verdict), verdict)
     return EXIT_CODES[verdict]
-
-
-def _certify_splits(
-    args: Namespace, document: dict[str, Any], model: Model, spec: str, budget: Budget
-) -> None:
-    """Search for a certificate of a property that holds, if its network is piecewise linear."""
-    from tamecheck.certificates import recheck
-    from tamecheck.verification.split_proofs import SLACKS, proofs_of
-
-    proofs = proofs_of(model, spec)
-    if isinstance(proofs, str):
-        message(args, f"No certificate: {proofs}.")
-        return
-    most = _PATIENCE * max(float(document["seconds"]), 10.0)
-    limit = Budget.of(most) if args.timeout is None else budget
-    for slack in SLACKS:
-        with working(args, "searching for a certificate"):
-            if not proofs.find(limit, slack=slack):
-                break
-        certificate = proofs.certificate()
-        left = _left(args, budget)
-        steps = None if left is None else int(max(left, 1.0) * _STEPS_A_SECOND)
-        if recheck(json.dumps(certificate), steps=steps).verdict != "invalid":
-            _certify(args, document, certificate, steps)
-            return
-    message(args, "No certificate was found in time.")
 
 
 def _run_in_competition(args: Namespace) -> int:
@@ -295,8 +260,8 @@ def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dic
         document["changed"] = _changes(ball, answer.witness)
     # a proof that the kernel checks turns what solvers say into an answer
     claimed = isinstance(answer, Unknown) and answer.said_by
-    if claimed or (document["verdict"] == "holds" and _certifying(args)):
-        _certify(args, document, ball.certify(radius, timeout=_left(args, budget)))
+    if claimed or (document["verdict"] == "holds" and certifying(args)):
+        certify(args, document, ball.certify(radius, timeout=left(args, budget)))
     return document
 
 
@@ -328,8 +293,8 @@ def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any
         witness = ball.witness(found, replay_of(model))
         document["witness"] = witness.to_json()
         document["changed"] = _changes(ball, witness)
-    if claimed and (_certifying(args) or not shown):
-        _certify(args, document, ball.certify_distance(found, timeout=_left(args, budget)))
+    if claimed and (certifying(args) or not shown):
+        certify(args, document, ball.certify_distance(found, timeout=left(args, budget)))
         if document["verdict"] == "holds":
             document |= {"distance": found.upper, "reason": reason}
     return document
@@ -345,49 +310,6 @@ def _changes(ball: HammingBall, witness: Witness) -> list[dict[str, Any]]:
         for i, (old, new) in enumerate(zip(centre, witness.inputs, strict=True))
         if old != new
     ]
-
-
-def _certifying(args: Namespace) -> bool:
-    return args.certify or args.output is not None
-
-
-def _left(args: Namespace, budget: Budget) -> float | None:
-    return None if args.timeout is None else budget.seconds
-
-
-def _certify(
-    args: Namespace,
-    document: dict[str, Any],
-    certificate: dict[str, Any] | None,
-    steps: int | None = None,
-) -> None:
-    """Enter the certificate into the answer, if there is one that the kernel accepts.
-
-    One that the kernel has no time for, in so many steps, is written all the same.
-    """
-    from tamecheck.certificates import recheck
-
-    if certificate is None:
-        message(args, "No certificate was found in time.")
-        return
-    report = recheck(json.dumps(certificate), steps=steps)
-    if report.verdict == "incomplete":
-        if steps is None or args.output is None:
-            message(args, f"No certificate that the kernel checks: {report.why}.")
-            return
-        message(args, "The kernel has no time for the certificate; 'tamecheck recheck' has.")
-        write_document(args.output, certificate)
-        document["certificate"] = args.output
-        return
-    if report.verdict != "valid":
-        raise CertificateError(f"The kernel rejects the certificate: {report.why}.")
-    reason = "No input of the ball is decided otherwise, by a proof that the kernel checks."
-    if document["verdict"] == "unknown":
-        document |= {"verdict": "holds", "reason": reason}
-    document |= {"checked": "certificate", "rests_on": "certificate"}
-    if args.output is not None:
-        write_document(args.output, certificate)
-        document["certificate"] = args.output
 
 
 VERB = Verb(

@@ -5,7 +5,8 @@ second may not be less than of the first if its codes are later in the order of 
 for a falling order, earlier); if the network is blind to the features, it is the same.  In a
 product of features it is enough to look at one feature at a time, and at neighbouring codes: every
 pair is joined by such steps.  So there is one network, of a copy for each code of each feature, of
-which a search looks for a point; that there is none is shown once more from the definition.
+which a search looks for a point; that there is none is shown by a certificate about this network,
+and once more from the definition.
 """
 
 from __future__ import annotations
@@ -14,23 +15,26 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb
 
-from tamecheck.binarized import ThresholdNetwork
-from tamecheck.binarized.copies import Chain, Of, Relation, copies
+from tamecheck.binarized import ThresholdNetwork, ball_certificate
+from tamecheck.binarized.copies import Chain, Of, Relation, copies, over_all_states
 from tamecheck.budget import Budget
-from tamecheck.errors import SolverError, TimeLimitError
+from tamecheck.errors import SolverError, TimeLimitError, UnsupportedError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
 from tamecheck.ir.graph import Graph
 from tamecheck.loaders.tables.schema import Schema
-from tamecheck.verification.answer import output_texts
+from tamecheck.verification.answer import INTEGERS, output_texts
 from tamecheck.verification.pairs import PairAnswer, PairWitness, said_of, said_text
 from tamecheck.verification.witness import exact_outputs
+
+_BRIEF, _LONG = 5.0, 60.0
+_FEW, _MANY = 2**14, 2**20
 
 Orders: TypeAlias = Mapping[int, Relation]
 """What the network does along the codes of features, by their numbers."""
@@ -73,6 +77,28 @@ class Question:
                     return points[first], points[other], k
         raise SolverError("A search gave an input at which no order is broken.")
 
+    def over_all_states(self) -> ThresholdNetwork:
+        """The copies over all states of the inputs: 0 where these cannot occur.
+
+        Whatever a feature's own inputs are makes no difference if it is the only one in question.
+        Raises `UnsupportedError` if a feature has other codes than one-hot ones or a thermometer's.
+        """
+        kept = [
+            (feature.inputs, feature.codes)
+            for k, feature in enumerate(self.domain.features)
+            if len(feature.codes) > 1 and list(self.orders) != [k]
+        ]
+        return over_all_states(self.copies, kept)
+
+    def certificate(self, budget: Budget) -> dict[str, Any] | None:
+        """A proof for the kernel that no order is broken; None if none is found in time."""
+        try:
+            network = self.over_all_states()
+        except UnsupportedError:
+            return None
+        centre = self.domain.states([0] * len(self.domain.features))
+        return ball_certificate(network, centre, len(network.free), deadline=budget.deadline)
+
 
 def _chain(domain: Domain, feature: int, relation: Relation) -> Chain:
     found = domain.features[feature]
@@ -107,33 +133,70 @@ def verify_orders(  # noqa: PLR0913 (keywords, all of them optional)
     seed
         Of the search.
     """
-    started, budget = time.monotonic(), Budget.of(timeout)
     question = Question.of_orders(network, domain, orders, of)
-    search = Search(question.copies, domain, budget=budget, seed=seed)
+    return answer_of(question, graph=graph, timeout=timeout, seed=seed)
 
-    codes: Codes | None = (0,) * len(domain.features)
-    try:
-        if search.decide(codes) == 0:
-            free = [k for k, feature in enumerate(domain.features) if len(feature.codes) > 1]
-            codes = search.change(codes, free)
-    except TimeLimitError:
-        return PairAnswer("unknown", "Out of time.", time.monotonic() - started, of)
+
+def answer_of(
+    question: Question,
+    *,
+    graph: Graph | None = None,
+    timeout: float | None = None,
+    seed: int = 0,
+) -> PairAnswer:
+    """The answer to a question, as `verify_orders` gives it."""
+    started, budget = time.monotonic(), Budget.of(timeout)
+    domain, of = question.domain, question.of
+    search = Search(question.copies, domain, budget=budget, seed=seed)
+    start = (0,) * len(domain.features)
+    codes: Codes | None = start if search.decide(start) else None
+    certificate = None
+    closed = False
+    if codes is None:
+        codes, closed = _look(search, start, budget.part(min(_BRIEF, budget.seconds / 4)))
+    if codes is None:
+        certificate = question.certificate(budget.part(min(_LONG, budget.seconds / 2)))
+    if codes is None and certificate is None and not closed:
+        codes, closed = _look(search, start, budget)
     if codes is not None:
         witness = _witness(question, graph, *question.pair(codes))
         reason, seconds = "An exact evaluation of both inputs shows it.", time.monotonic() - started
         return PairAnswer("violated", reason, seconds, of, witness, "search", "replay")
-    shown = confirm(_recomputed(question, budget), "that this holds", search.rests_on)
+    most = _FEW if certificate is not None else _MANY
+    holds = _recomputed(question, budget, most) if closed or certificate is not None else None
+    shown = confirm(holds, "that this holds", search.rests_on)
     seconds = time.monotonic() - started
-    if shown != RECOMPUTED:
+    method = "bounds over patterns of signs" if certificate is not None else search.rests_on
+    if shown == RECOMPUTED:
+        reason = "No pair of possible inputs shows otherwise: all were counted, by definition."
+        return PairAnswer(
+            "holds", reason, seconds, of, None, method, shown, shown, certificate=certificate
+        )
+    if certificate is not None:
+        reason = "No pair of possible inputs shows otherwise, by bounds in integers."
+        return PairAnswer(
+            "holds", reason, seconds, of, None, method, INTEGERS, certificate=certificate
+        )
+    reason = "Out of time."
+    if closed:
         reason = f"Only {search.rests_on} says that no pair shows it: there are too many to count."
-        return PairAnswer("unknown", reason, seconds, of)
-    reason = "No pair of possible inputs shows otherwise: all were counted, from the definition."
-    return PairAnswer("holds", reason, seconds, of, None, search.rests_on, shown, shown)
+    return PairAnswer("unknown", reason, seconds, of)
 
 
-def _recomputed(question: Question, budget: Budget) -> bool | None:
+def _look(search: Search, start: Codes, budget: Budget) -> tuple[Codes | None, bool]:
+    """A point where an order is broken, and whether it is shown that there is none."""
+    search.budget = budget
+    free = [k for k, feature in enumerate(search.domain.features) if len(feature.codes) > 1]
+    try:
+        found = search.change(start, free)
+    except TimeLimitError:
+        return None, False
+    return found, found is None
+
+
+def _recomputed(question: Question, budget: Budget, most: int) -> bool | None:
     """Whether there is no pair, from the definition; None if that takes too long."""
-    recomputation = Recomputation(question.network, question.domain)
+    recomputation = Recomputation(question.network, question.domain, most)
     known = True
     for k, relation in question.orders.items():
         chain = _chain(question.domain, k, relation)

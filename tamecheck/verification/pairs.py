@@ -140,42 +140,15 @@ def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
     InputError
         If there is no such element, or no single score.
     """
-    graph = graph_of(model)
-    count = sum(map(size_of, graph.inputs.values()))
-    outputs = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
-    kinds = set(signs.values())
-    if not signs or ("=" in kinds and len(kinds) > 1):
-        raise InputError("A property of pairs is about an order, or about what is not seen.")
-    if any(not 0 <= k < count for k in signs):
-        raise InputError(f"There are {count} input elements, from 0 on.")
-    asked: Of = of or ("score" if outputs == 1 and "=" not in kinds else "decision")
-    if asked == "score" and outputs != 1:
-        raise InputError(
-            f"There is no one score: the model has {outputs} outputs.",
-            hint="Ask about the decision.",
-        )
-    question = _Pairs(graph, box, signs, asked, outputs, parts)
-    run = None if (one := replay or replay_of(model)) is None else question.replay(one)
-    answer = verify(question.graph, question.spec(), timeout=timeout, seed=seed, replay=run)
-    if isinstance(answer, Violated):
-        witness = question.witness(answer.witness.inputs, answer.witness.float32)
-        reason = "An exact evaluation of both inputs shows it."
-        return PairAnswer(
-            "violated", reason, answer.seconds, asked, witness, answer.method, "replay"
-        )
-    if isinstance(answer, Unknown):
-        return PairAnswer("unknown", answer.reason, answer.seconds, asked, facts=dict(answer.facts))
-    return PairAnswer(
-        "holds", _reason(answer), answer.seconds, asked, None, answer.method, answer.rests_on,
-        answer.checked, dict(answer.facts), answer.certificate,
-    )  # fmt: skip
+    question = PairQuestion.of_model(model, box, signs, of, parts)
+    return question.verify(timeout=timeout, seed=seed, replay=replay)
 
 
 def _reason(answer: Holds) -> str:
     return answer.reason.replace("No input", "No pair of inputs", 1)
 
 
-class _Pairs:
+class PairQuestion:
     """The network that holds the model twice, and what is unsafe of it."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (what the question consists of)
@@ -189,9 +162,38 @@ class _Pairs:
     ) -> None:
         self.model, self.outputs, self.parts = graph, outputs, parts
         self.of: Of = of
+        self.run: Replay | None = None
         self.box = box.elements(graph.inputs)
         self.signs = dict(sorted(signs.items()))
         self.graph = self._twice()
+
+    @classmethod
+    def of_model(
+        cls,
+        model: Model | Graph,
+        box: Box,
+        signs: Mapping[int, Sign],
+        of: Of | None = None,
+        parts: Sequence[Sequence[Part]] = (),
+    ) -> PairQuestion:
+        """The question; parameters and errors are those of `verify_pairs`."""
+        graph = graph_of(model)
+        count = sum(map(size_of, graph.inputs.values()))
+        outputs = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
+        kinds = set(signs.values())
+        if not signs or ("=" in kinds and len(kinds) > 1):
+            raise InputError("A property of pairs is about an order, or about what is not seen.")
+        if any(not 0 <= k < count for k in signs):
+            raise InputError(f"There are {count} input elements, from 0 on.")
+        asked: Of = of or ("score" if outputs == 1 and "=" not in kinds else "decision")
+        if asked == "score" and outputs != 1:
+            raise InputError(
+                f"There is no one score: the model has {outputs} outputs.",
+                hint="Ask about the decision.",
+            )
+        made = cls(graph, box, signs, asked, outputs, parts)
+        made.run = replay_of(model)
+        return made
 
     @property
     def second(self) -> dict[int, int]:
@@ -313,6 +315,27 @@ class _Pairs:
                     sorted([(start + k, Fraction(1)), (start + winner, Fraction(-1))])
                 )
                 yield Inequality((), terms, Fraction(0), strict=k < winner)
+
+    def verify(
+        self, *, timeout: float | None = None, seed: int = 0, replay: Replay | None = None
+    ) -> PairAnswer:
+        """The answer, as `verify_pairs` gives it."""
+        run = None if (one := replay or self.run) is None else self.replay(one)
+        answer = verify(self.graph, self.spec(), timeout=timeout, seed=seed, replay=run)
+        if isinstance(answer, Violated):
+            witness = self.witness(answer.witness.inputs, answer.witness.float32)
+            reason = "An exact evaluation of both inputs shows it."
+            return PairAnswer(
+                "violated", reason, answer.seconds, self.of, witness, answer.method, "replay"
+            )
+        if isinstance(answer, Unknown):
+            return PairAnswer(
+                "unknown", answer.reason, answer.seconds, self.of, facts=dict(answer.facts)
+            )
+        return PairAnswer(
+            "holds", _reason(answer), answer.seconds, self.of, None, answer.method, answer.rests_on,
+            answer.checked, dict(answer.facts), answer.certificate,
+        )  # fmt: skip
 
     def replay(self, run: Replay) -> Replay:
         """A float32 run of both."""

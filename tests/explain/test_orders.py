@@ -7,10 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
+from tamecheck.budget import Budget
+from tamecheck.certificates import recheck
 from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.explain import domain_of
-from tamecheck.explain.orders import verify_orders
+from tamecheck.explain.orders import Question, verify_orders
 from tests.explain.test_protected import domain, every, is_single, loan, network, said
 
 __all__ = ["loan"]
@@ -45,6 +48,9 @@ def test_orders_are_those_of_all_pairs(seed):
     found = verify_orders(net, dom, orders, of=of)
     assert found.verdict == ("violated" if broken else "holds")
     assert found.rests_on == ("replay" if broken else "recomputation")
+    assert found.certificate is None or not broken
+    if found.certificate is not None:
+        assert recheck(found.certificate).verdict == "valid"
     if broken:
         ends = [
             dom.codes(net.states(np.array([list(point)]))[0])
@@ -70,7 +76,7 @@ def test_the_command_finds_a_pair_or_shows_that_there_is_none(loan, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["verdict"], found["rests_on"], found["of"]) == (
         "holds",
-        "recomputation",
+        "certificate",
         "decision",
     )
     assert found["monotone"] == {"income": "+"}
@@ -87,6 +93,42 @@ def test_the_command_finds_a_pair_or_shows_that_there_is_none(loan, capsys):
     assert main(["verify", model, "--monotone", "income"]) == 2
     assert main(["verify", model, "--monotone", "income:+", "--fair", "sex"]) == 2
     assert main(["verify", model, "--fair", "sex", "--hamming", "1"]) == 2
+
+
+def test_a_certificate_is_about_one_question(loan, capsys, tmp_path):
+    model, _ = loan
+    proof = str(tmp_path / "proof.json")
+    assert main(["verify", model, "--monotone", "income:+", "-o", proof]) == 0
+    assert f"certificate: {proof}" in capsys.readouterr().out
+    assert main(["recheck", proof, model, "--monotone", "income:+"]) == 0
+    for other in (["--monotone", "income:-"], ["--fair", "income"], ["--monotone", "owner:+"], []):
+        assert main(["recheck", proof, model, *other]) == 5
+    # the kernel accepts a smaller ball too, which says less
+    document = json.loads((tmp_path / "proof.json").read_text())
+    document["claim"]["radius"] -= 1
+    (tmp_path / "less.json").write_text(json.dumps(document))
+    assert main(["recheck", str(tmp_path / "less.json")]) == 0
+    less = ["recheck", str(tmp_path / "less.json"), model, "--monotone", "income:+"]
+    assert main(less) == 5
+
+
+def test_copies_of_small_networks_have_small_certificates():
+    # 2^28 combinations of the other inputs; counting them by equal sums takes long
+    rng = np.random.default_rng(0)
+    hidden, inputs = 4, 30
+    weights = rng.integers(-3, 4, size=(hidden, inputs))
+    readout = rng.choice([-2, -1, 1, 2], size=hidden)
+    weights[:, :2] = (rng.integers(0, 4, size=hidden) * np.sign(readout))[:, None]
+    layer = ThresholdLayer(weights, rng.integers(-3, 4, size=hidden))
+    ends = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
+    net = ThresholdNetwork(
+        *ends, (layer,), np.stack([0 * readout, readout]), np.zeros(2, dtype=np.int64)
+    )
+    dom = domain_of(net, thermometer={"income": (0, 1)}, one_hot={"kind": (2, 3, 4, 5)})
+    question = Question.of_orders(net, dom, {0: "rises"}, "decision")
+    found = question.certificate(Budget.of(60))
+    assert len(found["tree"]) < 1000
+    assert recheck(found).verdict == "valid"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +154,16 @@ def test_networks_over_a_box(question, code, of, capsys):
             [Fraction(v) for v in found["witness"][key]] for key in ("input", "other_input")
         )
         assert sum(a != b for a, b in zip(first, other, strict=True)) == 1
+
+
+def test_a_property_over_a_box_has_a_certificate_where_there_is_a_margin(capsys, tmp_path):
+    proof = str(tmp_path / "proof.json")
+    question = ["--expr", "max(x, 0) + 3 - max(y - 1, 0)/2", "--fair", "x", "--box", "-2:2"]
+    assert main(["verify", *question, "-o", proof, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rests_on"] == "certificate"
+    assert main(["recheck", proof, *question]) == 0
+    assert main(["recheck", proof, *question[:2], "--fair", "y", "--box", "-2:2"]) == 5
+    assert main(["recheck", proof, *question[:-1], "-2:1"]) == 5
 
 
 def test_a_box_is_asked_for(capsys):
