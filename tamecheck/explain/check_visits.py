@@ -106,3 +106,45 @@ def decide_all(
     for feature, codes, place in zip(domain.features, allowed, places, strict=True):
         states[:, list(feature.inputs)] = feature.codes[np.array(codes)[place]]
     return network.decide(states).reshape([size for size in shape if size > 1])
+
+
+def rows_of_values(
+    network: ThresholdNetwork, domain: Domain, features: Sequence[int]
+) -> tuple[Array, Array]:
+    """The class of each combination of the other features with each of values of some features.
+
+    ``(combinations, values)``, `OPEN` where constraints forbid it, and the values as rows of codes.
+    """
+    sizes = [len(feature.codes) for feature in domain.features]
+    said = np.concatenate([winners for _, winners in visit(network, domain)]).reshape(sizes)
+    last = np.moveaxis(said, list(features), range(-len(features), 0))
+    values = np.indices([sizes[k] for k in features]).reshape(len(features), -1).T
+    return last.reshape(-1, len(values)), values
+
+
+def count_turned(network: ThresholdNetwork, domain: Domain, features: Sequence[int]) -> int:
+    """How many points have another, different in some features only, that has another class."""
+    rows, values = rows_of_values(network, domain, features)
+    turned = np.zeros(rows.shape, dtype=np.bool_)
+    for one in range(len(values)):
+        for other in range(len(values)):
+            known = (rows[:, one] != OPEN) & (rows[:, other] != OPEN)
+            turned[:, one] |= known & (rows[:, one] != rows[:, other])
+    return int(turned.sum())
+
+
+def is_kept(
+    network: ThresholdNetwork, domain: Domain, features: Sequence[int], signs: Sequence[int]
+) -> bool:
+    """Whether no point has a larger class than one whose codes are later, by the signs (1, -1).
+
+    Both differ in the features only; a sign 0 is for classes that are to be equal.
+    """
+    rows, values = rows_of_values(network, domain, features)
+    for one, first in enumerate(values):
+        for other, second in enumerate(values):
+            if all(sign * (b - a) >= 0 for sign, a, b in zip(signs, first, second, strict=True)):
+                known = (rows[:, one] != OPEN) & (rows[:, other] != OPEN)
+                if bool((known & (rows[:, one] > rows[:, other])).any()):
+                    return False
+    return True

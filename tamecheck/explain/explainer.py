@@ -384,7 +384,7 @@ class Explainer:
 
     def _search(self, timeout: float | None) -> Search:
         budget = Budget.of(seconds(timeout))
-        return Search(self.network, self.domain, budget=budget, seed=self.seed)
+        return Search(self.network, self.domain.product, budget=budget, seed=self.seed)
 
     def _decide(self, codes: Codes) -> int:
         return int(self.network.decide(self.domain.states(codes)[np.newaxis])[0])

@@ -23,10 +23,12 @@ from flint import arb
 from tamecheck.binarized import ThresholdNetwork, ball_certificate
 from tamecheck.binarized.copies import Chain, Of, Relation, copies, over_all_states
 from tamecheck.budget import Budget
-from tamecheck.errors import SolverError, TimeLimitError, UnsupportedError
+from tamecheck.errors import InputError, SolverError, TimeLimitError, UnsupportedError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.check_visits import is_kept
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
+from tamecheck.explain.turns import partner, said_table, turned
 from tamecheck.ir.graph import Graph
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.verification.answer import INTEGERS, output_texts
@@ -55,6 +57,8 @@ class Question:
         cls, network: ThresholdNetwork, domain: Domain, orders: Orders, of: Of
     ) -> Question:
         """The question; an `InputError` if it has too many copies, or there is no single score."""
+        if "equal" in orders.values() and set(orders.values()) != {"equal"}:
+            raise InputError("A property of pairs is about an order, or about what is not seen.")
         chains = [_chain(domain, k, relation) for k, relation in orders.items()]
         return cls(network, domain, orders, of, copies(network, chains, of))
 
@@ -63,8 +67,8 @@ class Question:
         scores = self.network.scores(self.domain.states(codes)[np.newaxis])[0]
         return int(scores[1] if self.of == "score" else np.argmax(scores))
 
-    def pair(self, codes: Codes) -> tuple[Codes, Codes, int]:
-        """Two points that break an order where the copies do, and the feature that they differ in.
+    def pair(self, codes: Codes) -> tuple[Codes, Codes]:
+        """Two points that break an order where the copies do, which differ in one feature.
 
         Raises `SolverError` if there are none.
         """
@@ -74,7 +78,7 @@ class Question:
             said = [self.say(point) for point in points]
             for first, other in _chain(self.domain, k, relation).pairs:
                 if said[first] > said[other]:
-                    return points[first], points[other], k
+                    return points[first], points[other]
         raise SolverError("A search gave an input at which no order is broken.")
 
     def over_all_states(self) -> ThresholdNetwork:
@@ -147,6 +151,8 @@ def answer_of(
     """The answer to a question, as `verify_orders` gives it."""
     started, budget = time.monotonic(), Budget.of(timeout)
     domain, of = question.domain, question.of
+    if domain.constraints:
+        return _by_table(question, graph, started)
     search = Search(question.copies, domain, budget=budget, seed=seed)
     start = (0,) * len(domain.features)
     codes: Codes | None = start if search.decide(start) else None
@@ -183,6 +189,25 @@ def answer_of(
     return PairAnswer("unknown", reason, seconds, of)
 
 
+def _by_table(question: Question, graph: Graph | None, started: float) -> PairAnswer:
+    """The answer in a domain with constraints, of which all points are looked at."""
+    network, domain, of = question.network, question.domain, question.of
+    if of == "score":
+        domain.require_product("A property of scores")
+    said = said_table(network, domain)
+    found = np.argwhere(turned(said, question.orders))
+    if len(found):
+        codes = tuple(found[0].tolist())
+        witness = _witness(question, graph, partner(said, question.orders, codes), codes)
+        reason, seconds = "An exact evaluation of both inputs shows it.", time.monotonic() - started
+        return PairAnswer("violated", reason, seconds, of, witness, "enumeration", "replay")
+    signs = [{"rises": 1, "falls": -1, "equal": 0}[r] for r in question.orders.values()]
+    holds = is_kept(network, domain, list(question.orders), signs)
+    shown = confirm(holds, "that this holds", "enumeration")
+    reason, seconds = "No pair of possible inputs shows otherwise.", time.monotonic() - started
+    return PairAnswer("holds", reason, seconds, of, None, "enumeration", shown, shown)
+
+
 def _look(search: Search, start: Codes, budget: Budget) -> tuple[Codes | None, bool]:
     """A point where an order is broken, and whether it is shown that there is none."""
     search.budget = budget
@@ -213,9 +238,7 @@ def _recomputed(question: Question, budget: Budget, most: int) -> bool | None:
     return True if known else None
 
 
-def _witness(
-    question: Question, graph: Graph | None, first: Codes, other: Codes, feature: int
-) -> PairWitness:
+def _witness(question: Question, graph: Graph | None, first: Codes, other: Codes) -> PairWitness:
     network, domain = question.network, question.domain
     points = [network.point(domain.states(codes)) for codes in (first, other)]
     outputs: list[list[Fraction | arb]] = []
@@ -225,13 +248,14 @@ def _witness(
         own = None if graph is None else exact_outputs(graph, point)
         outputs.append([Fraction(v) for v in scores] if own is None else own)
     said = [said_of(one, question.of) for one in outputs]
-    if graph is not None and None not in said and not _breaks(question.orders[feature], *said):
+    equal = "equal" in question.orders.values()
+    if graph is not None and None not in said and not _breaks(said[0], said[1], equal=equal):
         raise SolverError(
             "The model contradicts its reading as a binarized network at the witness.",
             hint="Please report it, with the model.",
         )
-    found = domain.features[feature]
-    words = found.values[first[feature]], found.values[other[feature]]
+    pairs = zip(domain.features, first, other, strict=True)
+    changes = tuple((f.name, f.values[a], f.values[b]) for f, a, b in pairs if a != b)
     texts = [said_text(one, question.of) for one in outputs]
     return PairWitness(
         points[0],
@@ -239,14 +263,14 @@ def _witness(
         output_texts(outputs[0]),
         output_texts(outputs[1]),
         (texts[0], texts[1]),
-        ((found.name, *words),),
+        changes,
     )
 
 
-def _breaks(relation: Relation, first: Fraction | None, other: Fraction | None) -> bool:
+def _breaks(first: Fraction | None, other: Fraction | None, *, equal: bool) -> bool:
     if first is None or other is None:
         return True
-    return first != other if relation == "equal" else first > other
+    return first != other if equal else first > other
 
 
 def ordered_features(domain: Domain, schema: Schema | None) -> set[int]:

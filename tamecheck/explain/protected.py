@@ -23,17 +23,19 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
-from tamecheck.binarized.copies import Chain, copies
+from tamecheck.binarized.copies import Chain, Relation, copies
 from tamecheck.errors import InputError, TimeLimitError
 from tamecheck.explain.answers import Answer
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
+from tamecheck.explain.check_visits import count_turned
 from tamecheck.explain.counts import count_bounds
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
+from tamecheck.explain.turns import partner, said_table, turned
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
-_MOST = 2**12
+_MOST, _MOST_TIED = 2**12, 2**6
 _ROWS = 2**16
 
 
@@ -217,9 +219,10 @@ def protected(
 
     Raises `InputError` if there is no such feature, or their values have too many combinations.
     """
-    domain = search.domain
+    domain = recomputation.domain
     features = features_named(domain, attributes)
-    joint = _Copies(search.network, domain, features)
+    made = _Tied if domain.constraints else _Copies
+    joint = made(search.network, domain, features)
     rows = () if table is None else joint.rows_with_flips(table.rows)
     bounds, witness = joint.bounds(search), None
     if table is not None and rows:
@@ -229,11 +232,11 @@ def protected(
             witness = joint.find(search)
             if witness is None:
                 bounds = bounds[0], 0
-    if witness is not None:
+    if witness is not None and bounds[0] < bounds[1]:
         bounds = max(bounds[0], len(joint.values)), bounds[1]
     facts: list[bool | None] = [bounds[0] <= bounds[1]]
     alone = {domain.features[k].name: (k,) for k in features} if len(features) > 1 else {}
-    parts = {name: _Copies(search.network, domain, one) for name, one in alone.items()}
+    parts = {name: made(search.network, domain, one) for name, one in alone.items()}
     each = {name: part.bounds(search) for name, part in parts.items()}
     for part, known in ((joint, bounds), *((parts[name], each[name]) for name in each)):
         if known[0] == known[1]:
@@ -356,11 +359,54 @@ class _Copies:
         return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
 
 
+class _Tied(_Copies):
+    """The same in a domain with constraints, whose points are all looked at."""
+
+    def __init__(
+        self, network: ThresholdNetwork, domain: Domain, features: tuple[int, ...]
+    ) -> None:
+        super().__init__(network, domain, features)
+        if len(self.values) > _MOST_TIED:
+            what = f"The protected attributes have {len(self.values)} combinations of values."
+            raise InputError(what, hint=f"With constraints at most {_MOST_TIED} are compared.")
+        self.said = said_table(network, domain)
+        self.relations: dict[int, Relation] = dict.fromkeys(features, "equal")
+        self.turned = turned(self.said, self.relations)
+
+    def bounds(self, search: Search) -> tuple[int, int]:
+        """How many points have a flip."""
+        del search
+        many = int(self.turned.sum())
+        return many, many
+
+    def recomputed(self, recomputation: Recomputation) -> int | None:
+        """How many points have a flip, from the definition."""
+        return count_turned(recomputation.network, self.domain, self.features)
+
+    def find(self, search: Search) -> Pair | None:
+        """Two points that differ in the features only; None if there are none."""
+        del search
+        found = np.argwhere(self.turned)
+        return self.pair(tuple(found[0].tolist()), None) if len(found) else None
+
+    def rows_with_flips(self, rows: Sequence[Codes]) -> tuple[int, ...]:
+        """The positions of rows that other values of the features would decide otherwise."""
+        return tuple(k for k, row in enumerate(rows) if self.turned[row])
+
+    def pair(self, codes: Codes, row: int | None) -> Pair:
+        """A point, and the one with the fewest other values that is decided otherwise."""
+        other = partner(self.said, self.relations, codes)
+        said = ((self.domain.features[k].values, codes[k], other[k]) for k in self.features)
+        changes = tuple((words[a], words[b]) for words, a, b in said if a != b)
+        ends = int(self.said[codes]), int(self.said[other])
+        return Pair(self._point(codes), self._point(other), *ends, changes, row)
+
+
 def _groups(
     search: Search, recomputation: Recomputation, features: Sequence[int], table: Table | None
 ) -> Iterator[Group]:
     """What has each value of each of the features."""
-    network, domain = search.network, search.domain
+    network, domain = search.network, recomputation.domain
     rows = () if table is None else table.rows
     decided = np.zeros(0, dtype=np.int64)
     if rows:

@@ -50,6 +50,8 @@ def shapley(  # noqa: PLR0913, PLR0917  # the question, and what is known
     what the input has more than the mean.
     """
     network, domain, budget = search.network, search.domain, search.budget
+    # where constraints tie features together it is open what a set of them is worth
+    recomputation.domain.require_product("A Shapley value")
     decision = search.decide(codes)
     asked = decision if target is None else target
     if not 0 <= asked < network.classes:
