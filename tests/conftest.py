@@ -6,6 +6,8 @@ where a debugger works.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import sys
 from pathlib import Path
 
@@ -38,3 +40,23 @@ def pytest_cmdline_main(config):
     if whole and getattr(config.option, "dist", None) == "no":
         # neighbours stay on one worker, so that what a module makes is made once
         config.option.dist = "worksteal"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _exporter_of_torch():
+    """What PyTorch's exporter makes anew for each module is made once for all of them.
+
+    That is its table of operators, from the sources of a thousand functions, and of composite ones.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "torch" in sys.modules:
+            with contextlib.suppress(ImportError, AttributeError):
+                # names inside of PyTorch, which another version need not have
+                from torch._export import utils
+                from torch.onnx._internal.exporter._registration import ONNXRegistry
+
+                operators = functools.cache(ONNXRegistry.from_torchlib)
+                composite = functools.cache(utils._collect_all_valid_cia_ops_for_namespace)
+                patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(operators))
+                patch.setattr(utils, "_collect_all_valid_cia_ops_for_namespace", composite)
+        yield

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ LP = "max\n obj: 2 x + y\nst\n c: 3 x + 2 y <= 7\nend\n"
 MPS = "NAME t\nROWS\n N obj\n L c\nCOLUMNS\n x obj 1 c 1\nRHS\n RHS c 4\nENDATA\n"
 
 
+@cache
 def trees():
-    for path in SOURCES:
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
 
 
 def imported(tree):
