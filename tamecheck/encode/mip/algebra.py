@@ -19,6 +19,7 @@ from tamecheck.encode.mip.forms import (
     total,
 )
 from tamecheck.encode.unrolling import Algebra, BeyondError
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.formula import Elementary, Relation
 from tamecheck.ir.program import Kind
 
@@ -165,8 +166,8 @@ class Language:
         """The product of a binary column and a form, as a new column."""
         if set(form.terms) == {j}:
             at_one = form.terms[j] + form.constant
-            return Form({j: at_one} if at_one else {})
-        on = Form({j: _ONE}, _ZERO, _ZERO, _ONE)
+            return Form(AffineForm({j: at_one} if at_one else {}))
+        on = Form(AffineForm.variable(j), _ZERO, _ONE)
         low, high = self._rows.range(form)
         low, high = shorten(low, up=False), shorten(high, up=True)
         rows = self._rows

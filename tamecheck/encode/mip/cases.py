@@ -20,7 +20,6 @@ from tamecheck.encode.mip.forms import (
     continuous,
     leaves,
     multiple,
-    same,
     shorten,
     total,
 )
@@ -110,7 +109,7 @@ class Cases:
         if high < 0:
             return self._prune(tree.other)
         value, other = self._prune(tree.value), self._prune(tree.other)
-        if isinstance(value, Form) and isinstance(other, Form) and same(value, other):
+        if isinstance(value, Form) and isinstance(other, Form) and value.affine == other.affine:
             return value
         return Choice(tree.test, value, other)
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import reduce
 from typing import Any, TypeAlias
 
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program, Row
 
@@ -42,14 +43,23 @@ class _Ranged:
 
 @dataclass(slots=True, eq=False)
 class Form(_Ranged):
-    """``constant + sum of coefficient * column``, by column, without zeros."""
+    """An affine form over the columns."""
 
-    terms: Mapping[int, Fraction]
-    constant: Fraction = _ZERO
+    affine: AffineForm
     low: Bound = None
     high: Bound = None
     _floats: list[tuple[int, float]] | None = field(default=None, init=False, repr=False)
     ranged: bool = field(default=False, init=False, repr=False)
+
+    @property
+    def terms(self) -> Mapping[int, Fraction]:
+        """The coefficients, by column."""
+        return self.affine.terms
+
+    @property
+    def constant(self) -> Fraction:
+        """The value where all columns are 0."""
+        return self.affine.constant
 
     @property
     def fixed(self) -> bool:
@@ -67,10 +77,10 @@ class Form(_Ranged):
 
     def __add__(self, other: Form | Fraction | int) -> Form:
         if isinstance(other, Form):
-            return total([self, other])
+            return Form(self.affine + other.affine)
         low = None if self.low is None else self.low + other
         high = None if self.high is None else self.high + other
-        return Form(self.terms, self.constant + other, low, high)
+        return Form(self.affine + AffineForm.number(other), low, high)
 
     def __neg__(self) -> Form:
         return self * -1
@@ -85,11 +95,10 @@ class Form(_Ranged):
         if factor == 1:
             return self
         if factor == 0:
-            return Form({})
+            return constant(0)
         low, high = (self.low, self.high) if factor > 0 else (self.high, self.low)
         return Form(
-            {j: factor * a for j, a in self.terms.items()},
-            factor * self.constant,
+            self.affine * Fraction(factor),
             None if low is None else factor * low,
             None if high is None else factor * high,
         )
@@ -97,23 +106,12 @@ class Form(_Ranged):
 
 def constant(value: Fraction | int) -> Form:
     """A number as a form."""
-    return Form({}, Fraction(value))
+    return Form(AffineForm.number(value))
 
 
 def total(forms: Iterable[Form]) -> Form:
     """The sum of forms."""
-    terms: dict[int, Fraction] = {}
-    total = _ZERO
-    for form in forms:
-        total += form.constant
-        for j, a in form.terms.items():
-            terms[j] = terms.get(j, _ZERO) + a
-    return Form({j: a for j, a in terms.items() if a}, total)
-
-
-def same(left: Form, right: Form) -> bool:
-    """Whether two forms are written alike."""
-    return left is right or (left.constant == right.constant and left.terms == right.terms)
+    return Form(AffineForm.total(form.affine for form in forms))
 
 
 def rational_gcd(values: Iterable[Fraction]) -> Fraction:
@@ -234,7 +232,7 @@ def continuous(choice: Choice) -> bool:
         tests = [(reduce_by_test(guard), held) for guard, held in leaf.guards]
         if all((form.constant >= 0) is held for form, held in tests if form.fixed):
             sides.append(reduce_by_test(leaf.form))
-    return all(same(sides[0], side) for side in sides)
+    return all(sides[0].affine == side.affine for side in sides)
 
 
 @dataclass(slots=True, eq=False)
@@ -265,7 +263,7 @@ class Rows:
         self.columns.append(Column(name.replace("#", str(number)), lower, upper, kind))
         self.rules.append(rule)
         self.depths.append(self._depth(after))
-        return Form({number: Fraction(1)}, _ZERO, lower, upper)
+        return Form(AffineForm.variable(number), lower, upper)
 
     def _depth(self, after: Iterable[Form]) -> int:
         return max((1 + self.depths[j] for form in after for j in form.terms), default=0)

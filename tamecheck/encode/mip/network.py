@@ -18,6 +18,7 @@ from tamecheck.encode.unrolling import BeyondError, labels, unroll
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.enclosure import float_down, float_up
+from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Call, Floor, Pow, subterms
 from tamecheck.ir.graph import Apply, Graph
@@ -165,7 +166,7 @@ def _inputs(
         column = next(iter(form.terms))
         if values is Values.ENDS and low < high:
             level = rows.binary(f"level#({label})", lambda x, j=column, low=low: x[j] > low)
-            ends = Form({next(iter(level.terms)): high - low}, low, low, high)
+            ends = Form(AffineForm({next(iter(level.terms)): high - low}, low), low, high)
             rows.equal(form - ends, f"ends({label})")
             form = ends
         found.append((column, form))
