@@ -228,20 +228,10 @@ def call(function: Elementary, value: Number) -> Number:
 
 def relates(relation: Relation, left: Number, right: Number) -> bool | None:
     """Whether the relation holds between two numbers; None when the balls leave it open."""
-    order, accepted = compare(left, right), _SIGNS[relation]
+    order, accepted = compare(left, right), relation.signs
     if order <= accepted:
         return True
     return None if order & accepted else False
-
-
-_SIGNS: Mapping[Relation, frozenset[int]] = {
-    Relation.LT: frozenset({-1}),
-    Relation.LE: frozenset({-1, 0}),
-    Relation.EQ: frozenset({0}),
-    Relation.NE: frozenset({-1, 1}),
-    Relation.GE: frozenset({0, 1}),
-    Relation.GT: frozenset({1}),
-}
 
 
 def compare(left: Number, right: Number) -> frozenset[int]:

@@ -1,6 +1,5 @@
 """Why a binarized network decides as it does: exact reasons, contrasts and nearest changes."""
 
-from tamecheck.errors import TimeLimitError as OutOfTimeError
 from tamecheck.explain.answers import (
     Abductive,
     Contrastive,
@@ -30,7 +29,6 @@ __all__ = [
     "Feature",
     "Involvement",
     "ModelExplainer",
-    "OutOfTimeError",
     "Protected",
     "Relevancy",
     "Rule",

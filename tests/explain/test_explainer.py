@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
-from tamecheck.errors import InputError
-from tamecheck.explain import Domain, Explainer, OutOfTimeError
+from tamecheck.errors import InputError, TimeLimitError
+from tamecheck.explain import Domain, Explainer
 from tamecheck.explain.search import Cardinality, Search
 
 SEEDS = range(60)
@@ -228,7 +228,7 @@ def test_out_of_time_is_an_error_and_no_answer():
     readout = rng.integers(-50, 51, size=(2, 20))
     wide = ThresholdNetwork((-1,) * 40, (1,) * 40, layers, readout, np.zeros(2, dtype=np.int64))
     made = Explainer(wide)
-    with pytest.raises(OutOfTimeError):
+    with pytest.raises(TimeLimitError):
         made.abductive([1] * 40, smallest=True, timeout=0.0)
     late = made.abductive([1] * 40, timeout=0.0)
     assert not late.minimal
