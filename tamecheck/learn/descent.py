@@ -196,6 +196,9 @@ class GradientClassifier(BinarizedClassifier):
     """Its patience in epochs."""
     callbacks: Iterable[Callback] = ()
     """Functions that are called with a `Progress` after each epoch; a true result ends training."""
+    class_weight: Any = None
+    """What rows count for: ``"balanced"`` (each class alike in all), or a mapping from classes to
+    weights; times ``sample_weight``."""
     timeout: float | None = None
     """Seconds after which training ends with what it has."""
     random_state: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import utils
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import multiclass, validation
+from sklearn.utils import class_weight, multiclass, validation
 
 from tamecheck.learn.effort import DataError, data_errors
 from tamecheck.learn.network import BinarizedNetwork, Floats
@@ -27,6 +28,7 @@ Labels = npt.NDArray[np.int64]
 _VALIDATE = cast("Any", validation)
 _TARGETS = cast("Any", multiclass)
 _UTILS = cast("Any", utils)
+_WEIGHTS = cast("Any", class_weight)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +196,25 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         found = next((pair for pair in usual if bool(np.isin(rows, pair).all())), None)
         self.input_levels_ = None if found is None else (found,) * rows.shape[1]
         labels: Labels = np.searchsorted(known, targets[kept]).astype(np.int64)
-        return TrainingSet(rows[kept], labels, weight[kept], len(known))
+        kept_weight = weight[kept] * self._class_weights(labels, known)
+        return TrainingSet(rows[kept], labels, kept_weight, len(known))
+
+    def _class_weights(self, labels: Labels, known: npt.NDArray[Any]) -> Floats:
+        """What a row counts for because of its class, as ``class_weight`` says."""
+        given: Any = getattr(self, "class_weight", None)
+        if given is None:
+            return np.ones(len(labels))
+        if not (given == "balanced" or isinstance(given, Mapping)):
+            raise DataError(
+                f"class_weight={given!r} is none.", hint="Give None, 'balanced', or class: weight."
+            )
+        with data_errors():
+            found: Floats = _WEIGHTS.compute_class_weight(
+                given, classes=known, y=known[labels]
+            ).astype(np.float64)
+        if not (found > 0).all() or not np.isfinite(found).all():
+            raise DataError(f"class_weight={given!r} has weights that are not positive.")
+        return found[labels]
 
     def __sklearn_tags__(self) -> Any:
         tags = cast("Any", super().__sklearn_tags__())

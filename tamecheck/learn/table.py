@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from tamecheck.learn.baselines import baselines
 from tamecheck.learn.binariser import Binariser
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.estimator import BinarizedClassifier
+from tamecheck.learn.selection import Fold, Quality, Scores, parts_of
 from tamecheck.loaders.json_model import graph_bytes
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.outputs import write_files
+from tamecheck.loaders.tables.forms import unit_of
 from tamecheck.loaders.tables.rows import Table
-from tamecheck.loaders.tables.schema import Bit, Group, Schema, Target, Training
+from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema, Target, Training
 from tamecheck.loaders.tables.schema_file import schema_document
 
 
@@ -39,25 +43,42 @@ def split(
     return np.setdiff1d(every, test), np.sort(np.array(test, dtype=np.int64))
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """The share of rows decided as labelled, and that of the most frequent class of the training.
+def binariser_of(table: Table, train: npt.NDArray[np.int64], thresholds: int) -> Binariser | None:
+    """What makes signs of rows, from the rows to train on; None if all cells are signs."""
+    if table.rows.dtype != object and bool(np.isin(table.rows, (-1.0, 1.0)).all()):
+        return None
+    # rows that are held out may have categories that no other row has; they can occur
+    texts = {
+        column.name: sorted(set(table.rows[:, k].tolist()))
+        for k, column in enumerate(table.columns)
+        if column.categories is not None
+    }
+    binariser = Binariser(thresholds=thresholds, names=table.names, categories=texts)
+    return binariser.fit(table.rows[train])
 
-    ``recall`` is, for each class that occurs, the share of its rows that are decided so.
+
+def folds_of(
+    table: Table, train: npt.NDArray[np.int64], thresholds: int, seed: int
+) -> list[Fold] | None:
+    """The rows to train on in parts: each is tested on by networks of all others; None if too few.
+
+    What makes signs of rows sees the rows to train on alone.
     """
-
-    accuracy: float
-    majority: float
-    recall: dict[str, float]
-
-    def to_json(self) -> dict[str, Any]:
-        """The scores as JSON."""
-        balanced = sum(self.recall.values()) / len(self.recall)
-        return {
-            "accuracy": self.accuracy,
-            "balanced_accuracy": balanced,
-            "recall": self.recall,
-        }
+    parts = parts_of(table.labels[train], seed)
+    if parts is None:
+        return None
+    found: list[Fold] = []
+    for part in parts:
+        test, rest = train[part], np.random.default_rng(seed).permutation(np.delete(train, part))
+        with_others = binariser_of(table, rest, thresholds)
+        x, y = (
+            (table.rows[r] if with_others is None else with_others.transform(table.rows[r])).astype(
+                np.int8
+            )
+            for r in (rest, test)
+        )
+        found.append(Fold(x, table.labels[rest], y, table.labels[test]))
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,16 +102,7 @@ class TableTraining:
         thresholds: int,
     ) -> TableTraining:
         """Train the classifier; the notes are what it warns of."""
-        binariser = None
-        if table.rows.dtype == object or not bool(np.isin(table.rows, (-1.0, 1.0)).all()):
-            # rows that are held out may have categories that no other row has; they can occur
-            texts = {
-                column.name: sorted(set(table.rows[:, k].tolist()))
-                for k, column in enumerate(table.columns)
-                if column.categories is not None
-            }
-            binariser = Binariser(thresholds=thresholds, names=table.names, categories=texts)
-            binariser.fit(table.rows[train])
+        binariser = binariser_of(table, train, thresholds)
         made = cls(table, train, test, classifier, binariser, ())
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -103,27 +115,21 @@ class TableTraining:
         return tuple(str(name) for name in np.asarray(self.classifier.classes_).tolist())
 
     @property
-    def majority(self) -> Any:
-        """The class that is the most frequent one in training."""
-        names, counts = np.unique(self.table.labels[self.train], return_counts=True)
-        return names[counts.argmax()]
+    def balanced(self) -> bool:
+        """Whether classes count alike in training, else rows."""
+        return getattr(self.classifier, "class_weight", None) is not None
 
     def scores(self, rows: npt.NDArray[np.int64]) -> Scores:
         """How right the classifier is on these rows."""
-        labels, majority = self.table.labels[rows], self.majority
-        right = np.asarray(self.classifier.predict(self._inputs(rows)) == labels)
-        said: list[Any] = labels.tolist()
-        recall: dict[str, float] = {}
-        for name in sorted(set(said)):
-            own = np.array([label == name for label in said])
-            recall[str(name)] = float(right[own].mean())
-        most = sum(bool(label == majority) for label in said) / len(said)
-        return Scores(float(right.mean()), most, recall)
+        return Scores.of(self.classifier.predict(self._inputs(rows)), self.table.labels[rows])
 
-    def schema(self, sha256: str) -> Schema:
+    def schema(
+        self, sha256: str, name: str = "", record: Mapping[str, Any] | None = None
+    ) -> Schema:
         """What the inputs are made of: columns with their places in the file, statements, groups.
 
-        ``sha256`` is that of the table's text.
+        ``sha256`` is that of the table's text, ``name`` that of its file, ``record`` what came of
+        the training.
         """
         table = self.table
         if self.binariser is None:
@@ -134,35 +140,56 @@ class TableTraining:
             )
         else:
             made = self.binariser.schema()
-            columns: list[Any] = []
+            columns: list[Column] = []
             for k, (column, own) in enumerate(zip(made.columns, table.columns, strict=True)):
                 # a value that only held-out rows have can occur, and has no place among the others
                 present = set(table.rows[:, k].tolist())
                 known = column.values if present <= set(column.values) else ()
-                columns.append(replace(column, index=own.index, values=known))
-            made = replace(made, columns=tuple(columns))
-        held_out = tuple(table.origins[int(k)].row for k in self.test)
-        training = Training(sha256, len(table.origins) + table.dropped, held_out)
+                unit = column.unit or unit_of(own.form)
+                columns.append(
+                    replace(column, index=own.index, values=known, form=own.form, unit=unit)
+                )
+            bits = [
+                replace(b, form=columns[b.column].form, unit=columns[b.column].unit)
+                for b in made.bits
+            ]
+            made = replace(made, columns=tuple(columns), bits=tuple(bits))
+        training = Training(
+            sha256,
+            len(table.origins) + table.dropped,
+            tuple(table.origins[int(k)].row for k in self.test),
+            name,
+            tuple(row.origin.row for row in table.left_out),
+            table.reading,
+            record or {},
+        )
         target = Target(table.target, table.place or 0, table.labels.dtype.kind in "if")
         return replace(made, classes=self.classes, target=target, training=training)
 
+    def quality(self, seed: int) -> Quality:
+        """How right the classifier is, beside the baselines, on both parts of the rows."""
+        said = baselines(self.table, self.train, balanced=self.balanced, seed=seed)
+        labels, tested = self.table.labels, len(self.test) > 0
+        return Quality(
+            self.scores(self.train),
+            self.scores(self.test) if tested else None,
+            {name: Scores.of(of[self.train], labels[self.train]) for name, of in said.items()},
+            {
+                name: Scores.of(of[self.test], labels[self.test])
+                for name, of in said.items()
+                if tested
+            },
+            str(said["majority"][0]),
+            self.balanced,
+        )
+
     def to_json(self, schema: Schema) -> dict[str, Any]:
-        """How right the classifier is, what was proved of its training, and what its inputs say."""
-        own = self.scores(self.train)
-        held_out = self.scores(self.test) if len(self.test) else None
+        """What was proved of the training, the rows, and what the inputs say."""
         bound: Any = getattr(self.classifier, "bound_", None)
         inner = getattr(self.classifier, "inner_", None)
-        majority = {
-            "class": str(self.majority),
-            "train_accuracy": own.majority,
-            "accuracy": None if held_out is None else held_out.majority,
-        }
         rows = {"train": len(self.train), "test": len(self.test), "dropped": self.table.dropped}
         return {
-            "train_accuracy": own.accuracy,
-            "test_accuracy": None if held_out is None else held_out.accuracy,
-            "held_out": None if held_out is None else held_out.to_json(),
-            "baselines": {"majority": majority},
+            "hidden": list(self.classifier.network_.widths[1:-1]),
             "bound": None if bound is None else float(bound),
             "interrupted": self.classifier.interrupted_,
             "rows": rows,

@@ -94,7 +94,7 @@ def monk(tmp_path_factory):
     with (folder / "monk.csv").open("w", newline="", encoding="utf-8") as file:
         rows = list(product(*(range(1, size + 1) for size in sizes)))
         csv.writer(file).writerows([header, *([*r, int(r[0] == r[1] or r[4] == 1)] for r in rows)])
-    table = [f"{folder}/monk.csv", "--target", "class"]
+    table = [f"{folder}/monk.csv", "--target", "class", "--hidden", "8", "--test", "0"]
     assert main(["train", *table, "-o", f"{folder}/net.json", "-q"]) == 0
     return folder
 

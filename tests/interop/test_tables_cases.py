@@ -22,7 +22,8 @@ def run(capsys, *arguments):
 
 def trained(capsys, cases, tmp_path, name, target):
     out = tmp_path / "net.json"
-    options = ["--method", "ste", "--epochs", "5", "--json", "-o", out]
+    options = ["--method", "ste", "--hidden", "8", "--epochs", "5", "--test", "0"]
+    options += ["--json", "-o", out]
     code, answer, err = run(capsys, "train", cases / name, "--target", target, *options)
     assert code == 0, err
     return out, answer

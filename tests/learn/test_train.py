@@ -1,6 +1,7 @@
 """``tamecheck train``: what it prints, writes and refuses."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,6 +60,56 @@ def test_programming_gives_a_proved_bound(capsys):
     assert answer["model"] == "signs-mip.json"
     assert main([*command, "--epochs", "3"]) == 2
     assert main([*command[:5], "tame", "--solver", "cbc"]) == 2
+
+
+@pytest.mark.usefixtures("folder")
+def test_the_smallest_network_that_is_as_good_is_chosen_and_told_beside_baselines(capsys):
+    command = ["train", "people.csv", "--target", "state", "--epochs", "30", "-o", "net.json"]
+    assert main([*command, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    chosen, tried = answer["selection"]["chosen"], answer["selection"]["candidates"]
+    assert [one["hidden"] for one in tried] == [[1], [2], [4], [8], [16]]
+    best = max(tried, key=lambda one: one["mean"])
+    near = [one for one in tried if one["mean"] >= best["mean"] - best["error"]]
+    assert answer["hidden"] == chosen["hidden"] == near[0]["hidden"]
+    assert tc.load("net.json").inputs["x"] == (len(answer["features"]),)
+    assert answer["rows"] == {"train": 64, "test": 16, "dropped": 0}
+    assert set(answer["baselines"]) == {"majority", "logistic", "tree3"}
+    scores = [answer["held_out"], *answer["baselines"].values()]
+    for one in scores:
+        assert set(one["recall"]) == {"ill", "well"}
+        assert one["balanced_accuracy"] == sum(one["recall"].values()) / 2
+    own = answer["held_out"]["accuracy"]
+    no_better = [k for k, one in answer["baselines"].items() if one["accuracy"] >= own]
+    assert answer["no_better_than"] == no_better
+    record = tc.load("net.json").schema.training.record
+    assert record["held_out"] == answer["held_out"]
+    assert record["selection"] == answer["selection"]
+    # the same bytes again, and in words
+    before = Path("net.json").read_bytes()
+    assert main(command) == 0
+    assert Path("net.json").read_bytes() == before
+    shown = capsys.readouterr().out
+    assert "tree of depth 3" in shown
+    assert ("no better than" in shown) == bool(no_better)
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_rare_class_is_found_with_class_weights_or_it_is_said_why_not(folder, capsys):
+    rng = np.random.default_rng(1)
+    x, noise = rng.integers(0, 100, 300), rng.integers(0, 100, 300)
+    rare = (x > 60) & (rng.random(300) < 0.2)
+    rows = [f"{a},{b},{'yes' if y else 'no'}" for a, b, y in zip(x, noise, rare, strict=True)]
+    (folder / "rare.csv").write_text("a,b,y\n" + "\n".join(rows))
+    command = ["train", "rare.csv", "--target", "y", "--method", "ste", "--epochs", "20", "--json"]
+    recalls = []
+    for more in ([], ["--class-weight", "balanced"]):
+        assert main([*command, *more]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        recalls.append(answer["held_out"]["recall"]["yes"])
+        said = any("recall of class yes" in text for text in answer["remarks"])
+        assert said == (recalls[-1] <= 0.5)
+    assert recalls[0] < recalls[1]
 
 
 @pytest.mark.slow

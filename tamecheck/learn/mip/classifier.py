@@ -75,6 +75,9 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     max_nodes
         The most nodes of each tree of a solver: limits work instead of time, so that the same seed
         gives the same network on a machine of any speed and load.
+    class_weight
+        What rows count for: ``"balanced"`` (each class alike in all), or a mapping from classes to
+        weights; times ``sample_weight``.
     random_state
         Seed, or generator as in scikit-learn.
 
@@ -118,6 +121,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     starts: int = 16
     timeout: float | None = None
     max_nodes: int | None = None
+    class_weight: Any = None
     random_state: Any = None
 
     def _train(self, data: TrainingSet) -> None:

@@ -17,7 +17,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.loaders.tables.forms import Decimal, said
+from tamecheck.loaders.tables.forms import Decimal, is_days, said
 
 GroupKind: TypeAlias = Literal["free", "thermometer", "one-hot"]
 BitKind: TypeAlias = Literal["threshold", "interval", "category", "boolean", "number"]
@@ -43,6 +43,13 @@ class Column:
     unit: str = ""
     values: tuple[float, ...] = ()
     form: str = ""
+
+    @property
+    def kind(self) -> Literal["number", "day", "categories"]:
+        """What its values are."""
+        if self.categories is not None:
+            return "categories"
+        return "day" if is_days(self.form) else "number"
 
     @property
     def said(self) -> str:
