@@ -24,7 +24,7 @@ from tamecheck.cli.inputs import (
 )
 from tamecheck.cli.options import BOX, MODEL, Verb, flag, natural, option, output
 from tamecheck.cli.source import domain_of, model_of
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
@@ -50,7 +50,7 @@ instead: its rules are linear inequalities, one rule a region.
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, interrupted, or
 rules that rest on a search alone, 4 the model has no such rules"""
 _SECONDS, _LISTED = 10.0, 5.0
-_FORM_SHARE, _LIST_SHARE = 0.5, 0.7
+_FORM_SHARE, _LIST_SHARE, _SPARE = 0.5, 0.7, 0.25
 
 
 def _rules(args: Namespace) -> int:
@@ -60,6 +60,7 @@ def _rules(args: Namespace) -> int:
     if args.max_rules < 1:
         raise InputError("--max-rules is no positive number.")
     claim(args, args.output, "list of rules")
+    budget = Budget.of(args.timeout)
     model = model_of(args)
     naming = naming_of(args, model)
     if args.box is not None or args.spec is not None:
@@ -77,11 +78,15 @@ def _rules(args: Namespace) -> int:
             nodes=error.nodes,
             hint="For a network of ReLUs give --box, or --data for the range of a table.",
         ) from None
-    return _rules_of_network(args, naming, (network, domain), sample)
+    return _rules_of_network(args, naming, (network, domain), sample, budget)
 
 
 def _rules_of_network(
-    args: Namespace, naming: Naming, about: tuple[ThresholdNetwork, Domain], sample: Sample | None
+    args: Namespace,
+    naming: Naming,
+    about: tuple[ThresholdNetwork, Domain],
+    sample: Sample | None,
+    budget: Budget,
 ) -> int:
     """Rules of a binarized network."""
     from tamecheck.explain.row_reader import states_of
@@ -101,8 +106,10 @@ def _rules_of_network(
         )
         print_answer(args, found.to_json(), [found.text], found.summary)
         return 0
-    task = _Task(args, naming, network, domain, sample, states, Budget.of(args.timeout))
-    return _short(task) if args.form == "brief" and not args.markdown else _listed(task)
+    task = _Task(args, naming, network, domain, sample, states, budget)
+    if args.markdown or args.form not in ("brief", "score"):
+        return _listed(task)
+    return _short(task) if args.form == "brief" else _score(task)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,12 +140,17 @@ class _Task:
         )
 
     def document(self, found: DecisionRules) -> dict[str, Any]:
-        """Rules as JSON, with the network's neurons and what is measured at the rows."""
+        """Rules as JSON, with what is measured at the rows as far as there is time."""
+        measured = found.measures(self.sample, self.states, self.budget.deadline)
+        return {**found.to_json(), **measured, "neurons": self.neurons()}
+
+    def neurons(self) -> dict[str, Any] | None:
+        """The network neuron by neuron, as JSON; None out of time."""
         from tamecheck.explain.neurons import network_logic
 
-        logic = network_logic(self.network, self.domain, self.naming.classes)
-        measured = found.measures(self.sample, self.states, self.budget.deadline)
-        return {**found.to_json(), "neurons": logic.to_json(), **measured}
+        if self.budget.is_spent:
+            return None
+        return network_logic(self.network, self.domain, self.naming.classes).to_json()
 
 
 def _short(task: _Task) -> int:
@@ -146,18 +158,13 @@ def _short(task: _Task) -> int:
     args = task.args
     best: list[Form] = []
     found: DecisionRules | None = None
-    interrupted = False
-    limit = None if args.timeout is None else task.budget.seconds
+    late = threading.Event()
     try:
-        with _interrupt(limit):
+        with _interrupt(task, late):
             best.append(_tell(task, best.append))
             if args.json or args.output or best[-1].right != 1:
-                seconds = _LIST_SHARE * task.budget.seconds if limit is not None else None
-                if not (args.json or args.output):
-                    seconds = min(_LISTED, seconds or _LISTED)
-                found = task.rules(seconds)
+                found = task.rules(_for_all(task))
     except KeyboardInterrupt:
-        interrupted = True
         if not best:
             raise
     told = best[-1]
@@ -167,17 +174,48 @@ def _short(task: _Task) -> int:
         document |= {"text": told.text, "form": told.to_json(), "exact": _exact(found)}
         document["outline"] = told.lines if told.right == 1 else None
     _write_rules(args, found)
-    lines = chain([told.text, *_in_full(args, told, found)], _neurons(task))
+    lines = chain([told.text, *_in_full(task, told, found)], _neurons(task))
     print_answer(args, document, lines, told.summary)
-    if interrupted:
+    wanted = args.json or args.output or told.right != 1
+    stopped = found is None and wanted and not late.is_set()
+    return 3 if stopped else _code(args, told.rests_on)
+
+
+def _for_all(task: _Task) -> float | None:
+    """The seconds for the exact rules, which are often too many."""
+    seconds = None
+    if task.args.timeout is not None:
+        seconds = max(task.budget.seconds - _SPARE * task.args.timeout, 0.1)
+    if task.args.json or task.args.output:
+        return seconds
+    return min(_LISTED, _LISTED if seconds is None else seconds)
+
+
+def _score(task: _Task) -> int:
+    """The network as one points score, if it is one."""
+    from tamecheck.explain.telling import exact_score
+
+    args = task.args
+    told = exact_score(task.network, task.domain, task.naming.classes, states=task.states)
+    if told is None:
+        form = {"kind": "score", "size": None, "text": None}
+        lines = "There is no score of this size."
+        print_answer(args, {"rules": [], "text": lines, "form": form}, [lines], lines)
         return 3
+    print_answer(args, {**told.as_rules(), "text": told.text, "form": told.to_json()}, [told.text])
     return _code(args, told.rests_on)
 
 
 def _tell(task: _Task, watch: Callable[[Form], None]) -> Form:
     from tamecheck.explain.telling import tell
 
-    seconds = _SECONDS if task.args.timeout is None else _FORM_SHARE * task.budget.seconds
+    seconds = _SECONDS
+    if task.args.timeout is not None:
+        # however long it took to read the model and the table
+        least = task.args.timeout / 10
+        seconds = max(
+            _FORM_SHARE * task.args.timeout + task.budget.seconds - task.args.timeout, least
+        )
     return tell(
         task.network,
         task.domain,
@@ -192,12 +230,18 @@ def _tell(task: _Task, watch: Callable[[Form], None]) -> Form:
 
 
 @contextmanager
-def _interrupt(seconds: float | None) -> Generator[None]:
-    """Interrupt the body, as Ctrl-C does, when the time is over."""
-    if seconds is None:
+def _interrupt(task: _Task, late: threading.Event) -> Generator[None]:
+    """Interrupt the body, as Ctrl-C does, shortly before the time is over."""
+    if task.args.timeout is None:
         yield
         return
-    timer = threading.Timer(seconds, _thread.interrupt_main)
+
+    def strike() -> None:
+        late.set()
+        _thread.interrupt_main()
+
+    seconds = max(task.budget.seconds - _SPARE / 2 * task.args.timeout, 0.2 * task.args.timeout)
+    timer = threading.Timer(seconds, strike)
     timer.daemon = True
     timer.start()
     try:
@@ -213,14 +257,21 @@ def _exact(found: DecisionRules | None) -> dict[str, Any] | None:
     return {"rules": len(found), "conditions": sum(len(rule.conditions) for rule in found)}
 
 
-def _in_full(args: Namespace, told: Form, found: DecisionRules | None) -> Iterator[str]:
-    """How long the exact rules are, in a sentence."""
+def _in_full(task: _Task, told: Form, found: DecisionRules | None) -> Iterator[str]:
+    """How long the exact rules, or the exact score, are, in a sentence."""
+    from tamecheck.explain.telling import exact_score
+
+    args, score = task.args, None
+    if told.right != 1 and told.kind != "neurons":
+        score = exact_score(task.network, task.domain, task.naming.classes)
+    if score is not None:
+        yield f"Exactly: a score of {score.conditions} conditions (--form score)."
     full = _exact(found)
     if full is not None:
         where = f"in {args.output}" if args.output else "-o FILE writes them"
         count = f"{full['rules']} rules of {full['conditions']} conditions"
         yield f"Exactly: {count} ({where})."
-    elif told.right != 1:
+    elif told.right != 1 and score is None:
         yield "The exact rules were not found in the time (--timeout)."
 
 
@@ -256,8 +307,16 @@ def _listed(task: _Task) -> int:
     """All rules, or the form of them that is asked for."""
     args = task.args
     # the rest of the time is for measuring the rules and writing them
-    found = task.rules(None if args.timeout is None else _LIST_SHARE * task.budget.seconds)
-    form = _form(task, found)
+    seconds = None if args.timeout is None else _LIST_SHARE * task.budget.seconds
+    late = threading.Event()
+    try:
+        with _interrupt(task, late):
+            found = task.rules(seconds)
+            form = _form(task, found)
+    except KeyboardInterrupt:
+        if late.is_set():
+            raise TimeLimitError(f"Out of time after {args.timeout:g} s.") from None
+        raise
     document: dict[str, Any] = {}
     if args.json:
         outline = found.outline(timeout=min(5.0, task.budget.seconds))
@@ -285,7 +344,7 @@ def _rule_lines(
 
 
 def _form(task: _Task, found: DecisionRules) -> dict[str, Any] | None:
-    """The clauses, the list, the tree or the score that is asked for: its size and its text."""
+    """The clauses, the list or the tree that is asked for: its size and its text."""
     size, text, seconds = None, None, task.budget.seconds
     match task.args.form:
         case "cnf":
@@ -299,12 +358,6 @@ def _form(task: _Task, found: DecisionRules) -> dict[str, Any] | None:
             tree = found.tree(timeout=seconds)
             if tree is not None:
                 size, text = tree.leaves, tree.text
-        case "score":
-            from tamecheck.explain.forms import score_of_network
-
-            score = score_of_network(task.network, task.domain)
-            if score is not None:
-                size, text = score.conditions, score.text(found.classes)
         case _:
             return None
     return {"kind": task.args.form, "size": size, "text": text}

@@ -6,30 +6,24 @@ import heapq
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate
 from itertools import count as numbers
 from math import prod
-from operator import mul
 
 import numpy as np
 
 from tamecheck.binarized import MAX_FREE, ThresholdNetwork, count_classes
-from tamecheck.binarized.network import Propagation
 from tamecheck.errors import InputError
-from tamecheck.explain.blocks import Block, diagram_after, last_of
+from tamecheck.explain.blocks import diagram_after
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.merging import Merging, Rows
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
 from tamecheck.ir.tensor import Array
-
-_CELLS = 1 << 19
-"""Rows with more sums than this are split; parts are not merged with each other."""
 
 _KEPT = 1 << 22
 """With more open sums rows are finished, rather than all of them extended."""
 
-_AT_ONCE = 1 << 12
-"""Rows that are decided with all combinations of the last features before the time is looked at."""
+_RESERVED = 0.25
+"""The share of the time for what is certain of rows that stay open."""
 
 _BALL_ROWS = 1 << 14
 _MEDIUM, _LARGE = 2**26, 2**MAX_FREE
@@ -60,18 +54,6 @@ class CountBounds:
         return tuple(least + self.open for least in self.lower)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Rows:
-    """Partial points over the features before ``depth``; ``many`` points have the same sums.
-
-    These are Python integers where 64 bits may be too few.
-    """
-
-    depth: int
-    sums: Array
-    many: Array
-
-
 def count_bounds(
     network: ThresholdNetwork,
     domain: Domain,
@@ -100,15 +82,17 @@ def count_bounds(
     total = prod(map(sum, counted))
     if not total:
         return CountBounds((0,) * network.classes, 0)
-    merging = _Merging(network, parts, counted)
+    merging = Merging(network, parts, counted)
     kind = np.int64 if total < 2**62 else object
-    start = _Rows(0, np.zeros((1, merging.width), dtype=np.int64), np.array([1], dtype=kind))
+    start = Rows(0, np.zeros((1, merging.width), dtype=np.int64), np.array([1], dtype=kind))
     done = [0] * network.classes
     # the rows that stand for most points come first, so that bounds are soon good
     tickets = numbers()
     queue = [(0, next(tickets), start)]
     kept = 1
-    while queue and time.monotonic() < deadline:
+    begun = time.monotonic()
+    until = begun + (1 - _RESERVED) * (deadline - begun)
+    while queue and time.monotonic() < until:
         if kept * merging.width > _KEPT:
             # with too many open rows those that are nearly complete are finished first
             queue.sort(key=lambda item: -item[2].depth)
@@ -118,7 +102,7 @@ def count_bounds(
             rows = heapq.heappop(queue)[2]
         kept -= len(rows.sums)
         if merging.block is not None and rows.depth == merging.place:
-            rest = merging.finish(rows, done, deadline)
+            rest = merging.finish(rows, done, until)
             if rest is not None:
                 heapq.heappush(queue, (0, next(tickets), rest))
             continue
@@ -126,126 +110,8 @@ def count_bounds(
             weight = int(part.many.sum()) * merging.ways(part.depth)
             heapq.heappush(queue, (-weight, next(tickets), part))
             kept += len(part.sums)
+    merging.settle_tails([rows for _, _, rows in queue], done)
     return CountBounds(tuple(done), total - sum(done))
-
-
-class _Merging:
-    """The features in order, and what the sums of the first layer still need.
-
-    Sums are shifted and divided so that a feature adds 0 or a positive integer without a common
-    divisor, and thresholds with them.  Neurons to which the same is added share a sum.  A neuron
-    whose sum reaches its threshold is on, and one that cannot reach it any more is off, whatever
-    its sum is: where all neurons of a sum are, it is set to the largest threshold or to 0.
-    """
-
-    def __init__(
-        self,
-        network: ThresholdNetwork,
-        parts: Sequence[Array],
-        weights: Sequence[Sequence[int]],
-    ) -> None:
-        self.network, self.propagation = network, Propagation(network)
-        raised = [part - part.min(axis=0) for part in parts]
-        start = np.sum([part.min(axis=0) for part in parts], axis=0)
-        self.start = start
-        self.step = np.maximum(np.gcd.reduce(np.concatenate(raised), axis=0), 1)
-        order = sorted(range(len(parts)), key=lambda k: (-int(raised[k].max(axis=0).sum()), k))
-        self.parts, self.sum_of = _shared([raised[k] // self.step for k in order])
-        self.weights = [weights[k] for k in order]
-        self.width = self.parts[0].shape[1]
-        ends = [np.zeros(self.width, dtype=np.int64), *(p.max(axis=0) for p in self.parts[::-1])]
-        self.to_come = list(accumulate(ends))[::-1]
-        top = self.to_come[0]
-        self.least = top[self.sum_of]
-        self.first = self.last = top
-        if network.layers:
-            # the least multiple of the step that reaches the threshold
-            least = -((start - network.layers[0].thresholds) // self.step)
-            self.least = np.clip(least, 0, self.least + 1)
-            self.first, self.last = top + 1, np.zeros_like(top)
-            np.minimum.at(self.first, self.sum_of, self.least)
-            np.maximum.at(self.last, self.sum_of, self.least)
-            top = self.last
-        # multipliers that make one number of sums, if it fits in 63 bits
-        places = list(accumulate((most + 1 for most in top.tolist()), mul, initial=1))
-        self.places = np.array(places[:-1], dtype=np.int64) if places[-1] < 2**62 else None
-        self.many_rows = max(_CELLS // max(self.width, 1), 1)
-
-    @cached_property
-    def place(self) -> int:
-        """From which feature on all combinations are decided at once."""
-        return last_of([len(part) for part in self.parts])
-
-    @cached_property
-    def block(self) -> Block | None:
-        """The combinations of the last features; None if that would not be shorter."""
-        made = diagram_after(self.network) if self.network.layers else None
-        weighted = any(weight != 1 for own in self.weights[self.place :] for weight in own)
-        if made is None or weighted:
-            return None
-        return Block(self.parts[self.place :], self.least, self.sum_of, made)
-
-    def finish(self, rows: _Rows, done: list[int], deadline: float) -> _Rows | None:
-        """Decide all points of the rows; those that are left at the deadline."""
-        if self.block is None:
-            return rows
-        for start in range(0, len(rows.sums), _AT_ONCE):
-            if start and time.monotonic() > deadline:
-                return _Rows(rows.depth, rows.sums[start:], rows.many[start:])
-            part = slice(start, start + _AT_ONCE)
-            counts = self.block.counts(rows.sums[part], rows.many[part], len(done))
-            for decision, more in enumerate(counts):
-                done[decision] += more
-        return None
-
-    def ways(self, depth: int) -> int:
-        """The number of combinations of the features that a row has no codes of yet."""
-        return prod(map(sum, self.weights[depth:]))
-
-    def extend(self, rows: _Rows) -> _Rows:
-        """The rows with each code of the next feature."""
-        part = self.parts[rows.depth]
-        sums = (rows.sums[:, np.newaxis, :] + part).reshape(len(rows.sums) * len(part), self.width)
-        weights = np.array(self.weights[rows.depth], dtype=rows.many.dtype)
-        return _Rows(rows.depth + 1, sums, np.multiply.outer(rows.many, weights).reshape(-1))
-
-    def settle(self, rows: _Rows, done: list[int]) -> Iterator[_Rows]:
-        """The rows that are still open, merged and split; the others are added to ``done``."""
-        sums, to_come = rows.sums, self.to_come[rows.depth]
-        own, more = sums[:, self.sum_of], to_come[self.sum_of]
-        if self.network.layers:
-            on, off = own >= self.least, own + more < self.least
-            classes = self.propagation.winners(on.astype(np.int8) - off)
-            never = sums + to_come < self.first
-            sums = np.where(sums >= self.last, self.last, np.where(never, 0, sums))
-        else:
-            low = self.start + own * self.step
-            classes = self.propagation.winners_of_scores(low, low + more * self.step)
-        ways = self.ways(rows.depth)
-        for decision in range(len(done)):
-            done[decision] += int(rows.many[classes == decision].sum()) * ways
-        merged = self._merge(_Rows(rows.depth, sums[classes < 0], rows.many[classes < 0]))
-        for at in range(0, len(merged.sums), self.many_rows):
-            part = slice(at, at + self.many_rows)
-            yield _Rows(rows.depth, merged.sums[part].copy(), merged.many[part].copy())
-
-    def _merge(self, rows: _Rows) -> _Rows:
-        """Equal rows as one, where sums fit in one number."""
-        if self.places is None or len(rows.sums) < 2:
-            return rows
-        keys = rows.sums @ self.places
-        order = np.argsort(keys)
-        keys = keys[order]
-        starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
-        many = np.add.reduceat(rows.many[order], starts)
-        return _Rows(rows.depth, rows.sums[order[starts]], many)
-
-
-def _shared(parts: Sequence[Array]) -> tuple[list[Array], Array]:
-    """The parts with equal columns once, and for each column which of these it is."""
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    columns, place = np.unique(np.concatenate(parts), axis=1, return_inverse=True)
-    return np.split(columns, ends), place.reshape(-1)
 
 
 def count(network: ThresholdNetwork, domain: Domain, allowed: Allowed | None = None) -> list[int]:

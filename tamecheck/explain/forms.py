@@ -14,7 +14,7 @@ from tamecheck.errors import visible
 from tamecheck.explain.concepts import Always
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.neurons import NetworkLogic, Term, network_logic
-from tamecheck.explain.rules_result import percent
+from tamecheck.explain.rules_result import hoeffding, percent
 from tamecheck.explain.scores import PointScore, score_of
 from tamecheck.explain.trees import DecisionList, DecisionTree, Mostly, Node, Split
 from tamecheck.explain.words import Condition, condition, conjunction
@@ -44,6 +44,8 @@ class Form:
     rests_on: str
     """``"recomputation"`` if the share was computed twice, else ``"enumeration"`` or
     ``"search"``."""
+    tried: tuple[int, int] | None = None
+    """Where it was not counted: random points, and at how many of them it is right."""
 
     @property
     def faithful(self) -> str | Fraction:
@@ -70,6 +72,8 @@ class Form:
         else:
             least = "" if self.counted else "at least "
             said = f"Proved: it is right for {least}{share} of {count} points of the domain."
+        if self.tried is not None:
+            said += f" Estimated: {hoeffding(*self.tried)}"
         if self.table is not None:
             said += f" It is right for {percent(self.table)} of the rows of the table."
         return said
@@ -133,6 +137,7 @@ class Form:
             "counted": self.counted,
             "covers": {"domain": rational_text(self.right), "table": table},
             "rests_on": self.rests_on,
+            "tried": None if self.tried is None else list(self.tried),
         }
         if isinstance(self.body, PointScore):
             made["score"] = self.body.to_json()

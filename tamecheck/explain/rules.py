@@ -31,6 +31,7 @@ MAX_TABLE = 2**22
 """A domain of at most this many points gets exact rules."""
 
 _SAMPLES, _MOST = 200, 20_000
+_POINTS_A_SECOND = 2**18
 
 FeatureCube = Mapping[int, tuple[int, ...]]
 
@@ -115,8 +116,8 @@ def get_rules(  # noqa: PLR0913  # what can be said about a domain, each by its 
     if len(labels) != network.classes:
         raise InputError(f"{len(labels)} labels for {network.classes} classes.")
     task = RuleTask(network, domain, labels, states, most, Budget.of(timeout), seed)
-    points = domain.product.size
-    return (rules_of_table if points <= MAX_TABLE else rules_of_points)(task)
+    visited = min(MAX_TABLE, task.budget.seconds * _POINTS_A_SECOND)
+    return (rules_of_table if domain.product.size <= visited else rules_of_points)(task)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

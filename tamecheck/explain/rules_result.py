@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +31,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample
 
-_FIRST = 3
+_DOUBT, _FIRST = 1e-6, 3
 """Rows of a table that are told of each rule."""
 
 
@@ -319,6 +320,16 @@ def about(share: Fraction) -> str:
     if share in (0, 1) or not 10 <= nearest < 10_000:
         return percent(share)
     return f"{nearest / 100:g} %"
+
+
+def hoeffding(tried: int, right: int) -> str:
+    """What random points of which so many are right say of all, but for a chance of 10^-6."""
+    doubt = math.sqrt(math.log(1 / _DOUBT) / (2 * tried))
+    likely = max(right / tried - doubt, 0)
+    return (
+        f"right at {right} of {tried} random points, so for at least "
+        f"{100 * likely:.1f} % but for a chance of one in a million (Hoeffding 1963)."
+    )
 
 
 def percent(share: Fraction) -> str:

@@ -7,7 +7,6 @@ takes too long, bounds of the counts bound the share of points on which the tree
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -22,7 +21,7 @@ from tamecheck.errors import InputError, visible
 from tamecheck.explain.counts import count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
-from tamecheck.explain.rules_result import about, percent
+from tamecheck.explain.rules_result import about, hoeffding, percent
 from tamecheck.explain.tables import between
 from tamecheck.explain.trees import Mostly, Node, Split, entropy
 from tamecheck.explain.words import Condition, condition, conjunction, html_table
@@ -30,7 +29,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
 _FITTED, _SAMPLED = 1 << 14, 100_000
-_DOUBT = 1e-6
 
 Allowed = tuple[tuple[int, ...], ...]
 
@@ -112,12 +110,7 @@ class Sketch:
         said = f"Proved: right for {least}{share} of {count} points."
         if not self.exact:
             tried, right = self.sampled
-            doubt = math.sqrt(math.log(1 / _DOUBT) / (2 * tried))
-            likely = max(right / tried - doubt, 0)
-            said += (
-                f" Estimated: right at {right} of {tried} random points, so for at least "
-                f"{100 * likely:.1f} % but for a chance of one in a million (Hoeffding 1963)."
-            )
+            said += f" Estimated: {hoeffding(tried, right)}"
         if self.fidelity is not None:
             said += f" Measured: right for {self.fidelity:.2%} of the rows of the data."
         return said

@@ -50,7 +50,10 @@ from tamecheck.ir.tensor import Array
 MOST = 12
 """The most conditions, and the most rules, of a form, unless it is said otherwise."""
 
-_SAMPLED = 1 << 13
+_SAMPLED, _TRIED = 1 << 13, 1 << 15
+_TOLD = 500
+"""Weights of a first layer that is told neuron by neuron."""
+
 _TABLE, _CELLS_A_SECOND = 1 << 22, 1 << 21
 _RECOUNTED, _VISITS_A_SECOND = 1 << 16, 1 << 25
 _WORTH = 0.003
@@ -107,6 +110,30 @@ def tell(  # noqa: PLR0913  # the limits are the caller's
         seed,
         watch,
     ).tell()
+
+
+def exact_score(
+    network: ThresholdNetwork,
+    domain: Domain,
+    classes: Sequence[str] | None = None,
+    *,
+    states: Array | None = None,
+    budget: Budget | None = None,
+) -> Form | None:
+    """The network as one points score, if all depends on one sum; of any length."""
+    if network.layers and _is_wide(network):
+        return None
+    labels = tuple(map(str, range(network.classes) if classes is None else classes))
+    search = _Teller(
+        network, domain, labels, states, MOST, MOST, budget or Budget.of(2.0), 0, lambda _: None
+    )
+    return search.exact_score()
+
+
+def _is_wide(network: ThresholdNetwork) -> bool:
+    """Whether the first layer has too many neurons to be told neuron by neuron."""
+    first = network.layers[0].weights
+    return len(first) > 1 and int(np.count_nonzero(first)) > _TOLD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,8 +234,15 @@ class _Teller:
         size = size_of(body)
         return Form(kind, body, size, self.domain, self.classes, right, counted, table, "search")
 
+    def exact_score(self) -> Form | None:
+        """The network as a score, with what that rests on."""
+        found = next((form for form in self._by_logic() if form.kind == "score"), None)
+        return None if found is None else self._recompute(found)
+
     def _by_logic(self) -> Iterator[Form]:
         """The network itself: a score if all depends on one sum, else neuron by neuron."""
+        if self.network.layers and _is_wide(self.network):
+            return
         logic = network_logic(self.network, self.domain, self.classes)
         score = score_of_logic(logic, self.domain)
         if score is not None:
@@ -246,6 +280,7 @@ class _Teller:
         """The best short forms of the sample, each counted; better ones later."""
         bodies = [*self._trees(), *self._scores()]
         if not bodies:
+            yield self._counted(self._single())
             return
         worth = [
             (self.sample.right(decisions_of(body, self.sample.codes)) - _WORTH * size, k)
@@ -317,15 +352,22 @@ class _Teller:
         )
 
     def _recompute(self, form: Form) -> Form:
-        """The form with what its share rests on, once more from its definition."""
+        """The form with what its share rests on, once more from its definition.
+
+        Where it could not be counted, at further random points what share of them is right.
+        """
+        if not form.counted:
+            return replace(form, tried=self._tried(form))
         right = int(form.right * self.domain.size)
         again = self._recounted(form)
         holds = None if again is None else again == right
-        if not form.counted and again is not None:
-            # the second count went further than the first
-            holds = again >= right
-            form = replace(form, right=Fraction(again, self.domain.size), counted=True)
         return replace(form, rests_on=confirm(holds, "this form", form.rests_on))
+
+    def _tried(self, form: Form) -> tuple[int, int]:
+        """How many further random points were tried, and at how many the form is right."""
+        codes = random_codes(self.domain, _TRIED, np.random.default_rng([self.seed, 1]))
+        right = np.count_nonzero(form.decisions(codes) == self.evaluator.classes(codes))
+        return _TRIED, int(right)
 
     def _recounted(self, form: Form) -> int | None:
         size = self.domain.product.size

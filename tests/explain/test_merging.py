@@ -11,9 +11,10 @@ import pytest
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
-from tamecheck.explain import blocks, count, count_within, domain_of
+from tamecheck.explain import blocks, count, count_within, domain_of, merging
 from tamecheck.explain.check import Recomputation
 from tamecheck.explain.counts import count_bounds
+from tamecheck.explain.tables import sums_of
 
 
 def network(rng, inputs, *, hidden=(3,), classes=2, largest=2):
@@ -54,6 +55,32 @@ def test_blocks_of_points_are_counted_like_points(monkeypatch, points):
         want = np.bincount(decided, minlength=made.classes).tolist()
         assert list(count_bounds(made, domain).lower) == want
         assert Recomputation(made, domain).counts() == want
+
+
+@pytest.mark.parametrize("steps", [1, 7, 2**13])
+def test_bounds_of_rows_that_stay_open_are_true(monkeypatch, steps):
+    """Proved by the shares of sums: something of most networks, and never too much."""
+    monkeypatch.setattr(merging, "_STEPS", steps)
+    known = Fraction(0)
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        made = network(
+            rng, 9, hidden=[(1,), (3,), (5, 3)][seed % 3], classes=2 + seed % 2, largest=9
+        )
+        domain = domain_of(made, one_hot={"a": (0, 1, 2)}, thermometer={"b": (3, 4)})
+        true = count(made, domain)
+        parts = sums_of(made, domain, [range(len(f.codes)) for f in domain.features])
+        tree, done = merging.Merging(made, parts, [[1] * len(p) for p in parts]), [0] * made.classes
+        rows = [merging.Rows(0, np.zeros((1, tree.width), dtype=np.int64), np.array([1]))]
+        for _ in range(seed % 4):
+            rows = [part for one in rows for part in tree.settle(tree.extend(one), done)]
+        tree.settle_tails([one for one in rows if len(one.sums)], done)
+        assert all(low <= have for low, have in zip(done, true, strict=True))
+        known += Fraction(sum(done), domain.size)
+        late = count_bounds(made, domain, deadline=time.monotonic() - 1)
+        pairs = zip(late.lower, true, late.upper, strict=True)
+        assert all(low <= have <= high for low, have, high in pairs)
+    assert known > 5
 
 
 def test_no_diagram_is_made_of_many_neurons():
@@ -115,7 +142,7 @@ def stopped_after(made, domain, steps):
 def test_many_rows_are_finished_one_by_one(monkeypatch):
     """The counts do not depend on how rows are split and in which order they are taken."""
     made = network(np.random.default_rng(1), 12, hidden=(6, 3), classes=3)
-    monkeypatch.setattr("tamecheck.explain.counts._CELLS", 60)
+    monkeypatch.setattr("tamecheck.explain.merging._CELLS", 60)
     monkeypatch.setattr("tamecheck.explain.counts._KEPT", 200)
     assert list(count_bounds(made, domain_of(made)).lower) == count(made, domain_of(made))
 
