@@ -8,38 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from operator import mul, sub
+from operator import add, gt, mul, sub
 
 from tamecheck.kernel.strict import require, spend
 from tamecheck.kernel_pwl.blocks import Bend, Linear, Row, down, up
 from tamecheck.kernel_pwl.network import Network
+from tamecheck.kernel_pwl.parts import SLOPE, Part, range_of, ranges, rectifier
 from tamecheck.kernel_pwl.slots import Slots
 
-COEFFICIENT, SLOPE, TOGETHER = 28, 26, 48
-Line = tuple[int, int, int, int]  # slopes in 2^-SLOPE and values at 0: of a lower line, of an upper
-
-
-@dataclass(slots=True)
-class Part:
-    """A part of the box: bounds of all variables, and ends that are not attained."""
-
-    low: Row
-    high: Row
-    beside: dict[
-        tuple[int, int], int
-    ]  # of a variable, its lower (0) or upper (1) end: not attained
-
-    def copy(self) -> Part:
-        """Return the same part, to be changed."""
-        return Part(list(self.low), list(self.high), dict(self.beside))
-
-    def below(self, v: int, end: int) -> None:
-        """Cut off what is above an end; a part without points stays a point."""
-        self.high[v] = max(self.low[v], min(self.high[v], end))
-
-    def above(self, v: int, end: int) -> None:
-        """Cut off what is below an end."""
-        self.low[v] = min(self.high[v], max(self.low[v], end))
+COEFFICIENT, TOGETHER = 28, 48
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +25,7 @@ class _Sums:
 
     bias: Row
     off: Row
+    sizes: dict[int, list[Row]]  # of weights, by the rows of a chunk
     norm: int  # the largest sum of sizes of weights in one sum
     longest: int
     used: frozenset[int]  # the variables that it reads
@@ -64,6 +42,7 @@ class Bounds:
         self.home = [-1] * network.size
         self.sums: dict[int, _Sums] = {}
         self.largest, self.before = 1, list[set[int]]()
+        self.widths: dict[object, int] = {}
         for k, block in enumerate(network.blocks):
             self.home[block.ids.start : block.ids.stop] = [k] * len(block.ids)
             if isinstance(block, Linear):
@@ -75,18 +54,19 @@ class Bounds:
 
     def _prepare(self, block: Linear) -> _Sums:
         bias = [down(v, self.bits) for v in block.bias]
+        sizes = dict[int, list[Row]]()
         off = [up(v, self.bits) - b for b, v in zip(bias, block.bias, strict=True)]
-        norms, used = dict[int, int](), set[int]()
+        norm, used = 0, set[int]()
         for chunk in block.chunks:
             spend(2 * len(chunk.index))
             used.update(chunk.index)
-            if id(chunk.rows) not in norms:
+            if id(chunk.rows) not in sizes:
                 spend(len(chunk.columns) * len(chunk.rows))
-                norms[id(chunk.rows)] = max(sum(map(abs, row)) + len(row) for row in chunk.rows)
+                sizes[id(chunk.rows)] = own = [list(map(abs, row)) for row in chunk.rows]
+                norm = max(norm, *(sum(row) + len(row) for row in own))
         longest = max((len(chunk.index) for chunk in block.chunks), default=0)
         direct = all(j < self.network.inputs for j in used)
-        norm = max(norms.values(), default=0)
-        return _Sums(bias, off, norm, longest, frozenset(used), direct)
+        return _Sums(bias, off, sizes, norm, longest, frozenset(used), direct)
 
     def _error(self, part: Part, block: Linear, index: Row) -> int:
         """Return by how much weights that are less than a unit off can change a sum on a part."""
@@ -102,41 +82,51 @@ class Bounds:
         block, root = self.network.blocks[k], part is self.root
         low, high = part.low, part.high
         if isinstance(block, Bend):
-            found = [_range(block, part, z, self.bits) for z in block.args]
+            lows, highs = ranges(block, part, self.bits)
         else:
-            found = self._intervals(block, self.sums[k], part)
-        for i, (a, b) in zip(block.ids, found, strict=True):
-            if root:
-                low[i], high[i] = a, b
-            else:
-                part.above(i, a)
-                part.below(i, b)
+            lows, highs = self._intervals(block, self.sums[k], part)
+        place = slice(block.ids.start, block.ids.stop)
+        if not root:
+            lows, highs = list(map(max, lows, low[place])), list(map(min, highs, high[place]))
+            if any(map(gt, lows, highs)):  # where they contradict each other there is nothing
+                part.empty, lows = True, list(map(min, lows, highs))
+        low[place], high[place] = lows, highs
 
-    def _intervals(self, block: Linear, sums: _Sums, part: Part) -> list[tuple[int, int]]:
-        first, found, low, high = block.ids.start, [(0, 0)] * len(block.ids), part.low, part.high
+    def _intervals(self, block: Linear, sums: _Sums, part: Part) -> tuple[Row, Row]:
+        first, low, high = block.ids.start, part.low, part.high
+        lows, highs = [0] * len(block.ids), [0] * len(block.ids)
         for chunk in block.chunks:
             spend(2 * len(chunk.index) * len(chunk.rows))
-            lows, highs = [low[j] for j in chunk.index], [high[j] for j in chunk.index]
-            middle, width = list(map(int.__add__, lows, highs)), list(map(sub, highs, lows))
+            below, above = [low[j] for j in chunk.index], [high[j] for j in chunk.index]
+            middle, width = list(map(add, below, above)), list(map(sub, above, below))
             shift, error = block.shift + 1, self._error(part, block, chunk.index)
-            for i, row in zip(chunk.ids, chunk.rows, strict=True):
-                at, reach = sum(map(mul, row, middle)), sum(map(mul, map(abs, row), width))
-                b, off = sums.bias[i - first], sums.off[i - first]
-                found[i - first] = (
-                    ((at - reach) >> shift) + b - error,
-                    -((-at - reach) >> shift) + b + off + error,
-                )
-        return found
+            for i, row, sizes in zip(
+                chunk.ids, chunk.rows, sums.sizes[id(chunk.rows)], strict=True
+            ):
+                at, reach, k = sum(map(mul, row, middle)), sum(map(mul, sizes, width)), i - first
+                lows[k] = ((at - reach) >> shift) + sums.bias[k] - error
+                highs[k] = -((-at - reach) >> shift) + sums.bias[k] + sums.off[k] + error
+        return lows, highs
 
     # --- functionals ---
 
-    def width(self, part: Part, start: Mapping[int, int]) -> int:
+    def _most(self, part: Part) -> int:
+        """Return a power of 2 that no value on a part exceeds."""
+        spend(2 * len(part.low))
+        return 1 << max(self.largest, max(part.high), -min(part.low)).bit_length()  # noqa: PLW3301
+
+    def width(self, most: int, start: Mapping[int, int]) -> int:
         """Return a width of slots that no coefficient or constant can exceed on its way back.
 
-        `start` bounds, for each block (-1 for the inputs), the sum of the sizes of coefficients.
+        `start` bounds, for each block (-1 for the inputs), the sum of the sizes of coefficients,
+        and `most` all values.
         """
-        spend(2 * len(part.low))
-        most = max(self.largest, *part.high, -min(part.low)) + 1
+        key = (most, *start.items())
+        if key not in self.widths:
+            self.widths[key] = self._width(most, start)
+        return self.widths[key]
+
+    def _width(self, most: int, start: Mapping[int, int]) -> int:
         tops, total, largest = dict(start), 0, 1
         for k in range(len(self.network.blocks) - 1, -2, -1):
             top = tops.pop(k, 0)
@@ -184,13 +174,13 @@ class Bounds:
                 pending[z] = pending.get(z, 0) + a
                 continue
             if block.op != "relu" or most <= 0:
-                least, most = _range(block, part, z, self.bits)
+                least, most = range_of(block, part, z, self.bits)
                 if least or most:
                     positive = slots.positive(a)
                     slots.constant += positive * least + (a - positive) * most
                 continue
             spend(8 * words)
-            slope, at, over, over_at = _rectifier(least, most, lines.get(z))
+            slope, at, over, over_at = rectifier(least, most, lines.get(z))
             positive = slots.positive(a)
             negative = a - positive
             moved = slots.floor(positive * slope + negative * over, SLOPE)
@@ -203,6 +193,8 @@ class Bounds:
         pending, low, high, sums = slots.pending, part.low, part.high, self.sums[k]
         first, found = block.ids.start, dict[int, int]()
         words = 1 + slots.width * slots.count // 256
+        if not any(map(pending.__contains__, block.ids)):
+            return
         for chunk in block.chunks:
             all_ = [pending.pop(i, 0) for i in chunk.ids]
             used = [m for m, a in enumerate(all_) if a]
@@ -241,6 +233,7 @@ class Bounds:
 
     def tighten(self, part: Part, *, deep: bool) -> None:
         """Bound all variables again, if deep also by functionals where a bend is open."""
+        most = self._most(part)
         for k, block in enumerate(self.network.blocks):
             if isinstance(block, Bend) and deep:
                 jump = block.op != "relu"
@@ -251,7 +244,7 @@ class Bounds:
                     if (low[z] < high[z] if jump else low[z] < 0 < high[z]) and self._deep(z)
                 ]
                 for i in range(0, len(wanted), TOGETHER):
-                    self._tighten(part, wanted[i : i + TOGETHER])
+                    self._tighten(part, wanted[i : i + TOGETHER], most)
             self._forward(part, k)
 
     def _deep(self, z: int) -> bool:
@@ -259,9 +252,9 @@ class Bounds:
             self.home[z] in self.sums and self.sums[self.home[z]].direct
         )
 
-    def _tighten(self, part: Part, wanted: Sequence[int]) -> None:
+    def _tighten(self, part: Part, wanted: Sequence[int], most: int) -> None:
         homes = [self.home[z] for z in wanted]
-        width = self.width(part, dict.fromkeys(homes, 1 << COEFFICIENT))
+        width = self.width(most, dict.fromkeys(homes, 1 << COEFFICIENT))
         slots, count = Slots(width, 2 * len(wanted)), len(wanted)
         for i, z in enumerate(wanted):
             slots.pending[z] = ((1 << (width * i)) - (1 << (width * (count + i)))) << COEFFICIENT
@@ -291,40 +284,11 @@ class Bounds:
         for v, a in slots_of.items():
             start[self.home[v]] = start.get(self.home[v], 0) + abs(a)
         slots = Slots(
-            max(self.width(part, start), (constant.bit_length() + 64) // 8 * 8 + 8), 1, constant
+            max(self.width(self._most(part), start), (constant.bit_length() + 64) // 8 * 8 + 8),
+            1,
+            constant,
         )
         slots.pending.update(slots_of)
         self.back(part, slots, len(self.network.blocks) - 1, lines)
         form, at = dict(slots.pending), slots.constant
         return form, at, self.least(part, slots)[0]
-
-
-def _rectifier(low: int, high: int, chosen: int | None) -> Line:
-    """Return lines below and above max(z, 0), for low < 0 < high.
-
-    Below, any slope in [0, 1] will do.
-    """
-    slope = ((1 << SLOPE) if high > -low else 0) if chosen is None else chosen
-    over = (high << SLOPE) // (high - low)
-    # the line above is above both ends, and 0 at 0
-    return slope, 0, over, max(-((over * low) >> SLOPE), high - ((over * high) >> SLOPE))
-
-
-def _range(block: Bend, part: Part, z: int, bits: int) -> tuple[int, int]:
-    """Return bounds of a bend on a part."""
-    low, high = part.low[z], part.high[z]
-    above, below = part.beside.get((z, 0)) == low, part.beside.get((z, 1)) == high
-    match block.op:
-        case "relu":
-            return max(low, 0), max(high, 0)
-        case "floor":
-            return (low >> bits) << bits, ((high - below) >> bits) << bits
-        case "ceil":
-            return -((-low - above) >> bits) << bits, -((-high) >> bits) << bits
-        case _:
-            one, zero = 1 << bits, block.at_zero
-            found = [(-one, -one) if block.op == "sign" else (0, 0)] if low < 0 else []
-            if low <= 0 <= high and not (low == 0 and above) and not (high == 0 and below):
-                found.append((down(zero, bits), up(zero, bits)))
-            found += [(one, one)] if high > 0 else []
-            return min(a for a, _ in found), max(b for _, b in found)

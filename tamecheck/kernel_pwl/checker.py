@@ -12,9 +12,10 @@ from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, common, pairs, require
 from tamecheck.kernel_pwl.blocks import Row, down, up
-from tamecheck.kernel_pwl.bounds import COEFFICIENT, SLOPE, Bounds, Part
+from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
+from tamecheck.kernel_pwl.parts import SLOPE, Part
 
 FORMAT = "tamecheck-split-certificate"
 STEPS = 20_000_000_000
@@ -153,7 +154,7 @@ class _Region:
                 form[v] = form.get(v, 0) + weight * c
             constant, strict = constant + weight * one.constant, strict or one.strict
         _, _, least = self.bounds.functional(part, form, constant, moved, lines)
-        require(least > 0 or (strict and least == 0), "the rows may all hold")
+        require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
         return frozenset({case})
 
     def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
@@ -194,7 +195,8 @@ class _Region:
         require(cases == frozenset({case}), "the case is not the only one open")
         one = self._row(cases, case, row)
         form, _, least = self.bounds.functional(part, one.form, one.constant, {}, {})
-        for j, a in form.items() if least <= 0 else ():
+        part.empty = part.empty or least > 0
+        for j, a in () if part.empty else form.items():
             # from the end where it is least, it may rise by -least
             reach = -(least // abs(a)) if a else 0
             low, high = part.low[j], part.high[j]

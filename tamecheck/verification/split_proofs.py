@@ -35,8 +35,8 @@ from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, S
 from tamecheck.verification.witness import graph_of
 
 FORMAT = "tamecheck-split-certificate"
-_WEIGHTS = 30
-"""Bits of a weight, so that it is one digit of Python's integers."""
+_WEIGHTS = 40
+"""Bits of the largest weight."""
 
 SLACKS = (2.0**20, 2.0**27)
 """Room of closed leaves, in multiples of what float64 may have lost: what is tried in turn."""

@@ -63,6 +63,11 @@ def certificate(model, regions, proofs, weights=20, values=34):
     }  # fmt: skip
 
 
+# the signs of x, and of y
+_CLOSED = [["bound", 0], ["close", 0, 0]]
+_HALF = [["split", 1, 1, 0, 0], *_CLOSED, *_CLOSED]
+SIGNS = [["split", 1, 0, 0, 0], *_HALF, *_HALF]
+
 ABS = absolute()
 # |x| - |y|, which is at least -1 on [-1, 1]^2; one line below |x| shows at least -2
 WIDE = region(["-1", "-1"], ["1", "1"], [at_most("-5/2", [0, "1"])])
@@ -73,12 +78,6 @@ BOTH = region(
     [at_most("-5/2", [0, "1"]), at_most("9", [0, "1"])],
     [at_most("-9/4", [1, "1"])],
 )
-
-
-# the signs of x, and of y
-_CLOSED = [["bound", 0], ["close", 0, 0]]
-_HALF = [["split", 1, 1, 0, 0], *_CLOSED, *_CLOSED]
-SIGNS = [["split", 1, 0, 0, 0], *_HALF, *_HALF]
 
 
 def verdict(document):
@@ -100,6 +99,9 @@ def verdict(document):
         ([BOTH], [["close", 1, 0], ["close", 0, 0]]),
         ([region(["1", "-1"], ["-1", "1"], [at_most("0", [0, "1"])])], []),
         ([region(["-1", "-1"], ["1", "1"])], []),
+        # a part without points
+        ([WIDE], [["split", 0, 0, -2 << 34, 0], ["close", 0, 0], ["close", 0, 0]]),
+        ([LOOSE], [["split", 0, 0, -2 << 34, 0], ["close", 0, 0], *SIGNS]),
         # |x| is x or -x, so that equality is reached without a loss
         ([LOOSE], SIGNS),
         # x <= 0 and |x| - |y| <= -1/2: cut, then close

@@ -1,0 +1,75 @@
+"""A part of a box: bounds of all variables; and what a bend is between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tamecheck.kernel_pwl.blocks import Bend, Row, down, up
+
+SLOPE = 26
+Line = tuple[int, int, int, int]  # slopes in 2^-SLOPE and values at 0: of a lower line, of an upper
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of the box: bounds of all variables, and ends that are not attained."""
+
+    low: Row
+    high: Row
+    # of a variable and its lower (0) or upper (1) end: an end that is not attained
+    beside: dict[tuple[int, int], int]
+    empty: bool = False  # whether it is known that no point of it satisfies an open case
+
+    def copy(self) -> Part:
+        """Return the same part, to be changed."""
+        return Part(list(self.low), list(self.high), dict(self.beside), self.empty)
+
+    def below(self, v: int, end: int) -> None:
+        """Cut off what is above an end; of a part without points an end stays."""
+        self.empty = self.empty or end < self.low[v]
+        self.high[v] = max(self.low[v], min(self.high[v], end))
+
+    def above(self, v: int, end: int) -> None:
+        """Cut off what is below an end."""
+        self.empty = self.empty or end > self.high[v]
+        self.low[v] = min(self.high[v], max(self.low[v], end))
+
+
+def rectifier(low: int, high: int, chosen: int | None) -> Line:
+    """Return lines below and above max(z, 0), for low < 0 < high.
+
+    Below, any slope in [0, 1] will do.
+    """
+    slope = ((1 << SLOPE) if high > -low else 0) if chosen is None else chosen
+    over = (high << SLOPE) // (high - low)
+    # the line above is above both ends, and 0 at 0
+    return slope, 0, over, max(-((over * low) >> SLOPE), high - ((over * high) >> SLOPE))
+
+
+def ranges(block: Bend, part: Part, bits: int) -> tuple[Row, Row]:
+    """Return bounds of all elements of a bend on a part."""
+    low, high = part.low, part.high
+    if block.op == "relu":
+        return [max(low[z], 0) for z in block.args], [max(high[z], 0) for z in block.args]
+    found = [range_of(block, part, z, bits) for z in block.args]
+    return [a for a, _ in found], [b for _, b in found]
+
+
+def range_of(block: Bend, part: Part, z: int, bits: int) -> tuple[int, int]:
+    """Return bounds of the bend of one variable on a part."""
+    low, high = part.low[z], part.high[z]
+    above, below = part.beside.get((z, 0)) == low, part.beside.get((z, 1)) == high
+    match block.op:
+        case "relu":
+            return max(low, 0), max(high, 0)
+        case "floor":
+            return (low >> bits) << bits, ((high - below) >> bits) << bits
+        case "ceil":
+            return -((-low - above) >> bits) << bits, -((-high) >> bits) << bits
+        case _:
+            one, zero = 1 << bits, block.at_zero
+            found = [(-one, -one) if block.op == "sign" else (0, 0)] if low < 0 else []
+            if low <= 0 <= high and not (low == 0 and above) and not (high == 0 and below):
+                found.append((down(zero, bits), up(zero, bits)))
+            found += [(one, one)] if high > 0 else []
+            return min(a for a, _ in found), max(b for _, b in found)
