@@ -18,7 +18,7 @@ from tamecheck.kernel_pwl.network import Network
 from tamecheck.kernel_pwl.parts import SLOPE, Part
 
 FORMAT = "tamecheck-split-certificate"
-STEPS = 20_000_000_000
+STEPS = 6_000_000_000
 LARGEST, BITS = 1 << 62, 1 << 12
 NUMBERS = (-LARGEST, LARGEST)
 

@@ -117,6 +117,13 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     return Problem(graph, stated, spec, judged, scores, layers, missing, members, strict, regions)
 
 
+def separate_layers(problem: Problem) -> Layers:
+    """The layers of a problem whose nodes have linear bounds, with every rectifier as it is."""
+    cases = problem.spec.cases
+    rows = dict.fromkeys(row for case in cases for row in (*case.region, *case.outputs))
+    return _with_rows(layers_of(problem.scores), list(map(_scale, rows)))
+
+
 def _layers(scores: Graph) -> Layers:
     found = layers_of(scores)
     # where inputs are many, it is the signs of rectifiers that are split

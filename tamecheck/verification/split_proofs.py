@@ -29,7 +29,7 @@ from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.tame.document import tensor_document
 from tamecheck.verification.formula_proofs import formula_step
-from tamecheck.verification.problem import Problem, Region, problem_of
+from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
 from tamecheck.verification.rectify import rectify
 from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Step, Tree
 from tamecheck.verification.witness import graph_of
@@ -93,7 +93,12 @@ class SplitProofs:
         finite = all(region.finite for region in problem.regions)
         if not finite or problem.spec.cases != spec.cases or problem.scores is not found.graph:
             return None
-        bent = [k for k, one in enumerate(problem.layers.computed, 1) if isinstance(one, Pointwise)]
+        problem = replace(problem, layers=separate_layers(problem))
+        bent = [
+            k
+            for k, one in enumerate(problem.layers.computed if problem.layers else (), 1)
+            if isinstance(one, Pointwise)
+        ]
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
         return cls(graph, problem, groups)
 

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tamecheck.bounds.ascent import Ascent, ascend, kinks
-from tamecheck.bounds.crown import bound
-from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
+from tamecheck.bounds.layers import Layers, Linear
+from tamecheck.bounds.propagation import Functional, State, back, contract, least_on, meet
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -20,7 +20,8 @@ COEFFICIENT, SLOPE = 28, 26
 VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
 
-_MOST = 200_000
+_MOST = 400_000
+_ELEMENTS = 1 << 23
 _GAIN = 0.5
 _LEAST = 2.0**-1000
 _FIRST_STEPS, _STEPS = 40, 12
@@ -93,6 +94,35 @@ class Names:
     slack: float
 
 
+def bounds_on(
+    layers: Layers, lower: Array, upper: Array, known: Mapping[int, Interval] | None = None
+) -> State:
+    """Bounds of all layers on boxes, as the kernel computes them, but in floats.
+
+    Intervals are cut to what is known of them; if nothing is, open arguments of nonlinear layers
+    get better ones by functionals.
+    """
+    state = State(layers, [Interval(lower, upper)])
+    bent = [layer for layer in layers.computed if not isinstance(layer, Linear)]
+    wanted = {arg for layer in bent for arg in layer.args} if known is None else set[int]()
+    for index in range(1, layers.output + 1):
+        found = state.extend((known or {}).get(index))
+        if index not in wanted:
+            continue
+        rows = np.flatnonzero(((found.lower < 0) & (found.upper > 0)).any(axis=0))
+        low, high = found.lower.copy(), found.upper.copy()
+        size = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
+        for first in range(0, len(rows), size):
+            chosen = rows[first : first + size]
+            count, at = len(chosen), np.arange(len(chosen))
+            a = np.zeros((1, 2 * count, found.lower.shape[-1]))
+            a[0, at, chosen], a[0, count + at, chosen] = 1.0, -1.0
+            least = least_on(state.bounds[0], back(state, index, a))
+            low[:, chosen], high[:, chosen] = least[:, :count], -least[:, count:]
+        state.bounds[index] = meet(found, Interval(low, high))
+    return state
+
+
 class _Search:
     """Depth-first search for the tree of one region, in batches."""
 
@@ -149,7 +179,7 @@ class Boxes(_Search):
         """Close or halve boxes."""
         lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
         layers, problem = self.layers, self.problem
-        state = bound(layers, lower, upper)
+        state = bounds_on(layers, lower, upper)
         form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
         lost = form.error * self.names.slack
         form = Functional(form.a, form.at - lost, form.error)
@@ -246,7 +276,7 @@ class Neurons(_Search):
         """The tree; None if it is not found in time."""
         region, layers, tree = self.region, self.layers, self.tree
         with np.errstate(all="ignore"):
-            self.root = bound(layers, region.lower[np.newaxis], region.upper[np.newaxis])
+            self.root = bounds_on(layers, region.lower[np.newaxis], region.upper[np.newaxis])
             form = back(self.root, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
             self.lost = form.error[0] * (4 * self.names.slack)
             least = least_on(self.root.bounds[0], form)[0] - self.lost
@@ -319,7 +349,7 @@ class Neurons(_Search):
             known[arg] = Interval(np.minimum(low, high), high)
         lower = np.repeat(self.region.lower[np.newaxis], count, 0)
         upper = np.repeat(self.region.upper[np.newaxis], count, 0)
-        return bound(self.layers, lower, upper, known=known, tighten=False)
+        return bounds_on(self.layers, lower, upper, known)
 
     def combine(  # noqa: PLR0913, PLR0917
         self,
