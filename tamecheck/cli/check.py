@@ -27,7 +27,7 @@ from tamecheck.cli.options import (
     natural,
     option,
 )
-from tamecheck.cli.pairs import ASKED, other_pairs
+from tamecheck.cli.pairs import ASKED, WITHIN, other_pairs
 from tamecheck.cli.source import domain_of, model_of, name_of, names_program, program_of
 from tamecheck.errors import InputError, TamecheckError
 
@@ -292,7 +292,7 @@ RECHECK = Verb(
         MODEL,
         BOX,
         DOMAIN,
-        Group("pairs of inputs", ASKED),
+        Group("pairs of inputs", (*ASKED, *WITHIN)),
         option("--steps", "N", "let the kernel take N elementary steps",
             type=natural("number of steps", digits=18)),
     ),

@@ -16,6 +16,7 @@ from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from tamecheck.explain.attributes import Attributes
     from tamecheck.explain.domain import Domain
     from tamecheck.explain.orders import Question
     from tamecheck.ir.graph import Graph
@@ -40,10 +41,15 @@ ASKED = (
         "single output; default: the output where there is one and --monotone asks, else the class",
         choices=("decision", "score")),
 )  # fmt: skip
+WITHIN = (
+    option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
+    inputs.CONSTRAINT,
+)
 PAIRS = Group(
     "pairs of inputs",
     (
         *ASKED,
+        *WITHIN,
         option("--box", "BOX",
             "where the inputs are, if they are real numbers: 'x=-1:1,y=0:2', or 0:1 for all"),
     ),
@@ -88,7 +94,11 @@ def run_pairs(args: Namespace) -> int:
 def question_of(args: Namespace, model: Model) -> Question | PairQuestion:
     """What ``--monotone`` or ``--fair`` asks: over a finite domain, or over ``--box``."""
     asked = _asked(args)
-    return _over_domain(args, model, asked) if args.box is None else _over_box(args, model, asked)
+    if args.box is None and args.integers is None:
+        return _over_domain(args, model, asked)
+    if args.constraint:
+        raise InputError("--constraint is for networks whose inputs take two levels.")
+    return _over_box(args, model, asked)
 
 
 def other_pairs(
@@ -183,28 +193,49 @@ def _features(domain: Domain, text: str, *, several: bool) -> Sequence[int]:
 
 
 def _over_box(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairQuestion:
-    """Over a box of real inputs."""
-    from tamecheck.explain.networks import deciding
+    """Over a box of real inputs, of which some may be integers or one-hot groups."""
+    from tamecheck.cli.classifiers import classifier_explainer
+    from tamecheck.explain.attributes import alternatives, bounds_of_attributes
     from tamecheck.verification.pairs import PairQuestion
 
+    naming = inputs.naming_of(args, model)
+    explainer = classifier_explainer(args, model, naming, None)
+    known, decision = explainer.domain, explainer.decision
     signs: dict[int, Sign] = {}
     for text, sign in asked.items():
-        for k in _elements(args, model, text, several=sign == "="):
-            signs[k] = sign
-    return PairQuestion.of_model(deciding(model), model.box(args.box), signs, args.of)
+        for k in _elements(args, model, known, text, several=sign == "="):
+            one = next(one for one in known.items if k in one.inputs)
+            if sign != "=" and not one.ordered:
+                raise InputError(
+                    f"The values of {one.name!r} have no order.",
+                    where="--monotone",
+                    hint="Ask about features of numbers; --fair needs no order.",
+                )
+            signs |= dict.fromkeys(one.inputs, sign)
+    alone = decision.rule == "positive" and not explainer.classes and "label" not in model.outputs
+    of = args.of or ("score" if alone and args.monotone is not None else "decision")
+    groups, integral = alternatives(known, signs)
+    box = bounds_of_attributes(known, decision.graph.inputs)
+    made = PairQuestion.of_model(
+        decision.graph, box, signs, of=of, parts=groups, rule=decision.rule
+    )
+    made.integral = frozenset(integral)
+    return made
 
 
-def _elements(args: Namespace, model: Model, text: str, *, several: bool) -> list[int]:
-    """Input elements by name, as x[3], by a name of --names, or by number."""
+def _elements(
+    args: Namespace, model: Model, known: Attributes, text: str, *, several: bool
+) -> list[int]:
+    """Input elements by the name of their feature, as x[3], or by number."""
     from tamecheck.loaders.text.box import parse_point
 
-    names = inputs.naming_of(args, model).names or []
+    named = {one.name: one.inputs for one in known.items}
     parts = [part.strip() for part in re.split(r",(?![^\[]*\])", text)] if several else [text]
     found: list[int] = []
     for part in parts:
-        if part in names:
-            found.append(names.index(part))
-        elif part.isascii() and part.isdigit():
+        if part in named:
+            found += named[part]
+        elif part.isascii() and part.isdigit() and int(part) < known.inputs:
             found.append(int(part))
         else:
             point = parse_point(f"{part}=0", model.inputs, where=_option(args))

@@ -16,8 +16,9 @@ from functools import cached_property
 from typing import Any, TypeAlias
 
 from tamecheck.errors import InputError
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.tensor import Shape
 from tamecheck.loaders.tables.forms import short
 
 Values: TypeAlias = tuple[Fraction, ...]
@@ -284,3 +285,53 @@ def _number(key: str | int, labels: Sequence[str]) -> int:
     if text.isascii() and text.isdigit() and int(text) < len(labels):
         return int(text)
     raise InputError(f"There is no input {key!r}.", hint=f"Inputs: {', '.join(labels[:12])}.")
+
+
+_MOST_COMBINATIONS, _MANY = 512, 1 << 20
+
+
+def bounds_of_attributes(known: Attributes, inputs: Mapping[str, Shape]) -> Box:
+    """The smallest box of a model's inputs that holds the domain."""
+    ends: list[tuple[Bound, Bound]] = [(None, None)] * known.inputs
+    for one in known.items:
+        if isinstance(one.range, Interval):
+            ends[one.inputs[0]] = (one.range.low, one.range.high)
+            continue
+        for k, column in zip(one.inputs, zip(*one.range.rows, strict=True), strict=True):
+            ends[k] = (min(column), max(column))
+    return Box.of_elements(inputs, [low for low, _ in ends], [high for _, high in ends])
+
+
+def alternatives(
+    known: Attributes, asked: Collection[int]
+) -> tuple[list[list[dict[int, tuple[Bound, Bound]]]], list[int]]:
+    """For each feature of listed values its values; and the inputs that are integers besides.
+
+    Integers are listed too, those that are asked about and those with few values first, while
+    there are not too many combinations.
+    """
+    listed: dict[int, tuple[Values, ...]] = {}
+    few: list[tuple[bool, int, int]] = []
+    integral: list[int] = []
+    for place, one in enumerate(known.items):
+        if isinstance(one.range, Listed):
+            listed[place] = one.range.rows
+        elif one.range.integral:
+            low, high = one.range.low, one.range.high
+            size = _MANY if low is None or high is None else int(high - low) + 1
+            few.append((one.inputs[0] not in asked, min(size, _MANY), place))
+    combinations = math.prod(map(len, listed.values()))
+    for _, size, place in sorted(few):
+        one = known.items[place]
+        low = one.range.low if isinstance(one.range, Interval) else None
+        # a value of a feature that is asked about is combined with each other one
+        combinations *= size**2 if one.inputs[0] in asked else size
+        if low is None or combinations > _MOST_COMBINATIONS:
+            integral.append(one.inputs[0])
+        else:
+            listed[place] = tuple((low + v,) for v in range(size))
+    groups: list[list[dict[int, tuple[Bound, Bound]]]] = [
+        [{k: (v, v) for k, v in zip(known.items[place].inputs, row, strict=True)} for row in rows]
+        for place, rows in sorted(listed.items())
+    ]
+    return groups, integral

@@ -32,7 +32,7 @@ from tamecheck.explain.turns import partner, said_table, turned
 from tamecheck.ir.graph import Graph
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.verification.answer import INTEGERS, output_texts
-from tamecheck.verification.pairs import PairAnswer, PairWitness, said_of, said_text
+from tamecheck.verification.pair_answers import PairAnswer, PairWitness, said_of, said_text
 from tamecheck.verification.witness import exact_outputs
 
 _BRIEF, _LONG = 5.0, 60.0

@@ -10,7 +10,6 @@ value of each element in question.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 from typing import Any, Literal, TypeAlias
@@ -27,80 +26,26 @@ from tamecheck.ir.spec import Case, Inequality, Specification, TensorName, Terms
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.verification.answer import Holds, Unknown, Violated, output_texts
+from tamecheck.verification.pair_answers import (
+    Of,
+    PairAnswer,
+    PairWitness,
+    Rule,
+    element_names,
+    said_of,
+    said_text,
+)
 from tamecheck.verification.run import verify
 from tamecheck.verification.witness import Replay, exact_outputs, graph_of, replay_of
 
-Of: TypeAlias = Literal["decision", "score"]
+_MOST = 1024
+
 Sign: TypeAlias = Literal["+", "-", "="]
 """What is said does not fall as the element rises, does not rise, or does not depend on it."""
 
 Value: TypeAlias = tuple[Bound, Bound]
 Part: TypeAlias = Mapping[int, Value]
 """Narrower intervals of some elements."""
-
-
-@dataclass(frozen=True, slots=True)
-class PairWitness:
-    """Two inputs that agree but for some elements, and what the model says at each, exactly.
-
-    ``said`` are the classes or the scores of both; ``float32`` whether runs say so too.
-    """
-
-    inputs: tuple[Fraction, ...]
-    other_inputs: tuple[Fraction, ...]
-    outputs: tuple[Fraction | str, ...]
-    other_outputs: tuple[Fraction | str, ...]
-    said: tuple[str, str]
-    changed: tuple[tuple[str, str, str], ...] = ()
-    """For each feature that differs its name, and its values in both inputs, in words."""
-    float32: bool | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The witness as JSON; exact numbers are strings."""
-        return {
-            "input": list(map(rational_text, self.inputs)),
-            "other_input": list(map(rational_text, self.other_inputs)),
-            "output": list(map(_text, self.outputs)),
-            "other_output": list(map(_text, self.other_outputs)),
-            "said": list(self.said),
-            "changes": [list(change) for change in self.changed],
-            "exact": True,
-            "float32": self.float32,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class PairAnswer:
-    """Whether a property of pairs holds.
-
-    The fields are those of `Holds`, `Violated` and `Unknown`; a witness is a pair of inputs.
-    """
-
-    verdict: Literal["holds", "violated", "unknown"]
-    reason: str
-    seconds: float
-    of: Of
-    witness: PairWitness | None = None
-    method: str | None = None
-    rests_on: str | None = None
-    checked: str | None = None
-    facts: Mapping[str, int] = field(default_factory=dict[str, int])
-    certificate: Mapping[str, Any] | None = field(default=None, compare=False)
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as JSON; exact numbers are strings."""
-        return {
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "of": self.of,
-            "witness": None if self.witness is None else self.witness.to_json(),
-            "certificate": None,
-            "method": self.method,
-            "rests_on": self.rests_on,
-            "checked": self.checked,
-            "seconds": round(self.seconds, 3),
-            "facts": dict(self.facts),
-        }
 
 
 def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
@@ -140,7 +85,7 @@ def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
     InputError
         If there is no such element, or no single score.
     """
-    question = PairQuestion.of_model(model, box, signs, of, parts)
+    question = PairQuestion.of_model(model, box, signs, of=of, parts=parts)
     return question.verify(timeout=timeout, seed=seed, replay=replay)
 
 
@@ -159,24 +104,32 @@ class PairQuestion:
         of: Of,
         outputs: int,
         parts: Sequence[Sequence[Part]],
+        rule: Rule,
     ) -> None:
         self.model, self.outputs, self.parts = graph, outputs, parts
         self.of: Of = of
+        self.rule: Rule = rule
+        self.integral: frozenset[int] = frozenset()
         self.run: Replay | None = None
         self.box = box.elements(graph.inputs)
         self.signs = dict(sorted(signs.items()))
         self.graph = self._twice()
 
     @classmethod
-    def of_model(
+    def of_model(  # noqa: PLR0913 (what the question consists of)
         cls,
         model: Model | Graph,
         box: Box,
         signs: Mapping[int, Sign],
+        *,
         of: Of | None = None,
         parts: Sequence[Sequence[Part]] = (),
+        rule: Rule | None = None,
     ) -> PairQuestion:
-        """The question; parameters and errors are those of `verify_pairs`."""
+        """The question; parameters and errors are those of `verify_pairs`.
+
+        ``rule`` says how outputs decide, if not by the largest, or by whether one is positive.
+        """
         graph = graph_of(model)
         count = sum(map(size_of, graph.inputs.values()))
         outputs = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
@@ -191,7 +144,8 @@ class PairQuestion:
                 f"There is no one score: the model has {outputs} outputs.",
                 hint="Ask about the decision.",
             )
-        made = cls(graph, box, signs, asked, outputs, parts)
+        usual: Rule = "largest" if outputs > 1 else "positive"
+        made = cls(graph, box, signs, asked, outputs, parts, rule or usual)
         made.run = replay_of(model)
         return made
 
@@ -278,6 +232,8 @@ class PairQuestion:
             for ends in found:
                 for part in group:
                     for other in group if moved else (part,):
+                        if not self._may_follow(part, other):
+                            continue
                         made = list(ends)
                         for k, pair in part.items():
                             made[k] = pair
@@ -293,15 +249,27 @@ class PairQuestion:
                 )
         return iter(found)
 
+    def _may_follow(self, part: Part, other: Part) -> bool:
+        """Whether values of a group that are points are in the order that is asked about."""
+        for k, (low, high) in part.items():
+            after = other[k]
+            points = low == high is not None and after[0] == after[1] is not None
+            if points and low is not None and after[0] is not None and k in self.signs:
+                sign = self.signs[k]
+                if (sign == "+" and after[0] < low) or (sign == "-" and after[0] > low):
+                    return False
+        return True
+
     def _unsafe(self) -> Iterator[list[Inequality]]:
         """The rows of each way to say less of the second input."""
         zero, one, second = Fraction(0), Fraction(1), self.outputs
-        if self.of == "score":
+        if self.of == "score" or self.rule == "number":
             yield [Inequality((), ((0, -one), (second, one)), zero, strict=True)]
         elif self.outputs == 1:
+            positive = self.rule == "positive"
             yield [
-                Inequality((), ((0, -one),), zero, strict=True),
-                Inequality((), ((second, one),), zero),
+                Inequality((), ((0, -one),), zero, strict=positive),
+                Inequality((), ((second, one),), zero, strict=not positive),
             ]
         else:
             for low, high in combinations(range(self.outputs), 2):
@@ -323,6 +291,11 @@ class PairQuestion:
         run = None if (one := replay or self.run) is None else self.replay(one)
         answer = verify(self.graph, self.spec(), timeout=timeout, seed=seed, replay=run)
         if isinstance(answer, Violated):
+            x = answer.witness.inputs
+            places = [*self.integral, *(self.second[k] for k in self.integral & self.second.keys())]
+            if any(x[place].denominator != 1 for place in places):
+                why = "Only inputs were found at which an integer is none."
+                return PairAnswer("unknown", why, answer.seconds, self.of)
             witness = self.witness(answer.witness.inputs, answer.witness.float32)
             reason = "An exact evaluation of both inputs shows it."
             return PairAnswer(
@@ -372,7 +345,7 @@ class PairQuestion:
             tuple(other),
             output_texts(sides[0]),
             output_texts(sides[1]),
-            (said_text(sides[0], self.of), said_text(sides[1], self.of)),
+            (self._text(sides[0]), self._text(sides[1])),
             changed,
             float32,
         )
@@ -397,41 +370,7 @@ class PairQuestion:
     def _say(self, point: Sequence[Fraction]) -> Fraction | None:
         """The class or the score at a point; None where it is no rational number."""
         outputs = exact_outputs(self.model, point)
-        return None if outputs is None else said_of(outputs, self.of)
+        return None if outputs is None else said_of(outputs, self.of, self.rule)
 
-
-_MOST = 1024
-
-
-def said_of(outputs: Sequence[Fraction | arb], of: Of) -> Fraction | None:
-    """The class of exact outputs, or the score; None where they are no rational numbers."""
-    exact = [value for value in outputs if isinstance(value, Fraction)]
-    if not exact or len(exact) < len(outputs):
-        return None
-    if of == "score":
-        return exact[0]
-    return Fraction(exact.index(max(exact)) if len(exact) > 1 else int(exact[0] > 0))
-
-
-def said_text(outputs: Sequence[Fraction | arb], of: Of) -> str:
-    """The class or the score, as text; a ball around the score where it is no rational number."""
-    found = said_of(outputs, of)
-    if found is not None:
-        return rational_text(found)
-    if of == "score":
-        return _text(output_texts(outputs)[0])
-    values = [float(value) for value in outputs]
-    return str(int(np.argmax(values)) if len(values) > 1 else int(values[0] > 0))
-
-
-def _text(value: Fraction | str) -> str:
-    return value if isinstance(value, str) else rational_text(value)
-
-
-def element_names(graph: Graph) -> list[str]:
-    """What each input element is called: ``x`` of a single number, else ``x[3]``."""
-    return [
-        f"{name}[{k}]" if shape else name
-        for name, shape in graph.inputs.items()
-        for k in range(size_of(shape))
-    ]
+    def _text(self, outputs: Sequence[Fraction | arb]) -> str:
+        return said_text(outputs, self.of, self.rule)

@@ -171,3 +171,34 @@ def test_a_box_is_asked_for(capsys):
     assert "Say where they are: --box" in capsys.readouterr().err
     assert main(["verify", "--expr", "max(x, 0)", "--monotone", "y:+", "--box", "0:1"]) == 2
     assert "'y' is no input of the model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("question", "code"),
+    [
+        # who is in the other group has what is 0 there
+        (["--fair", "sex"], 0),
+        (["--fair", "0"], 0),
+        (["--fair", "age"], 1),
+        # 3/2 is between two integers
+        (["--monotone", "age:+", "--of", "score"], 0),
+        (["--monotone", "age:-", "--of", "score"], 1),
+    ],
+)
+def test_integers_and_groups_of_a_network_are_looked_at_as_such(question, code, capsys):
+    text = "max(f + m - 1/2, 0) + max(age - 1, 0) - 4*max(1/4 - abs(age - 3/2), 0)"
+    within = ["--box", "f=0:1,m=0:1,age=0:3", "--one-hot", "sex=0-1", "--integers", "age"]
+    if "age" in question and code:
+        text += " - 1"
+    assert main(["verify", "--expr", text, *question, *within, "--json"]) == code
+    found = json.loads(capsys.readouterr().out)
+    if code:
+        ends = found["witness"]["input"], found["witness"]["other_input"]
+        assert all(Fraction(value).denominator == 1 for end in ends for value in end)
+        assert all(Fraction(end[0]) + Fraction(end[1]) == 1 for end in ends)
+
+
+def test_groups_without_an_order_do_not_rise(capsys):
+    question = ["--expr", "a + b + c", "--one-hot", "k=0-1", "--box", "0:1", "--monotone", "k:+"]
+    assert main(["verify", *question]) == 2
+    assert "have no order" in capsys.readouterr().err

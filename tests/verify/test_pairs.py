@@ -10,7 +10,8 @@ from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.tensor import Tensor
-from tamecheck.verification.pairs import said_of, verify_pairs
+from tamecheck.verification.pair_answers import said_of
+from tamecheck.verification.pairs import verify_pairs
 from tamecheck.verification.witness import exact_outputs
 
 BOX = Box.uniform(["x"], Fraction(-1), Fraction(1))
