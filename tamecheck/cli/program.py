@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     from tamecheck.duality import DualFunction
     from tamecheck.ir.program import Program
+    from tamecheck.programs.tree import Status
     from tamecheck.programs.vipr import Version
 
 
@@ -30,7 +33,8 @@ _ABOUT_SOLVE = """\
 Find the optimum of a mixed-integer program.  A search tree of our own proves that none is better,
 that there is no point, or that there is no bound; CBC and HiGHS find good points for it.  Every
 point that is printed satisfies all rows exactly, the kernel checks the certificate of a definite
-answer before it is printed, and 'bound' is what was proved.
+answer before it is printed, and 'bound' is what was proved.  With -o an unfinished search leaves a
+certificate of its bound there, every minute and at Ctrl-C, with which --resume goes on.
 
 exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 
@@ -51,7 +55,9 @@ def _solve(args: Namespace) -> int:
             seconds=args.timeout,
             seed=args.seed,
             cutoff=args.proof is None,
-            progress=None if show is None else lambda n, left: show(f"{n} nodes, {left} open"),
+            progress=None if show is None else lambda status: show(_status(source.program, status)),
+            resume=None if args.resume is None else _resumed(args.resume),
+            checkpoint=_checkpoint(args),
         )
     if not isinstance(solved.answer, Feasible | Unknown):
         confirm(solved.answer.certificate)
@@ -64,6 +70,42 @@ def _solve(args: Namespace) -> int:
     if document["rests_on"] is None:
         return 3
     return 1 if document["status"] == "infeasible" else 0
+
+
+def _status(program: Program, status: Status) -> str:
+    """How far the search is: the best value, what relaxations say of the rest, and the gap."""
+    sign, constant = program.sense.sign, float(program.constant)
+    parts = [f"{status.explored} nodes, {status.open} open"]
+    if status.value is not None:
+        parts.append(f"best {sign * status.value + constant:.9g}")
+    if status.bound is not None:
+        parts.append(f"bound about {sign * status.bound + constant:.9g}")
+        if status.value is not None:
+            size = max(abs(status.value), abs(status.bound))
+            gap = max(status.value - status.bound, 0.0) / size if size else 0.0
+            parts.append(f"gap {gap:.2%}")
+    return ", ".join(parts)
+
+
+def _resumed(path: str) -> Mapping[str, Any]:
+    """A certificate of a tree, after the kernel has accepted it."""
+    from tamecheck.certificates import recheck
+    from tamecheck.kernel_mip import FORMAT
+    from tamecheck.loaders.files import read_bytes
+
+    report = recheck(Path(path))
+    document: Any = json.loads(read_bytes(path)) if report.verdict == "valid" else {}
+    if document.get("format") != FORMAT:
+        why = report.why or "it is about no program"
+        raise InputError(f"The certificate is not accepted: {why}.", where=f"--resume {path}")
+    return document
+
+
+def _checkpoint(args: Namespace) -> Callable[[Mapping[str, Any]], None] | None:
+    """Where ``-o`` says, a certificate of what is proved so far is kept while the search runs."""
+    if args.output is None or args.proof is not None:
+        return None
+    return lambda document: write_document(args.output, document)
 
 
 def _write_proof(
@@ -94,6 +136,7 @@ SOLVE = Verb(
             "write a VIPR file, for checkers of others",
             choices=tuple(_PROOFS),
         ),
+        option("--resume", "CERT", "go on with the tree of a certificate of an earlier run"),
         CERTIFICATE,
     ),
     _solve,

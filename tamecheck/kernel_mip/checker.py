@@ -122,7 +122,9 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     claim, nodes = read.mapping(raw["claim"]), read.items(raw["nodes"])
     verdict = read.word(claim.get("verdict"))
     require(verdict in FIELDS, "unknown verdict")
-    read.fields(claim, f"verdict {FIELDS[verdict]}")
+    # a bound may come with the best point so far
+    optional = "x" if verdict == "bound" and derived else ""
+    read.fields(claim, f"verdict {FIELDS[verdict]}", optional)
 
     def tree(accept: Accept, cutoff: Fraction | None = None) -> None:
         own = derive(program, read.items(raw["derived"]), cutoff, at) if derived else program
@@ -132,6 +134,8 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
         tree(lambda _: False)
         return claim, (), program.sha256
     if verdict == "bound":
+        if "x" in claim:
+            program.require_feasible(_point(claim["x"], program))
         limit = program.sign * (read.rational(claim["bound"]) - program.constant)
         tree(lambda shown: shown is not None and shown >= limit, limit)
         return claim, (), program.sha256

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -106,14 +106,22 @@ Row ``len(rows)`` is that bound; each cut is a row after it.
 
 def unscale(node: Node, by: Scaling) -> Node:
     """A node of a scaled program as one of the program."""
+    return _scaled(node, by.rows, -by.objective)
+
+
+def scale(node: Node, by: Scaling) -> Node:
+    """A node of the program as one of the scaled program."""
+    return _scaled(node, [-r for r in by.rows], by.objective)
+
+
+def _scaled(node: Node, rows: Sequence[int], objective: int) -> Node:
     match node:
         case Bounded(multipliers, bound):
-            own = _times(multipliers, by.rows, -by.objective)
-            return Bounded(own, bound * power(-by.objective))
+            return Bounded(_times(multipliers, rows, objective), bound * power(objective))
         case Excluded(multipliers):
-            return Excluded(_times(multipliers, by.rows))
+            return Excluded(_times(multipliers, rows))
         case Gap(multipliers):
-            return Gap(_times(multipliers, by.rows))
+            return Gap(_times(multipliers, rows))
         case _:
             return node
 
@@ -215,3 +223,51 @@ def _integer(value: int) -> int | str:
 
 def _text(value: Fraction | Sequence[Fraction]) -> str | list[str]:
     return rational_text(value) if isinstance(value, Fraction) else list(map(rational_text, value))
+
+
+# -- reading, for a search that goes on ------------------------------------------------------------
+
+
+def nodes_of(document: Mapping[str, Any]) -> tuple[Node, ...]:
+    """The nodes of a certificate that the kernel accepts; what leaves prove is not computed."""
+    return tuple(map(_node_of, document["nodes"]))
+
+
+def derived_of(document: Mapping[str, Any]) -> tuple[Derived, ...]:
+    """What was derived in a certificate that the kernel accepts."""
+    return tuple(map(_derived_of, document.get("derived", ())))
+
+
+def _node_of(node: Mapping[str, Any]) -> Node:
+    match node:
+        case {"branch": j, "at": at, "children": [a, b]}:
+            return Branched(Branch(j, int(at)), (a, b))
+        case {"semi": j, "children": [a, b]}:
+            return Branched(Split(j), (a, b))
+        case {"bound": pairs, "over": over}:
+            return Bounded(_multipliers_of(pairs, over), Fraction(0))
+        case {"none": pairs}:
+            return Excluded(_multipliers_of(pairs, 1))
+        case {"gap": pairs, "over": over}:
+            return Gap(_multipliers_of(pairs, over))
+        case {"crossed": j}:
+            return Crossed(j)
+        case _:
+            return CrossedRow(node["row"])
+
+
+def _derived_of(step: Mapping[str, Any]) -> Derived:
+    if "tighten" in step:
+        sign = 1 if step["side"] == "lower" else -1
+        multipliers = _multipliers_of(step["rows"], step["over"])
+        return Tightened(step["tighten"], sign, Fraction(step["to"]), multipliers)
+    terms, split = (tuple((j, int(a)) for j, a in step[key]) for key in ("cut", "split"))
+    first, second = (
+        Side(_multipliers_of(side["rows"], side["over"]), int(side["times"]))
+        for side in step["sides"]
+    )
+    return Cut(terms, Fraction(step["least"]), split, int(step["at"]), (first, second))
+
+
+def _multipliers_of(pairs: Sequence[Sequence[int | str]], over: int | str) -> Multipliers:
+    return Multipliers({int(i): int(n) for i, n in pairs}, int(over))

@@ -42,7 +42,7 @@ class Prover:
 
     def contradiction(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """Multipliers, cheap to find, that prove that no point satisfies the rows in the box."""
-        return next((y for y in self._rays(ray) if self._excludes(y, box)), None)
+        return next((y for y in self._rays(ray) if self.excludes(y, box)), None)
 
     def infeasible(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """The same, by pivots in rationals where nothing cheap is found."""
@@ -68,9 +68,10 @@ class Prover:
     def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
         multipliers = self.scaled.express(dict(enumerate(values)))
-        return multipliers if self._excludes(multipliers, box) else None
+        return multipliers if self.excludes(multipliers, box) else None
 
-    def _excludes(self, multipliers: Multipliers, box: Box) -> bool:
+    def excludes(self, multipliers: Multipliers, box: Box) -> bool:
+        """Whether multipliers prove that there is no point."""
         value = self.scaled.bound(multipliers, box, costs=False)
         return value is not None and value > 0
 

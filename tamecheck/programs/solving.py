@@ -10,18 +10,24 @@ from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
+from tamecheck.errors import InputError
 from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir import arguments
 from tamecheck.ir.answer import Answer as AnyAnswer
 from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.arguments import instance, natural
-from tamecheck.ir.box import Bound
-from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.programs.certificate import Derived, certificate
+from tamecheck.ir.program import Program
+from tamecheck.programs.certificate import Derived, certificate, derived_of, nodes_of
 from tamecheck.programs.prover import Completion
-from tamecheck.programs.scaled import domain, minimised_costs
-from tamecheck.programs.strengthen import Strengthened, strengthen
-from tamecheck.programs.tree import Point, Search, Tree
+from tamecheck.programs.reformulate import (
+    recession,
+    scale_ray,
+    without_objective,
+    without_semi,
+)
+from tamecheck.programs.scaled import minimised_costs
+from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_by
+from tamecheck.programs.tree import Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
 
@@ -31,6 +37,9 @@ Answer: TypeAlias = AnyAnswer[Fraction, Document]
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
 
+_OFTEN = 60.0
+"""Seconds between checkpoints."""
+
 _ROOT = 30.0
 """Seconds for presolve and cuts."""
 
@@ -38,7 +47,6 @@ _ALONE, _FEW = 2.0, 400
 """Seconds and nodes of our search before solvers are asked for a good point."""
 
 _TOLERANCE = 1e-6
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +117,8 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     progress: Progress | None = None,
     incumbent: Point | None = None,
     cutoff: bool = True,
+    resume: Document | None = None,
+    checkpoint: Callable[[Document], None] | None = None,
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
@@ -129,12 +139,22 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     solvers
         Which to ask.
     progress
-        Called now and then with the numbers of explored and of open nodes.
+        Called now and then with the `Status` of the search.
     incumbent
         An exact point to begin with, one number a column; one that is not feasible is ignored.
     cutoff
         Whether bounds may be narrowed for points that are better than the best one known, which
         the format of VIPR has no statement for.
+    resume
+        A certificate about the program, of an unfinished search, that the kernel accepts: its tree
+        is gone on with.
+    checkpoint
+        Called every minute with the certificate of what is proved so far.
+
+    Raises
+    ------
+    InputError
+        If the certificate to resume is about another program, or was changed.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
     budget = Budget.of(arguments.seconds(seconds, what="limit"))
@@ -142,6 +162,9 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     if incumbent is not None and program.violations(incumbent):
         incumbent = None
     own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
+    own.checkpoint = checkpoint
+    if resume is not None:
+        own.resume(resume)
     return own.run()
 
 
@@ -161,6 +184,23 @@ class _Solving:
     best: Point | None = None
     interrupted: bool = False
     strengthened: Strengthened | None = None
+    checkpoint: Callable[[Document], None] | None = None
+    resumed: Search | None = None
+
+    def resume(self, document: Document) -> None:
+        """Take over the tree of a certificate, and its point if it has one."""
+        if document.get("program") != self.program.document():
+            raise InputError("The certificate to resume is about another program.")
+        claim, derived = document["claim"], derived_of(document)
+        if "x" in claim:
+            point = tuple(map(Fraction, claim["x"]))
+            if not self.program.violations(point):
+                self.incumbent = point
+        value = self._minimised(self.incumbent)
+        self.strengthened = strengthen_by(self.program, value, derived)
+        program = self.strengthened.program if "derived" in document else self.program
+        self.resumed = Search(program, point=self.incumbent, progress=self.progress)
+        self.resumed.resume(nodes_of(document))
 
     def run(self) -> Solved:
         """The answer, with the time that it took."""
@@ -180,6 +220,9 @@ class _Solving:
         return Feasible(self.best, self.program.objective(self.best))
 
     def _answer(self) -> Answer:
+        if self.resumed is not None:
+            tree = self._run(self.resumed, self.budget)
+            return self._conclude(tree) if tree.closed else self._open(tree, ())
         search = Search(self.program, point=self.incumbent, progress=self.progress)
         tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.closed:
@@ -211,7 +254,18 @@ class _Solving:
 
     def _run(self, search: Search, budget: Budget) -> Tree:
         self.nodes -= search.explored
-        tree = search.run(budget)
+        while True:
+            tree = search.run(budget.part(_OFTEN))
+            if tree.closed or tree.ray is not None or not tree.limited or search.interrupted:
+                break
+            last = budget.nodes is not None and search.explored >= budget.nodes
+            if last or budget.is_spent:
+                break
+            if self.checkpoint is not None:
+                self.best = tree.point
+                document = self._so_far_document(tree)
+                if document is not None:
+                    self.checkpoint(document)
         self.nodes += search.explored
         self.interrupted |= search.interrupted
         self.best = tree.point
@@ -295,19 +349,28 @@ class _Solving:
         """What was derived before the tree, None if nothing was."""
         return None if self.strengthened is None else self.strengthened.derived or None
 
+    def _outward(self, least: Fraction) -> Fraction:
+        """The bound that is proved of the objective, from that of the tree."""
+        own = self.strengthened
+        if own is not None and own.derived and own.cutoff is not None:
+            # of points beyond the cutoff nothing was derived
+            least = min(least, own.cutoff)
+        return self.program.sense.sign * least + self.program.constant
+
+    def _so_far_document(self, tree: Tree) -> Document | None:
+        """The certificate of the bound that an unfinished tree proves, with the best point."""
+        if tree.bound is None or tree.nodes is None:
+            return None
+        bound, derived = self._outward(tree.bound), self._derived or ()
+        x = {} if tree.point is None else {"x": tree.point}
+        return certificate(self.program, "bound", tree.nodes, None, derived, bound=bound, **x)
+
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
         """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
         bound, document = None, None
         if tree.bound is not None:
-            least, own = tree.bound, self.strengthened
-            if own is not None and own.derived and own.cutoff is not None:
-                # of points beyond the cutoff nothing was derived
-                least = min(least, own.cutoff)
-            bound = self.program.sense.sign * least + self.program.constant
-            if tree.nodes is not None:
-                document = certificate(
-                    self.program, "bound", tree.nodes, derived=self._derived, bound=bound
-                )
+            bound = self._outward(tree.bound)
+            document = self._so_far_document(tree)
         agreeing = self._find_agreeing(said, tree.point)
         word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:
@@ -342,61 +405,3 @@ class _Solving:
         if tree.closed:
             return self._conclude(tree)
         return Unknown("The relaxation is unbounded; no point was found.")
-
-
-def without_semi(program: Program) -> Program | None:
-    """The program with a binary switch for each semi variable; None if one is unbounded.
-
-    The program's own columns come first and keep their order.
-    """
-    columns, rows = list(program.columns), list(program.rows)
-    for j, column in enumerate(program.columns):
-        if not column.kind.semi:
-            continue
-        low, high = domain(column)
-        if low is None or high is None:
-            return None
-        kind = Kind.INTEGER if column.kind.integral else Kind.CONTINUOUS
-        zero = Fraction(0)
-        columns[j] = replace(column, lower=min(low, zero), upper=max(high, zero), kind=kind)
-        switch = len(columns)
-        columns.append(Column(f"switch {j} {column.name}", upper=Fraction(1), kind=Kind.INTEGER))
-        for side, end in (("lower", low), ("upper", high)):
-            terms = ((j, Fraction(1)), *([(switch, -end)] if end else []))
-            limits = {side: zero}
-            rows.append(Row(f"{side} {j} {column.name}", terms, **limits))
-    return replace(program, columns=tuple(columns), rows=tuple(rows))
-
-
-def without_objective(program: Program) -> Program:
-    """The program that only asks for a feasible point."""
-    columns = (replace(column, cost=Fraction(0)) for column in program.columns)
-    return replace(program, columns=tuple(columns), constant=Fraction(0))
-
-
-def recession(program: Program) -> Program:
-    """The linear program whose points are directions, of at most unit length, without end.
-
-    Semi variables stay.  Its optimum is negative just if the relaxation, where feasible, is
-    unbounded in the others.
-    """
-
-    def still(end: Bound) -> Bound:
-        return None if end is None else Fraction(0)
-
-    columns: list[Column] = []
-    for column, cost in zip(program.columns, minimised_costs(program), strict=True):
-        low = Fraction(0 if column.lower is not None or column.kind.semi else -1)
-        high = Fraction(0 if column.upper is not None or column.kind.semi else 1)
-        columns.append(Column(column.name, low, high, Kind.CONTINUOUS, cost))
-    rows = (replace(r, lower=still(r.lower), upper=still(r.upper)) for r in program.rows)
-    return Program(tuple(columns), tuple(rows), Sense.MINIMISE)
-
-
-def scale_ray(program: Program, ray: Sequence[Fraction]) -> tuple[Fraction, ...]:
-    """The ray times the smallest natural number that makes its integer columns integral."""
-    factor = Fraction(1)
-    for column, value in zip(program.columns, ray, strict=True):
-        if column.kind.integral:
-            factor *= (value * factor).denominator
-    return tuple(value * factor for value in ray)

@@ -12,23 +12,25 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import takewhile
 
 import numpy as np
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Number
+from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Side, Tightened
 from tamecheck.programs.cuts import Guess, Separator, Vector
 from tamecheck.programs.lattice import granularity
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, minimised_costs
-from tamecheck.solvers.relaxation import Relaxation, Relaxed
+from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 
 _ROUNDS, _PASSES, _CUTS = 40, 10, 60
 _FINE, _UNIT = 30, 1 << 20
 """Bits of the largest coefficient of a cut; the denominator of rounded multipliers."""
 _PARALLEL = 0.9
+_OLD, _TIGHT = 3, 1e-6
 _LONGEST = 1 << 64
 
 
@@ -51,10 +53,25 @@ def strengthen(program: Program, value: Fraction | None, budget: Budget) -> Stre
     return own.result()
 
 
+def strengthen_by(
+    program: Program, value: Fraction | None, derived: Sequence[Derived]
+) -> Strengthened:
+    """The program with what was derived before, for a best point of at most this value."""
+    own = _Root(program, value)
+    for step in derived:
+        if isinstance(step, Tightened):
+            own.set_end(step.column, step.sign, step.to)
+    own.add([step for step in derived if isinstance(step, Cut)])
+    own.derived = list(derived)
+    return own.result()
+
+
 class _Root:
     def __init__(self, program: Program, value: Fraction | None) -> None:
         self._count = len(program.rows)
         self.derived: list[Derived] = []
+        self._ages: dict[int, int] = {}
+        """For each cut, in how many relaxations it was not tight: old ones are left out."""
         costs = minimised_costs(program)
         self._costs = costs
         step = granularity(program)
@@ -71,8 +88,8 @@ class _Root:
         self.program = replace(program, rows=(*program.rows, cutoff))
         self.scaled = Scaled(self.program)
 
-    def result(self) -> Strengthened:
-        """The program with what is kept."""
+    def result(self, old: int = 1) -> Strengthened:
+        """The program without the cuts that were not tight in so many relaxations."""
         columns = tuple(
             column
             if column.kind.semi
@@ -84,6 +101,9 @@ class _Root:
         rows = list(self.program.rows)
         # relaxations do better without it, and the trees' own bound says the same
         rows[self._count] = replace(rows[self._count], upper=None)
+        for i, age in self._ages.items():
+            if age >= old:
+                rows[i] = replace(rows[i], lower=None)
         own = replace(self.program, columns=columns, rows=tuple(rows))
         return Strengthened(own, tuple(self.derived), self.cutoff)
 
@@ -159,15 +179,17 @@ class _Root:
             worth = Fraction(1, 2) if column.kind.integral else Fraction(width or 0) / 5
             if gain <= 0 or gain < worth:
                 return False
-        if sign > 0:
-            self.box.lower[j] = to if to.denominator > 1 else to.numerator
-        else:
-            self.box.upper[j] = to if to.denominator > 1 else to.numerator
+        self.set_end(j, sign, to)
         scale = self.scaled.scale
         common = math.gcd(over, *(n * scale for n in numerators.values()))
         proof = {i: n * scale // common for i, n in numerators.items()}
         self.derived.append(Tightened(j, sign, to, Multipliers(proof, over // common)))
         return True
+
+    def set_end(self, j: int, sign: int, to: Fraction) -> None:
+        """Set a bound of a column."""
+        ends = self.box.lower if sign > 0 else self.box.upper
+        ends[j] = simple(to)
 
     def tighten_costs(self, duals: Sequence[float]) -> bool:
         """Narrow bounds of integer columns by reduced costs and the cutoff."""
@@ -211,11 +233,12 @@ class _Root:
         for _ in range(_ROUNDS):
             if budget.is_spent:
                 return
-            current = self.result().program
+            current = self.result(_OLD).program
             relaxation = Relaxation(current)
             answer = relaxation.solve(seconds=budget.seconds)
             if not isinstance(answer, Optimal):
                 return
+            self._age(answer.point)
             if self.tighten_costs(answer.certificate):
                 self.tighten_rows(budget)
             growth = answer.objective - before
@@ -223,21 +246,31 @@ class _Root:
             if stalled > 3:
                 return
             before = max(before, answer.objective)
-            if not self._separate(current, relaxation, answer):
+            if not self._separate(current, relaxation, answer, budget):
                 return
 
-    def _separate(self, current: Program, relaxation: Relaxation, answer: Relaxed) -> bool:
+    def _age(self, x: Sequence[float]) -> None:
+        """Count how long each cut was not tight; one that is violated is young again."""
+        for i, row in enumerate(self.program.rows[self._count + 1 :], self._count + 1):
+            side = nearest(row.lower or Fraction(0))
+            slack = sum(nearest(a) * x[j] for j, a in row.terms) - side
+            tight = slack <= _TIGHT * max(1.0, abs(side))
+            self._ages[i] = 0 if tight else self._ages.get(i, 0) + 1
+
+    def _separate(
+        self, current: Program, relaxation: Relaxation, answer: Relaxed, budget: Budget
+    ) -> bool:
         """Add the best cuts that the point violates."""
         x = np.array(answer.point, float)
         own = Separator(current)
         at = own.activities(x)
-        guesses = list(own.aggregated(x))
+        guesses = list(takewhile(lambda _: not budget.is_spent, own.aggregated(x)))
         whole = [
             j
             for j, column in enumerate(current.columns)
             if column.kind.integral and abs(x[j] - round(x[j])) > 1e-4
         ]
-        for weights in relaxation.tableau(whole):
+        for weights in takewhile(lambda _: not budget.is_spent, relaxation.tableau(whole)):
             found = own.round_row(weights, x, at)
             if found is not None:
                 guesses.append(found)
@@ -254,10 +287,11 @@ class _Root:
                 kept.append(unit)
             if len(kept) >= _CUTS:
                 break
-        self._add(added)
+        self.add(added)
         return bool(added)
 
-    def _add(self, cuts: Sequence[Cut]) -> None:
+    def add(self, cuts: Sequence[Cut]) -> None:
+        """Add cuts as rows."""
         self.derived += cuts
         first = len(self.program.rows)
         rows = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
@@ -30,15 +30,32 @@ from tamecheck.programs.certificate import (
     Excluded,
     Gap,
     Node,
+    scale,
     unscale,
 )
 from tamecheck.programs.lattice import Granularity, gap, granularity
 from tamecheck.programs.prover import Completion, Prover, is_settled
 from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest
-from tamecheck.solvers.scaling import power, scale_program, scaling
+from tamecheck.solvers.scaling import power, scale_program, scaling, shift
 
 Point: TypeAlias = tuple[Fraction, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How far a search is: nodes, and minimised values in floats, None where there is none.
+
+    ``bound`` is what relaxations say of the open nodes, which need not be proved yet.
+    """
+
+    explored: int
+    open: int
+    value: float | None
+    bound: float | None
+
+
+Progress: TypeAlias = Callable[[Status], None]
 _SELDOM, _RARELY = 8, 32
 
 
@@ -90,7 +107,7 @@ class Search:
     The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
     bound that only excludes the next possible objective, or by a combination of rows that is no
     integer; else the multipliers of every leaf prove the value of the best point, or that there is
-    none.  ``progress`` is called now and then with the numbers of explored and of open nodes.
+    none.  ``progress`` is called now and then with the `Status`.
     """
 
     def __init__(
@@ -98,7 +115,7 @@ class Search:
         program: Program,
         *,
         point: Point | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         granular: bool = True,
     ) -> None:
         self._scaling = scaling(program)
@@ -126,6 +143,8 @@ class Search:
         self._children: list[_Open] = []
         self._current: dict[int, Ends] = {}
         self._ray: Point | None = None
+        self._anywhere: Multipliers | None = None
+        """Those of the root, which prove a bound at every node."""
         self.explored = 0
         self._limited = False
         self.interrupted = False
@@ -153,7 +172,7 @@ class Search:
             found = None
             try:
                 if self._progress and self.explored % 50 == 0:
-                    self._progress(self.explored, len(self._open))
+                    self._progress(self._status(node))
                 self._nodes[node.index] = found = self._explore(node)
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -166,6 +185,55 @@ class Search:
                 self._nodes += [None, None]
                 self._open += self._children
         return self._tree()
+
+    def _status(self, node: _Open) -> Status:
+        """The numbers that the progress shows."""
+        said = [own.origin[3] for own in (*self._open, node) if own.origin is not None]
+        bound = min(said, default=-math.inf)
+        unit = -self._scaling.objective
+        return Status(
+            self.explored,
+            len(self._open) + 1,
+            None if self._value is None else shift(nearest(self._value), unit),
+            shift(bound, unit) if math.isfinite(bound) else None,
+        )
+
+    def resume(self, nodes: Sequence[Node]) -> None:
+        """Go on with a tree of the same program: its leaves that prove enough stay closed."""
+        own = [scale(node, self._scaling) for node in nodes]
+        self._nodes = list[Node | None]([None] * len(own))
+        self._open = list[_Open]()
+        stack = [_Open(0, {})] if own else []
+        while stack:
+            node = stack.pop()
+            found, box = own[node.index], self._box(node)
+            if isinstance(found, Branched):
+                j = found.by.column
+                sides = children(self._program, found.by, box.lower[j], box.upper[j])
+                for index, ends in zip(found.children, sides, strict=True):
+                    stack.append(_Open(index, {**node.changes, j: ends}, depth=node.depth + 1))
+                self._nodes[node.index] = found
+            elif (closed := self._still(found, box)) is not None:
+                self._nodes[node.index] = closed
+            else:
+                if isinstance(found, Bounded):
+                    node.inherited = found.multipliers
+                self._open.append(node)
+
+    def _still(self, node: Node, box: Box) -> Node | None:
+        """A leaf, if it proves enough."""
+        scaled = self._prover.scaled
+        match node:
+            case Bounded(multipliers):
+                bound = scaled.bound(multipliers, box)
+                closed = bound is not None and self._enough(bound)
+                return Bounded(multipliers, bound) if bound is not None and closed else None
+            case Excluded(multipliers):
+                return node if self._prover.excludes(multipliers, box) else None
+            case Gap(multipliers):
+                return node if scaled.skips(multipliers, box, self._program) else None
+            case _:
+                return node
 
     def _explore(self, node: _Open) -> Node | None:
         """The node closed or branched; None if neither is possible."""
@@ -306,6 +374,9 @@ class Search:
         j, inherited, before, distances = by.column, node.inherited, math.inf, (0.0, 0.0)
         if isinstance(answer, Optimal):
             inherited = self._prover.scaled.round(answer.certificate, 2**20)
+            if not node.depth:
+                proof = self._prover.bound(answer.certificate, box, lambda _: True)
+                self._anywhere = None if proof is None else proof[0]
             before = answer.objective
             if isinstance(by, Branch):
                 distances = (answer.point[j] - by.at, by.at + 1 - answer.point[j])
@@ -329,12 +400,16 @@ class Search:
         closed = not self._open
         found, proved = list(self._nodes), True
         for node in self._open:
-            multipliers = node.inherited or Multipliers({}, 1)
-            bound = self._prover.scaled.bound(multipliers, self._box(node))
-            if bound is None:
-                proved = False
+            box = self._box(node)
+            for multipliers in (node.inherited, self._anywhere, Multipliers({}, 1)):
+                if multipliers is None:
+                    continue
+                bound = self._prover.scaled.bound(multipliers, box)
+                if bound is not None:
+                    found[node.index] = Bounded(multipliers, bound)
+                    break
             else:
-                found[node.index] = Bounded(multipliers, bound)
+                proved = False
         by, unit = self._scaling, power(-self._scaling.objective)
         nodes = [unscale(node, by) for node in found if node is not None]
         bounds = [node.bound for node in nodes if isinstance(node, Bounded)]

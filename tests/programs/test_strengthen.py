@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tamecheck.budget import Budget
+from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
+from tamecheck.programs import solve
 from tamecheck.programs.certificate import certificate
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
@@ -94,6 +96,70 @@ def test_strengthened_trees_find_what_plain_ones_find_and_every_step_is_checked(
     assert read > 20
 
 
+def hard(seed=3, width=12):
+    """A knapsack with two rows that needs some nodes."""
+    chance = random.Random(seed)
+    columns = tuple(
+        Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(chance.randint(40, 60))) for j in range(width)
+    )
+    rows = tuple(
+        Row(f"r{i}", tuple((j, F(chance.randint(40, 60))) for j in range(width)), None, F(320))
+        for i in range(2)
+    )
+    return Program(columns, rows, Sense.MAXIMISE)
+
+
+def test_an_unfinished_tree_is_gone_on_with_from_its_certificate():
+    program = hard()
+    whole = Search(program).run()
+    for nodes in (1, 5, 20):
+        part = Search(program, point=whole.point)
+        part.run(Budget(nodes=nodes))
+        value = program.sense.sign * program.objective(whole.point)
+        own = strengthen(program, value, Budget())
+        search = Search(own.program, point=whole.point)
+        tree = search.run(Budget(nodes=nodes))
+        bound = min(tree.bound, own.cutoff)
+        unfinished = certificate(
+            program, "bound", tree.nodes, None, own.derived, bound=-bound, x=whole.point
+        )
+        assert check(json.dumps(unfinished)).verdict == "valid"
+        solved = solve(program, resume=json.loads(json.dumps(unfinished)))
+        assert solved.answer.objective == program.objective(whole.point)
+        assert check(json.dumps(solved.answer.certificate)).verdict == "valid"
+        other = hard(seed=4)
+        with pytest.raises(InputError, match="about another program"):
+            solve(other, resume=unfinished)
+
+
+def test_checkpoints_are_certificates_of_bounds(monkeypatch):
+    monkeypatch.setattr("tamecheck.programs.solving._OFTEN", 0.02)
+    monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
+    kept, seen = [], []
+
+    def keep(document):
+        kept.append(document)
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+
+    program = hard(width=60)
+    start = (F(0),) * 60
+    solved = solve(
+        program,
+        seconds=60,
+        solvers=(),
+        checkpoint=keep,
+        progress=seen.append,
+        incumbent=start,
+    )
+    assert solved.interrupted
+    assert not program.violations(solved.answer.point)
+    for document in kept:
+        assert document["claim"]["verdict"] == "bound"
+        assert check(json.dumps(document)).verdict == "valid"
+    assert all(status.open >= 1 and status.explored > 0 for status in seen)
+
+
 # -- the rules of the kernel, one by one ----------------------------------------------------------
 
 
@@ -157,6 +223,9 @@ DEAR = [column(cost="1"), column(upper="0")]
 
 ACCEPTED = {
     "nothing derived": document([], ROOT),
+    "a bound with a point": document(
+        [], ROOT, claim={"verdict": "bound", "bound": "0", "x": ["3", "0"]}
+    ),
     "a rounding": document([ROUNDED], ROOT),
     "a mixed rounding": document([MIXED], ROOT, columns=LINE),
     "a bound": document([NARROW], ROOT, claim={"verdict": "bound", "bound": "2"}, columns=SMALL),
@@ -185,6 +254,10 @@ def changed(step, *path_and_value):
 
 NOT_SHOWN = "the row is not proved on a side"
 REFUSED = {
+    "a bound with no point": (
+        document([], ROOT, claim={"verdict": "bound", "bound": "0", "x": ["1", "0"]}),
+        "row 0 is violated",
+    ),
     "a rounding too far": (document([changed(ROUNDED, "least", "4")], ROOT), NOT_SHOWN),
     "a rounding of another side": (document([changed(ROUNDED, "at", 3)], ROOT), NOT_SHOWN),
     "no contradiction on a side": (

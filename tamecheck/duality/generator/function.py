@@ -30,7 +30,7 @@ from tamecheck.duality.tree import tree_dual
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text
-from tamecheck.programs.solving import without_objective
+from tamecheck.programs.reformulate import without_objective
 from tamecheck.programs.tree import Search
 
 _ZERO = Fraction(0)
