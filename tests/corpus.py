@@ -1,10 +1,14 @@
-"""Generators of networks that tests share."""
+"""Generators of networks that tests share, and the scripts of the repository as modules."""
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -77,3 +81,20 @@ def over_vectors(graph: Graph, weights: np.ndarray | None = None, size: int = 3)
             case Apply(op=op, args=args, params=params):
                 nodes.append(builder.apply(op, [nodes[arg] for arg in args], **params))
     return builder.build({name: nodes[output] for name, output in graph.outputs})
+
+
+ROOT = Path(__file__).parents[1]
+
+
+@cache
+def script(path: str):
+    """The module of a script, by its path in the repository."""
+    name = Path(path).stem
+    spec = importlib.util.spec_from_file_location(name, ROOT / path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses look their module up
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,18 +1,15 @@
 """Every verb says what its definite answers rest on, and the page of that is what the verbs say."""
 
 import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
+from corpus import script
 
 from tamecheck.cli.entry import _parser
 
 DOCS = Path(__file__).parents[2] / "docs"
-SPEC = importlib.util.spec_from_file_location("make_trust_table", DOCS / "make_trust_table.py")
-TRUST = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = TRUST
-SPEC.loader.exec_module(TRUST)
+TRUST = script("docs/make_trust_table.py")
 _, VERBS = _parser()
 
 

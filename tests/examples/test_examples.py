@@ -1,6 +1,5 @@
 """The examples run as their first lines say, and the training script makes what is shipped."""
 
-import importlib.util
 import runpy
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from corpus import script
 
 from tamecheck.models import EMBEDDED, path
 
@@ -101,13 +101,8 @@ def test_convolutional_networks_get_certificates(tmp_path):
     assert (tmp_path / "digits.onnx").is_file()
 
 
-@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("*.py")), ids=lambda script: script.name)
-def test_every_example_says_what_it_does(script):
-    spec = importlib.util.spec_from_file_location(script.stem, script)
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look their module up
-    sys.modules[script.stem] = module
-    spec.loader.exec_module(module)
-    del sys.modules[script.stem]
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_every_example_says_what_it_does(name):
+    module = script(f"examples/{name}")
     assert module.__doc__
     assert callable(module.main)

@@ -1,14 +1,12 @@
 """The node cases that ONNX publishes: values in floats and exactly, and the table in the docs."""
 
-import importlib.util
-import sys
 from collections import Counter
 from pathlib import Path
 
+import corpus
 import onnx
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "make_onnx_table.py"
 REFUSED = {
     "test_equal_string",
     "test_identity_opt",
@@ -27,13 +25,7 @@ NOT_REAL = {
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_onnx_table", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return corpus.script("docs/make_onnx_table.py")
 
 
 @pytest.fixture(scope="module")

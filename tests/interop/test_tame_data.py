@@ -1,16 +1,13 @@
 """Real networks: a verdict for each, every certificate accepted by the kernel, and the page."""
 
-import importlib.util
-import sys
 from dataclasses import dataclass
-from pathlib import Path
 
+import corpus
 import pytest
 
 import tamecheck as tc
 from tamecheck.tame.verdict import Check, Verdict
 
-SCRIPT = Path(__file__).parents[2] / "docs" / "make_networks_table.py"
 LINEAR = {
     *("Gemm", "MatMul", "Conv", "Relu", "Sign", "MaxPool", "BatchNormalization", "Add", "Sub"),
     *("Reshape", "Flatten", "Transpose", "Dropout", "Softmax"),
@@ -37,11 +34,7 @@ class Answer:
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("make_networks_table", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return corpus.script("docs/make_networks_table.py")
 
 
 @pytest.fixture(scope="module")

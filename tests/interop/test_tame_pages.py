@@ -1,27 +1,12 @@
 """The pages about tame activations and tame networks say what the program says."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import pytest
-
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def script(name):
-    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+from corpus import script
 
 
 @pytest.fixture(scope="module")
 def activations(data):
-    module = script("make_activations_table")
+    module = script("docs/make_activations_table.py")
     return module, module.rows(data / "tame" / "activations.tsv")
 
 

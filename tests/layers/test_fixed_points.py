@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
+from corpus import script
 
 import tamecheck as tc
 from tamecheck.errors import InputError
@@ -144,10 +142,7 @@ def test_a_network_that_is_not_monotone_is_refused():
 
 def test_descent_through_a_linear_program_circles():
     """Gradient descent stays in a bounded cycle of points that are not critical."""
-    path = Path(__file__).parents[2] / "examples" / "limit_cycle.py"
-    spec = importlib.util.spec_from_file_location("limit_cycle", path)
-    example = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(example)
+    example = script("examples/limit_cycle.py")
     cycle = example.descent((1.0, 1.0), 4000)[2000:]
     xs, ys = np.array(cycle).T
     assert 0.6 < xs.min() < 0.7

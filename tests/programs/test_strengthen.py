@@ -1,14 +1,12 @@
 """Cuts and narrower bounds: derived exactly, checked by the kernel, and false ones refused."""
 
 import copy
-import importlib.util
 import json
 import random
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
+from corpus import script
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
@@ -20,12 +18,7 @@ from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
 from tamecheck.programs.vipr import vipr_text
 
-SPEC = importlib.util.spec_from_file_location(
-    "vipr_reader", Path(__file__).with_name("vipr_reader.py")
-)
-READER = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = READER
-SPEC.loader.exec_module(READER)
+READER = script("tests/programs/vipr_reader.py")
 F = Fraction
 
 

@@ -1,16 +1,14 @@
 """VIPR files: every line is derived again by a reader of the format, and mutants are refused."""
 
-import importlib.util
 import json
 import random
 import re
 import shutil
 import subprocess
-import sys
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
+from corpus import script
 
 from tamecheck.cli import main
 from tamecheck.errors import UnsupportedError
@@ -18,12 +16,7 @@ from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.programs import Infeasible, Optimal, solve
 from tamecheck.programs.vipr import vipr_text
 
-SPEC = importlib.util.spec_from_file_location(
-    "vipr_reader", Path(__file__).with_name("vipr_reader.py")
-)
-READER = importlib.util.module_from_spec(SPEC)
-sys.modules[SPEC.name] = READER
-SPEC.loader.exec_module(READER)
+READER = script("tests/programs/vipr_reader.py")
 F = Fraction
 
 
