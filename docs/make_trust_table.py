@@ -151,6 +151,7 @@ OTHERS: Mapping[str, str] = {
     "train": "makes a model; the bound on its training loss says in `proof` what it rests on",
     "doctor": "versions, and a self-test",
     "demo": "runs other verbs",
+    "completion": "prints a script for the shell",
 }
 
 
