@@ -246,7 +246,8 @@ READING = (
     option("--decimal", None, "the decimal mark", choices=(".", ",")),
     option("--missing", None,
         "empty cells, NA, None, ?: refuse them, leave out their rows, or take them as categories "
-        "of columns of texts", choices=("refuse", "drop", "level")),
+        "of columns of texts; level,drop: and leave out rows where a number is missing",
+        choices=("refuse", "drop", "level", "level,drop")),
     flag("--drop-missing", "the same as --missing drop", dest="missing", action="store_const",
         const="drop"),
     option("--ignore", "COL,COL", "leave out these columns, by name or number"),

@@ -92,8 +92,8 @@ def _run(args: Namespace) -> int:
         **quality.to_json(),
         "selection": None if selection is None else selection.to_json(),
     }
-    name = "standard input" if args.table == "-" else Path(args.table).name
-    schema = trained.schema(sha256_of_table(args.table), name, record)
+    where = "" if args.table == "-" else args.table
+    schema = trained.schema(sha256_of_table(args.table), where, record)
     _assert_possible(schema, trained)
     schema = save_network(classifier, path, schema)
     kept = {key: record[key] for key in record if key not in ("seed", "options")}

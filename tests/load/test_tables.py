@@ -221,6 +221,8 @@ def test_what_is_said_is_done():
     assert read_table(b"name,2019,y\nx,4,1\nx,5,0\n").names == ("name", "2019")
     table = read_table(b"a,b,y\nNA,1,0\nx,2,1\n", missing="level", ignore=["b"])
     assert (table.columns[0].categories, table.columns[0].index) == (("NA", "x"), 0)
+    table = read_table(b"a,b,y\nnone,1,0\nx,,1\n,2,1\nx,3,\n", missing="level,drop")
+    assert (table.rows.tolist(), table.dropped) == ([["none", 1.0], ["", 2.0]], 2)
     assert read_table(b"a,y\n1,9007199254740993\n4,9007199254740992\n").labels.tolist() == [
         "9007199254740993",
         "9007199254740992",

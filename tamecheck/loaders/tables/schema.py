@@ -158,7 +158,7 @@ class Target:
     numbers: bool = False
 
 
-Missing: TypeAlias = Literal["error", "drop", "level"]
+Missing: TypeAlias = Literal["error", "drop", "level", "level,drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +167,8 @@ class Reading:
 
     ``header``: whether the first line of a CSV file has the names; ``sep``: what is between its
     cells; ``decimal``: the decimal mark.  ``missing``: whether missing values are refused, their
-    rows left out, or are categories of columns of texts.  ``ignore``: columns that are left out.
+    rows left out, or are categories of columns of texts (and of other columns refused, or left
+    out).  ``ignore``: columns that are left out.
     """
 
     header: bool | None = None

@@ -231,7 +231,7 @@ class _Reader:
             said["header"] in (None, True, False)
             and (said["sep"] is None or isinstance(said["sep"], str))
             and said["decimal"] in (None, ".", ",")
-            and said["missing"] in (None, "error", "drop", "level")
+            and said["missing"] in (None, "error", "drop", "level", "level,drop")
         ):
             raise self._error(name, "how a table is read")
         ignored = self._list(entry, "ignore", str) if "ignore" in entry else []

@@ -69,7 +69,8 @@ def read_table(  # noqa: PLR0913  # each by its name
         refused.
     missing
         What to do about missing values (empty, ``?``, ``NA``): refuse them (also if None), drop
-        their rows, or take them as categories of columns of texts.
+        their rows, or take them as categories of columns of texts, those of numbers refused
+        (``"level"``) or their rows dropped (``"level,drop"``).
     ignore
         Columns that are left out.
     schema
@@ -118,7 +119,8 @@ def _type_by_cells(raw: Rows, place: int | None, reading: Reading) -> Table:
         _ask_decimal(raw, forms)
 
     def absent(column: int, cell: Any) -> bool:
-        if column != place and reading.missing == "level" and forms[column] is None:
+        level = reading.missing in {"level", "level,drop"}
+        if column != place and level and forms[column] is None:
             return False
         listed = raw.listed[column]
         return is_missing(cell) and (listed is None or str(cell) not in listed)
@@ -346,7 +348,7 @@ def _kept_rows(
     checked = list(columns)
     gaps = [[column for column in checked if absent(column, row[column])] for row in raw.cells]
     left = [LeftOut(raw.origins[k], raw.names[gap[0]]) for k, gap in enumerate(gaps) if gap]
-    if left and missing != "drop":
+    if left and missing not in {"drop", "level,drop"}:
         count = sum(map(len, gaps))
         values = "1 value is" if count == 1 else f"{count} values are"
         raise InputError(
@@ -354,7 +356,8 @@ def _kept_rows(
             where=raw.where,
             hint="Fill them in, or leave out those rows with missing='drop' (--drop-missing)"
             + (
-                "; numbers and labels have no level for them."
+                "; numbers and labels have no level for them: missing='level,drop' leaves out rows "
+                "without one (--missing level,drop)."
                 if missing == "level"
                 else "; of texts, missing='level' (--missing level) makes a category of them."
             ),
