@@ -101,7 +101,8 @@ def _commands(args: Namespace) -> Any:
         value = getattr(args, name, None)
         if value is not None:
             table += [f"--{name}", str(value)] if name != "target" else [f"--target={value}"]
-    table += ["--no-header"] if args.header is False else []
+    said = {False: ["--no-header"], True: ["--header"]}
+    table += said.get(args.header, [])
     domain = [] if args.domain is None else [f"--domain={args.domain}"]
     box = [] if args.box is None else [f"--box={args.box}"]
     names = [] if args.names is None else ["--names", args.names]

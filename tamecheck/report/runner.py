@@ -38,9 +38,10 @@ class Task:
 
 
 def run_tasks(tasks: Sequence[Task], seconds: float) -> tuple[Section, ...]:
-    """All sections in order, within about so many seconds.
+    """All sections in order, within so many seconds and half of one.
 
-    Each has its share of the time that is left when it starts.  Where processes cannot be forked
+    Each has its share of the time that is left when it starts; one for which none is left is not
+    made.  Where processes cannot be forked
     the sections are made one after the other in this process, and keep their time themselves.
     """
     deadline = time.monotonic() + seconds
@@ -109,7 +110,8 @@ class _Pool:
             while len(self._found) < len(self._tasks):
                 while len(self._running) < _SIDE_BY_SIDE and self._next < len(self._tasks):
                     self._start()
-                self._collect()
+                if self._running:
+                    self._collect()
         finally:
             for pipe in list(self._running):
                 self._end(pipe)
@@ -118,6 +120,10 @@ class _Pool:
     def _start(self) -> None:
         number, self._next = self._next, self._next + 1
         left = self._tasks[number:]
+        if time.monotonic() >= self._deadline:
+            why = "Out of time: none was left for it. Try a longer --timeout."
+            self._found[number] = _failed(left[0], why, time.monotonic())
+            return
         limit = _allowed(left, self._deadline, side_by_side=_SIDE_BY_SIDE)
         context = multiprocessing.get_context("fork")
         reader, writer = context.Pipe(duplex=False)
@@ -131,7 +137,8 @@ class _Pool:
             if isinstance(ready, Connection):
                 self._receive(ready)
         for pipe, running in list(self._running.items()):
-            if time.monotonic() - running.started > running.limit + _GRACE:
+            end = min(running.started + running.limit + _GRACE, self._deadline + _LEAST)
+            if time.monotonic() > end:
                 self._end(pipe)
                 why = f"Out of time: it was given {running.limit:.0f} s. Try a longer --timeout."
                 self._found[running.number] = self._lost(running, why)
