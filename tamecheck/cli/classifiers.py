@@ -32,6 +32,9 @@ def classifier_explainer(
     if args.thermometer is not None:
         what = "A thermometer is for inputs of two levels."
         raise InputError(what, where="--thermometer", hint="Give --box and --integers.")
+    if getattr(args, "constraint", None):
+        what = "--constraint is for networks whose inputs take two levels."
+        raise InputError(what, hint="Groups of inputs are told by --one-hot.")
     box: Any = args.box
     domain = None if args.domain is None else levels_of(args.domain)
     if box is not None and domain is not None:

@@ -14,7 +14,9 @@ from tamecheck.cli.source import model_of, number_of, row_of_input
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
+    from tamecheck.cli.inputs import Naming
     from tamecheck.explain.counts import CountBounds
+    from tamecheck.model import Model
 
 
 _ABOUT_COUNT = """\
@@ -22,6 +24,9 @@ Count how many inputs of a binarized network each class has: of all that can occ
 meet conditions (--if), or of those that differ from one input in few places (--hamming).  Every
 input is decided in integers; of several largest outputs the first decides.  A model with one
 output has two classes: 1 where it is positive, else 0.
+
+With --box, of any classifier that 'tamecheck verify' decides: the points, where features take
+integers or a few values, else the volume; exact for sums of trees and few points, else bounds.
 
 exit codes: 0 counted, 2 too large a ball or bad options, 3 out of time (60 seconds, unless
 --timeout says otherwise) with bounds on the counts, 4 this is no binarized network"""
@@ -42,6 +47,8 @@ def _count(args: Namespace) -> int:
         radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
     model = model_of(args)
     naming = naming_of(args, model)
+    if args.box is not None or args.integers is not None:
+        return _count_classifier(args, model, naming)
     network, domain = network_and_domain(args, model, naming)
     allowed = None
     if args.conditions is not None:
@@ -66,6 +73,31 @@ def _count(args: Namespace) -> int:
     _print_counts(args, counts, decision, naming.classes, rests_on)
     if rests_on == "search":
         message(args, "The counts rest on a search alone: too long to be made a second time.")
+        return 3
+    return 0
+
+
+def _count_classifier(args: Namespace, model: Model, naming: Naming) -> int:
+    """How much of a domain each class of any classifier has; print it."""
+    from tamecheck.cli.classifiers import classifier_explainer
+    from tamecheck.explain.shares import shares_of
+    from tamecheck.show.answers import shares_lines
+
+    for name in ("conditions", "hamming", "constraint"):
+        if getattr(args, name, None) not in (None, []):
+            option = "--if" if name == "conditions" else f"--{name}"
+            raise InputError(f"{option} is about inputs of two levels, not about --box.")
+    explainer = classifier_explainer(args, model, naming, None)
+    found = shares_of(explainer, 0.9 * (args.timeout or _LONG))
+    document = found.to_json()
+    names = explainer.classes or [f"class {k}" for k in range(explainer.decision.classes)]
+    if explainer.classes:
+        document["classes"] = list(explainer.classes)
+    lines = list(shares_lines(found, names))
+    print_answer(args, document, lines)
+    if not found.exact or found.rests_on == "search":
+        why = "out of time, with proved bounds" if not found.exact else "it rests on a search alone"
+        message(args, f"unknown: {why}")
         return 3
     return 0
 
@@ -121,6 +153,8 @@ COUNT = Verb(
         MODEL,
         DOMAIN,
         CONSTRAINT,
+        option("--box", "BOX", "of any classifier: what its inputs can be, 'age=18:90', or -1:1"),
+        option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
         option("--if", "CONDITIONS", "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
             dest="conditions"),
         option("--input", "FILE", "the centre of the ball of --hamming"),

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -21,9 +20,10 @@ from flint import fmpq
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
 from tamecheck.exact.reals import as_number
-from tamecheck.explain.attributes import Attributes, Listed, Range
+from tamecheck.explain.attributes import Attributes
+from tamecheck.explain.check_cells import Ends, covers, ends, runs, sides
 from tamecheck.explain.decisions import Decision
-from tamecheck.explain.thresholds import Cell, Codes, Division
+from tamecheck.explain.thresholds import Codes, Division
 from tamecheck.ir.exact import rational
 from tamecheck.ir.formula import Add, And, Compare, Condition, Const, Div, Mul, Or, Term, Var
 from tamecheck.ir.graph import Apply, Constant, Input, Node
@@ -44,10 +44,6 @@ ZERO, ONE = fmpq(0), fmpq(1)
 _ONE: Form = ((), ONE)
 
 
-_Ends: TypeAlias = "tuple[fmpq | None, fmpq | None, bool, bool]"
-"""The ends of an interval, and whether they belong to it."""
-
-
 class NotTreesError(Exception):
     """The graph is read no further here."""
 
@@ -64,7 +60,7 @@ class _Choice:
 class _Box:
     """The cells that are left to each input, and the signs of tests that are known."""
 
-    cells: Mapping[int, Sequence[_Ends]]
+    cells: Mapping[int, Sequence[Ends]]
     signs: dict[Form, frozenset[int]] = field(default_factory=dict[Form, frozenset[int]])
 
 
@@ -86,7 +82,7 @@ class LeadCheck:
     def is_domain(self) -> bool:
         """Whether the codes of each feature are all of its range."""
         pairs = zip(self.domain.items, self.codes, strict=True)
-        return all(_covers(one.range, codes) for one, codes in pairs)
+        return all(covers(one.range, codes) for one, codes in pairs)
 
     def holds(
         self,
@@ -108,7 +104,7 @@ class LeadCheck:
                     return None
                 part = stack.pop()
                 if step is None:
-                    if all(mask.any() for mask in part) and not self._fails(part, rows):
+                    if all(mask.any() for mask in part) and not self._shown(part, rows, budget):
                         return None
                     continue
                 inside, outside = list(part), list(part)
@@ -119,14 +115,30 @@ class LeadCheck:
             return None
         return True if not stack else None
 
+    def _shown(self, part: Sequence[Array], rows: Sequence[Inequality], budget: Budget) -> bool:
+        """Whether one of the inequalities fails everywhere on a part.
+
+        The inputs of a group are looked at one code after the other where all at once is too wide.
+        """
+        budget.check()
+        if self._fails(part, rows):
+            return True
+        for k, (one, mask) in enumerate(zip(self.domain.items, part, strict=True)):
+            codes = np.flatnonzero(mask).tolist()
+            if len(one.inputs) > 1 and len(codes) > 1:
+                numbers = np.arange(len(mask))
+                halves = ([*part[:k], numbers == code, *part[k + 1 :]] for code in codes)
+                return all(self._shown(half, rows, budget) for half in halves)
+        return False
+
     def _fails(self, part: Sequence[Array], rows: Sequence[Inequality]) -> bool:
         """Whether one of the inequalities fails everywhere on a part."""
-        cells: dict[int, list[_Ends]] = {}
+        cells: dict[int, list[Ends]] = {}
         for one, codes, mask in zip(self.domain.items, self.codes, part, strict=True):
             chosen = np.flatnonzero(mask).tolist()
             for place, i in enumerate(one.inputs):
                 if codes.cells:
-                    cells[i] = [_ends(codes.cells[a], codes.cells[b]) for a, b in _runs(chosen)]
+                    cells[i] = [ends(codes.cells[a], codes.cells[b]) for a, b in runs(chosen)]
                 else:
                     values = dict.fromkeys(codes.points[k][place] for k in chosen)
                     cells[i] = [(as_number(v), as_number(v), True, True) for v in values]
@@ -174,7 +186,7 @@ class LeadCheck:
                 turn = _sign(slope)
                 cells = box.cells[inputs[0]]
                 at = -constant / slope
-                signs = {turn * sign for ends in cells for sign in _sides(ends, at)}
+                signs = {turn * sign for pair in cells for sign in sides(pair, at)}
             else:
                 ((element, factor),) = terms
                 signs = set[int]()
@@ -396,55 +408,3 @@ def _total(parts: Iterable[tuple[Form, fmpq]]) -> Form:
 
 def _sign(value: fmpq) -> int:
     return (value > 0) - (value < 0)
-
-
-def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
-    """The first and last of consecutive numbers."""
-    found: list[tuple[int, int]] = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
-
-
-def _ends(first: Cell, last: Cell) -> _Ends:
-    """All numbers from one cell to another one."""
-    low = None if first.low is None else as_number(first.low)
-    high = None if last.high is None else as_number(last.high)
-    return low, high, first.closed[0], last.closed[1]
-
-
-def _sides(ends: _Ends, at: fmpq) -> list[int]:
-    """The signs of ``x - at`` between ends."""
-    low, high, opens, closes = ends
-    above = high is None or high > at
-    below = low is None or low < at
-    touches_low = below or (low == at and opens)
-    touches_high = above or (high == at and closes)
-    signs = [1] if above else []
-    signs += [-1] if below else []
-    return [*signs, 0] if touches_low and touches_high else signs
-
-
-def _covers(range_: Range, codes: Codes) -> bool:
-    """Whether codes are all of a range: listed values, or cells without a gap."""
-    if isinstance(range_, Listed):
-        return set(codes.points) == set(range_.rows) and not codes.cells
-    cells = codes.cells
-    if not cells or cells[0].low != range_.low or cells[-1].high != range_.high:
-        return False
-    opens, closes = cells[0].closed[0], cells[-1].closed[1]
-    if (range_.low is not None and not opens) or (range_.high is not None and not closes):
-        return False
-    for before, after in pairwise(cells):
-        if before.high is None or after.low is None:
-            return False
-        if range_.integral:
-            joined = before.closed[1] and after.closed[0] and after.low == before.high + 1
-        else:
-            joined = before.high == after.low and before.closed[1] != after.closed[0]
-        if not joined:
-            return False
-    return True

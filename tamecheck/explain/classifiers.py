@@ -92,6 +92,8 @@ def model_explainer(  # noqa: PLR0913  # what can occur has many sides
     given = tuple(map(str, classes)) or about.classes
     decision = decision_of(graph, len(given))
     labels = about.names if names is None else tuple(names)
+    if labels is None and not any(graph.inputs.values()):
+        labels = tuple(graph.inputs)
     listed: dict[str | int, Sequence[Any]] = {**about.values, **(values or {})}
     if domain is not None:
         levels = pairs_of(domain, decision.inputs)

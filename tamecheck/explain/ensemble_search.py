@@ -135,7 +135,7 @@ class EnsembleSearch:
             if isinstance(found, tuple):
                 return found
             steps.append(found)
-            stack += self._parts(part, found)
+            stack += self.parts(part, found)
         return None
 
     def _attain(self, box: Array, winner: int, budget: Budget) -> tuple[int, ...] | None:
@@ -158,16 +158,50 @@ class EnsembleSearch:
                     return found
             divided = divided or self._half(part)
             steps.append(divided)
-            stack += self._parts(part, divided)
+            stack += self.parts(part, divided)
         return None
 
-    def _parts(self, box: Array, divided: Divide) -> list[Array]:
+    def parts(self, box: Array, divided: Divide) -> list[Array]:
         """The two parts of a box; the one with the codes inside is the last."""
         place = self._slice(divided.feature)
         inside, outside = box.copy(), box.copy()
         inside[place] = box[place] & divided.inside
         outside[place] = box[place] & ~divided.inside
         return [outside, inside]
+
+    def leading(self, box: Array) -> tuple[int, int | None]:
+        """The class at some point of a box, and one that beats it at another; None if none does."""
+        starts = self.starts[:-1].tolist()
+        number = self.class_of([int(np.argmax(box[self._slice(k)])) for k in range(len(starts))])
+        for rival in range(self.decision.classes):
+            if rival != number and not self._closed(self._best(box, rival, number), rival, number):
+                return number, rival
+        return number, None
+
+    def between(self, box: Array, first: int, second: int) -> Divide:
+        """How to divide a box in which two classes are not excluded."""
+        ends: list[tuple[int, ...]] = []
+        for winner, loser in ((first, second), (second, first)):
+            found = self._common(box, self._best(box, winner, loser), winner, loser)
+            if isinstance(found, Divide):
+                return found
+            ends.append(found)
+        apart = [k for k, (a, b) in enumerate(zip(*ends, strict=True)) if a != b]
+        if not apart:
+            return self._half(box)
+        number = apart[0]
+        low = min(end[number] for end in ends)
+        codes = np.arange(len(self.codes[number].points))
+        return Divide(number, codes <= low)
+
+    def measure(self, box: Array, sizes: Sequence[Sequence[Fraction]]) -> Fraction:
+        """The product over the features of the sizes of a box's codes."""
+        total = Fraction(1)
+        for number, own in enumerate(sizes):
+            mask = box[self._slice(number)].tolist()
+            pairs = zip(own, mask, strict=True)
+            total *= sum((size for size, there in pairs if there), Fraction(0))
+        return total
 
     def _half(self, box: Array) -> Divide:
         """Half of the codes of the feature with the most."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tamecheck.cells.formulas import FormulaCells
     from tamecheck.derivative import JacobianSet
     from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
+    from tamecheck.explain.shares import Shares
     from tamecheck.verification import Answer
     from tamecheck.verification.answer import Optimum
     from tamecheck.verification.referee import Verdicts
@@ -388,6 +389,18 @@ def explanation_lines(
 def ground_text(found: Abductive | Contrastive | Counterfactual | Relevancy) -> str:
     """What an explanation rests on."""
     return "an exact search" if found.rests_on == "search" else found.rests_on
+
+
+def shares_lines(found: Shares, labels: Sequence[str]) -> Iterator[str]:
+    """How much of a domain each class has; bounds are rounded outwards, so that they hold."""
+    yield f"{decimal_text(found.total, 9)} {'points' if found.measure == 'points' else 'in volume'}"
+    for label, low, high in zip(labels, found.lower, found.upper, strict=True):
+        least, most = 10_000 * low // found.total, -(-10_000 * high // found.total)
+        if found.exact:
+            yield f"  {label}: {decimal_text(low, 9)}  {float(100 * low / found.total):.2f}%"
+        else:
+            yield f"  {label}: {least / 100:.2f}% to {most / 100:.2f}%"
+    yield f"  rests on: {found.rests_on}"
 
 
 def bounds_lines(

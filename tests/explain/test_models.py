@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache, partial
@@ -27,6 +28,7 @@ from tamecheck.explain import ModelExplainer
 from tamecheck.explain.attributes import Listed, Point
 from tamecheck.explain.check_trees import LeadCheck
 from tamecheck.explain.oracles import EnsembleOracle, Question, VerifyOracle
+from tamecheck.explain.shares import shares_of
 
 _MADE: tuple[Callable[[], Any], ...] = (
     lambda: DecisionTreeClassifier(max_depth=4, random_state=0),
@@ -147,6 +149,43 @@ def test_all_reasons_are_found() -> None:
         assert found.complete
         assert found.checked
         assert found.reasons == len(minimal)
+
+
+@pytest.mark.parametrize("kind", range(len(_MADE)))
+def test_shares_are_those_of_all_points(kind: int) -> None:
+    explainer = made(kind)
+    found = shares_of(explainer)
+    counted = Counter(
+        explainer.decision.decide(explainer.domain.flat(p)) for p in points(explainer)
+    )
+    assert found.exact
+    assert found.measure == "points"
+    assert found.lower == tuple(counted[k] for k in range(explainer.decision.classes))
+    assert found.rests_on == "recomputation"
+
+
+def test_shares_of_trees_are_volumes() -> None:
+    # above 0 on the right half of the square, and where y is at least 3/4
+    tree = tc.expression("step(x - 1/2) + step(y - 3/4) - 1/2")
+    explainer: Any = tc.Explainer(tree, box="0:1")
+    assert isinstance(explainer.oracle, EnsembleOracle)
+    found = shares_of(explainer)
+    assert found.lower == found.upper == (Fraction(3, 8), Fraction(5, 8))
+    assert found.rests_on == "recomputation"
+    mixed: Any = tc.Explainer(tree, box="0:1", integers=["x"])
+    assert shares_of(mixed).lower == (Fraction(3, 4), Fraction(5, 4))
+
+
+def test_shares_of_networks_are_between_proved_bounds() -> None:
+    explainer: Any = tc.Explainer(tc.expression("max(x, 0) - y"), box="-1:1")
+    found = shares_of(explainer, timeout=0.7)
+    # x below 0 and y below 0, or x above 0 and y below x
+    exact = Fraction(5, 2)
+    assert found.lower[1] <= exact <= found.upper[1]
+    assert found.upper[1] - found.lower[1] < 1
+    assert found.rests_on == "outward rounding"
+    with pytest.raises(tc.InputError, match="unbounded domain"):
+        shares_of(tc.Explainer(tc.expression("max(x, 0) - y"), box="0:inf"))  # type: ignore[arg-type]
 
 
 def test_intervals_are_explained_with_proofs() -> None:
