@@ -89,7 +89,8 @@ class Model:
             all inputs), a mapping of input names to ``(lower, upper)``, such pairs in the order of
             the inputs, or None for all of the input space.
         timeout
-            Seconds; when they are over, the answer is unknown.
+            Seconds; when they are over, the answer is unknown.  The kernel's check of a certificate
+            that was found by then is not cut short.
         seed
             Seed of the searches for witnesses.
 
