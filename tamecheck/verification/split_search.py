@@ -109,7 +109,8 @@ def bounds_on(
         found = state.extend((known or {}).get(index))
         if index not in wanted:
             continue
-        rows = np.flatnonzero(((found.lower < 0) & (found.upper > 0)).any(axis=0))
+        open_ = (found.lower < 0) & (found.upper > 0)
+        rows = np.flatnonzero(open_.any(axis=0))
         low, high = found.lower.copy(), found.upper.copy()
         size = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
         for first in range(0, len(rows), size):
@@ -119,6 +120,8 @@ def bounds_on(
             a[0, at, chosen], a[0, count + at, chosen] = 1.0, -1.0
             least = least_on(state.bounds[0], back(state, index, a))
             low[:, chosen], high[:, chosen] = least[:, :count], -least[:, count:]
+        # what is open in other boxes only is not looked at in this one
+        low, high = np.where(open_, low, found.lower), np.where(open_, high, found.upper)
         state.bounds[index] = meet(found, Interval(low, high))
     return state
 
