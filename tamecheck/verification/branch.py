@@ -216,7 +216,7 @@ class _Boxes:
         problem = self.search.problem
         if problem.graph.parameters > _SMALL:
             return
-        best = np.where(problem.members, least[:, np.newaxis, :], -np.inf).max(-1)
+        best = problem.depth(least)
         near: list[list[int]] = np.argwhere(self.cases & (best > -_TIE)).tolist()
         for box, case in near[:_LOOKS]:
             wanted = problem.spec.cases[case]
@@ -271,9 +271,11 @@ class _Boxes:
 
     def _nearest(self, least: Array) -> Array:
         """For each box the row that is nearest to closing its most stubborn case."""
-        best = np.where(self.search.problem.members, least[:, np.newaxis, :], -np.inf)
-        worst = np.where(self.cases, best.max(-1), np.inf).argmin(-1)
-        return best.argmax(-1)[np.arange(len(worst)), worst]
+        problem, at = self.search.problem, np.arange(len(least))
+        held = problem.held(least, fill=-np.inf)
+        worst = np.where(self.cases, held.max(-1, initial=-np.inf), np.inf).argmin(-1)
+        chosen = problem.places[worst, held[at, worst].argmax(-1)]
+        return np.minimum(chosen, least.shape[-1] - 1)
 
 
 def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)

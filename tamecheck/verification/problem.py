@@ -45,8 +45,9 @@ class Problem:
     ``spec`` a property of it that is violated wherever the one ``stated`` of the model is, case by
     case; a witness has to violate ``judged``, which is equivalent to what is stated.
     ``layers`` is the network followed by the rows, None where a node has no linear bounds, which
-    ``open_nodes`` tells.  ``members`` (cases, rows) says which rows each case has, ``strict`` which
-    rows are unsafe only below 0; ``regions`` are the distinct boxes.
+    ``open_nodes`` tells.  ``members`` (cases, rows) says which rows each case has, ``places`` the
+    numbers of these, filled up by the number after the last, ``strict`` which rows are unsafe only
+    below 0; ``regions`` are the distinct boxes.
     """
 
     graph: Graph
@@ -57,23 +58,28 @@ class Problem:
     layers: Layers | None
     open_nodes: str
     members: Array
+    places: Array
     strict: Array
     regions: tuple[Region, ...]
 
-    def unsafe(self, rows: Array) -> Array:
+    def held(self, rows: Array, *, fill: float, cases: Array | slice = slice(None)) -> Array:
+        """The rows that each case has, one after the other, and ``fill`` where it has no more."""
+        end = np.full((*rows.shape[:-1], 1), fill, dtype=rows.dtype)
+        return np.concatenate([rows, end], -1)[..., self.places[cases]]
+
+    def unsafe(self, rows: Array, cases: Array | slice = slice(None)) -> Array:
         """For each point, given its rows, and each case: whether the floats say unsafe."""
         below = np.where(self.strict, rows < 0, rows <= 0)
-        return np.asarray((below[..., np.newaxis, :] | ~self.members).all(-1))
+        return np.asarray(self.held(below, fill=True, cases=cases).all(-1))
 
     def closed(self, least: Array) -> Array:
         """For each box, given lower bounds of the rows, and each case: whether it is impossible."""
         above = np.where(self.strict, least >= 0, least > 0)
-        return np.asarray((above[..., np.newaxis, :] & self.members).any(-1))
+        return np.asarray(self.held(above, fill=False).any(-1))
 
-    def depth(self, rows: Array) -> Array:
+    def depth(self, rows: Array, cases: Array | slice = slice(None)) -> Array:
         """For each point and case the largest row: at most 0 means unsafe."""
-        held = np.where(self.members, rows[..., np.newaxis, :], -np.inf)
-        return np.asarray(held.max(-1, initial=-np.inf))
+        return np.asarray(self.held(rows, fill=-np.inf, cases=cases).max(-1, initial=-np.inf))
 
 
 def without(regions: Sequence[Region], cases: Collection[int]) -> tuple[Region, ...]:
@@ -114,7 +120,19 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
         missing = "; ".join(f"{name} ({why})" for name, why in error.nodes[:4])
     strict = np.array([row.strict for row in rows], dtype=bool)
     regions = _regions(spec.cases)
-    return Problem(graph, stated, spec, judged, scores, layers, missing, members, strict, regions)
+    return Problem(
+        graph,
+        stated,
+        spec,
+        judged,
+        scores,
+        layers,
+        missing,
+        members,
+        _places(members),
+        strict,
+        regions,
+    )
 
 
 def separate_layers(problem: Problem) -> Layers:
@@ -122,6 +140,13 @@ def separate_layers(problem: Problem) -> Layers:
     cases = problem.spec.cases
     rows = dict.fromkeys(row for case in cases for row in (*case.region, *case.outputs))
     return _with_rows(layers_of(problem.scores), list(map(_scale, rows)))
+
+
+def _places(members: Array) -> Array:
+    """The numbers of each case's rows, as many as the longest has, filled up."""
+    count = int(members.sum(-1).max(initial=0))
+    order = np.argsort(~members, axis=-1, kind="stable")[:, :count]
+    return np.where(np.take_along_axis(members, order, -1), order, members.shape[1])
 
 
 def _layers(scores: Graph) -> Layers:

@@ -249,15 +249,18 @@ class Search:
 
         ``allowed`` (points, cases) says which cases a point may witness.
         """
-        unsafe = self.problem.unsafe(rows)
+        cases = np.arange(len(self.problem.places))
         if allowed is not None:
-            unsafe = unsafe & allowed
+            cases = np.flatnonzero(allowed.any(0))
+        unsafe = self.problem.unsafe(rows, cases)
+        if allowed is not None:
+            unsafe = unsafe & allowed[:, cases]
         if not unsafe.any():
             return None
-        depth = np.where(unsafe, self.problem.depth(rows), np.inf)
+        depth = np.where(unsafe, self.problem.depth(rows, cases), np.inf)
         order = np.argsort(depth.min(-1))
         for index in order[: min(3, int(unsafe.any(-1).sum()))]:
-            case = int(depth[index].argmin())
+            case = int(cases[depth[index].argmin()])
             key = points[index].tobytes()
             if key in self.failed or (self.checks >= _CHECKS and self.budget.seconds < 1):
                 continue
