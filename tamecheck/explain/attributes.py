@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box
-from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.exact import decimal_text, rational, rational_text
 from tamecheck.ir.tensor import Shape
 from tamecheck.loaders.tables.forms import short
 
@@ -135,13 +135,13 @@ class Attribute:
 
 def number_text(value: Fraction) -> str:
     """A number in few digits where these are the number or a float, else as a fraction."""
-    nearest = float(value) if abs(value) < 2**500 else math.inf
-    return short(nearest) if Fraction(short(nearest)) == value else _long(value, nearest)
-
-
-def _long(value: Fraction, nearest: float) -> str:
-    text = rational_text(value)
-    return repr(nearest) if Fraction(nearest) == value else text
+    try:
+        nearest = float(value)
+    except OverflowError:
+        return decimal_text(value)
+    if Fraction(short(nearest)) == value:
+        return short(nearest)
+    return repr(nearest) if Fraction(nearest) == value else rational_text(value)
 
 
 @dataclass(frozen=True)

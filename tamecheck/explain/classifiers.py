@@ -41,7 +41,8 @@ def classifier_of(
             if domain is None and about.names is None and not about.values:
                 raise
         except InputError:
-            return None
+            if about.names is None and not about.values:
+                return None
         else:
             return None
     if thermometer is not None or words is not None or constraints:

@@ -74,6 +74,14 @@ class ModelExplainer:
         self.oracle = oracle_of(decision, domain, seed)
         self.shape: tuple[int, ...] = ()
 
+    def __getstate__(self) -> dict[str, Any]:
+        # what the oracle knows is found again; its budget belongs to one process
+        return {key: value for key, value in vars(self).items() if key != "oracle"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.oracle = oracle_of(self.decision, self.domain, self.seed)
+
     @property
     def ground(self) -> str:
         """What all proofs so far rest on together."""

@@ -137,7 +137,7 @@ def network_of(
         raise InputError(
             "The domain is not known: which two values does each input take?",
             hint="Give them as domain=(-1, 1) or (0, 1) (--domain -1,1), or a table whose columns "
-            "have two values (--data TABLE); rules over real inputs take --box.",
+            "have two values (--data TABLE); for other values say the intervals: box= (--box).",
         )
     return recognise(graph, _repeat(pairs, size))
 

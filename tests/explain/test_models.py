@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -227,6 +228,22 @@ def test_the_check_refuses_what_does_not_hold() -> None:
     rows = explainer.decision.others(table.own)
     assert not all(check.holds(allowed, row, [None], budget) for row in rows)
     assert not any(check.holds(allowed, row, [], budget) for row in rows)
+
+
+@pytest.mark.parametrize("kind", [1, 5])
+def test_explainers_are_pickled(kind: int) -> None:
+    explainer = made(kind)
+    x = list(explainer.domain.flat(next(points(explainer))))
+    again = pickle.loads(pickle.dumps(explainer))
+    assert again.abductive(x) == explainer.abductive(x)
+
+
+def test_numbers_of_any_size_are_told() -> None:
+    explainer = made(0)
+    with pytest.raises(tc.InputError, match=r"e\+400 is outside"):
+        explainer.abductive([1, 0, 0, 0, 10**400])
+    with pytest.raises(tc.InputError, match="no real number"):
+        explainer.abductive([1, 0, 0, 0, float("nan")])
 
 
 def test_out_of_time_the_reason_is_still_sufficient() -> None:
