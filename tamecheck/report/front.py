@@ -152,6 +152,14 @@ def _retrained(subject: Subject, record: Mapping[str, Any]) -> list[Markup]:
     if not options or training is None or not training.table:
         return []
     words = ["tamecheck", "train", training.table, "-o", "again.json"]
+    target = None if subject.schema is None else subject.schema.target
+    words += [] if target is None else [f"--target={target.name or target.index}"]
+    reading = training.reading
+    words += {None: [], True: ["--header"], False: ["--no-header"]}[reading.header]
+    for name in ("sep", "decimal", "missing"):
+        value = getattr(reading, name)
+        words += [] if value is None else [f"--{name}", value]
+    words += [] if not reading.ignore else ["--ignore", ",".join(reading.ignore)]
     for name, value in options.items():
         if value is not None and value is not False:
             words += [f"--{name}"] if value is True else [f"--{name}", _text(value)]

@@ -11,7 +11,12 @@ from tamecheck.report.page import NotMadeError, Part
 from tamecheck.report.subject import Subject
 
 _SHOWN = 40
-_READING = {"sep": "separator", "decimal": "decimal mark", "missing": "missing values"}
+_READING = {
+    "sep": "What separates cells",
+    "decimal": "Decimal mark",
+    "missing": "Missing values",
+    "ignore": "Columns that are left out",
+}
 
 
 def training_part(subject: Subject, _limit: float) -> Part:
@@ -41,6 +46,8 @@ def training_part(subject: Subject, _limit: float) -> Part:
         rows.append(("Label", target.name or f"column {target.index}"))
     said = [key for key in ("method", "hidden", "seed") if key in record]
     rows += [(key.capitalize(), _plain(record[key])) for key in said]
+    read = [(name, getattr(training.reading, name)) for name in _READING]
+    rows += [(_READING[name], _plain(value)) for name, value in read if value not in (None, ())]
     options: Mapping[str, Any] = record.get("options") or {}
     rows += [(f"--{name}", _plain(value)) for name, value in options.items()]
     if "train_accuracy" in record:
@@ -56,7 +63,7 @@ def training_part(subject: Subject, _limit: float) -> Part:
         chosen = selection.get("chosen")
         if selection.get("rule"):
             parts.append(paragraph(f"Chosen: {_plain(chosen)}, by: {selection['rule']}."))
-    why = cast("Sequence[str]", record.get("why") or ())
+    why = cast("Sequence[str]", record.get("remarks") or record.get("why") or ())
     if why:
         parts += [element("h3", "Notes of the training"), bullets(map(str, why))]
     columns = [

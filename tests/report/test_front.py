@@ -34,7 +34,8 @@ def made(tmp_path_factory):
         shop(folder / "shop.csv")
         options = ["--method", "tame", "--hidden", "2", "--test", "0.25", "-o", "shop.json"]
         assert main(["train", "shop.csv", "--target", "bought", *options, "-q"]) == 0
-        asked = ["--data", "shop.csv", "--protected", "sex", "-o", "shop.html", "-q"]
+        # the table of the training is found
+        asked = ["--protected", "sex", "-o", "shop.html", "-q"]
         assert main(["report", "shop.json", *asked]) == 0
     return folder
 
@@ -62,7 +63,13 @@ def test_page_one_has_the_numbers_of_the_command_line(made, capsys, monkeypatch)
     assert f"Possible inputs{int(counts['total']):,}" in overview
     assert all(f"{int(count):,} (" in overview for count in counts["counts"])
     training = json.loads((made / "shop.json.features.json").read_text())["training"]
-    assert f"of {len(training['held_out'])} unseen rows" in part(text, "quality")
+    quality = part(text, "quality")
+    assert f"of {len(training['held_out'])} unseen rows" in quality
+    record = training["record"]
+    for one in (record["held_out"], *record["baselines"].values()):
+        assert f"{one['accuracy']:.1%}{one['balanced_accuracy']:.1%}" in quality
+    better = "no better than" if record["no_better_than"] else "is better than each"
+    assert better in quality
     form = part(text, "form")
     _, rules = answer(made, capsys, monkeypatch, "rules", "shop.json", "--data", "shop.csv")
     assert " ".join(rules["text"].splitlines()[0].split()) in form
