@@ -206,12 +206,12 @@ def groups_of(text: str | None, option: str, inputs: int) -> dict[str, list[int]
 def named_inputs(text: str, domain: Domain | Attributes, option: str) -> list[int]:
     """Inputs by number, or those of features by name; a name may hold commas."""
     named = {feature.name: feature.inputs for feature in domain.features}
-    parts = [part.strip() for part in text.split(",")] if text.strip() else []
+    parts = text.split(",") if text.strip() else []
     found: list[int] = []
     while parts:
-        joined = (count for count in range(len(parts), 0, -1) if ",".join(parts[:count]) in named)
-        count = next(joined, 0)
-        part = ",".join(parts[: count or 1])
+        counts = range(len(parts), 0, -1)
+        count = next((n for n in counts if ",".join(parts[:n]).strip() in named), 0)
+        part = ",".join(parts[: count or 1]).strip()
         if count:
             found += named[part]
         elif part.isascii() and part.isdigit() and int(part) < domain.inputs:

@@ -33,6 +33,7 @@ from tamecheck.explain.check_parts import (
     dividends,
     exact_product,
     has_hitting_set,
+    held_weights,
     negation,
     orders,
     points_in_union,
@@ -165,25 +166,24 @@ class Recomputation:
             for k, value in zip(sorted(players), dividends(game), strict=True):
                 found[k] = value
             return found
-        # of each code how often it is there if the feature is not held, and if it is held
-        weights: dict[int, Array] = {}
-        for choice in choices:
-            k = choice.feature
-            there = [int(row is None or code == row[k]) for code in choice.codes.tolist()]
-            held = [int(code == codes[k]) * sum(there) for code in choice.codes.tolist()]
-            weights[k] = np.array([there, held]).T
-        points = prod(int(pair[:, 0].sum()) for pair in weights.values())
-        judge, classes, count = decisions(self.network), self.network.classes, len(players)
+        weights = held_weights(choices, codes, row)
+        points, count = prod(sum(a for a, _ in one) for one in weights.values()), len(players)
+        ends = self.network.layers[0].thresholds if self.network.layers else None
+        # a polynomial in the number of features that are held, at a number above its coefficients
+        unit = 1 << (points << count + 2).bit_length()
+        plain = {k: [a + unit * b for a, b in one] for k, one in weights.items()}
         for k in players:
-            gain = np.array([(held - there, 0) for there, held in weights[k].tolist()])
-            turned = {**weights, k: gain}
+            turned = {**plain, k: [b - a for a, b in weights[k]]}
+            judge, classes = decisions(self.network), self.network.classes
             try:
-                gains = weigh_merged(judge, classes, choices, start, turned, self.most)[target]
+                left = weigh_merged(judge, classes, choices, start, turned, self.most, ends)[target]
             except TooManyPartsError:
                 return None
-            # a set of s others comes before the feature in one of n C(n - 1, s) orders of sets
-            shares = (Fraction(gains[s], count * comb(count - 1, s)) for s in range(count))
-            found[k] = sum(shares, Fraction(0)) / points
+            for size in range(count):
+                gain = (left + unit // 2) % unit - unit // 2
+                left = (left - gain) // unit
+                # a set of others comes before the feature in one of n C(n - 1, size) orders of sets
+                found[k] += Fraction(gain, count * comb(count - 1, size) * points)
         return found
 
     def counts_in_ball(

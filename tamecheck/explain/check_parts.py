@@ -158,59 +158,73 @@ def weigh_merged(  # noqa: PLR0913, PLR0917  # what counts, and how much
     classes: int,
     choices: Sequence[Choice],
     start: Parts,
-    weights: Mapping[int, Array],
+    weights: Mapping[int, Sequence[int]],
     most: int,
-) -> list[Array]:
-    """For each class a polynomial: the sum over its points of the product of their codes' weights.
+    ends: Array | None,
+) -> list[int]:
+    """For each class the sum over its points of the product of their codes' weights.
 
-    ``weights`` has for each feature a row ``(a, b)`` a code, which is the weight ``a + b t``.
-    Coefficients are Python's integers, those of t^0 first.
+    ``weights`` has for each feature an integer a code.  ``ends`` are thresholds of the sums: once
+    the features to come cannot take a sum across its own, it does not matter by how much.
     """
     low, high = (_reach(choices, 0, start, sign) for sign in (-1, 1))
-    degree = len(choices)
-    polynomials = [np.zeros(degree + 1, dtype=object) for _ in range(classes)]
-    rest = [np.array([1] + [0] * degree, dtype=object)]
+    totals, rest = [0] * classes, [1]
     for choice in reversed(choices):
-        plain, raised = weights[choice.feature].sum(axis=0).tolist()
-        rest.append(plain * rest[-1] + raised * _raise(rest[-1]))
+        rest.append(sum(weights[choice.feature]) * rest[-1])
     rest.reverse()
-    sums, points = start.sums, np.array([[1] + [0] * degree], dtype=object)
-    for depth in range(degree + 1):
-        winners = judge(sums + low[depth][0], sums + high[depth][0])
+    sums, points = start.sums, np.array([1], dtype=object)
+    for depth in range(len(choices) + 1):
+        least, largest = low[depth][0], high[depth][0]
+        if ends is not None:
+            over, under = sums + least >= ends, sums + largest < ends
+            sums = np.where(over, ends - least, np.where(under, ends - 1 - largest, sums))
+        first, place = _alike(sums)
+        sums, merged = sums[first], np.zeros(len(first), dtype=object)
+        np.add.at(merged, place, points)
+        winners = judge(sums + least, sums + largest)
         for winner in range(classes):
-            for one in points[winners == winner]:
-                polynomials[winner] += _times(one, rest[depth])
+            totals[winner] += sum(merged[winners == winner].tolist()) * rest[depth]
         still = winners == OPEN
         if not still.any():
             break
         choice = choices[depth]
         size = int(still.sum()) * len(choice.codes)
-        if size > most or size * max(choice.sums.shape[1], degree + 1) > _ROOM:
+        if size > most or size * choice.sums.shape[1] > _ROOM:
             raise TooManyPartsError("A recomputation has too many parts.")
         grown: Array = sums[still, None, :] + choice.sums
-        plain, raised = (column[:, None] for column in weights[choice.feature].astype(object).T)
-        before = points[still][:, None, :]
-        after = (plain * before + raised * _raise(before)).reshape(size, degree + 1)
-        sums, place = np.unique(grown.reshape(size, -1), axis=0, return_inverse=True)
-        points = np.zeros((len(sums), degree + 1), dtype=object)
-        np.add.at(points, place.reshape(-1), after)
-    return polynomials
+        own = np.array(weights[choice.feature], dtype=object)
+        sums, points = grown.reshape(size, -1), np.multiply.outer(merged[still], own).reshape(size)
+    return totals
 
 
-def _raise(polynomial: Array) -> Array:
-    """Polynomials times t."""
-    raised = np.roll(polynomial, 1, axis=-1)
-    raised[..., 0] = 0
-    return raised
+def _alike(sums: Array) -> tuple[Array, Array]:
+    """A row of each kind, and of which kind each row is."""
+    low = sums.min(axis=0)
+    sizes: list[int] = (sums.max(axis=0) - low + 1).tolist()
+    if sums.dtype == object or prod(sizes) >= 2**62:
+        _, first, place = np.unique(sums, axis=0, return_index=True, return_inverse=True)
+        return first, place.reshape(-1)
+    keys = np.zeros(len(sums), dtype=np.int64)
+    for column, size in zip((sums - low).T, sizes, strict=True):
+        keys = keys * size + column
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    return first, place.reshape(-1)
 
 
-def _times(left: Array, right: Array) -> Array:
-    """A product of two polynomials, whose degree is known to fit."""
-    found = np.zeros(len(left), dtype=object)
-    for power, factor in enumerate(left):
-        if factor:
-            found[power:] += factor * right[: len(right) - power]
-    return found
+def held_weights(
+    choices: Sequence[Choice], codes: Sequence[int], row: Sequence[int] | None
+) -> dict[int, list[tuple[int, int]]]:
+    """Of each code how often it is there if the feature is not held, and if it is held.
+
+    Each code is there once, or only that of a row.
+    """
+    weights: dict[int, list[tuple[int, int]]] = {}
+    for choice in choices:
+        k, listed = choice.feature, choice.codes.tolist()
+        there = [int(row is None or code == row[k]) for code in listed]
+        held = [int(code == codes[k]) * sum(there) for code in listed]
+        weights[k] = list(zip(there, held, strict=True))
+    return weights
 
 
 def decisions(network: ThresholdNetwork) -> Judge:

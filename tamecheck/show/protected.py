@@ -40,7 +40,8 @@ def pair_lines(name: str, document: Mapping[str, Any]) -> Iterator[str]:
     yield f"  {document['reason']}"
     if (witness := document["witness"]) is not None:
         for feature, before, after in witness["changes"]:
-            yield f"  {feature}: {before} → {after}"
+            named = "" if before.startswith(feature) else f"{feature}: "
+            yield f"  {named}{before} → {after}"
         names = document["classes"]
         said = [value if names is None else names[int(value)] for value in witness["said"]]
         yield f"  the {document['of']} is {said[0]}, then {said[1]}  (inputs exactly in --json)"

@@ -199,6 +199,17 @@ def test_what_cannot_be_asked_is_refused(loan, capsys):
         Explainer.over(net, domain_of(net)).protected(["xx3"])
 
 
+def test_names_may_hold_commas_and_blanks(tmp_path, capsys):
+    text = "sign(a + b + c)"
+    names = tmp_path / "names.json"
+    names.write_text(json.dumps(["sex, at birth", "in come", "c"]), encoding="utf-8")
+    words = ["--expr", text, "--domain", "-1,1", "--names", str(names)]
+    assert main(["explain", *words, "--protected", "in come, sex, at birth", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["protected"] == ["sex, at birth", "in come"]
+    assert main(["verify", *words, "--monotone", "sex, at birth:+,in come:+"]) == 0
+    assert main(["verify", *words, "--fair", "c,sex, at birth"]) == 1
+
+
 def test_out_of_time_there_are_bounds():
     rng = np.random.default_rng(0)
     weights = rng.integers(-9, 10, size=(12, 40))
