@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import prod
+from math import isqrt, prod
 from typing import TypeAlias
 
 import numpy as np
@@ -185,6 +185,10 @@ def _packed(sets: Array) -> Array:
 
 
 def last_of(sizes: Sequence[int]) -> int:
-    """From which feature on the combinations of the features are at most a block."""
+    """From which feature on the combinations of the features are at most a block.
+
+    Of small domains blocks are smaller, as their sets have to be made before they are looked up.
+    """
+    most = min(_POINTS, 4 * isqrt(prod(sizes)))
     starts = range(len(sizes), -1, -1)
-    return min(start for start in starts if prod(sizes[start:]) <= _POINTS)
+    return min(start for start in starts if prod(sizes[start:]) <= most)

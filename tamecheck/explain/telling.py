@@ -50,7 +50,7 @@ from tamecheck.ir.tensor import Array
 MOST = 12
 """The most conditions, and the most rules, of a form, unless it is said otherwise."""
 
-_SAMPLED, _TRIED = 1 << 13, 1 << 15
+_SAMPLED, _TRIED, _FEW = 1 << 13, 1 << 15, 1 << 20
 _TOLD = 500
 """Weights of a first layer that is told neuron by neuron."""
 
@@ -319,7 +319,9 @@ class _Teller:
 
     def _counted(self, form: Form) -> Form:
         """The form with the share of points where it is right, or a bound on that."""
-        seconds = max(self.budget.seconds / 2, 0.05)
+        # small domains are counted in next to no time, and then exactly
+        least = 4.0 if self.domain.size <= _FEW else 0.05
+        seconds = max(self.budget.seconds / 2, least)
         if isinstance(form.body, PointScore):
             both = in_pairs(self.network, form.body.neuron(self.domain))
             found = count_within(both, self.domain, seconds=seconds)
@@ -329,7 +331,7 @@ class _Teller:
         if isinstance(form.body, NetworkLogic):
             raise TypeError("the network itself is not counted")
         leaves = list(leaves_of(form.body, self.domain))
-        until, found = self.budget.part(seconds), list[CountBounds]()
+        until, found = Budget.of(seconds), list[CountBounds]()
         for place, (allowed, _) in enumerate(leaves):
             share = max(until.seconds, 0.02) / (len(leaves) - place)
             found.append(count_within(self.network, self.domain, allowed, seconds=share))
