@@ -16,7 +16,7 @@ from tamecheck.binarized.network import (
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 
-MAX_FREE = 30
+MAX_FREE = 36
 """More free inputs than this are refused: their combinations are too many to visit."""
 
 _BLOCK = 13

@@ -26,7 +26,7 @@ _RESERVED = 0.25
 """The share of the time for what is certain of rows that stay open."""
 
 _BALL_ROWS = 1 << 14
-_MEDIUM, _LARGE = 2**26, 2**MAX_FREE
+_MEDIUM, _LARGE = 2**26, 2**30
 _POINTS_A_SECOND, _SHARE = 2**25, 0.1
 
 Allowed = Sequence[Sequence[int]]
@@ -165,7 +165,7 @@ def count_within(
     points = domain.points_in(chosen)
     if points and _decided_in_blocks(network):
         return count_bounds(network, domain, chosen, deadline=time.monotonic() + seconds)
-    visited = 0 < points <= min(_most(domain, _LARGE), seconds * _POINTS_A_SECOND)
+    visited = 0 < points <= min(_most(domain, 2**MAX_FREE), seconds * _POINTS_A_SECOND)
     if not visited or points > _MEDIUM:
         share = _SHARE * seconds if visited else seconds
         found = count_bounds(network, domain, chosen, deadline=time.monotonic() + share)
