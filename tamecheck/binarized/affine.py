@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tamecheck.errors import TamecheckError
+from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
 from tamecheck.ir.tensor import Array, size_of
 
@@ -53,13 +54,6 @@ class Affine:
 Value = Fixed | Affine
 
 
-def objects(values: Sequence[Any], shape: tuple[int, ...]) -> Array:
-    """An object array of these numbers."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)
-
-
 def rational_only(value: Number) -> Fraction:
     """The number, which has to be rational."""
     if isinstance(value, QuadraticNumber):
@@ -69,7 +63,7 @@ def rational_only(value: Number) -> Fraction:
 
 def zeros(shape: tuple[int, ...]) -> Array:
     """An object array of zeros: no doubt."""
-    return objects([_ZERO] * size_of(shape), shape)
+    return from_list(shape, [_ZERO] * size_of(shape))
 
 
 def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
@@ -79,7 +73,7 @@ def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) 
     for arg in args:
         shape = arg.values.shape if isinstance(arg, Fixed) else arg.row.shape
         stop = start + size_of(shape)
-        places.append(objects(range(start, stop), shape))
+        places.append(from_list(shape, range(start, stop)))
         start = stop
     taken = route(places)
     flat, shape = taken.reshape(-1).tolist(), taken.shape
@@ -87,7 +81,9 @@ def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) 
     if joined is None:
         return None
     if isinstance(joined, Fixed):
-        return Fixed(objects([joined.values[n] if isinstance(n, int) else n for n in flat], shape))
+        return Fixed(
+            from_list(shape, [joined.values[n] if isinstance(n, int) else n for n in flat])
+        )
     # an element that the op inserts is a constant, 0 times any row
     inserted = np.array([not isinstance(n, int) for n in flat], dtype=np.bool_)
     picked = np.array([n if isinstance(n, int) else 0 for n in flat], dtype=np.int64)
@@ -130,7 +126,7 @@ def _join(args: Sequence[Value]) -> Value | None:
 def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Value | None:
     """Negation, sums and differences, products with and quotients by constants."""
     if name == "neg":
-        return arithmetic("mul", [args[0], Fixed(objects([Fraction(-1)], (1,)))], shape)
+        return arithmetic("mul", [args[0], Fixed(from_list((1,), [Fraction(-1)]))], shape)
     if name not in _EXACT:
         return None
     left, right = args
@@ -253,7 +249,7 @@ def _combine(
         ends.append((unit * Fraction(common), offset, doubt + off + rounded))
     numbered = np.arange(len(rows)).reshape(shape)
     parts = zip(*ends, strict=True) if ends else ((), (), ())
-    return Affine(value.level, weights, numbered, *(objects(part, shape) for part in parts))
+    return Affine(value.level, weights, numbered, *(from_list(shape, part) for part in parts))
 
 
 _Factors = Sequence[tuple[Number, list[tuple[int, int]]]]

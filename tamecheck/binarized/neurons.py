@@ -10,8 +10,9 @@ from math import ceil, floor, lcm
 
 import numpy as np
 
-from tamecheck.binarized.affine import LIMIT, Affine, UnfitError, objects, rational_only, zeros
+from tamecheck.binarized.affine import LIMIT, Affine, UnfitError, rational_only, zeros
 from tamecheck.binarized.network import ThresholdLayer
+from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import (
     PRECISION,
     Number,
@@ -184,7 +185,7 @@ def _of_neurons(
 ) -> Affine:
     """An element for each row of weights, all with one scale and offset."""
     count = len(weights)
-    ends = (objects([number] * count, shape) for number in (scale, offset, Fraction(0)))
+    ends = (from_list(shape, [number] * count) for number in (scale, offset, Fraction(0)))
     return Affine(level, weights, np.arange(count).reshape(shape), *ends)
 
 
@@ -265,7 +266,7 @@ def _between(value: Affine, rows: Array, ends: list[tuple[Fraction, Fraction]]) 
     ]
     offsets = [(up + down) / 2 for down, up in ends]
     shape = value.row.shape
-    scale, offset = objects(scales, shape), objects(offsets, shape)
+    scale, offset = from_list(shape, scales), from_list(shape, offsets)
     return Affine(value.level, value.weights, value.row, scale, offset, zeros(shape))
 
 

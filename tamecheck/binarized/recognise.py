@@ -18,7 +18,6 @@ from tamecheck.binarized.affine import (
     arithmetic,
     copy_elements,
     matmul,
-    objects,
     rational_only,
     sum_over,
     zeros,
@@ -26,6 +25,7 @@ from tamecheck.binarized.affine import (
 from tamecheck.binarized.network import ThresholdNetwork
 from tamecheck.binarized.neurons import Jumps, Layers, jump, largest, pointwise, readout
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import root, sign
 from tamecheck.ir.arguments import rationals
 from tamecheck.ir.formula import Var
@@ -168,7 +168,7 @@ class _Reader:
             case Input(name=name, shape=shape):
                 return self._entry(self.starts[name], shape)
             case Constant(tensor=tensor):
-                return Fixed(objects(tensor.fractions(), tensor.shape))
+                return Fixed(from_list(tensor.shape, tensor.fractions()))
             case Apply(args=args):
                 try:
                     found = self._apply(index, node, self._align([values[arg] for arg in args]))
@@ -180,8 +180,8 @@ class _Reader:
 
     def _entry(self, start: int, shape: tuple[int, ...]) -> Affine:
         levels = self.levels[start : start + size_of(shape)]
-        scale = objects([(high - low) / 2 for low, high in levels], shape)
-        offset = objects([(high + low) / 2 for low, high in levels], shape)
+        scale = from_list(shape, [(high - low) / 2 for low, high in levels])
+        offset = from_list(shape, [(high + low) / 2 for low, high in levels])
         row = np.arange(start, start + len(levels)).reshape(shape)
         return Affine(0, self.states, row, scale, offset, zeros(shape))
 
@@ -209,7 +209,7 @@ class _Reader:
         if jumps is not None:
             (compared,) = comparisons(node.op, node.params)
             if compared == _X:
-                zero = Fixed(objects([Fraction(0)], ()))
+                zero = Fixed(from_list((), [Fraction(0)]))
                 return self._jump(_difference(first, zero, node.shape), jumps)
             if compared == _X - _Y:
                 below, level, above = jumps
@@ -248,7 +248,7 @@ class _Reader:
             groups = moved.reshape(size_of(node.shape), -1)
             return self._extreme(meaning.op, value, groups, node.shape)
         if line is not None and not line.breaks:
-            slope, intercept = (Fixed(objects([x], ())) for x in line.pieces[0])
+            slope, intercept = (Fixed(from_list((), [x])) for x in line.pieces[0])
             stretched = arithmetic("mul", [value, slope], node.shape)
             return stretched and arithmetic("add", [stretched, intercept], node.shape)
         found = None if line is None else pointwise(value, lambda x: line(rational_only(x)))
@@ -273,7 +273,7 @@ class _Reader:
         """What is one number where a value is negative, one where it is 0, and one elsewhere."""
         if isinstance(value, Fixed):
             flat = [jumps[sign(number) + 1] for number in value.values.reshape(-1)]
-            return Fixed(objects(flat, value.values.shape))
+            return Fixed(from_list(value.values.shape, flat))
         return None if value is None else jump(value, jumps, self.layers)
 
     def _choose(self, args: list[Value], shape: tuple[int, ...]) -> Value | None:
@@ -338,7 +338,7 @@ def of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
     if function is None:
         return None
     flat = [function(rational_only(number)) for number in value.values.reshape(-1)]
-    return Fixed(objects(flat, node.shape))
+    return Fixed(from_list(node.shape, flat))
 
 
 def sum_axes(node: Apply) -> tuple[int, ...]:

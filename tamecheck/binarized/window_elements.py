@@ -9,9 +9,10 @@ from math import floor, gcd, lcm
 
 import numpy as np
 
-from tamecheck.binarized.affine import LIMIT, Fixed, UnfitError, arithmetic, objects, rational_only
+from tamecheck.binarized.affine import LIMIT, Fixed, UnfitError, arithmetic, rational_only
 from tamecheck.binarized.recognise import of_constants
 from tamecheck.binarized.windows import Readout, WindowLayer
+from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near, sign
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Array
@@ -61,7 +62,7 @@ Value = Fixed | Elements | Steps
 
 def number(value: Fraction) -> Fixed:
     """One number."""
-    return Fixed(objects([value], ()))
+    return Fixed(from_list((), [value]))
 
 
 def exact(value: Fixed) -> Fixed:
@@ -69,7 +70,7 @@ def exact(value: Fixed) -> Fixed:
     if value.values.dtype == object:
         return value
     flat = [Fraction(v) for v in value.values.reshape(-1).tolist()]
-    return Fixed(objects(flat, value.values.shape))
+    return Fixed(from_list(value.values.shape, flat))
 
 
 def of_fixed(node: Apply, args: list[Fixed]) -> Value | None:
@@ -94,7 +95,7 @@ def move(route: Callable[[list[Array]], Array], args: list[Value]) -> Value | No
             # a constant beside states is none of their sums
             return replace(first, sums=moved) if kept else None
         case Elements(index=index, form=form, table=table):
-            places = route([objects(range(index.size), index.shape)])
+            places = route([from_list(index.shape, range(index.size))])
             flat = places.reshape(-1).tolist()
             table = list(table)
             inserted = sorted({Fraction(v) for v in flat if not isinstance(v, int)})
@@ -174,7 +175,7 @@ def integer_sums(
         flat = [
             Fraction(w) * s for row in weights.tolist() for w, s in zip(row, rational, strict=True)
         ]
-        whole, units = _integers(objects(flat, weights.shape))
+        whole, units = _integers(from_list(weights.shape, flat))
         common = Fraction(1)
     else:
         whole, units = _integers(weights)

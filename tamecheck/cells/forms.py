@@ -19,7 +19,14 @@ from flint import fmpq
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate.float_terms import nearest_float, nearest_floats
-from tamecheck.exact.arrays import exact_matmul, fractions, from_values, objects
+from tamecheck.exact.arrays import (
+    exact_matmul,
+    fractions,
+    from_values,
+    objects,
+    pad_rank,
+    take_flat,
+)
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, Shape, size_of
 
@@ -74,20 +81,6 @@ class Known:
         """Whether products with the elements neither overflow nor underflow."""
         size = np.abs(self.value[self.value != 0])
         return not size.size or bool(size.min() > 1 / _WILD and size.max() < _WILD)
-
-
-def padded(array: Array, rank: int) -> Array:
-    """A batch of forms with axes of extent 1 in front of the tensor's own, up to a rank."""
-    missing = rank - (array.ndim - 2)
-    if missing <= 0:
-        return array
-    return array.reshape((*array.shape[:2], *(1,) * missing, *array.shape[2:]))
-
-
-def taken(array: Array, index: Array) -> Array:
-    """A batch of forms at flat positions, in the shape of ``index``."""
-    flat = array.reshape((*array.shape[:2], -1))
-    return flat[:, :, index.reshape(-1)].reshape((*array.shape[:2], *index.shape))
 
 
 def _axes(axes: tuple[int, ...]) -> tuple[int, ...]:
@@ -159,11 +152,11 @@ class Forms(ABC):
 
     def padded(self, rank: int) -> Self:
         """The same forms with axes of extent 1 in front, up to a rank."""
-        return self._each(lambda array: padded(array, rank))
+        return self._each(lambda array: pad_rank(array, rank))
 
     def take(self, index: Array) -> Self:
         """Elements at flat positions, in the shape of ``index``."""
-        return self._each(lambda array: taken(array, index))
+        return self._each(lambda array: take_flat(array, index))
 
     def flat(self, shape: Shape) -> Self:
         """The forms broadcast to a shape, in one row."""

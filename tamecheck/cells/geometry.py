@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import factorial, prod
@@ -256,9 +256,9 @@ class _Corners:
         return fmpq_mat([[x - y for x, y in zip(p, origin, strict=True)] for p in others]).rank()
 
 
-def groups(cells: Sequence[Cell], pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
-    """The classes of cells that neighbours with equal maps connect."""
-    parent = list(range(len(cells)))
+def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """For each of so many things the number of its class, where pairs connect them."""
+    parent = list(range(count))
 
     def root(number: int) -> int:
         while parent[number] != number:
@@ -266,14 +266,17 @@ def groups(cells: Sequence[Cell], pairs: Sequence[tuple[int, int]]) -> tuple[tup
             number = parent[number]
         return number
 
-    keys: dict[int, tuple[fmpq, ...]] = {}
     for first, second in pairs:
-        for number in (first, second):
-            if number not in keys:
-                keys[number] = cells[number].coefficients()
-        if keys[first] == keys[second]:
-            parent[root(second)] = root(first)
+        parent[root(second)] = root(first)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(number), len(numbers)) for number in range(count)]
+
+
+def groups(cells: Sequence[Cell], pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], ...]:
+    """The classes of cells that neighbours with equal maps connect."""
+    keys = {number: cells[number].coefficients() for pair in pairs for number in pair}
+    equal = ((first, second) for first, second in pairs if keys[first] == keys[second])
     classes: dict[int, list[int]] = {}
-    for number in range(len(cells)):
-        classes.setdefault(root(number), []).append(number)
+    for number, group in enumerate(connected(len(cells), equal)):
+        classes.setdefault(group, []).append(number)
     return tuple(tuple(members) for members in classes.values())

@@ -17,6 +17,7 @@ import numpy as np
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, axis_last, folded_first, run, site_of
+from tamecheck.exact.arrays import from_list
 from tamecheck.ir.formula import (
     TRUE,
     Add,
@@ -90,7 +91,7 @@ def unroll(
         del index
         if isinstance(node, Input):
             return inputs[node.name]
-        return object_array(list(node.tensor.fractions()), node.shape)
+        return from_list(node.shape, list(node.tensor.fractions()))
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
         try:
@@ -98,7 +99,7 @@ def unroll(
         except BeyondError as error:
             bad.append((graph.name_of(index), f"{node.op.name}: {error}"))
             # go on with any values of that shape, so that all such nodes are found
-            return object_array([Fraction(1)] * size_of(node.shape), node.shape)
+            return from_list(node.shape, [Fraction(1)] * size_of(node.shape))
         if note is not None:
             note(index, found)
         return found
@@ -111,13 +112,6 @@ def unroll(
         name: np.asarray(whole(values[node]), dtype=object).reshape(graph.nodes[node].shape)
         for name, node in graph.outputs
     }
-
-
-def object_array(values: Sequence[Any], shape: Shape) -> Array:
-    """An array of any objects."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)
 
 
 def labels(name: str, count: int, pattern: str = "{}_{}") -> list[str]:
@@ -154,7 +148,7 @@ class _Scalars:
             case Selection(largest):
                 rows, last = axis_last(args[0], params).tolist(), bool(params["last"])
                 found = [self.winner(row, largest=bool(largest), last=last) for row in rows]
-                return object_array(found, shape)
+                return from_list(shape, found)
             case Expansion(expand):
                 values = [args[0]]
 
@@ -208,13 +202,13 @@ class _Scalars:
             for row in m.tolist()
             for column in n.T.tolist()
         ]
-        return object_array(entries, shape)
+        return from_list(shape, entries)
 
     def fold(self, name: str, parts: Array, shape: Shape) -> Array:
         """A fold over the leading axis."""
         columns = parts.reshape((len(parts), -1)).T.tolist()
         if name == "add":
-            return object_array([self.sum(column) for column in columns], shape)
+            return from_list(shape, [self.sum(column) for column in columns])
         meaning = BY_NAME[name].meaning
         if not isinstance(meaning, Pointwise):
             raise BeyondError(f"a fold of {name}")
@@ -225,7 +219,7 @@ class _Scalars:
             else Fraction(1)
             for column in columns
         ]
-        return object_array(found, shape)
+        return from_list(shape, found)
 
     def winner(self, row: Sequence[Any], *, largest: bool, last: bool) -> Any:
         """The number of the first (or last) largest (or smallest) element."""
@@ -252,7 +246,7 @@ class _Scalars:
                     self._algebra.require(self._truth(inside))
             whole = meaning.whole
             found.append(self.pieces(pieces, point) if whole is None else self.term(whole, point))
-        return object_array(found, shape)
+        return from_list(shape, found)
 
     def pieces(self, pieces: Sequence[Piece], point: Sequence[Any]) -> Any:
         """The value of the first piece whose condition holds; the last one needs none."""

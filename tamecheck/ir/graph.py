@@ -143,6 +143,11 @@ class Graph:
             "outputs": [{"name": name, "node": node} for name, node in self.outputs],
         }
 
+    def args(self, node: int) -> tuple[int, ...]:
+        """The arguments of a node; an input or a constant has none."""
+        found = self.nodes[node]
+        return found.args if isinstance(found, Apply) else ()
+
     def name_of(self, node: int) -> str:
         """A name that the user can find: the source label, else op and number."""
         found = self.nodes[node]

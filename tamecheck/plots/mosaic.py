@@ -17,7 +17,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.cells import Cell, Complex
-from tamecheck.cells.geometry import cyclic_order, neighbours
+from tamecheck.cells.geometry import connected, cyclic_order, neighbours
 from tamecheck.cells.polytope import ExactRow, dot
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.tensor import Array, size_of
@@ -56,19 +56,8 @@ class Mosaic:
     @cached_property
     def groups(self) -> list[int]:
         """For each cell the number of its group: neighbours with equal maps are in one."""
-        parent = list(range(len(self.polygons)))
-
-        def root(number: int) -> int:
-            while parent[number] != number:
-                parent[number] = parent[parent[number]]
-                number = parent[number]
-            return number
-
-        for edge in self.edges:
-            if edge.kind == FLAT:
-                parent[root(edge.second)] = root(edge.first)
-        numbers: dict[int, int] = {}
-        return [numbers.setdefault(root(n), len(numbers)) for n in range(len(parent))]
+        flat = ((edge.first, edge.second) for edge in self.edges if edge.kind == FLAT)
+        return connected(len(self.polygons), flat)
 
     def segments(self, kind: str) -> list[Array]:
         """The segments of the edges of a kind."""

@@ -17,7 +17,7 @@ from tamecheck.ir.formula import Elementary
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import elementary_of, rounds
-from tamecheck.tame.refute_rays import inputs_text, rays
+from tamecheck.tame.refute_rays import inputs_text, nearest_in, rays
 
 WAVES = (Elementary.SIN, Elementary.COS)
 
@@ -103,7 +103,7 @@ def _elements(
         bases = [b for name in graph.inputs for b in ray.base[name]]
         slopes = [d for name in graph.inputs for d in ray.direction[name]]
         yield [_laurent({0: b, 1: d}) for b, d in zip(bases, slopes, strict=True)]
-    bases = [[_nearest(wish, side) for side in sides] for wish in (Fraction(0), Fraction(1))]
+    bases = [[nearest_in(wish, side) for side in sides] for wish in (Fraction(0), Fraction(1))]
     moved = list(enumerate(sides))[:_COORDINATES]
     for i, side in moved:
         ends = [end for end in side if end is not None]
@@ -142,13 +142,6 @@ def _points(graph: Graph) -> list[Fraction]:
 
 def _laurent(terms: Laurent) -> Laurent:
     return {k: c for k, c in terms.items() if c}
-
-
-def _nearest(value: Fraction, side: tuple[Bound, Bound]) -> Fraction:
-    low, high = side
-    if low is not None and value < low:
-        return low
-    return high if high is not None and value > high else value
 
 
 def _inside(element: Laurent, side: tuple[Bound, Bound]) -> bool:

@@ -77,14 +77,14 @@ def rays(inputs: Mapping[str, Shape], box: Box, seed: int) -> Iterator[Ray]:
         pair for name, shape in inputs.items() for pair in box.side(name).elements(size_of(shape))
     ]
     source = random.Random(seed)  # noqa: S311 a search order, no secret
-    nearest = [_clipped(Fraction(0), pair) for pair in pairs]
+    nearest = [nearest_in(Fraction(0), pair) for pair in pairs]
     seen: set[tuple[Fraction, ...]] = set()
     for direction in _directions(pairs, source):
         if any(direction) and direction not in seen:
             seen.add(direction)
             yield _ray(inputs, nearest, direction)
     for _ in range(_RANDOM):
-        base = [_clipped(Fraction(source.randint(-8, 8), 4), pair) for pair in pairs]
+        base = [nearest_in(Fraction(source.randint(-8, 8), 4), pair) for pair in pairs]
         direction = _random_direction(pairs, source)
         if any(direction):
             yield _ray(inputs, base, direction)
@@ -119,7 +119,8 @@ def _signs(pair: tuple[Bound, Bound]) -> list[Fraction]:
     return [Fraction(1)] * (high is None) + [Fraction(-1)] * (low is None)
 
 
-def _clipped(value: Fraction, pair: tuple[Bound, Bound]) -> Fraction:
+def nearest_in(value: Fraction, pair: tuple[Bound, Bound]) -> Fraction:
+    """The number between two bounds that is nearest to a value."""
     low, high = pair
     if low is not None and value < low:
         return low

@@ -180,9 +180,9 @@ def _sources(walk: Walker, target: int, cone: Sequence[int]) -> Iterator[_Source
     graph = walk.graph
     stuck = [index for index in cone if _is_stuck(walk, index)]
     deciding = [index for index in cone if _decides(graph, index)]
-    found = [arg for index in stuck for arg in _args(graph, index)]
+    found = [arg for index in stuck for arg in graph.args(index)]
     found += [index for index in cone if isinstance(graph.nodes[index], Input)]
-    found += [arg for index in deciding for arg in _args(graph, index)]
+    found += [arg for index in deciding for arg in graph.args(index)]
     count = 0
     for node in dict.fromkeys(found):
         structures, step = walk.known(node)
@@ -194,11 +194,6 @@ def _sources(walk: Walker, target: int, cone: Sequence[int]) -> Iterator[_Source
             count += 1
         if count == _MOST_SOURCES:
             return
-
-
-def _args(graph: Graph, index: int) -> tuple[int, ...]:
-    node = graph.nodes[index]
-    return node.args if isinstance(node, Apply) else ()
 
 
 def _is_stuck(walk: Walker, index: int) -> bool:

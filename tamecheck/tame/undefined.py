@@ -45,7 +45,7 @@ def nowhere_step(hulls: Hulls, proof: Steps, root: int, *, deep: bool = True) ->
     chain = _chain(hulls, root, root if not deep else 0)
     if not chain:
         return None
-    args = _args(hulls.graph, chain[0])
+    args = hulls.graph.args(chain[0])
     cited = [hulls.step(arg) for arg in dict.fromkeys(args)]
     step = proof.add({"rule": "nowhere", "node": chain[0], "enclosures": cited})
     for index in chain[1:]:
@@ -73,11 +73,6 @@ def _chain(hulls: Hulls, root: int, lowest: int) -> list[int]:
         found.append(here)
         here = above[here]
     return found
-
-
-def _args(graph: Graph, index: int) -> tuple[int, ...]:
-    node = graph.nodes[index]
-    return node.args if isinstance(node, Apply) else ()
 
 
 def _partial(graph: Graph, index: int) -> bool:
