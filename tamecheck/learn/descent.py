@@ -199,6 +199,8 @@ class GradientClassifier(BinarizedClassifier):
     class_weight: Any = None
     """What rows count for: ``"balanced"`` (each class alike in all), or a mapping from classes to
     weights; times ``sample_weight``."""
+    calibration_folds: int | None = None
+    """How many folds `predict_proba` is fitted on, so many trainings more; None for none."""
     timeout: float | None = None
     """Seconds after which training ends with what it has."""
     random_state: Any = None

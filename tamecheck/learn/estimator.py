@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import utils
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import class_weight, multiclass, validation
+from sklearn.utils import class_weight, metaestimators, multiclass, validation
 
 from tamecheck.learn.effort import DataError, data_errors
 from tamecheck.learn.network import BinarizedNetwork, Floats
@@ -29,6 +29,11 @@ _VALIDATE = cast("Any", validation)
 _TARGETS = cast("Any", multiclass)
 _UTILS = cast("Any", utils)
 _WEIGHTS = cast("Any", class_weight)
+_AVAILABLE = cast("Any", metaestimators)
+
+
+def _is_calibrated(estimator: Any) -> bool:
+    return getattr(estimator, "calibration_folds", None) is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +77,7 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
 
     network_: BinarizedNetwork
     interrupted_: bool
+    calibrated_: Any
     classes_: npt.NDArray[Any]
     n_features_in_: int
     input_levels_: tuple[tuple[float, float], ...] | None
@@ -95,6 +101,13 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
             If the data or a parameter cannot be trained on.
         """
         self._train(self._training_set(X, y, sample_weight))
+        folds: Any = getattr(self, "calibration_folds", None)
+        self.calibrated_ = None
+        if folds is not None and not self.interrupted_:
+            from tamecheck.learn.calibration import calibrated
+
+            with data_errors():
+                self.calibrated_ = calibrated(self, X, y, sample_weight, folds)
         return self
 
     @abstractmethod
@@ -123,6 +136,29 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         """The class of each row: the first with the largest score."""
         scores = self.network_scores(X)
         return self.classes_[scores.argmax(axis=1)]
+
+    @_AVAILABLE.available_if(_is_calibrated)
+    def predict_proba(self, X: Any) -> Floats:  # noqa: N803
+        """The probabilities of the classes, ``(rows, classes)``; needs ``calibration_folds``.
+
+        They are not the network's own: scikit-learn fits a sigmoid (Platt) to the margins of the
+        scores that networks give to rows which they have not seen, each trained on the other
+        folds, and it is applied to those of this network.  The most probable class is mostly, and
+        need not be, the one that `predict` says.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before ``fit``.
+        DataError
+            If Ctrl-C ended the training before the calibration.
+        """
+        from tamecheck.learn.calibration import margins
+
+        scores = self.decision_function(X)
+        if self.calibrated_ is None:
+            raise DataError("The training was interrupted before the probabilities were fitted.")
+        return np.asarray(self.calibrated_.predict_proba(margins(scores)))
 
     def to_model(self) -> Model:
         """The network as a `tamecheck.Model` with input ``x`` and output ``scores``."""

@@ -22,7 +22,8 @@ class SteBinarizedClassifier(GradientClassifier):
     Parameters
     ----------
     hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, class_weight, timeout, random_state
+    validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
+    timeout, random_state
         See `GradientClassifier`.
     loss
         ``"logistic"`` or ``"hinge"``.

@@ -35,7 +35,8 @@ class TameBinarizedClassifier(GradientClassifier):
     Parameters
     ----------
     hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, class_weight, timeout, random_state
+    validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
+    timeout, random_state
         See `GradientClassifier`.
     variant
         ``"split"``: each layer descends its own value function with the layers behind it fixed,

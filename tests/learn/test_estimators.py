@@ -332,3 +332,25 @@ def test_scikit_learn_is_not_imported_with_the_package():
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "False True\n"
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_probabilities_are_fitted_on_rows_that_were_not_seen(classes):
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1, 1], size=(150, 5))
+    noise = rng.random(150) < 0.3
+    y = np.where(noise, rng.integers(0, classes, 150), (x[:, :classes] > 0).argmax(axis=1))
+    options = {"epochs": 30, "random_state": 0}
+    plain = tc.learn.SteBinarizedClassifier((4,), **options).fit(x, y)
+    assert not hasattr(plain, "predict_proba")
+    found = tc.learn.SteBinarizedClassifier((4,), **options, calibration_folds=3).fit(x, y)
+    assert found.network_scores(x).tolist() == plain.network_scores(x).tolist()
+    shares = found.predict_proba(x)
+    assert shares.shape == (150, classes)
+    assert np.allclose(shares.sum(axis=1), 1)
+    # a noisy label is never certain, although the network decides
+    assert 0.01 < shares.min() < shares.max() < 0.99
+    assert (shares.argmax(axis=1) == found.predict(x)).mean() > 0.8
+    for folds in (1, 2.5, 500):
+        with pytest.raises(tc.learn.DataError, match="calibration_folds"):
+            tc.learn.SteBinarizedClassifier((4,), **options, calibration_folds=folds).fit(x, y)

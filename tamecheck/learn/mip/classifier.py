@@ -78,6 +78,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     class_weight
         What rows count for: ``"balanced"`` (each class alike in all), or a mapping from classes to
         weights; times ``sample_weight``.
+    calibration_folds
+        How many folds `predict_proba` is fitted on, so many trainings more; None for none.
     random_state
         Seed, or generator as in scikit-learn.
 
@@ -122,6 +124,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     timeout: float | None = None
     max_nodes: int | None = None
     class_weight: Any = None
+    calibration_folds: int | None = None
     random_state: Any = None
 
     def _train(self, data: TrainingSet) -> None:
