@@ -48,7 +48,7 @@ from tamecheck.verification.witness import (
 
 _FEW_INPUTS = 40
 _FOREVER = 1e9
-_FEW_DECISIONS = 64
+_FEW_DECISIONS, _MANY_REGIONS = 64, 16
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
 _MOMENT, _MOMENT_SHARE = 3.0, 0.1
@@ -200,14 +200,23 @@ class _Run:
         share = self.budget
         if exact.decisions:
             share = share.part(min(share.seconds / 2, most))
-        outcome = exact.search(self.problem.spec.cases, share, self._confirm)
+        # the cases that bounds have not closed
+        cases = self.problem.spec.cases
+        left = np.flatnonzero(np.any([region.cases for region in self.regions], axis=0)).tolist()
+        outcome = exact.search(
+            [cases[number] for number in left], share, lambda k, x: self._confirm(left[k], x)
+        )
         self.facts["linear pieces"] = outcome.parts
         if outcome.witness is not None:
             return self._violation(outcome.witness, _PIECES)
-        if len(outcome.impossible) == len(self.problem.spec.cases):
+        if len(outcome.impossible) == len(left):
             reason = "No input of the region is unsafe, by exact multipliers on every linear piece."
-            return self._exact_holds(_PIECES, reason)
-        self.regions = without(self.problem.regions, outcome.impossible)
+            return (
+                self._exact_holds(_PIECES, reason)
+                if len(left) == len(cases)
+                else self._holds(_BOXES)
+            )
+        self.regions = without(self.regions, [left[k] for k in outcome.impossible])
         return None
 
     def _by_clauses(self) -> Answer | None:
@@ -262,6 +271,7 @@ class _Run:
             or self._by_clauses()
             or self._descend(search, quickly=True)
             or self._by_signs(quickly=True)
+            or (self._first_bounds(search) if len(self.regions) > _MANY_REGIONS else None)
             # splitting is the better way where pieces are many
             or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG / 5)
             or self._descend(search, quickly=False)
