@@ -55,7 +55,7 @@ VERBS = {
         *("explain", "net.json", *TWO_LEVELS, "--input", "x2.json"),
         *(*RELEVANCY, "--plot", "OUT.svg"),
     ],
-    "report": ["report", "--expr", "max(x,0)", "--box=-1:1", "--timeout", "1", "-o", "OUT.html"],
+    "report": ["report", "--expr", "max(x,0)", "--box=-1:1", "--timeout", "60", "-o", "OUT.html"],
 }
 
 
