@@ -13,6 +13,7 @@ from tamecheck.errors import CertificateError
 if TYPE_CHECKING:
     from tamecheck.ir.graph import Graph
     from tamecheck.ir.spec import Specification
+    from tamecheck.kernel import Report
     from tamecheck.model import Model
 
 
@@ -42,17 +43,19 @@ def certify(
     document: dict[str, Any],
     certificate: dict[str, Any] | None,
     steps: int | None = None,
+    report: Report | None = None,
 ) -> None:
     """Enter the certificate into the answer, if there is one that the kernel accepts.
 
-    One that the kernel has no time for, in so many steps, is written all the same.
+    One that the kernel has no time for, in so many steps, is written all the same; ``report`` is
+    what it said, if it was asked.
     """
     from tamecheck.certificates import recheck
 
     if certificate is None:
         message(args, "No certificate was found in time.")
         return
-    report = recheck(json.dumps(certificate), steps=steps)
+    report = report or recheck(json.dumps(certificate), steps=steps)
     if report.verdict == "incomplete":
         if steps is None or args.output is None:
             message(args, f"No certificate that the kernel checks: {report.why}.")
@@ -81,7 +84,7 @@ def certify_splits(
 ) -> None:
     """Search for a certificate of a property that holds, if its network is piecewise linear."""
     from tamecheck.certificates import recheck
-    from tamecheck.verification.split_proofs import SLACKS, proofs_of
+    from tamecheck.verification.split_proofs import ATTEMPTS, proofs_of
 
     proofs = proofs_of(model, spec)
     if isinstance(proofs, str):
@@ -89,13 +92,14 @@ def certify_splits(
         return
     most = _PATIENCE * max(float(document["seconds"]), 10.0)
     limit = Budget.of(most) if args.timeout is None else budget
-    for slack in SLACKS:
+    for slack, shared in ATTEMPTS:
         with working(args, "searching for a certificate"):
-            if not proofs.find(limit, slack=slack):
+            if not proofs.find(limit, slack=slack, shared=shared):
                 break
         certificate = proofs.certificate()
         steps = steps_of(args, budget)
-        if recheck(json.dumps(certificate), steps=steps).verdict != "invalid":
-            certify(args, document, certificate, steps)
+        report = recheck(json.dumps(certificate), steps=steps)
+        if report.verdict != "invalid":
+            certify(args, document, certificate, steps, report)
             return
     message(args, "No certificate was found in time.")

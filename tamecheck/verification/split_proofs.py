@@ -38,8 +38,9 @@ FORMAT = "tamecheck-split-certificate"
 _WEIGHTS = 40
 """Bits of the largest weight."""
 
-SLACKS = (2.0**20, 2.0**27)
-"""Room of closed leaves, in multiples of what float64 may have lost: what is tried in turn."""
+ATTEMPTS = ((2.0**20, True), (2.0**20, False), (2.0**26, False))
+"""What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost, and
+whether bounds are shared at inner nodes, which makes them tighter but other lines be chosen."""
 
 _EXACT = 256
 _FEW_INPUTS = 40
@@ -78,7 +79,7 @@ class SplitProofs:
             for region in problem.regions
             for k, case in enumerate(np.flatnonzero(region.cases))
         }
-        self.names = Names(groups, numbers, places, list(map(_scale, rows)), SLACKS[0])
+        self.names = Names(groups, numbers, places, list(map(_scale, rows)), *ATTEMPTS[0])
 
     @classmethod
     def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
@@ -102,9 +103,9 @@ class SplitProofs:
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
         return cls(graph, problem, groups)
 
-    def find(self, budget: Budget, *, slack: float = SLACKS[0]) -> bool:
+    def find(self, budget: Budget, *, slack: float = ATTEMPTS[0][0], shared: bool = True) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
-        problem, names = self.problem, replace(self.names, slack=slack)
+        problem, names = self.problem, replace(self.names, slack=slack, shared=shared)
         self.trees, layers = [], problem.layers
         signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
         self.exact = False

@@ -84,7 +84,8 @@ class Names:
     """How the kernel names things: groups of rectifiers by layer, cases, and rows in a case.
 
     ``scales`` are the factors of rows in the layers over those in the kernel's integers, and
-    ``slack`` is the room that a closed leaf has, in multiples of what float64 may have lost.
+    ``slack`` is the room that a closed leaf has, in multiples of what float64 may have lost;
+    ``shared`` says whether bounds are computed at inner nodes too.
     """
 
     groups: Mapping[int, int]
@@ -92,6 +93,7 @@ class Names:
     places: Sequence[Mapping[int, int]]
     scales: Sequence[float]
     slack: float
+    shared: bool
 
 
 def bounds_on(
@@ -175,7 +177,8 @@ class Boxes(_Search):
         with np.errstate(all="ignore"):
             if not self.run(first, self.look, most):
                 return None
-        self.tree.share_bounds()
+        if self.names.shared:
+            self.tree.share_bounds()
         return self.tree
 
     def look(self, items: Items) -> Items | None:

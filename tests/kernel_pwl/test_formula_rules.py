@@ -109,6 +109,7 @@ def test_a_formula_needs_all_bits_of_the_weights():
     assert verdict(json.loads(first)) == ("valid", "")  # the weights are integers
 
 
+@pytest.mark.slow
 def test_random_formulas():
     rng = random.Random(3)
     refuted = 0

@@ -176,6 +176,7 @@ def certified(rng, names):
     return graph, spec, json.loads(json.dumps(proofs.certificate()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_what_is_accepted_is_true(seed):
     rng = random.Random(100 + seed)
@@ -275,5 +276,6 @@ def accepted_mutants(rng, count):
     return accepted
 
 
+@pytest.mark.slow
 def test_no_mutant_that_is_accepted_is_false():
     assert accepted_mutants(random.Random(5), 75) < 60
