@@ -248,6 +248,8 @@ def _interrupt(task: _Task, late: threading.Event) -> Generator[None]:
         yield
     finally:
         timer.cancel()
+        # an interrupt that is on its way arrives here, and not later
+        timer.join()
 
 
 def _exact(found: DecisionRules | None) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -82,6 +83,25 @@ def test_the_verb_prints_what_it_has_when_it_is_interrupted(capsys, monkeypatch)
     assert main(["rules", *model, "--json"]) == 3
     found = json.loads(capsys.readouterr().out)
     assert found["form"]["covers"] == {"domain": "1", "table": None}
+    assert found["text"].startswith(found["form"]["text"])
+
+
+@pytest.mark.slow
+def test_the_time_is_kept(capsys):
+    """A network of 60 inputs and 8 neurons: no list in the time, but a form with a proved share."""
+    rng = np.random.default_rng(0)
+    sums = (
+        " + ".join(f"{int(w)}*x{i}" for i, w in enumerate(rng.integers(1, 9, 60))) for _ in range(8)
+    )
+    expression = " + ".join(f"sign({one} - {k})" for k, one in enumerate(sums))
+    begun = time.monotonic()
+    code = main(["rules", "--expr", expression, "--domain", "-1,1", "--timeout", "2", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert time.monotonic() - begun < 8
+    assert code == 3
+    assert found["form"]["conditions"] <= 12
+    assert 0 <= Fraction(found["form"]["covers"]["domain"]) < 1
+    assert not found["form"]["counted"]
     assert found["text"].startswith(found["form"]["text"])
 
 
