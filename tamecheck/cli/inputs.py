@@ -366,6 +366,18 @@ def sha256_of_table(path: str) -> str:
     return hashlib.sha256(source if isinstance(source, bytes) else read_bytes(path)).hexdigest()
 
 
+def table_of_training(args: Namespace, schema: Schema | None) -> str | None:
+    """The table that the model was trained on, if it is still there and unchanged."""
+    training = None if schema is None else schema.training
+    if training is None or not training.table or args.model is None:
+        return None
+    for place in (Path(training.table), Path(args.model).parent / Path(training.table).name):
+        if place.is_file() and sha256_of_table(str(place)) == training.sha256:
+            message(args, f"The table of the training is read: {place}; --data gives another.")
+            return str(place)
+    return None
+
+
 def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample | None:
     """The rows that ``--data`` names, as inputs of the model; None if it is not given.
 

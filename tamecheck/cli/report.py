@@ -17,7 +17,6 @@ from tamecheck.cli.source import domain_of, input_point, model_of, name_of, name
 from tamecheck.errors import InputError
 
 if TYPE_CHECKING:
-    from tamecheck.loaders.tables.schema import Schema
     from tamecheck.report.subject import Subject
 
 _DESCRIPTION = """\
@@ -43,7 +42,7 @@ def _run(args: Namespace) -> int:
     from tamecheck.report import make_report, subject_of
 
     schema = None if args.names is not None else model.schema
-    args.data = args.data or _table_of_training(args, schema)
+    args.data = args.data or inputs.table_of_training(args, schema)
     sample = inputs.sample_from(args, model, schema)
     seconds = _CHECK_SHARE * (args.timeout or _SECONDS)
     subject = subject_of(
@@ -78,18 +77,6 @@ def _run(args: Namespace) -> int:
     for section in () if args.json else missing:
         message(args, f"{section.title}: {section.why}")
     return 3 if any(s.why.startswith("Out of time") for s in report.sections) else 0
-
-
-def _table_of_training(args: Namespace, schema: Schema | None) -> str | None:
-    """The table that the model was trained on, if it is still there and unchanged."""
-    training = None if schema is None else schema.training
-    if training is None or not training.table or args.model is None:
-        return None
-    for place in (Path(training.table), Path(args.model).parent / Path(training.table).name):
-        if place.is_file() and inputs.sha256_of_table(str(place)) == training.sha256:
-            message(args, f"The table of the training is read: {place}; --data gives another.")
-            return str(place)
-    return None
 
 
 def _output(args: Namespace) -> Path:

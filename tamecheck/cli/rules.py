@@ -20,6 +20,7 @@ from tamecheck.cli.inputs import (
     naming_of,
     network_and_domain,
     sample_from,
+    table_of_training,
     table_options,
 )
 from tamecheck.cli.options import BOX, MODEL, Verb, flag, natural, option, output
@@ -65,6 +66,7 @@ def _rules(args: Namespace) -> int:
     naming = naming_of(args, model)
     if args.box is not None or args.spec is not None:
         return _rules_of_cells(args, model, domain_of(args, model), naming)
+    args.data = args.data or table_of_training(args, naming.schema)
     sample = sample_from(args, model, naming.schema)
     if sample is not None and args.domain is None and sample.levels() is None:
         return _rules_over_table(args, model, naming, sample)
