@@ -51,7 +51,7 @@ instead: its rules are linear inequalities, one rule a region.
 exit codes: 0 rules found, 2 bad options, 3 no list or tree in the time and size, interrupted, or
 rules that rest on a search alone, 4 the model has no such rules"""
 _SECONDS, _LISTED = 10.0, 5.0
-_FORM_SHARE, _LIST_SHARE, _SPARE = 0.6, 0.7, 0.25
+_FORM_SHARE, _LIST_SHARE, _SPARE = 0.55, 0.7, 0.3
 
 
 def _rules(args: Namespace) -> int:
