@@ -31,6 +31,7 @@ from tamecheck.explain.check_parts import (
     count_merged,
     decisions,
     dividends,
+    ends_of,
     exact_product,
     has_hitting_set,
     held_weights,
@@ -130,20 +131,22 @@ class Recomputation:
         say more than with those of the second.  It says the number of its class, or its score.
         """
         self.domain.require_product("A comparison of codes")
-        allowed = [range(len(feature.codes)) for feature in self.domain.features]
-        for k in features:
-            allowed[k] = range(1)
+        known = enumerate(self.domain.features)
+        allowed = [range(1 if k in features else len(one.codes)) for k, one in known]
         choices, start = self._choices(allowed, _FREE[0])
-        moved = [
-            [
-                self._first[k][code] - self._first[k][0]
-                for k, code in zip(features, one, strict=True)
-            ]
-            for one in values
-        ]
-        judge = orders(self.network, [np.sum(one, axis=0) for one in moved], pairs, score=score)
-        found = self._count(judge, 2, choices, start, 0)
-        return None if found is None else found[1]
+        shifts: list[Array] = []
+        for one in values:
+            added = zip(features, one, strict=True)
+            shifts.append(np.sum([self._first[k][c] - self._first[k][0] for k, c in added], axis=0))
+        judge, ends = (
+            orders(self.network, shifts, pairs, score=score),
+            ends_of(self.network, shifts),
+        )
+        once = {choice.feature: [1] * len(choice.codes) for choice in choices}
+        ends = ends_of(self.network, shifts)
+        with suppress(TooManyPartsError):
+            return weigh_merged(judge, 2, choices, start, once, self.most, ends)[1]
+        return (self._count(judge, 2, choices, start, 0) or (None, None))[1]
 
     def shapley(
         self, codes: Sequence[int], target: int, row: Sequence[int] | None = None
@@ -168,7 +171,7 @@ class Recomputation:
             return found
         weights = held_weights(choices, codes, row)
         points, count = prod(sum(a for a, _ in one) for one in weights.values()), len(players)
-        ends = self.network.layers[0].thresholds if self.network.layers else None
+        ends = ends_of(self.network)
         # a polynomial in the number of features that are held, at a number above its coefficients
         unit = 1 << (points << count + 2).bit_length()
         plain = {k: [a + unit * b for a, b in one] for k, one in weights.items()}

@@ -160,12 +160,13 @@ def weigh_merged(  # noqa: PLR0913, PLR0917  # what counts, and how much
     start: Parts,
     weights: Mapping[int, Sequence[int]],
     most: int,
-    ends: Array | None,
+    ends: tuple[Array, Array] | None,
 ) -> list[int]:
     """For each class the sum over its points of the product of their codes' weights.
 
-    ``weights`` has for each feature an integer a code.  ``ends`` are thresholds of the sums: once
-    the features to come cannot take a sum across its own, it does not matter by how much.
+    ``weights`` has for each feature an integer a code.  ``ends`` are the least and the largest
+    threshold of each sum: once the features to come leave it above or below all of these, it does
+    not matter by how much.
     """
     low, high = (_reach(choices, 0, start, sign) for sign in (-1, 1))
     totals, rest = [0] * classes, [1]
@@ -176,8 +177,8 @@ def weigh_merged(  # noqa: PLR0913, PLR0917  # what counts, and how much
     for depth in range(len(choices) + 1):
         least, largest = low[depth][0], high[depth][0]
         if ends is not None:
-            over, under = sums + least >= ends, sums + largest < ends
-            sums = np.where(over, ends - least, np.where(under, ends - 1 - largest, sums))
+            over, under = sums + least >= ends[1], sums + largest < ends[0]
+            sums = np.where(over, ends[1] - least, np.where(under, ends[0] - 1 - largest, sums))
         first, place = _alike(sums)
         sums, merged = sums[first], np.zeros(len(first), dtype=object)
         np.add.at(merged, place, points)
@@ -209,6 +210,14 @@ def _alike(sums: Array) -> tuple[Array, Array]:
         keys = keys * size + column
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
     return first, place.reshape(-1)
+
+
+def ends_of(network: ThresholdNetwork, shifts: Sequence[Array] = ()) -> tuple[Array, Array] | None:
+    """The least and the largest threshold of each first sum, less the shifts; None without any."""
+    if not network.layers:
+        return None
+    ends = [network.layers[0].thresholds - shift for shift in shifts or (np.zeros(1, np.int64),)]
+    return np.min(ends, axis=0), np.max(ends, axis=0)
 
 
 def held_weights(
