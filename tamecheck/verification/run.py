@@ -279,6 +279,8 @@ class _Run:
             or self._by_signs(quickly=False)
             or self._prove_quickly(search)
             or self._attack(search, count)
+            # boxes do not end where a jump touches the property
+            or (None if _has_rectifiers(layers) else self._exactly(_LONG))
             or self._prove(search)
         )
 
