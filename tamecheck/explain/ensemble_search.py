@@ -50,7 +50,6 @@ class EnsembleSearch:
                 self.masks[row] &= sides[cut]
             for cut in leaf.above:
                 self.masks[row] &= ~sides[cut] | self._others(cut.input)
-        self.divisions: dict[int, list[Divide | None]] = {}
 
     def _sides(self) -> dict[Cut, Array]:
         """For each cut which codes satisfy it; those of other features all do."""
@@ -90,21 +89,27 @@ class EnsembleSearch:
         number: int,
         target: int | None,
         budget: Budget,
-    ) -> tuple[int, ...] | None:
-        """Codes of another class (of the target) than a number among allowed ones, or None.
+    ) -> tuple[int, ...] | list[list[Divide | None]]:
+        """Codes of another class (of the target) than a number among allowed ones.
 
-        How the allowed codes were divided to see that there are none stands in ``divisions``, one
-        for each rival.  Raises `TimeLimitError` if the budget is spent before that is known.
+        If there are none, how the allowed codes were divided to see that, for each rival.  Raises
+        `TimeLimitError` if the budget is spent before that is known.
         """
-        self.divisions = {}
         box = np.concatenate(list(allowed))
-        if target is not None:
-            return self._attain(box, target, budget)
-        for rival in range(self.decision.classes):
-            found = None if rival == number else self._lead(box, rival, number, budget)
+        rivals = range(self.decision.classes) if target is None else (target,)
+        divisions: list[list[Divide | None]] = []
+        for rival in rivals:
+            if target is None and rival == number:
+                continue
+            steps: list[Divide | None] = []
+            if target is None:
+                found = self._lead(box, rival, number, steps, budget)
+            else:
+                found = self._attain(box, rival, steps, budget)
             if found is not None:
                 return found
-        return None
+            divisions.append(steps)
+        return divisions
 
     def class_of(self, codes: Sequence[int]) -> int:
         """The class at codes, by the exact sums of the leaves."""
@@ -121,9 +126,11 @@ class EnsembleSearch:
             )
         )
 
-    def _lead(self, box: Array, winner: int, loser: int, budget: Budget) -> tuple[int, ...] | None:
+    def _lead(
+        self, box: Array, winner: int, loser: int, steps: list[Divide | None], budget: Budget
+    ) -> tuple[int, ...] | None:
         """Codes in a box where a class beats another one, or None."""
-        stack, steps = [box], self.divisions.setdefault(winner, [])
+        stack = [box]
         while stack:
             budget.check()
             part = stack.pop()
@@ -138,10 +145,12 @@ class EnsembleSearch:
             stack += self.parts(part, found)
         return None
 
-    def _attain(self, box: Array, winner: int, budget: Budget) -> tuple[int, ...] | None:
+    def _attain(
+        self, box: Array, winner: int, steps: list[Divide | None], budget: Budget
+    ) -> tuple[int, ...] | None:
         """Codes in a box of a class, or None."""
         rivals = [rival for rival in range(self.decision.classes) if rival != winner]
-        stack, steps = [box], self.divisions.setdefault(winner, [])
+        stack = [box]
         while stack:
             budget.check()
             part = stack.pop()

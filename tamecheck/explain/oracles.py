@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import product
@@ -135,7 +135,7 @@ class Oracle(ABC):
         Raises `TimeLimitError` if that is not decided in time, or not at all.
         """
         number = self.class_of(question.point)
-        for point, known in self._known.items():
+        for point, known in list(self._known.items()):
             if _differs(known, number, question.target) and question.allows(point, self.domain):
                 return point
         self.budget.check()
@@ -223,17 +223,17 @@ class EnsembleOracle(Oracle):
 
     search: EnsembleSearch = None  # pyright: ignore[reportAssignmentType]
     check: LeadCheck = None  # pyright: ignore[reportAssignmentType]
-    divisions: dict[Question, Mapping[int, Division]] = field(
-        default_factory=dict[Question, "Mapping[int, Division]"]
+    divisions: dict[Question, Sequence[Division]] = field(
+        default_factory=dict[Question, "Sequence[Division]"]
     )
 
     def _search(self, question: Question, number: int) -> tuple[Point | None, str]:
         own = self.codes(question.point)
         allowed = self.allowed(question)
         found = self.search.other(allowed, number, question.target, self.budget)
-        if found is not None:
+        if isinstance(found, tuple):
             return self.point(question.point, own, found), SEARCH
-        self.divisions[question] = self.search.divisions
+        self.divisions[question] = found
         return None, SEARCH
 
     def _ground(self, question: Question) -> str:
@@ -244,7 +244,7 @@ class EnsembleOracle(Oracle):
         left = self.budget.seconds
         limit = self.budget.part(_PATIENCE if left == inf else left / 2)
         rows = self.decision.others(number, question.target)
-        divisions = self.divisions[question].values()
+        divisions = self.divisions[question]
         confirmed = self.check.is_domain() and all(
             self.check.holds(allowed, case, division, limit)
             for case, division in zip(rows, divisions, strict=True)
