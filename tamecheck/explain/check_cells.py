@@ -34,16 +34,21 @@ def ends(first: Cell, last: Cell) -> Ends:
     return low, high, first.closed[0], last.closed[1]
 
 
-def sides(ends: Ends, at: fmpq) -> list[int]:
-    """The signs of ``x - at`` between ends."""
-    low, high, opens, closes = ends
-    above = high is None or high > at
-    below = low is None or low < at
-    touches_low = below or (low == at and opens)
-    touches_high = above or (high == at and closes)
-    signs = [1] if above else []
-    signs += [-1] if below else []
-    return [*signs, 0] if touches_low and touches_high else signs
+def clip(pair: Ends, at: fmpq, sides: frozenset[int]) -> list[Ends]:
+    """The parts of an interval on some sides of a number: below (-1), at (0), above (1)."""
+    low, high, opens, closes = pair
+    found: list[Ends] = []
+    if -1 in sides and (low is None or low < at):
+        # up to the number, with it if it is asked for too
+        below = high is not None and (high < at or (high == at and not closes))
+        found.append(pair if below else (low, at, opens, 0 in sides))
+    elif 0 in sides and (low is None or low < at or (low == at and opens)):
+        there = high is None or high > at or (high == at and closes)
+        found += [(at, at, True, True)] if there else []
+    if 1 in sides and (high is None or high > at):
+        above = low is not None and (low > at or (low == at and not opens))
+        found.append(pair if above else (at, high, 0 in sides and not found, closes))
+    return found
 
 
 def covers(range_: Range, codes: Codes) -> bool:

@@ -21,7 +21,7 @@ from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
 from tamecheck.exact.reals import as_number
 from tamecheck.explain.attributes import Attributes
-from tamecheck.explain.check_cells import Ends, covers, ends, runs, sides
+from tamecheck.explain.check_cells import Ends, clip, covers, ends, runs
 from tamecheck.explain.decisions import Decision
 from tamecheck.explain.thresholds import Codes, Division
 from tamecheck.ir.exact import rational
@@ -56,12 +56,15 @@ class _Choice:
     branches: Mapping[int, Form]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Box:
-    """The cells that are left to each input, and the signs of tests that are known."""
+    """The cells that are left to each input."""
 
     cells: Mapping[int, Sequence[Ends]]
-    signs: dict[Form, frozenset[int]] = field(default_factory=dict[Form, frozenset[int]])
+
+
+_Region: TypeAlias = tuple[int, fmpq, Mapping[int, frozenset[int]]]
+"""An input, a number, and for each sign of a form on which sides of the number it has that."""
 
 
 @dataclass(slots=True)
@@ -72,6 +75,7 @@ class LeadCheck:
     domain: Attributes
     codes: Sequence[Codes]
     _forms: dict[Element, Form | None] = field(default_factory=dict[Element, "Form | None"])
+    _regions: dict[Form, _Region] = field(default_factory=dict[Form, "_Region"])
     _choices: dict[Element, _Choice] = field(default_factory=dict[Element, "_Choice"])
     _spread: dict[tuple[int, Shape], list[int]] = field(
         default_factory=dict[tuple[int, Shape], list[int]]
@@ -162,8 +166,8 @@ class LeadCheck:
                 raise NotTreesError
             chosen.setdefault(self._choice(element).test, {})[element] = factor
         for test, group in chosen.items():
-            branches = {self._branches(group, sign): None for sign in self._signs(test, box)}
-            total += min(self._least(branch, box) for branch in branches)
+            parts = ((self._branches(group, s), p) for s, p in self._divided(test, box))
+            total += min(self._least(branch, part) for branch, part in parts)
         return total
 
     def _branches(self, group: Mapping[Element, fmpq], sign: int) -> Form:
@@ -172,34 +176,46 @@ class LeadCheck:
             (self._choice(element).branches[sign], factor) for element, factor in group.items()
         )
 
-    def _signs(self, test: Form, box: _Box) -> frozenset[int]:
-        """The signs that a form takes on a box, at most."""
-        if test not in box.signs:
+    def _divided(self, test: Form, box: _Box) -> list[tuple[int, _Box]]:
+        """The signs that a form takes on a box, each with the part where it does."""
+        i, at, ways = self._region(test)
+        if i < 0:
+            return [(sign, box) for sign in ways]
+        found: list[tuple[int, _Box]] = []
+        for sign, sides in ways.items():
+            left = [part for pair in box.cells[i] for part in clip(pair, at, sides)]
+            if left:
+                found.append((sign, _Box({**box.cells, i: left})))
+        return found
+
+    def _region(self, test: Form) -> _Region:
+        """The input that a form depends on, a number, and on which sides of it which sign is.
+
+        Of a form that depends on no input, the input is -1.
+        """
+        if test not in self._regions:
             terms, constant = self._expanded(test)
-            inputs = [self._place(e) for e, _ in terms if isinstance(self._node(e), Input)]
             if len(terms) > 1:
                 raise NotTreesError
             if not terms:
-                signs = {_sign(constant)}
-            elif inputs:
-                slope = terms[0][1]
-                turn = _sign(slope)
-                cells = box.cells[inputs[0]]
-                at = -constant / slope
-                signs = {turn * sign for pair in cells for sign in sides(pair, at)}
-            else:
-                ((element, factor),) = terms
-                signs = set[int]()
-                for sign in self._signs(self._choice(element).test, box):
-                    value = _total(
-                        [(self._choice(element).branches[sign], factor), (_ONE, constant)]
-                    )
-                    rest, number = self._expanded(value)
-                    if rest:
-                        raise NotTreesError
-                    signs.add(_sign(number))
-            box.signs[test] = frozenset(signs)
-        return box.signs[test]
+                self._regions[test] = (-1, ZERO, {_sign(constant): frozenset({-1, 0, 1})})
+                return self._regions[test]
+            ((element, factor),) = terms
+            if isinstance(self._node(element), Input):
+                ways = {_sign(factor) * side: frozenset({side}) for side in (-1, 0, 1)}
+                self._regions[test] = (self._place(element), -constant / factor, ways)
+                return self._regions[test]
+            choice = self._choice(element)
+            i, at, inner = self._region(choice.test)
+            outer: dict[int, frozenset[int]] = {}
+            for sign, sides in inner.items():
+                value = _total([(choice.branches[sign], factor), (_ONE, constant)])
+                rest, number = self._expanded(value)
+                if rest:
+                    raise NotTreesError
+                outer[_sign(number)] = outer.get(_sign(number), frozenset()) | sides
+            self._regions[test] = (i, at, outer)
+        return self._regions[test]
 
     def _expanded(self, form: Form) -> Form:
         """A form in inputs and in elements that are chosen by a test."""
