@@ -231,6 +231,11 @@ class Bounds:
         require(not slots.pending, "a functional has not arrived")
         return slots.values()
 
+    def forget(self, part: Part) -> None:
+        """Take the bounds that all variables but the inputs have on the box."""
+        inputs = self.network.inputs
+        part.low[inputs:], part.high[inputs:] = self.root.low[inputs:], self.root.high[inputs:]
+
     def tighten(self, part: Part, *, deep: bool) -> None:
         """Bound all variables again, if deep also by functionals where a bend is open."""
         most = self._most(part)

@@ -92,8 +92,7 @@ class _Region:
                     waiting += [(part.copy(), cases - first), (part, first)]
                     continue
                 case "bound":
-                    (deep,) = _integers(entry[1:], 1)
-                    self.bounds.tighten(part, deep=deep != 0)
+                    self._bound(part, *_integers(entry[1:], 1))
                 case "cut":
                     self._cut(part, cases, _integers(entry[1:], 2))
                 case "close":
@@ -110,6 +109,12 @@ class _Region:
         at[0] = len(raw)
         require(not waiting, "a part is missing")
         at[0] = None
+
+    def _bound(self, part: Part, deep: int) -> None:
+        require(deep in (0, 1, 2), "no such kind of bounds")
+        if deep == 2:
+            self.bounds.forget(part)
+        self.bounds.tighten(part, deep=deep > 0)
 
     def _variable(self, group: int, element: int) -> int:
         """Return the argument of an element of a bend, or an input for group 0."""

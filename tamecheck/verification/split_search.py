@@ -28,6 +28,7 @@ _FIRST_STEPS, _STEPS = 40, 12
 
 Step: TypeAlias = list[Any]
 _BOUND: Step = ["bound", 1]
+_AFRESH: Step = ["bound", 2]
 _SHARED, _RATIO = 6, 3
 Items: TypeAlias = Mapping[tuple[str, int], Array]
 
@@ -216,8 +217,9 @@ class Boxes(_Search):
 
     def bound(self, node: int) -> None:
         """Have the bounds of a node computed, once."""
-        if _BOUND not in self.tree.steps[node]:
-            self.tree.steps[node].append(_BOUND)
+        step = _BOUND if self.names.shared else _AFRESH
+        if step not in self.tree.steps[node]:
+            self.tree.steps[node].append(step)
 
     def shrink(
         self, form: Functional, box: tuple[Array, Array], open_: Array, nodes: Array
