@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flint import fmpq
 from sklearn.ensemble import (
     AdaBoostClassifier,
     GradientBoostingClassifier,
@@ -27,6 +28,7 @@ from sklearn.tree import DecisionTreeClassifier
 import tamecheck as tc
 from tamecheck.explain import ModelExplainer
 from tamecheck.explain.attributes import Listed, Point
+from tamecheck.explain.check_cells import clip
 from tamecheck.explain.check_trees import LeadCheck
 from tamecheck.explain.oracles import EnsembleOracle, Question, VerifyOracle
 from tamecheck.explain.shares import shares_of
@@ -244,6 +246,22 @@ def test_numbers_of_any_size_are_told() -> None:
         explainer.abductive([1, 0, 0, 0, 10**400])
     with pytest.raises(tc.InputError, match="no real number"):
         explainer.abductive([1, 0, 0, 0, float("nan")])
+
+
+def test_parts_of_an_interval_are_those_of_its_points() -> None:
+    def inside(x: fmpq, pair: Any) -> bool:
+        low, high, opens, closes = pair
+        above = low is None or x > low or (x == low and opens)
+        return above and (high is None or x < high or (x == high and closes))
+
+    ends = [None, fmpq(-1), fmpq(0), fmpq(1)]
+    for low, high, opens, closes in itertools.product(ends, ends, (True, False), (True, False)):
+        pair = (low, high, opens, closes)
+        for at, sides in itertools.product(map(fmpq, (-1, 0, 1)), ((-1,), (0,), (1,), (-1, 0))):
+            found = clip(pair, at, frozenset(sides))
+            for x in (fmpq(k, 2) for k in range(-4, 5)):
+                wanted = inside(x, pair) and (x > at) - (x < at) in sides
+                assert wanted == any(inside(x, part) for part in found)
 
 
 def test_out_of_time_the_reason_is_still_sufficient() -> None:
