@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import ArgumentTypeError, Namespace
+from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,7 +68,7 @@ def _run(args: Namespace) -> int:
     if target is None:
         raise InputError("Which column is the label? Say --target COL.", hint=listing(raw))
     table = read_table(raw, target=target, **reading)
-    parts = split(table.labels, _held_out(args, len(table.labels)), args.seed)
+    parts = split(table.labels, _held_out(args, table.labels.tolist()), args.seed)
     start, budget = time.monotonic(), Budget.of(args.timeout)
     with _bar(args) as bar:
         notes = list[str]()
@@ -107,11 +108,12 @@ def _run(args: Namespace) -> int:
     return 0
 
 
-def _held_out(args: Namespace, rows: int) -> float | None:
+def _held_out(args: Namespace, labels: list[Any]) -> float | None:
     """The share of rows to hold out: a fifth, unless told otherwise or they are few."""
     if args.test is not None:
         return args.test or None
-    return _TEST if rows >= _LEAST_ROWS else None
+    most = max(Counter(labels).values())
+    return _TEST if len(labels) >= _LEAST_ROWS and round(_TEST * most) > 0 else None
 
 
 def _choose(  # noqa: PLR0913, PLR0917  # what the choice depends on

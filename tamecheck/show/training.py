@@ -88,7 +88,10 @@ def columns_text(table: Table) -> str:
             found.append(f"{name} is one of {len(column.categories)} categories ({shown}{more})")
         else:
             kind, unit = "a day" if is_days(column.form) else "a number", unit_of(column.form)
-            low, high = (said(end, column.form, unit) for end in (min(values), max(values)))
+            ends = (min(values), max(values))
+            if not is_days(column.form):
+                ends = (float(f"{ends[0]:.6g}"), float(f"{ends[1]:.6g}"))
+            low, high = (said(end, column.form, unit) for end in ends)
             found.append(f"{name} is {kind} ({low} to {high})")
     if len(table.columns) > _LISTED:
         found.append(f"{len(table.columns) - _LISTED} more")
