@@ -85,16 +85,19 @@ class Separator:
         for first in range(len(self.indices)):
             if not len(self.indices[first]) or not slack[first] < math.inf:
                 continue
-            weights = {first: 1.0}
-            for _ in range(_AGGREGATED):
+            weights, long = {first: 1.0}, 1
+            while long <= _AGGREGATED:
                 found = self.round_row(weights, x, at)
                 if found is not None:
                     yield found
                     break
-                if not self._aggregate(weights, x, slack):
+                added = self._aggregate(weights, x, slack)
+                if added is None:
                     break
+                # variable bounds are not counted
+                long += len(self.indices[added]) != _PAIR
 
-    def _aggregate(self, weights: dict[int, float], x: Vector, slack: Vector) -> bool:
+    def _aggregate(self, weights: dict[int, float], x: Vector, slack: Vector) -> int | None:
         """Add a tight row, so that a continuous variable between its bounds is eliminated."""
         form = self.form_of(weights)
         room = np.minimum(x - self.lower, self.upper - x)
@@ -105,8 +108,8 @@ class Separator:
                 i = min(tight, key=self._order)
                 a = float(self.values[i][self.indices[i] == j][0])
                 weights[i] = -float(form[j]) / a
-                return True
-        return False
+                return i
+        return None
 
     def _order(self, i: int) -> tuple[bool, bool, int]:
         """Variable bounds first, then equations, then short rows."""
