@@ -273,14 +273,14 @@ class _Run:
             or self._by_signs(quickly=True)
             or (self._first_bounds(search) if len(self.regions) > _MANY_REGIONS else None)
             # splitting is the better way where pieces are many
-            or self._exactly(_SHORT if _has_rectifiers(layers) else _LONG / 5)
+            or self._exactly(_LONG / 5 if _has_jumps(layers) else _SHORT)
             or self._descend(search, quickly=False)
             or self._first_bounds(search)
             or self._by_signs(quickly=False)
             or self._prove_quickly(search)
             or self._attack(search, count)
             # boxes do not end where a jump touches the property
-            or (None if _has_rectifiers(layers) else self._exactly(_LONG))
+            or (self._exactly(_LONG) if _has_jumps(layers) else None)
             or self._prove(search)
         )
 
@@ -417,3 +417,9 @@ class _Run:
 def _has_rectifiers(layers: Layers) -> bool:
     """Whether some layer is a rectifier, whose sign can be fixed."""
     return any(isinstance(one, Pointwise) and one.scalar.kinked for one in layers.computed)
+
+
+def _has_jumps(layers: Layers) -> bool:
+    """Whether some layer takes discrete values."""
+    bent = (one.scalar for one in layers.computed if isinstance(one, Pointwise))
+    return any(scalar.jumps or scalar.integral for scalar in bent)
