@@ -69,9 +69,10 @@ def proof(program, cutoff):
     )
 
 
+@pytest.mark.slow
 def test_strengthened_trees_find_what_plain_ones_find_and_every_step_is_checked():
     cuts = bounds = read = 0
-    for seed in range(90):
+    for seed in range(60):
         program = random_program(random.Random(seed))
         cutoff = bool(seed % 2)
         document = proof(program, cutoff)
@@ -84,9 +85,9 @@ def test_strengthened_trees_find_what_plain_ones_find_and_every_step_is_checked(
         if not cutoff and not any(c.kind.semi for c in program.columns):
             READER.verify(vipr_text(program, document))
             read += 1
-    assert cuts > 10
-    assert bounds > 100
-    assert read > 20
+    assert cuts > 5
+    assert bounds > 60
+    assert read > 10
 
 
 def hard(seed=3, width=12):
@@ -128,6 +129,7 @@ def test_an_unfinished_tree_is_gone_on_with_from_its_certificate():
 def test_checkpoints_are_certificates_of_bounds(monkeypatch):
     monkeypatch.setattr("tamecheck.programs.solving._OFTEN", 0.02)
     monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
+    monkeypatch.setattr("tamecheck.programs.solving._ROOT", 0.0)
     kept, seen = [], []
 
     def keep(document):
@@ -343,6 +345,7 @@ def test_each_false_step_is_refused_for_its_reason(name):
     assert (report.verdict, report.why) == ("invalid", why)
 
 
+@pytest.mark.slow
 def test_changed_certificates_prove_nothing_false():
     """A third of all numbers in a certificate, changed one at a time: what stays valid is true."""
     chance = random.Random(5)
