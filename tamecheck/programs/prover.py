@@ -107,10 +107,13 @@ class Completion:
         self._relaxation = Relaxation(program) if continuous else None
         self._exact = LinearProgram.of(program)
 
-    def point(self, x: Sequence[float], budget: Budget) -> tuple[Fraction, ...] | None:
+    def point(
+        self, x: Sequence[float], budget: Budget, below: Fraction | None = None
+    ) -> tuple[Fraction, ...] | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
 
-        Nothing about ``x`` is believed: every row, bound and kind is checked exactly.
+        Its minimised objective, without the constant, is ``below`` a value.  Nothing about ``x`` is
+        believed: every row, bound and kind is checked exactly.
         """
         columns = self._program.columns
         fixed = [_fix(column, value) for column, value in zip(columns, x, strict=True)]
@@ -125,9 +128,13 @@ class Completion:
             costs, basis = minimised_costs(self._program), self._relaxation.basis()
             found = self._exact.minimum(costs, box, basis, budget=budget)
             point = found.point if isinstance(found, Optimal) else ()
-        if len(point) != len(fixed) or self._program.violations(point):
+        if len(point) != len(fixed):
             return None
-        return point
+        if below is not None:
+            terms = zip(minimised_costs(self._program), point, strict=True)
+            if sum((c * v for c, v in terms if c), Fraction(0)) >= below:
+                return None
+        return None if self._program.violations(point) else point
 
 
 def is_settled(column: Column, value: float) -> bool:

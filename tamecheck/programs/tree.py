@@ -336,7 +336,8 @@ class Search:
         ):
             return bounded
         # the completion has a relaxation of its own: the basis of this one is still the node's
-        improved = self._improve(self._completion.point(answer.point, self._budget))
+        found = self._completion.point(answer.point, self._budget, self._value)
+        improved = self._improve(found)
         return self._bound(answer, box) if improved else None
 
     def _bound(self, answer: Relaxed, box: Box) -> Bounded | None:
