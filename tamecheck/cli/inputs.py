@@ -244,9 +244,9 @@ READING = (
     )),
     option("--sep", "CHAR", "what is between the cells of a CSV file: ';', tab (default: seen)"),
     option("--decimal", None, "the decimal mark", choices=(".", ",")),
-    option("--missing", None,
-        "empty cells, NA, None, ?: refuse them, leave out their rows, or take them as categories "
-        "of columns of texts; level,drop: and leave out rows where a number is missing",
+    option("--missing", "RULE",
+        "empty cells, NA, None, ?: refuse (them), drop (their rows), level (categories of columns "
+        "of texts), or level,drop (and leave out rows where a number is missing)",
         choices=("refuse", "drop", "level", "level,drop")),
     flag("--drop-missing", "the same as --missing drop", dest="missing", action="store_const",
         const="drop"),

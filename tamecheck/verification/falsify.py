@@ -51,6 +51,17 @@ def attack(search: Search, region: Region, *, restarts: int, steps: int) -> Witn
     return _descend(search, region, points, target, steps=steps)
 
 
+def deepen(
+    search: Search, region: Region, point: Array, *, count: int, steps: int
+) -> Witness | None:
+    """A witness that a float32 run confirms, by descent from points around an exact one."""
+    lower, upper = _finite(region)
+    spread = np.linspace(0, 0.1, count)[:, np.newaxis] * (upper - lower)
+    points = point + spread * search.rng.uniform(-1, 1, (count, len(lower)))
+    points = np.clip(points, lower, upper)
+    return _descend(search, region, points, _targets(search, region, points), steps=steps)
+
+
 def _targets(search: Search, region: Region, points: Array) -> Array:
     """The case that each point goes for: those that are least deep in the safe side, in turn."""
     depth = search.problem.depth(search.rows(points))

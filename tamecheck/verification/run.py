@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
@@ -15,6 +16,7 @@ import numpy as np
 from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, path, seconds
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
@@ -33,7 +35,7 @@ from tamecheck.verification.answer import (
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import Exact, exact_of, point_of
-from tamecheck.verification.falsify import attack, flip, sample
+from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import joint_graph, joint_replay, models_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, Region, problem_of, without
@@ -51,6 +53,7 @@ _FOREVER = 1e9
 _FEW_DECISIONS, _MANY_REGIONS = 64, 16
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
+_CONFIRMED, _STEPS = 2.0, 50
 _MOMENT, _MOMENT_SHARE = 3.0, 0.1
 _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
@@ -266,7 +269,7 @@ class _Run:
         search = Search(self.problem, layers, self.rng, self.replay, self.budget)
         self.search = search
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
-        return (
+        found = (
             self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)
             or self._by_clauses()
             or self._descend(search, quickly=True)
@@ -283,6 +286,20 @@ class _Run:
             or (self._exactly(_LONG) if _has_jumps(layers) else None)
             or self._prove(search)
         )
+        return self._in_float32(search, found, count)
+
+    def _in_float32(self, search: Search, found: Answer, count: int) -> Answer:
+        """The answer; where a float32 run denies its witness, with one nearby that it confirms."""
+        if not isinstance(found, Violated) or found.witness.float32 is not False:
+            return found
+        search.kept, left = found.witness, self.budget.seconds
+        near = replace(search, budget=self.budget.part(min(_CONFIRMED, _SAMPLED * left)))
+        point = np.array([nearest_float(value) for value in found.witness.inputs])
+        for region in self.regions:
+            witness = deepen(near, region, point, count=count, steps=_STEPS)
+            if witness is not None:
+                return self._violation(witness, found.method)
+        return found
 
     def _search(
         self, look: Callable[[Region], Witness | None], method: str, share: float
@@ -367,7 +384,7 @@ class _Run:
             return self._kept(search)
 
         def descend(region: Region) -> Witness | None:
-            return attack(search, region, restarts=count, steps=50)
+            return attack(search, region, restarts=count, steps=_STEPS)
 
         # where inputs are few, splitting finds what there is as well
         share = _ATTACKED / 3 if layers.inputs <= _FEW_INPUTS else _ATTACKED
