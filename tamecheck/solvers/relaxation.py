@@ -211,7 +211,7 @@ def nearest(value: Number) -> float:
     try:
         found = float(value)
     except OverflowError:
-        found = math.copysign(math.inf, value)
+        found = math.inf if value > 0 else -math.inf
     return max(-_LARGEST, min(_LARGEST, found))
 
 

@@ -22,11 +22,11 @@ OPTIMA = {
     "highs/small_mip.mps": "3.2368421",
     "flugpl_rational.mps": "1201500",
     "semicon1.mps": "1.1",
-    "miplib3/vpm1.mps.gz": "20",
+    "highs/sp150x300d.mps": "69",
     "gt2.mps": "21166",
     "lseu.mps": "1120",
 }
-LONG = ("miplib3/vpm1.mps.gz",)
+LONG = ("highs/sp150x300d.mps",)
 """Of which no tree is closed in a minute."""
 CERTIFIED = {
     "flugpl.mps": "1201500",
@@ -41,6 +41,7 @@ SLOW = {
     "miplib3/p0201.mps.gz": "7615",
     "miplib3/mod008.mps.gz": "307",
     "miplib3/stein27.mps.gz": "18",
+    "miplib3/vpm1.mps.gz": "20",
 }
 
 
@@ -78,7 +79,7 @@ def test_what_is_not_proved_has_a_bound_that_is(data, name):
     assert isinstance(answer, Feasible | Unknown)
     report = check(json.dumps(answer.certificate))
     assert report.verdict == "valid"
-    assert report.claim == {"verdict": "bound", "bound": str(answer.bound)}
+    assert (report.claim["verdict"], report.claim["bound"]) == ("bound", str(answer.bound))
     assert answer.bound <= Fraction(OPTIMA[name])
 
 
