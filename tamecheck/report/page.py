@@ -203,7 +203,7 @@ caption{text-align:left;padding:0 0 .35rem}
 th,td{text-align:left;vertical-align:top;padding:.35rem .9rem .35rem 0;
 border-bottom:1px solid var(--line)}
 thead th{border-bottom:2px solid var(--line)}
-tbody th{font-weight:600;overflow-wrap:anywhere;min-width:5rem}
+tbody th{font-weight:600;overflow-wrap:break-word;min-width:5rem}
 figure{margin:1rem 0;max-width:40rem}
 .figures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}
 .figures figure{margin:.4rem 0}
