@@ -64,6 +64,8 @@ def _run(args: Namespace) -> int:
     _check_arguments(args)
     model = model_of(args, notes=False)
     naming = naming_of(args, model)
+    if args.input is None and args.data is None and (about_groups or args.rows is not None):
+        args.data = inputs.table_of_training(args, naming.schema)
     given = [path for path in (args.input, args.data) if path is not None]
     if len(given) > 1 or (not given and not about_groups):
         count = sum(map(size_of, model.inputs.values()))

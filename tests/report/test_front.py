@@ -126,3 +126,13 @@ def test_cases_of_a_forest_are_explained_over_the_ranges_of_the_table(tmp_path, 
     assert states["quality"] == "partly"
     text = (tmp_path / "f.html").read_text(encoding="utf-8")
     assert re.search(r"Row \d+ \(line \d+\): \d, labelled \d", part(text, "cases"))
+
+
+@pytest.mark.slow
+def test_explain_reads_the_table_of_the_training_for_rows_and_groups(made, capsys, monkeypatch):
+    rows = ["explain", "shop.json", "--rows", "3"]
+    found = answer(made, capsys, monkeypatch, *rows)
+    assert found == answer(made, capsys, monkeypatch, *rows, "--data", "shop.csv")
+    groups = ["explain", "shop.json", "--protected", "sex"]
+    code, own = answer(made, capsys, monkeypatch, *groups)
+    assert (code, own["table"]["rows"]) == (0, 120)
