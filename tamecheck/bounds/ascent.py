@@ -7,9 +7,9 @@ al. 2021); the bound for the choice is then rigorous like every other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -127,3 +127,36 @@ def _better(now: Ascent, old: Ascent) -> Ascent:
         {key: np.where(wide, now.trace[key], old.trace[key]) for key in now.trace},
         np.where(mask, now.points, old.points),
     )
+
+
+def costliest(
+    pairs: Sequence[tuple[int, int]],
+    items: Mapping[Any, Array],
+    state: State,
+    outcome: Ascent,
+    open_: Array,
+) -> tuple[Array, Array] | None:
+    """For each open part the rectifier whose relaxation costs its bound most: layer and element.
+
+    ``items`` has the signs that are fixed and the slopes of the open parts; None if a part has no
+    rectifier of an open sign.
+    """
+    at = np.arange(len(open_))
+    best = np.full(len(open_), -np.inf)
+    layer, place = np.zeros(len(open_), dtype=np.int64), np.zeros(len(open_), dtype=np.int64)
+    for index, arg in pairs:
+        low, high = state.bounds[arg].lower[open_], state.bounds[arg].upper[open_]
+        free = (low < 0) & (high > 0) & (items["sign", arg] == 0)
+        weight = outcome.trace[index][open_, 0] if index in outcome.trace else 0.0
+        slope = items["slope", index]
+        above = -low * high / np.where(free, high - low, 1.0)
+        below = np.maximum(-low * slope, high * (1 - slope))
+        gap = np.where(weight < 0, -weight * above, 0.3 * weight * np.minimum(below, above))
+        score = np.where(free, gap + 1e-9 * above, -np.inf)
+        chosen = score.argmax(-1)
+        better = score[at, chosen] > best
+        best = np.where(better, score[at, chosen], best)
+        layer, place = np.where(better, index, layer), np.where(better, chosen, place)
+    if not np.isfinite(best).all():
+        return None
+    return layer, place

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.ascent import Ascent, ascend, kinks
+from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Layers
 from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
@@ -411,24 +411,10 @@ class _Signs:
 
     def _children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
         """Both signs of the rectifier whose relaxation costs the bound most."""
-        at = np.arange(len(open_))
-        best = np.full(len(open_), -np.inf)
-        layer, place = np.zeros(len(open_), dtype=np.int64), np.zeros(len(open_), dtype=np.int64)
-        for index, arg in self.pairs:
-            low, high = state.bounds[arg].lower[open_], state.bounds[arg].upper[open_]
-            free = (low < 0) & (high > 0) & (items["sign", arg] == 0)
-            weight = outcome.trace[index][open_, 0] if index in outcome.trace else 0.0
-            slope = items["slope", index]
-            above = -low * high / np.where(free, high - low, 1.0)
-            below = np.maximum(-low * slope, high * (1 - slope))
-            gap = np.where(weight < 0, -weight * above, 0.3 * weight * np.minimum(below, above))
-            score = np.where(free, gap + 1e-9 * above, -np.inf)
-            chosen = score.argmax(-1)
-            better = score[at, chosen] > best
-            best = np.where(better, score[at, chosen], best)
-            layer, place = np.where(better, arg, layer), np.where(better, chosen, place)
-        if not np.isfinite(best).all():
+        costly = costliest(self.pairs, items, state, outcome, open_)
+        if costly is None:
             return None
+        layer, place = costly
         narrow = {
             key: v.astype(np.float32) if key[0] in ("slope", "multiplier") else v
             for key, v in items.items()
@@ -436,8 +422,8 @@ class _Signs:
         sides: list[Items] = []
         for sign in (1, -1):
             own = {key: v.copy() if key[0] == "sign" else v for key, v in narrow.items()}
-            for _, arg in self.pairs:
-                rows = np.flatnonzero(layer == arg)
+            for index, arg in self.pairs:
+                rows = np.flatnonzero(layer == index)
                 own["sign", arg][rows, place[rows]] = sign
             sides.append(own)
         return _join(*sides)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.ascent import Ascent, ascend, kinks
+from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.layers import Layers, Linear
 from tamecheck.bounds.propagation import Functional, State, back, contract, least_on, meet
 from tamecheck.budget import Budget
@@ -396,24 +396,10 @@ class Neurons(_Search):
 
     def children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
         """Both signs of the rectifier whose relaxation costs the bound most."""
-        at = np.arange(len(open_))
-        best = np.full(len(open_), -np.inf)
-        layer, place = np.zeros(len(open_), dtype=np.int64), np.zeros(len(open_), dtype=np.int64)
-        for index, arg in self.pairs:
-            low, high = state.bounds[arg].lower[open_], state.bounds[arg].upper[open_]
-            free = (low < 0) & (high > 0) & (items["sign", arg] == 0)
-            weight = outcome.trace[index][open_, 0] if index in outcome.trace else 0.0
-            slope = items["slope", index]
-            above = -low * high / np.where(free, high - low, 1.0)
-            below = np.maximum(-low * slope, high * (1 - slope))
-            gap = np.where(weight < 0, -weight * above, 0.3 * weight * np.minimum(below, above))
-            score = np.where(free, gap + 1e-9 * above, -np.inf)
-            chosen = score.argmax(-1)
-            better = score[at, chosen] > best
-            best = np.where(better, score[at, chosen], best)
-            layer, place = np.where(better, index, layer), np.where(better, chosen, place)
-        if not np.isfinite(best).all():
+        costly = costliest(self.pairs, items, state, outcome, open_)
+        if costly is None:
             return None
+        layer, place = costly
         found = [
             self.tree.split(node, ["split", self.names.groups[index], e, 0, 0])
             for node, index, e in zip(
