@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from tamecheck.bounds.layers import Dense, Layers, Linear, Pointwise
-from tamecheck.bounds.propagation import State, back, least_on, magnitude, meet, unit
+from tamecheck.bounds.propagation import State, magnitude, meet, run_back, unit
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
 _FEW_INPUTS = 12
-_ELEMENTS = 1 << 23
-"""The most elements that the functionals of one pass may have."""
 
 _ERROR = 2.0**-48
 _FLOOR = 2.0**-900
@@ -87,17 +85,8 @@ def _tighten(state: State, index: int, most: float) -> None:
     rows = np.flatnonzero(open_)
     if rows.size > most:
         return
-    chunk = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
-    lower, upper = bounds.lower.copy(), bounds.upper.copy()
-    for first in range(0, len(rows), chunk):
-        chosen = rows[first : first + chunk]
-        count, places = len(chosen), np.arange(len(chosen))
-        a = np.zeros((1, 2 * count, bounds.lower.shape[-1]))
-        a[0, places, chosen], a[0, count + places, chosen] = 1.0, -1.0
-        found = least_on(state.bounds[0], back(state, index, a))
-        lower[:, chosen], upper[:, chosen] = found[:, :count], -found[:, count:]
     if rows.size:
-        state.bounds[index] = meet(bounds, Interval(lower, upper))
+        state.bounds[index] = meet(bounds, run_back(state, index, rows))
 
 
 def _carry_forward(state: State, known: Mapping[int, Interval]) -> State:

@@ -19,6 +19,8 @@ from tamecheck.ir.tensor import Array
 _UNIT = 2.0**-52
 _FLOOR = 2.0**-900
 _ROUNDED = 1e-9
+_ELEMENTS = 1 << 23
+"""The most elements that the functionals of one pass may have."""
 
 
 def unit(count: int) -> float:
@@ -220,4 +222,19 @@ def contract(box: Interval, functional: Functional, use: Array) -> Interval:
     up = np.where(a < 0, reach, np.inf).min(1)
     upper = np.minimum(box.upper, np.nextafter(box.lower + down, np.inf))
     lower = np.maximum(box.lower, np.nextafter(box.upper - up, -np.inf))
+    return Interval(lower, upper)
+
+
+def run_back(state: State, index: int, rows: Array) -> Interval:
+    """Bounds of a layer: of some of its elements by functionals run back, of others as they are."""
+    bounds = state.bounds[index]
+    size = max(1, _ELEMENTS // (2 * max(state.layers.sizes[: index + 1]) * state.count))
+    lower, upper = bounds.lower.copy(), bounds.upper.copy()
+    for first in range(0, len(rows), size):
+        chosen = rows[first : first + size]
+        count, at = len(chosen), np.arange(len(chosen))
+        a = np.zeros((1, 2 * count, bounds.lower.shape[-1]))
+        a[0, at, chosen], a[0, count + at, chosen] = 1.0, -1.0
+        least = least_on(state.bounds[0], back(state, index, a))
+        lower[:, chosen], upper[:, chosen] = least[:, :count], -least[:, count:]
     return Interval(lower, upper)

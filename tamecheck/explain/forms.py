@@ -9,11 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import visible
 from tamecheck.explain.concepts import Always
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.neurons import NetworkLogic, Term, network_logic
+from tamecheck.explain.neurons import NetworkLogic, Term
 from tamecheck.explain.rules_result import hoeffding, percent
 from tamecheck.explain.scores import PointScore, score_of
 from tamecheck.explain.trees import DecisionList, DecisionTree, Mostly, Node, Split
@@ -245,11 +244,6 @@ def _divide(allowed: Allowed, question: Condition) -> tuple[Allowed, Allowed]:
     inside = tuple(code for code in allowed[k] if code in question.codes)
     outside = tuple(code for code in allowed[k] if code not in question.codes)
     return (*allowed[:k], inside, *allowed[k + 1 :]), (*allowed[:k], outside, *allowed[k + 1 :])
-
-
-def score_of_network(network: ThresholdNetwork, domain: Domain) -> PointScore | None:
-    """The network as one points score, if all depends on one neuron of the first layer."""
-    return score_of_logic(network_logic(network, domain), domain)
 
 
 def score_of_logic(logic: NetworkLogic, domain: Domain) -> PointScore | None:

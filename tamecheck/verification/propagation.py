@@ -1,4 +1,4 @@
-"""Refutations of clauses, checked: every clause of a proof follows by unit propagation.
+"""Refutations of clauses: every clause of a proof follows by unit propagation, and from which.
 
 Source: Goldberg and Novikov, Verification of proofs of unsatisfiability for CNF formulas (2003).
 """
@@ -16,89 +16,115 @@ Clause: TypeAlias = tuple[int, ...]
 
 def is_refutation(clauses: Sequence[Clause], proof: Sequence[Clause], budget: Budget) -> bool:
     """Whether each clause of a proof, which ends in a conflict, follows by unit propagation."""
-    known = _Propagation()
-    for clause in clauses:
-        known.add(clause)
+    return follow(clauses, proof, budget) is not None
+
+
+def follow(
+    clauses: Sequence[Clause], proof: Sequence[Clause], budget: Budget
+) -> list[tuple[Clause, list[int]]] | None:
+    """The clauses of a proof, the empty one last, each with those that it follows from, in order.
+
+    None if one does not follow.  What is given has the first numbers, then come the steps.
+    """
+    known, steps = _Propagation(clauses), list[tuple[Clause, list[int]]]()
     for clause in (*proof, ()):
         budget.check()
-        if known.conflict:
-            return True
-        if not known.conflicts_with(clause):
-            return False
-        known.add(clause)
-    return known.conflict
+        if any(-x in clause for x in clause):
+            continue
+        step = () if known.conflict is not None else clause
+        hints = known.conflicts_with(step)
+        if hints is None:
+            return None
+        steps.append((step, hints))
+        if not step:
+            return steps
+        known.add(step)
+    return None
 
 
 class _Propagation:
-    """Unit propagation with two watched literals a clause."""
+    """Unit propagation with two watched literals a clause, and the clause behind each literal."""
 
-    def __init__(self) -> None:
-        self.watches: dict[int, list[list[int]]] = {}
-        self.true: set[int] = set()
-        self.conflict = False
+    def __init__(self, clauses: Sequence[Clause]) -> None:
+        self.clauses: list[list[int]] = []
+        self.watches: dict[int, list[int]] = {}
+        self.reason: dict[int, int | None] = {}
+        self.order: list[int] = []
+        self.conflict: int | None = None
+        for clause in clauses:
+            self.add(clause)
 
     def add(self, clause: Clause) -> None:
         """Add a clause, and what follows from it by itself, for good."""
         literals = list(dict.fromkeys(clause))
-        if any(-one in literals for one in literals):
+        index = len(self.clauses)
+        self.clauses.append(literals)
+        if self.conflict is not None or any(-x in literals for x in literals):
             return
-        # literals that are not false come first, so that those are watched
-        literals.sort(key=lambda one: -one in self.true)
-        free = [one for one in literals if -one not in self.true]
+        literals.sort(key=lambda x: -x in self.reason)
+        for x in literals[:2]:
+            self.watches.setdefault(x, []).append(index)
+        free = [x for x in literals if -x not in self.reason]
         if not free:
-            self.conflict = True
-            return
-        if len(literals) > 1:
-            for one in literals[:2]:
-                self.watches.setdefault(one, []).append(literals)
-        if len(free) == 1 and free[0] not in self.true:
-            self.conflict = self._propagate([free[0]]) is None
+            self.conflict = index
+        elif len(free) == 1 and free[0] not in self.reason:
+            self.conflict = self.propagate([(free[0], index)])
 
-    def conflicts_with(self, clause: Clause) -> bool:
-        """Whether the negation of a clause leads to a conflict; what it set is taken back."""
-        wanted = [-one for one in clause]
-        if any(-one in self.true for one in wanted):
-            return True
-        trail = self._propagate([one for one in wanted if one not in self.true])
-        self.true.difference_update(trail or ())
-        return trail is None
+    def conflicts_with(self, clause: Clause) -> list[int] | None:
+        """The clauses that lead from the negation of a clause to a conflict, in order."""
+        start = len(self.order)
+        conflict = self.conflict
+        for x in clause:
+            if conflict is None and x in self.reason:
+                conflict = self.reason[x]
+            elif conflict is None:
+                conflict = self.propagate([(-x, None)])
+        found = None if conflict is None else self.needed(conflict)
+        for x in self.order[start:]:
+            del self.reason[x]
+        del self.order[start:]
+        return found
 
-    def _propagate(self, units: Sequence[int]) -> list[int] | None:
-        """Make literals true with all that follows; None, and nothing is changed, at a conflict."""
-        trail: list[int] = []
-        for unit in units:
-            if -unit in self.true:
-                self.true.difference_update(trail)
-                return None
-            if unit not in self.true:
-                self.true.add(unit)
-                trail.append(unit)
-        position = 0
-        while position < len(trail):
-            false = -trail[position]
+    def needed(self, conflict: int) -> list[int]:
+        """The conflict and all reasons behind it, in the order of propagation."""
+        seen, used = {-x for x in self.clauses[conflict]}, list[int]()
+        for x in reversed(self.order):
+            reason = self.reason[x]
+            if x in seen and reason is not None and reason != conflict:
+                used.append(reason)
+                seen.update(-y for y in self.clauses[reason] if y != x)
+        return [*reversed(used), conflict]
+
+    def propagate(self, units: Sequence[tuple[int, int | None]]) -> int | None:
+        """Make literals true with all that follows; the clause that is false then, if any."""
+        position = len(self.order)
+        for x, reason in units:
+            if x not in self.reason:
+                self.reason[x] = reason
+                self.order.append(x)
+        while position < len(self.order):
+            false = -self.order[position]
             position += 1
-            kept: list[list[int]] = []
-            watching = self.watches.get(false, [])
-            for index, literals in enumerate(watching):
+            watching, kept = self.watches.get(false, []), list[int]()
+            for place, index in enumerate(watching):
+                literals = self.clauses[index]
                 if literals[0] == false:
-                    literals[0], literals[1] = literals[1], literals[0]
+                    literals[:2] = literals[1::-1]
                 other = literals[0]
-                if other in self.true:
-                    kept.append(literals)
+                if other in self.reason:
+                    kept.append(index)
                     continue
-                swap = next(
-                    (j for j in range(2, len(literals)) if -literals[j] not in self.true), 0
-                )
+                free = (j for j in range(2, len(literals)) if -literals[j] not in self.reason)
+                swap = next(free, 0)
                 if swap:
                     literals[1], literals[swap] = literals[swap], literals[1]
-                    self.watches.setdefault(literals[1], []).append(literals)
+                    self.watches.setdefault(literals[1], []).append(index)
                     continue
-                kept.append(literals)
-                if -other in self.true:
-                    self.watches[false] = kept + watching[index + 1 :]
-                    self.true.difference_update(trail)
-                    return None
-                self.true.add(other)
-                trail.append(other)
+                kept.append(index)
+                if -other in self.reason:
+                    self.watches[false] = kept + watching[place + 1 :]
+                    return index
+                self.reason[other] = index
+                self.order.append(other)
             self.watches[false] = kept
-        return trail
+        return None

@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.layers import Layers, Linear
-from tamecheck.bounds.propagation import Functional, State, back, contract, least_on, meet
+from tamecheck.bounds.propagation import Functional, State, back, contract, least_on, meet, run_back
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -21,7 +21,6 @@ VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
 
 _MOST = 400_000
-_ELEMENTS = 1 << 23
 _GAIN = 0.5
 _LEAST = 2.0**-1000
 _FIRST_STEPS, _STEPS = 40, 12
@@ -114,17 +113,10 @@ def bounds_on(
             continue
         open_ = (found.lower < 0) & (found.upper > 0)
         rows = np.flatnonzero(open_.any(axis=0))
-        low, high = found.lower.copy(), found.upper.copy()
-        size = max(1, _ELEMENTS // (2 * max(layers.sizes[: index + 1]) * state.count))
-        for first in range(0, len(rows), size):
-            chosen = rows[first : first + size]
-            count, at = len(chosen), np.arange(len(chosen))
-            a = np.zeros((1, 2 * count, found.lower.shape[-1]))
-            a[0, at, chosen], a[0, count + at, chosen] = 1.0, -1.0
-            least = least_on(state.bounds[0], back(state, index, a))
-            low[:, chosen], high[:, chosen] = least[:, :count], -least[:, count:]
+        better = run_back(state, index, rows)
         # what is open in other boxes only is not looked at in this one
-        low, high = np.where(open_, low, found.lower), np.where(open_, high, found.upper)
+        low = np.where(open_, better.lower, found.lower)
+        high = np.where(open_, better.upper, found.upper)
         state.bounds[index] = meet(found, Interval(low, high))
     return state
 
