@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from tamecheck.verification.embed import embed
     from tamecheck.verification.extrema import maximise, minimise, relax_and_walk
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Box",

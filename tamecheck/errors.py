@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 
 class TamecheckError(Exception):
@@ -83,6 +85,39 @@ class UnsupportedError(TamecheckError):
         listed = "; ".join(f"{name}: {reason}" for name, reason in self.nodes)
         super().__init__(f"{what} {listed}" if listed else what, where=where, hint=hint)
 
+
+class MissingPackageError(UnsupportedError):
+    """A package that only some of the work needs is not installed; names the extra that has it."""
+
+
+def package(module: str, extra: str) -> Any:
+    """A module of a package that belongs to an extra of tamecheck.
+
+    Parameters
+    ----------
+    module
+        Its full name, such as ``"scipy.optimize"``.
+    extra
+        The extra, as in ``pip install 'tamecheck[learn]'``.
+
+    Raises
+    ------
+    MissingPackageError
+        If it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        wanted = module.partition(".")[0]
+        if error.name is None or error.name.partition(".")[0] != wanted:
+            raise
+        raise MissingPackageError(
+            f"{_CALLED.get(wanted, wanted)} is not installed.",
+            hint=f"Install it with: pip install 'tamecheck[{extra}]'.",
+        ) from None
+
+
+_CALLED = {"clarabel": "Clarabel", "scipy": "SciPy", "sklearn": "scikit-learn", "torch": "PyTorch"}
 
 _KEPT = frozenset("\n\t")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

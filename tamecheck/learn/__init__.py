@@ -1,5 +1,13 @@
-"""Estimators that train binarized networks, and what belongs around them."""
+"""Estimators that train binarized networks, and what belongs around them.
 
+They are estimators of scikit-learn, which the extra ``learn`` installs.
+"""
+
+from tamecheck.errors import package
+
+package("sklearn", "learn")  # before the modules below import it, so that the error names the extra
+
+# ruff: noqa: E402
 from tamecheck.learn.binariser import Binariser, on_features
 from tamecheck.learn.descent import Progress
 from tamecheck.learn.effort import DataError

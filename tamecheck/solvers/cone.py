@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import SolverError
+from tamecheck.errors import SolverError, package
 from tamecheck.ir.tensor import Array
 
 
@@ -23,12 +23,10 @@ def cone_solution(
 
     The data are dense.  Blocks of rows come in order: ``"zero"``, ``"nonnegative"``,
     ``"second-order"`` or ``"semidefinite"`` (the scaled upper triangle of a matrix), and the number
-    of rows.  Raises SolverError if Clarabel does not claim a solution.
+    of rows.  Raises SolverError if Clarabel does not claim a solution,
+    MissingPackageError where the extra ``layers`` is not installed.
     """
-    from importlib import import_module
-
-    clarabel: Any = import_module("clarabel")
-    sparse: Any = import_module("scipy.sparse")
+    clarabel, sparse = package("clarabel", "layers"), package("scipy.sparse", "layers")
     kinds: dict[str, Any] = {
         "zero": clarabel.ZeroConeT,
         "nonnegative": clarabel.NonnegativeConeT,

@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from importlib import import_module
 from math import comb
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from flint import Ordering, fmpq, fmpq_mat, fmpq_mpoly, fmpq_mpoly_ctx
@@ -32,6 +31,7 @@ from tamecheck.derivative.implicit.singular import (
     floats,
     unit_weights,
 )
+from tamecheck.errors import package
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
@@ -180,7 +180,7 @@ class _Box:
 
     def _nearest(self) -> tuple[Array, Array | None]:
         """Weights of the point of the hull nearest to the centre, and the direction from it."""
-        optimize: Any = import_module("scipy.optimize")
+        optimize = package("scipy.optimize", "layers")
         centre = np.array([float(a + b) / 2 for a, b in zip(self.low, self.high, strict=True)])
         scale = np.maximum(self.rough.max(0) - self.rough.min(0), 1e-12)
         relative = (self.rough - centre) / scale

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import importlib
 import inspect
 import io
 import logging
@@ -25,7 +24,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tamecheck.errors import InputError, TamecheckError, UnsupportedError
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError, package
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
 from tamecheck.loaders.loaded import Loaded
@@ -95,12 +94,7 @@ def from_torch(module: Any, example: Any) -> Loaded:
 
 
 def _torch() -> Any:
-    try:
-        return importlib.import_module("torch")
-    except ImportError:
-        raise InputError(
-            "PyTorch is not installed.", hint="Install it with: pip install 'tamecheck[torch]'."
-        ) from None
+    return package("torch", "torch")
 
 
 def _arguments(torch: Any, example: Any, where: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
