@@ -46,8 +46,8 @@ claims are trusted with exit code 0, and named:
 - `outward rounding`: `verify` of networks with more than 64 deciding terms, and of smooth ones.
   `holds` rests on bounds in floats that are rounded outwards, by the code that found them; so do
   explanations of such networks.
-- `integer bounds`: `verify` of a binarized network over windows, asked from Python, or where
-  the time is over before the kernel has checked the certificate. It is there: `recheck` checks it.
+- `integer bounds`: `verify` of a binarized network over windows, where the time is over before the
+  kernel has checked the certificate. It is there: `recheck` checks it.
 - `search`: `cells` of complexes with many cells, or with cells at jumps. Signs in doubt were
   decided in rationals, but the cells were not followed again.
 - the search of `diff` on graphs with more than about a million products, or where the second

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from tamecheck.programs import read as load_program
     from tamecheck.programs import solve
     from tamecheck.tame.verdict import Check, Verdict
-    from tamecheck.verification import hamming_distance, verify, verify_hamming
+    from tamecheck.verification import hamming_distance, maximise, minimise, verify, verify_hamming
     from tamecheck.verification.embed import embed
-    from tamecheck.verification.extrema import maximise, minimise, relax_and_walk
+    from tamecheck.verification.extrema import relax_and_walk
 
 __version__ = "0.2.0"
 
@@ -97,8 +97,8 @@ _HOME = {
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
-    "maximise": ("tamecheck.verification.extrema", "maximise"),
-    "minimise": ("tamecheck.verification.extrema", "minimise"),
+    "maximise": ("tamecheck.verification", "maximise"),
+    "minimise": ("tamecheck.verification", "minimise"),
     "recheck": ("tamecheck.certificates", "recheck"),
     "relax_and_walk": ("tamecheck.verification.extrema", "relax_and_walk"),
     "solve": ("tamecheck.programs", "solve"),

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING
 
-from tamecheck.cli.answer import confirm, message, print_answer
+from tamecheck.cli.answer import message, print_answer
 from tamecheck.cli.options import BOX, MODEL, Verb, option
 from tamecheck.cli.source import domain_of, model_of, name_of, number_of
 
@@ -27,7 +27,7 @@ exit codes: 0 optimal, 3 otherwise"""
 def _run(args: Namespace, verb: str) -> int:
     """Ask, print the answer, and give its exit code."""
     from tamecheck.show.answers import optimum_lines
-    from tamecheck.verification.extrema import maximise, minimise
+    from tamecheck.verification import maximise, minimise
 
     model = model_of(args)
     output = number_of(args.output, f"{args.output!r} is no number of an output.", where="--output")
@@ -41,7 +41,6 @@ def _run(args: Namespace, verb: str) -> int:
         seed=args.seed,
         progress=(lambda line: message(args, line)) if shown else None,
     )
-    confirm(found.certificate)
     document = found.to_json()
     document["output"] = output
     document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.budget import Budget
 from tamecheck.cli import inputs
 from tamecheck.cli.answer import EXIT_CODES, message, print_answer, working
-from tamecheck.cli.certify import certify, certify_splits, certifying, steps_of
+from tamecheck.cli.certify import certify, certifying, enter, steps_of
 from tamecheck.cli.options import Group, option
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError, UnsupportedError
@@ -71,16 +71,15 @@ def run_pairs(args: Namespace) -> int:
         answer = (
             answer_of(question, graph=_deciding(model), timeout=args.timeout, seed=args.seed)
             if isinstance(question, Question)
-            else question.verify(timeout=args.timeout, seed=args.seed)
+            else question.verify(timeout=args.timeout, seed=args.seed, certify=certifying(args))
         )
     document = answer.to_json()
-    if answer.certificate is not None:
+    if not isinstance(question, Question):
+        enter(args, document, answer.certificate, answer.note)
+    elif answer.certificate is not None:
         certify(args, document, dict(answer.certificate), steps_of(args, budget))
     elif answer.verdict == "holds" and certifying(args):
-        if isinstance(question, Question):
-            message(args, "No certificate was found in time.")
-        else:
-            certify_splits(args, document, question.graph, question.spec(), budget)
+        message(args, "No certificate was found in time.")
     asked = _asked(args)
     signs = {name: sign for name, sign in asked.items() if sign != "="}
     document["monotone"], document["fair"] = signs or None, None if signs else list(asked)

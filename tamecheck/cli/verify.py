@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from tamecheck.cli.answer import (
     print_json,
     working,
 )
-from tamecheck.cli.certify import certify, certify_splits, certifying, left, steps_of
+from tamecheck.cli.certify import certify, certifying, enter, left
 from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
 from tamecheck.cli.pairs import PAIRS, run_pairs
@@ -85,17 +84,11 @@ def _run_property(args: Namespace) -> int:
     from tamecheck.show.answers import verification_lines
     from tamecheck.verification import Holds, verify, vnncomp_text
 
-    budget = Budget.of(args.timeout)
     with working(args, "verifying"):
-        answer = verify(model, spec, timeout=args.timeout, seed=args.seed)
+        answer = verify(model, spec, timeout=args.timeout, seed=args.seed, certify=certifying(args))
     document = answer.to_json()
-    if isinstance(answer, Holds) and answer.certificate is not None:
-        certify(args, document, dict(answer.certificate), steps_of(args, budget))
-        rests_on, checked = document["rests_on"], document["checked"]
-        answer = replace(answer, rests_on=rests_on, checked=checked)
-    elif isinstance(answer, Holds) and certifying(args):
-        certify_splits(args, document, model, spec, budget)
-        answer = replace(answer, rests_on=document["rests_on"], checked=document["checked"])
+    if isinstance(answer, Holds):
+        enter(args, document, answer.certificate, answer.note)
     if args.vnncomp is not None:
         _write_result(args.vnncomp, vnncomp_text(answer))
     verdict = document["verdict"]

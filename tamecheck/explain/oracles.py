@@ -32,8 +32,8 @@ from tamecheck.explain.thresholds import Division
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
+from tamecheck.verification import verify
 from tamecheck.verification.answer import RECOMPUTATION, ROUNDING, Answer, Holds, Violated
-from tamecheck.verification.run import verify
 
 SEARCH = "search"
 _PATIENCE = 20.0

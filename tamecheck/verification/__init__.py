@@ -8,13 +8,13 @@ from tamecheck.verification.answer import (
     Witness,
     vnncomp_text,
 )
+from tamecheck.verification.confirm import maximise, minimise, verify
 from tamecheck.verification.hamming import (
     HammingBall,
     hamming_distance,
     solvers_word,
     verify_hamming,
 )
-from tamecheck.verification.run import verify
 from tamecheck.verification.witness import Replay, onnx_replay
 
 __all__ = [
@@ -26,6 +26,8 @@ __all__ = [
     "Violated",
     "Witness",
     "hamming_distance",
+    "maximise",
+    "minimise",
     "onnx_replay",
     "solvers_word",
     "verify",

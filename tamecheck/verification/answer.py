@@ -15,6 +15,7 @@ from tamecheck.ir.exact import decimal_text, rational_text
 RECOMPUTATION = "recomputation"
 INTEGERS = "integer bounds"
 ROUNDING = "outward rounding"
+CERTIFICATE = "certificate"
 
 _DIGITS = 15
 """Of a ball in a text."""
@@ -102,6 +103,8 @@ class Holds(_Verdict):
         For Hamming balls: ``enumeration`` or ``certificate``.
     certificate
         The document for `tamecheck.recheck`, where there is one.
+    note
+        Why there is no certificate, or none that the kernel has checked, where one was sought.
     """
 
     method: str
@@ -111,6 +114,7 @@ class Holds(_Verdict):
     rests_on: str = ROUNDING
     checked: str | None = None
     certificate: Mapping[str, Any] | None = field(default=None, compare=False)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

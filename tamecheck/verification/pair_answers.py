@@ -69,6 +69,7 @@ class PairAnswer:
     checked: str | None = None
     facts: Mapping[str, int] = field(default_factory=dict[str, int])
     certificate: Mapping[str, Any] | None = field(default=None, compare=False)
+    note: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON; exact numbers are strings."""

@@ -26,6 +26,7 @@ from tamecheck.ir.spec import Case, Inequality, Specification, TensorName, Terms
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.verification.answer import Holds, Unknown, Violated, output_texts
+from tamecheck.verification.confirm import verify
 from tamecheck.verification.pair_answers import (
     Of,
     PairAnswer,
@@ -35,7 +36,6 @@ from tamecheck.verification.pair_answers import (
     said_of,
     said_text,
 )
-from tamecheck.verification.run import verify
 from tamecheck.verification.witness import Replay, exact_outputs, graph_of, replay_of
 
 _MOST = 1024
@@ -58,6 +58,7 @@ def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
     timeout: float | None = None,
     seed: int = 0,
     replay: Replay | None = None,
+    certify: bool = False,
 ) -> PairAnswer:
     """Whether what a model says keeps an order, wherever two inputs differ in some elements only.
 
@@ -77,7 +78,7 @@ def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
     parts
         For elements that take several values together, the alternatives of each such group, as
         intervals of its elements.
-    timeout, seed, replay
+    timeout, seed, replay, certify
         As of `verify`.
 
     Raises
@@ -86,7 +87,7 @@ def verify_pairs(  # noqa: PLR0913 (keywords, all of them optional)
         If there is no such element, or no single score.
     """
     question = PairQuestion.of_model(model, box, signs, of=of, parts=parts)
-    return question.verify(timeout=timeout, seed=seed, replay=replay)
+    return question.verify(timeout=timeout, seed=seed, replay=replay, certify=certify)
 
 
 def _reason(answer: Holds) -> str:
@@ -285,11 +286,18 @@ class PairQuestion:
                 yield Inequality((), terms, Fraction(0), strict=k < winner)
 
     def verify(
-        self, *, timeout: float | None = None, seed: int = 0, replay: Replay | None = None
+        self,
+        *,
+        timeout: float | None = None,
+        seed: int = 0,
+        replay: Replay | None = None,
+        certify: bool = False,
     ) -> PairAnswer:
         """The answer, as `verify_pairs` gives it."""
         run = None if (one := replay or self.run) is None else self.replay(one)
-        answer = verify(self.graph, self.spec(), timeout=timeout, seed=seed, replay=run)
+        answer = verify(
+            self.graph, self.spec(), timeout=timeout, seed=seed, replay=run, certify=certify
+        )
         if isinstance(answer, Violated):
             x = answer.witness.inputs
             places = [*self.integral, *(self.second[k] for k in self.integral & self.second.keys())]
@@ -307,7 +315,7 @@ class PairQuestion:
             )
         return PairAnswer(
             "holds", _reason(answer), answer.seconds, self.of, None, answer.method, answer.rests_on,
-            answer.checked, dict(answer.facts), answer.certificate,
+            answer.checked, dict(answer.facts), answer.certificate, answer.note,
         )  # fmt: skip
 
     def replay(self, run: Replay) -> Replay:

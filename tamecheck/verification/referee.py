@@ -22,7 +22,7 @@ from tamecheck.ir.spec import Case, Specification
 from tamecheck.loaders.files import read_text
 from tamecheck.model import Model
 from tamecheck.verification.answer import Answer, Unknown, Violated
-from tamecheck.verification.run import verify
+from tamecheck.verification.confirm import verify
 from tamecheck.verification.witness import (
     Replay,
     exact_outputs,

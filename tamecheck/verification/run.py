@@ -63,7 +63,20 @@ _SIGNS = "Lagrangian decomposition over windows of signs"
 _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
 
 
-def verify(
+def subject_of(
+    model: Model | Graph | Mapping[str, Model], spec: Specification
+) -> tuple[Graph, Replay | None]:
+    """The graph that a property is about, one for all its networks, and a float32 run of it."""
+    if not isinstance(model, Mapping) and not spec.is_joint:
+        return graph_of(model), replay_of(model)
+    models = models_of(spec, model)
+    if spec.is_joint:
+        return joint_graph(spec, models), joint_replay(spec, models)
+    (one,) = models.values()
+    return graph_of(one), replay_of(one)
+
+
+def decide(
     model: Model | Graph | Mapping[str, Model],
     spec: Specification | str | Path,
     *,
@@ -71,39 +84,11 @@ def verify(
     seed: int = 0,
     replay: Replay | None = None,
 ) -> Answer:
-    """Whether no input of the property's region is unsafe: a proof, an exact witness, or neither.
-
-    Parameters
-    ----------
-    model
-        The network, or its graph; or a mapping from the names that a VNN-LIB 2.0 property declares
-        to networks.
-    spec
-        The property, or the path of its VNN-LIB file (``.vnnlib``, also ``.gz``).
-    timeout
-        Seconds; when they are over the answer is `Unknown`, as after Ctrl-C.
-    seed
-        Seed of the search for a violation.
-    replay
-        A float32 run of the network, to report whether it confirms a witness; by default that of
-        the model's ONNX file, if there is one.
-
-    Raises
-    ------
-    InputError
-        If the property cannot be read, or does not fit the model.
-    """
+    """What `verify` answers, before a kernel has seen the proof."""
     if not isinstance(spec, Specification):
         spec = read_vnnlib(path(spec, what="property"))
-    if isinstance(model, Mapping) or spec.is_joint:
-        models = models_of(spec, model)
-        if spec.is_joint:
-            graph, replay = joint_graph(spec, models), replay or joint_replay(spec, models)
-        else:
-            (one,) = models.values()
-            graph, replay = graph_of(one), replay or replay_of(one)
-    else:
-        graph, replay = graph_of(model), replay or replay_of(model)
+    graph, own = subject_of(model, spec)
+    replay = replay or own
     limit, seed = seconds(timeout), natural(seed, what="seed")
     started, budget = time.monotonic(), Budget.of(_FOREVER if limit is None else limit)
     run = _Run(problem_of(graph, spec), replay, budget, seed)

@@ -1,0 +1,236 @@
+"""Questions as users ask them: a proof that a search has found is heard with its kernel's word.
+
+It is the one module of this package that knows kernels, and no search imports it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tamecheck.budget import Budget
+from tamecheck.errors import CertificateError
+from tamecheck.ir.arguments import path, seconds
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph
+from tamecheck.ir.program import Sense
+from tamecheck.ir.spec import Specification
+from tamecheck.loaders.text.vnnlib import read_vnnlib
+from tamecheck.model import Model
+from tamecheck.verification.answer import CERTIFICATE, Answer, Holds, Optimum
+from tamecheck.verification.extrema import Method, Progress, extremum
+from tamecheck.verification.run import decide, subject_of
+from tamecheck.verification.split_proofs import ATTEMPTS, proofs_of
+from tamecheck.verification.witness import Replay
+
+if TYPE_CHECKING:
+    from tamecheck.kernel import Report
+
+Kernel = Callable[[str, int], "Report"]
+
+_STEPS_A_SECOND = 12_000_000
+"""Of the kernel, about half of what it takes."""
+_UNLIMITED = 1 << 60
+_LEAST, _PATIENCE = 10.0, 10
+"""How much longer than the proof the search for its certificate may take, if nobody says."""
+_NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
+_NONE_FOUND = "No certificate was found in time."
+
+
+def verify(  # noqa: PLR0913 (options, by keyword only)
+    model: Model | Graph | Mapping[str, Model],
+    spec: Specification | str | Path,
+    *,
+    timeout: float | None = None,
+    seed: int = 0,
+    replay: Replay | None = None,
+    certify: bool = False,
+) -> Answer:
+    """Whether no input of the property's region is unsafe: a proof, an exact witness, or neither.
+
+    Parameters
+    ----------
+    model
+        The network, or its graph; or a mapping from the names that a VNN-LIB 2.0 property declares
+        to networks.
+    spec
+        The property, or the path of its VNN-LIB file (``.vnnlib``, also ``.gz``).
+    timeout
+        Seconds; when they are over the answer is `Unknown`, as after Ctrl-C.
+    seed
+        Seed of the search for a violation.
+    replay
+        A float32 run of the network, to report whether it confirms a witness; by default that of
+        the model's ONNX file, if there is one.
+    certify
+        Search for a certificate too where the property holds, in the time that is left; without a
+        limit in ten times what the answer took.  One that the kernel accepts is what the answer
+        rests on; ``note`` says why there is none.
+
+    Raises
+    ------
+    InputError
+        If the property cannot be read, or does not fit the model.
+    CertificateError
+        If a search has written a proof that the kernel refuses: a defect of tamecheck.
+    """
+    limit = seconds(timeout)
+    budget = Budget.of(limit)
+    asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    found = decide(model, asked, timeout=limit, seed=seed, replay=replay)
+    if not isinstance(found, Holds):
+        return found
+    try:
+        if found.certificate is not None:
+            return _over_windows(found, budget)
+        return _by_splits(found, subject_of(model, asked)[0], asked, budget) if certify else found
+    except KeyboardInterrupt:
+        return replace(found, note="Interrupted before there was a certificate.")
+
+
+def maximise(  # noqa: PLR0913 (options, by keyword only)
+    model: Model,
+    *,
+    output: int = 0,
+    box: Box | Mapping[str, Any] | str,
+    method: Method = "auto",
+    timeout: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Optimum:
+    """The largest value of an output element on a bounded box.
+
+    A piecewise affine network becomes an exact mixed-integer program; walks find a first point,
+    the solvers of `tamecheck.solve` go on from it, and every value is that of the network itself
+    in rational arithmetic.  Other networks get a rigorous bound from linear bounds on boxes that
+    are halved; then the status is ``feasible``, unless value and bound are equal.
+
+    Parameters
+    ----------
+    model
+        A model.
+    output
+        The number of the element, all outputs one after the other.
+    box
+        The domain, bounded; see `Model.check`.
+    method
+        ``"walk"`` for Relax-and-Walk alone.
+    timeout
+        Seconds, roughly; None is as long as the solvers take.
+    seed
+        Seed of all random choices.
+    progress
+        Called now and then with a line about the state.
+
+    Raises
+    ------
+    InputError
+        If the box is unbounded or does not fit, or there is no such output.
+    """
+    return _confirm_optimum(
+        extremum(
+            model,
+            Sense.MAXIMISE,
+            output=output,
+            box=box,
+            method=method,
+            timeout=timeout,
+            seed=seed,
+            progress=progress,
+        )
+    )
+
+
+def minimise(  # noqa: PLR0913 (options, by keyword only)
+    model: Model,
+    *,
+    output: int = 0,
+    box: Box | Mapping[str, Any] | str,
+    method: Method = "auto",
+    timeout: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Optimum:
+    """The smallest value of an output element on a bounded box; see `maximise`."""
+    return _confirm_optimum(
+        extremum(
+            model,
+            Sense.MINIMISE,
+            output=output,
+            box=box,
+            method=method,
+            timeout=timeout,
+            seed=seed,
+            progress=progress,
+        )
+    )
+
+
+def _confirm_optimum(found: Optimum) -> Optimum:
+    """The optimum, once the kernel accepts the certificate of its program, if it rests on one."""
+    if found.certificate is not None:
+        from tamecheck.kernel_mip import check
+
+        accepts(check, found.certificate)
+    return found
+
+
+def steps_in(budget: Budget) -> int:
+    """How many steps a kernel may take in the time that is left."""
+    left = budget.seconds
+    return _UNLIMITED if left == float("inf") else int(max(left, 1.0) * _STEPS_A_SECOND)
+
+
+def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = _UNLIMITED) -> bool:
+    """Whether a kernel accepts a proof in so many steps.
+
+    Raises
+    ------
+    CertificateError
+        If it refuses it: a defect of tamecheck.
+    """
+    report = kernel(json.dumps(certificate, allow_nan=False), steps)
+    if report.verdict == "invalid":
+        raise CertificateError(
+            f"The kernel does not accept the proof that was found: {report.why}.",
+            hint="This is a defect of tamecheck; please report it.",
+        )
+    return report.verdict == "valid"
+
+
+def _over_windows(found: Holds, budget: Budget) -> Holds:
+    """The answer of a search that wrote a certificate itself."""
+    from tamecheck.kernel_bnn import check_region
+
+    certificate = found.certificate or {}
+    if accepts(check_region, certificate, steps_in(budget)):
+        return replace(found, rests_on=CERTIFICATE, checked=CERTIFICATE)
+    return replace(found, note=_NO_TIME)
+
+
+def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) -> Holds:
+    """The answer with a certificate of a piecewise linear network, if one is found in time."""
+    from tamecheck.kernel_pwl import check
+
+    proofs = proofs_of(graph, spec)
+    if isinstance(proofs, str):
+        return replace(found, note=f"No certificate: {proofs}.")
+    limited = budget.seconds < float("inf")
+    limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
+    for slack, shared in ATTEMPTS:
+        # the answer is to be said in time, whatever becomes of the certificate
+        if not proofs.find(limit.part(limit.seconds / 2), slack=slack, shared=shared):
+            break
+        certificate = proofs.certificate()
+        steps = steps_in(budget)
+        report = check(json.dumps(certificate), steps // 2)
+        if report.verdict == "valid":
+            return replace(
+                found, certificate=certificate, rests_on=CERTIFICATE, checked=CERTIFICATE
+            )
+        if report.verdict == "incomplete":
+            return replace(found, certificate=certificate, note=_NO_TIME)
+    return replace(found, note=_NONE_FOUND)

@@ -1,0 +1,79 @@
+"""A proof that a search has found is heard only with its kernel's word, in Python as in verbs."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+import tamecheck as tc
+from tamecheck import kernel_bnn, kernel_mip, kernel_pwl
+from tamecheck.kernel import Report
+from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.verification import Holds, confirm
+
+HAT = "max(x, 0) - 2*max(x - 1/2, 0)"
+REGION = "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (>= X_0 0))(assert (<= X_0 1))"
+
+
+@pytest.fixture
+def above():
+    """The property that the hat stays below 1."""
+    return parse_vnnlib(REGION + "(assert (>= Y_0 1))")
+
+
+def refusing(verdict):
+    """A kernel with this verdict."""
+    return lambda *_: Report(verdict, (), None, "a test", None, None)
+
+
+def test_a_proof_rests_on_its_certificate(above):
+    model = tc.expression(HAT)
+    assert tc.verify(model, above).certificate is None
+    found = tc.verify(model, above, certify=True)
+    assert isinstance(found, Holds)
+    assert (found.rests_on, found.checked, found.note) == ("certificate", "certificate", "")
+    assert tc.recheck(found.certificate).verdict == "valid"
+
+
+@pytest.mark.parametrize("verdict", ["invalid", "incomplete"])
+def test_a_certificate_that_the_kernel_does_not_accept_is_nothing_to_rest_on(
+    monkeypatch, above, verdict
+):
+    monkeypatch.setattr(kernel_pwl, "check", refusing(verdict))
+    found = tc.verify(tc.expression(HAT), above, certify=True)
+    assert isinstance(found, Holds)
+    assert found.rests_on != "certificate"
+    assert found.note
+    assert (found.certificate is None) == (verdict == "invalid")
+
+
+def test_a_proof_over_windows_that_the_kernel_refuses_is_a_defect(monkeypatch, above):
+    given = Holds("signs", "a test", 0.0, {}, "integer bounds", certificate={"format": "none"})
+    monkeypatch.setattr(confirm, "decide", lambda *_, **__: given)
+    monkeypatch.setattr(kernel_bnn, "check_region", refusing("invalid"))
+    with pytest.raises(tc.CertificateError):
+        tc.verify(tc.expression("x"), above)
+    monkeypatch.setattr(kernel_bnn, "check_region", refusing("incomplete"))
+    assert tc.verify(tc.expression("x"), above) == replace(given, note=confirm._NO_TIME)
+    monkeypatch.setattr(kernel_bnn, "check_region", refusing("valid"))
+    assert tc.verify(tc.expression("x"), above).rests_on == "certificate"
+
+
+@pytest.mark.parametrize("ask", [tc.maximise, tc.minimise])
+def test_an_optimum_rests_on_the_kernel(monkeypatch, ask):
+    found = ask(tc.expression(HAT), box="-1:2", timeout=1)
+    assert found.value in (Fraction(1, 2), Fraction(-1))
+    assert found.rests_on == "certificate"
+    monkeypatch.setattr(kernel_mip, "check", refusing("invalid"))
+    with pytest.raises(tc.CertificateError):
+        ask(tc.expression(HAT), box="-1:2", timeout=1)
+
+
+def test_an_interrupt_of_the_search_for_a_certificate_leaves_the_answer(monkeypatch, above):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(confirm, "proofs_of", stop)
+    found = tc.verify(tc.expression(HAT), above, certify=True)
+    assert isinstance(found, Holds)
+    assert "Interrupted" in found.note
