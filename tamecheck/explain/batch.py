@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import nullcontext
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any
 
-from tamecheck.errors import InputError, TamecheckError, TimeLimitError
+from tamecheck.errors import TamecheckError, TimeLimitError
 from tamecheck.explain.answers import Kind
 from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.models import ModelExplainer
 from tamecheck.explain.row_reader import origins_of
-from tamecheck.solvers.processes import end_with_pool
+from tamecheck.solvers.executors import answers_in_turn
 
 _CHUNKS = 8
 """Parts for each worker, so that a slow part does not keep the others waiting at the end."""
@@ -26,7 +25,7 @@ def explain_rows(  # noqa: PLR0913  # each by its name
     *,
     about: Sequence[Mapping[str, Any]] | None = None,
     workers: int = 1,
-    executor: Executor | Any | None = None,
+    executor: Any = None,
     **options: Any,
 ) -> Iterator[dict[str, Any]]:
     """The JSON form of an explanation for each row, in order, each as soon as it is there.
@@ -45,8 +44,8 @@ def explain_rows(  # noqa: PLR0913  # each by its name
     workers
         Processes; 1 works in this one.
     executor
-        What to give the work to instead: any object with ``submit`` that returns futures, such
-        as a Dask ``Client``.
+        What to give the work to instead: an executor of `concurrent.futures`, a Dask ``Client``, a
+        ``joblib.Parallel``, or the module ``ray``.
 
     Notes
     -----
@@ -56,41 +55,13 @@ def explain_rows(  # noqa: PLR0913  # each by its name
     named = [o.to_json() for o in origins_of(rows)] if about is None else list(about)
     if explainer.reader.encoded or hasattr(rows, "columns"):
         rows, explainer = list(explainer.reader.points(rows)), explainer.of_points()
-    part = partial(_part, explainer, kind=kind, options=options)
-    for row, answer in zip(named, _answers(part, rows, workers, executor), strict=True):
+    alone = executor is None and workers == 1
+    size = 1 if alone else max(1, -(-len(rows) // (_CHUNKS * max(workers, 2))))
+    parts = [rows[at : at + size] for at in range(0, len(rows), size)]
+    work = partial(_part, explainer, kind=kind, options=options)
+    answers = chain.from_iterable(answers_in_turn(work, parts, workers=workers, executor=executor))
+    for row, answer in zip(named, answers, strict=True):
         yield {**answer, **row}
-
-
-def _answers(
-    part: Callable[[Sequence[Any]], list[dict[str, Any]]],
-    rows: Sequence[Any],
-    workers: int,
-    executor: Executor | Any | None,
-) -> Iterator[dict[str, Any]]:
-    """The answers about rows, in order."""
-    count = len(rows)
-    if executor is None and workers == 1:
-        for at in range(count):
-            yield from part(rows[at : at + 1])
-        return
-    if workers < 1:
-        raise InputError(f"{workers} workers are none.")
-    given = (
-        nullcontext(executor)
-        if executor is not None
-        else ProcessPoolExecutor(workers, initializer=end_with_pool)
-    )
-    with given as pool:
-        size = max(1, -(-count // (_CHUNKS * max(workers, 2))))
-        parts = [rows[at : at + size] for at in range(0, count, size)]
-        submit: Any = pool.submit
-        futures: list[Future[list[dict[str, Any]]]] = [submit(part, some) for some in parts]
-        try:
-            for future in futures:
-                yield from future.result()
-        finally:
-            for future in futures:
-                future.cancel()
 
 
 def _part(

@@ -121,6 +121,7 @@ def write_files(contents: Mapping[_Path, bytes]) -> None:
             temporary, target = pairs[0]
             temporary.replace(target)
             del pairs[0]
+            _keep_name(target.parent)
     except OSError as error:
         raise write_error(path, error) from None
     finally:
@@ -144,6 +145,16 @@ def stage(target: Path, data: bytes) -> Path:
             temporary.unlink()
         raise
     return temporary
+
+
+def _keep_name(folder: Path) -> None:
+    """Put the names in a folder on the disk, where the system has a way to."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def target_of(path: _Path) -> Path:

@@ -24,6 +24,8 @@ PARENT = "TAMECHECK_PARENT"
 """The environment variable that tells a child the process that started it."""
 
 _WORKER = "tamecheck.solvers.worker"
+_DEATH_SIGNAL = 1
+"""Linux's ``PR_SET_PDEATHSIG``."""
 _MOMENT = 0.1
 _LONGEST = 1e6
 """Seconds in place of no limit."""
@@ -99,9 +101,9 @@ def _read(process: subprocess.Popen[str], text: str) -> Document:
 
 
 @contextmanager
-def child(worker: str) -> Generator[subprocess.Popen[str]]:
+def child(worker: str, *, text: bool = True) -> Generator[subprocess.Popen[Any]]:
     """A process that runs ``python -m worker``; after the body it is gone, whatever happened."""
-    process: subprocess.Popen[str] | None = None
+    process: subprocess.Popen[Any] | None = None
     try:
         with _hold_interrupts():
             process = subprocess.Popen(  # noqa: S603 (the worker is a module of ours)
@@ -109,7 +111,7 @@ def child(worker: str) -> Generator[subprocess.Popen[str]]:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                text=True,
+                text=text,
                 start_new_session=True,
                 env=_environment(),
             )
@@ -120,7 +122,7 @@ def child(worker: str) -> Generator[subprocess.Popen[str]]:
                 _end(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[Any]) -> None:
     process.kill()
     process.wait()
     for pipe in (process.stdin, process.stdout):
@@ -165,21 +167,13 @@ def _environment() -> dict[str, str]:
     }
 
 
-def end_with_pool() -> None:
-    """In a process of a pool: end soon after the process that made it, which pools do not do.
+def end_with_parent() -> None:
+    """Ask Linux to end this process when the thread that waits for its answer is gone."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
 
-    And end without a word at Ctrl-C, which comes to all processes of a terminal.
-    """
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        os._exit(130)
-
-    signal.signal(signal.SIGINT, end)
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(_MOMENT)
+    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGKILL))
+    if os.environ.get(PARENT) not in (None, str(os.getppid())):
+        # it was gone before the request
         os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()

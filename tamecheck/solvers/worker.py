@@ -10,25 +10,21 @@ from __future__ import annotations
 import json
 import math
 import os
-import signal
 import sys
 from fractions import Fraction
 from importlib import import_module
 from typing import Any
 
 from tamecheck.solvers.libraries import highs
-from tamecheck.solvers.processes import PARENT
+from tamecheck.solvers.processes import end_with_parent
 
 _BEYOND = 1e19
 """CBC reports an unbounded program as optimal with an objective of about 3e20."""
 
-_DEATH_SIGNAL = 1
-"""Linux's ``PR_SET_PDEATHSIG``."""
-
 
 def main() -> None:
     """Answer the question on stdin and end the process."""
-    _end_with_parent()
+    end_with_parent()
     # what the solver prints goes nowhere; the answer goes where stdout went
     answer_to = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -45,18 +41,6 @@ def main() -> None:
     answer_to.close()
     # a solver's destructor may still crash; the answer is out
     os._exit(0)
-
-
-def _end_with_parent() -> None:
-    """Ask Linux to end this process when the thread that waits for its answer is gone."""
-    if not sys.platform.startswith("linux"):
-        return
-    import ctypes
-
-    ctypes.CDLL(None).prctl(_DEATH_SIGNAL, int(signal.SIGKILL))
-    if os.environ.get(PARENT) not in (None, str(os.getppid())):
-        # it was gone before the request
-        os._exit(1)
 
 
 def _limit_memory(limit: int) -> None:

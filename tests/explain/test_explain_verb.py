@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import distributed
+import joblib
 import numpy as np
 import pytest
 from sklearn.ensemble import RandomForestClassifier
@@ -91,6 +92,7 @@ def test_a_table_is_written_line_by_line_and_taken_up_where_it_stopped(files, ca
     capsys.readouterr()
 
 
+@pytest.mark.slow
 def test_workers_and_executors_give_the_same_answers(trained, files):
     _, rows = files
     explainer = Explainer(trained.to_model(), (-1, 1))
@@ -98,6 +100,11 @@ def test_workers_and_executors_give_the_same_answers(trained, files):
     assert list(explain_rows(explainer, list(rows), workers=2)) == alone
     with ThreadPoolExecutor(2) as pool:
         assert list(explain_rows(explainer, list(rows), executor=pool)) == alone
+    for form in ("list", "generator_unordered"):
+        pool = joblib.Parallel(n_jobs=2, backend="threading", return_as=form)
+        assert list(explain_rows(explainer, list(rows), executor=pool)) == alone
+    with pytest.raises(tc.InputError, match="A int is no executor"):
+        list(explain_rows(explainer, list(rows), executor=3))
 
 
 @pytest.mark.slow

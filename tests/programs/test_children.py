@@ -78,9 +78,8 @@ def test_a_worker_does_not_inherit_what_it_does_not_need(monkeypatch):
 def test_the_processes_of_a_pool_end_with_the_process_that_made_it():
     script = textwrap.dedent("""
         import os, time
-        from concurrent.futures import ProcessPoolExecutor
-        from tamecheck.solvers.processes import end_with_pool
-        with ProcessPoolExecutor(2, initializer=end_with_pool) as pool:
+        from tamecheck.solvers.executors import Workers
+        with Workers(2) as pool:
             print(pool.submit(os.getpid).result(), flush=True)
             time.sleep(600)
     """)

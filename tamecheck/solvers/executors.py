@@ -1,0 +1,263 @@
+"""Tasks for several processes, or for any executor: of ours, of `concurrent.futures`, of others."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from functools import partial
+from queue import SimpleQueue
+from subprocess import Popen
+from typing import IO, Any, TypeVar, cast
+
+from tamecheck.errors import InputError, SolverError
+from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
+from tamecheck.solvers.processes import child
+
+_MODULE = "tamecheck.solvers.tasks"
+_LENGTH = struct.Struct("<Q")
+_T = TypeVar("_T")
+_R = TypeVar("_R")
+
+
+class EndedError(SolverError):
+    """The process of a task ended before it answered.
+
+    Parameters
+    ----------
+    status
+        The exit status of the process; the negative number of a signal.
+    memory
+        Whether it held more memory than it may.
+    """
+
+    def __init__(self, status: int, *, memory: bool = False) -> None:
+        self.status, self.memory = status, memory
+        why = "Out of memory" if memory else f"Its process ended with status {status}"
+        super().__init__(f"{why}.")
+
+    def __reduce__(self) -> Any:
+        return _ended, (self.status, self.memory)
+
+
+def _ended(status: int, memory: bool) -> EndedError:  # noqa: FBT001 (as pickle calls it)
+    return EndedError(status, memory=memory)
+
+
+class Workers(Executor):
+    """Processes that take tasks one by one; one that ends costs the task that it had, no more.
+
+    They import what a task needs once, run no code of the caller's main module, and end with the
+    process that made them.
+
+    Parameters
+    ----------
+    count
+        How many.
+    memory
+        The bytes that each may hold, with its children.
+    """
+
+    def __init__(self, count: int, *, memory: int | None = None) -> None:
+        if memory is not None:
+            refuse_elsewhere()
+        self._memory = memory
+        self._tasks: SimpleQueue[tuple[Future[Any], Any] | None] = SimpleQueue()
+        self._running: dict[int, Popen[bytes]] = {}
+        self._closed = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._serve, args=(number,), daemon=True)
+            for number in range(count)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, fn: Callable[..., _R], /, *args: Any, **kwargs: Any) -> Future[_R]:
+        """A task for the next process that is free."""
+        future: Future[_R] = Future()
+        self._tasks.put((future, (fn, args, kwargs)))
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 (as the base class has it)
+        """End the processes: when all tasks are done, or at once if they are cancelled."""
+        if cancel_futures:
+            self._closed.set()
+            for process in list(self._running.values()):
+                process.kill()
+        for _ in self._threads:
+            self._tasks.put(None)
+        for thread in self._threads if wait else ():
+            thread.join()
+
+    def _serve(self, number: int) -> None:
+        """Give tasks to one process, and to another when it ends."""
+        task = self._tasks.get()
+        while task is not None:
+            with child(_MODULE, text=False) as process, self._limited(process) as over:
+                self._running[number] = process
+                while task is not None and self._answer(process, over, *task):
+                    task = self._tasks.get()
+                del self._running[number]
+            if task is not None:
+                task = self._tasks.get()
+
+    @contextmanager
+    def _limited(self, process: Popen[bytes]) -> Generator[threading.Event]:
+        """An event that says that the process was ended since it held too much memory."""
+        over = threading.Event()
+
+        def end() -> None:
+            over.set()
+            process.kill()
+
+        if self._memory is None:
+            yield over
+            return
+        stop = limit_memory(process.pid, self._memory, end)
+        try:
+            yield over
+        finally:
+            stop()
+
+    def _answer(
+        self, process: Popen[bytes], over: threading.Event, future: Future[Any], question: Any
+    ) -> bool:
+        """Let a process answer one question; whether it lives on."""
+        if self._closed.is_set():
+            future.cancel()
+        if not future.set_running_or_notify_cancel():
+            return True
+        try:
+            send(process.stdin, question)
+            ok, found = receive(process.stdout)
+        except (OSError, EOFError):
+            future.set_exception(EndedError(process.wait(), memory=over.is_set()))
+            return False
+        except Exception as error:  # noqa: BLE001 (what cannot be pickled)
+            future.set_exception(error)
+            return True
+        (future.set_result if ok else future.set_exception)(found)
+        return True
+
+
+def send(stream: IO[bytes] | None, message: Any) -> None:
+    """Write a message to a pipe; nothing of it if it cannot be pickled."""
+    if stream is None:
+        raise EOFError
+    data = pickle.dumps(message)
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def receive(stream: IO[bytes] | None) -> Any:
+    """The next message of a pipe, from a process of ours; `EOFError` at its end."""
+    if stream is None or len(head := stream.read(_LENGTH.size)) < _LENGTH.size:
+        raise EOFError
+    (length,) = _LENGTH.unpack(head)
+    data = stream.read(length)
+    if len(data) < length:
+        raise EOFError
+    return pickle.loads(data)  # noqa: S301 (nobody else writes to the pipe)
+
+
+def answers_in_turn(
+    work: Callable[[_T], _R], parts: Sequence[_T], *, workers: int = 1, executor: Any = None
+) -> Iterator[_R]:
+    """The answers to parts of a task in their order, each as soon as it is there.
+
+    One worker without an executor works in this process; others are `Workers`.
+    """
+    if workers < 1:
+        raise InputError(f"{workers} workers are none.")
+    if executor is None and workers == 1:
+        yield from map(work, parts)
+        return
+    held: dict[int, _R] = {}
+    following = 0
+    with executor_of(executor, workers) as pool:
+        for number, answer in answers_as_they_come(work, parts, pool):
+            held[number] = answer
+            while following in held:
+                yield held.pop(following)
+                following += 1
+
+
+@contextmanager
+def executor_of(executor: Any, workers: int, memory: int | None = None) -> Generator[Any]:
+    """The executor that is given, or processes, which end at once if the body fails."""
+    if executor is not None:
+        yield executor
+        return
+    pool = Workers(workers, memory=memory)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def answers_as_they_come(
+    work: Callable[[_T], _R], parts: Iterable[_T], executor: Any
+) -> Iterator[tuple[int, _R]]:
+    """The number of each part and its answer, in the order in which answers come.
+
+    Parameters
+    ----------
+    work
+        What answers a part; a function of a module, so that another process finds it.
+    executor
+        What has ``submit`` and returns futures, as every executor of `concurrent.futures` and a
+        Dask ``Client``; a ``joblib.Parallel``; or the module ``ray``.
+    """
+    if hasattr(executor, "submit"):
+        return _of_futures(work, parts, executor)
+    if hasattr(executor, "remote") and hasattr(executor, "wait"):
+        return _of_ray(work, parts, executor)
+    call: Any = executor
+    if callable(call):
+        # what joblib.delayed makes of a call
+        nothing: dict[str, Any] = {}
+        calls = ((_numbered, (work, k, part), nothing) for k, part in enumerate(parts))
+        return iter(cast("Iterable[tuple[int, _R]]", call(calls)))
+    raise InputError(
+        f"A {type(executor).__name__} is no executor.",
+        hint="Give one of concurrent.futures, a Dask Client, a joblib.Parallel, or ray.",
+    )
+
+
+def _numbered(work: Callable[[_T], _R], number: int, part: _T) -> tuple[int, _R]:
+    return number, work(part)
+
+
+def _of_futures(
+    work: Callable[[_T], _R], parts: Iterable[_T], executor: Any
+) -> Iterator[tuple[int, _R]]:
+    done: SimpleQueue[int] = SimpleQueue()
+    futures: list[Any] = []
+    try:
+        for number, part in enumerate(parts):
+            futures.append(executor.submit(work, part))
+            futures[-1].add_done_callback(partial(_note, done, number))
+        for _ in range(len(futures)):
+            number = done.get()
+            future, futures[number] = futures[number], None
+            yield number, future.result()
+    finally:
+        for future in futures:
+            if future is not None:
+                future.cancel()
+
+
+def _note(done: SimpleQueue[int], number: int, _future: Any) -> None:
+    done.put(number)
+
+
+def _of_ray(work: Callable[[_T], _R], parts: Iterable[_T], ray: Any) -> Iterator[tuple[int, _R]]:
+    remote = ray.remote(work)
+    numbers = {remote.remote(part): number for number, part in enumerate(parts)}
+    while numbers:
+        ready, _ = ray.wait(list(numbers), num_returns=1)
+        for one in ready:
+            yield numbers.pop(one), ray.get(one)
