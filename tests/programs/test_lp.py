@@ -29,6 +29,10 @@ def row_of(text):
         ("4 >= x >= 1", (1, {0: 1}, 4)),
         ("x - 1 >= 2", (3, {0: 1}, None)),
         ("x >= y", (0, {0: 1, 1: -1}, None)),
+        ("x >= 2 y", (0, {0: 1, 1: -2}, None)),
+        ("x + 2 y >= 3 - x + y", (3, {0: 2, 1: 1}, None)),
+        ("x + z = z - 3", (-3, {0: 1}, -3)),
+        ("x + [ 0 x ^ 2 + x*y - y * x ] <= 1", (None, {0: 1}, 1)),
         ("x + y >= -inf", (None, {0: 1, 1: 1}, None)),
         ("x - x <= 3", (None, {}, 3)),
         ("- - x < 5", (None, {0: 1}, 5)),
@@ -95,14 +99,20 @@ def test_names_constants_and_titles():
         ("min\n x\nend", 3, "'Subject to' was expected"),
         ("min\n x\nst\n x >=\nend", 5, "A sum was expected"),
         ("min\n x\nst\n x 3\nend", 4, "A relation"),
-        ("min\n x\nst\n x >= 2 y\nend", 5, "A relation"),
+        ("min\n x\nst\n x >= 2 y >= 1\nend", 4, "A sum"),
+        ("min\n x\nst\n c: x >= 1 -> y >= 1\nend", 4, "no condition"),
+        ("min\n x + [ x ] / 2\nst\nend", 2, "Terms in brackets"),
+        ("min\n x + [ 0 x^2 ] / 3\nst\nend", 2, "divided by 2"),
+        ("min\n x\nst\nsos\n s: S3:: x:1\nend", 5, "begins no special ordered set"),
+        ("min\n x\nst\nsos\n s: S1:: x:1 x:2\nend", 5, "twice"),
+        ("min\n x + y\nst\nsos\n s: S2:: x:1 y:1\nend", 5, "no order"),
         ("min\n x\nst\n x >= nan\nend", 4, "no number"),
         ("min\n x\nst\n c: x >= 0\n c: x <= 1\nend", 5, "occurs twice"),
         ("min\n x\nst\n c: x >= inf\nend", 4, "cannot be a lower bound"),
         ("min\n inf x\nst\nend", 2, "infinite constant"),
         ("min\n x\nst\nbounds\n x fre\nend", 5, "'free' or a relation"),
         ("min\n x\nst\n x >= 0\nend\nx", 6, "after 'End'"),
-        ("min\n x\nst\n x >= 1 ?\nend", 5, "A relation"),
+        ("min\n x\nst\n x >= 1 / 2\nend", 4, "What is '/'"),
     ],
 )
 def test_mistakes_are_named_with_their_line(text, line, what):
@@ -115,12 +125,25 @@ def test_mistakes_are_named_with_their_line(text, line, what):
     assert caught.value.where == f"f.lp:{line}"
 
 
+def test_lazy_constraints_are_rows_and_user_cuts_are_not():
+    found = program_from_lp(
+        "min\n x\nst\n c: x >= 1\nlazy constraints\n d: x >= 2\nuser cuts\n e: x >= 2\nend"
+    )
+    assert [(row.name, row.lower) for row in found.program.rows] == [("c", 1), ("d", 2)]
+    assert [note.split(" ")[0] for note in found.notes] == ["Lazy", "User"]
+
+
+def test_a_semi_integer_column_is_noted():
+    found = program_from_lp("min\n x\nst\nbounds\n x <= 9\ngen\n x\nsemi\n x\nend")
+    assert found.program.columns[0].kind is Kind.SEMI_INTEGER
+    assert found.notes == ("Integer and semi-continuous columns are semi-integer: x.",)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "min\n x\nst\n c: [ x ^2 ] <= 1\nend",
-        "min\n x\nst\n c: x = 1 -> y <= 2\nend",
-        "min\n x\nst\nlazy constraints\n c: x <= 1\nend",
+        "min\n x\nst\n c: x = 1 <-> y <= 2\nend",
         "min\n x\nst\nsos1\n s: x:1\nend",
     ],
 )

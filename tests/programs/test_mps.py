@@ -136,7 +136,16 @@ def test_names_with_blanks_need_the_fixed_columns():
         (f"{HEAD}BOUNDS\n LO B x 1\n LO B x -2\nENDATA", 13, "second lower bound of column 'x'"),
         (f"{HEAD}BOUNDS\n FX B x 2\n UP B x 7\nENDATA", 13, "second upper bound of column 'x'"),
         (f"{HEAD}BOUNDS\n UP B x 7\n FR B x\nENDATA", 13, "second upper bound of column 'x'"),
-        (f"{HEAD}RANGES\n R obj 1\nENDATA", 12, "it cannot have a range"),
+        (f"{HEAD}SOS\n S1 s\n x 1\n x 2\nENDATA", 12, "twice"),
+        (f"{HEAD}SOS\n S3 s\n x 1\nENDATA", 12, "A column and its weight"),
+        (f"{HEAD}SOS\n S2 s\n x 1\n y\nENDATA", 14, "Either all columns"),
+        (f"{HEAD}SOS\n S2 s\n x 1\n y 1\nENDATA", 12, "no order"),
+        (f"{HEAD} M 'MARKER' 'SOSEND'\nENDATA", 11, "no marker here"),
+        (f"{HEAD}INDICATORS\n IF obj y 1\nENDATA", 12, "cannot have a condition"),
+        (f"{HEAD}INDICATORS\n IF l q 1\nENDATA", 12, "no column 'q'"),
+        (f"{HEAD}INDICATORS\n IF l y 2\nENDATA", 12, "IF, a row, a column and 0 or 1"),
+        (f"{HEAD}INDICATORS\n IF l y 1\n IF l x 1\nENDATA", 13, "two conditions"),
+        (f"{HEAD}QUADOBJ\n x 1\nENDATA", 12, "two columns and a number"),
         (f"{HEAD}RHS\n R l 1\n R l 2\nENDATA", 13, "two right-hand sides"),
         (f"{HEAD}COLUMNS\nENDATA", 11, "occurs twice"),
         ("ROWS\n Q r\nENDATA", 2, "no type of row"),
@@ -152,9 +161,25 @@ def test_mistakes_are_named_with_their_line(text, line, what):
     assert caught.value.where == f"f.mps:{line}"
 
 
-@pytest.mark.parametrize(
-    "section", ["QUADOBJ", "QMATRIX", "SOS", "INDICATORS", "CSECTION k 0 QUAD"]
-)
+def test_what_others_warn_of_is_read_with_a_note():
+    notes = program_from_mps(
+        f"{HEAD}RANGES\n R obj 1\nBOUNDS\n BV x 1\nQUADOBJ\n x x 0\n x y 0\nENDATA"
+    ).notes
+    assert [note.split(":")[0] for note in notes] == [
+        "Row obj is free",
+        "The quadratic terms of the section QUADOBJ are zero.",
+    ]
+
+
+def test_pools_follow_the_rows():
+    head = HEAD.replace("COLUMNS\n", "LAZYCONS\n L z\nUSERCUTS\n G u\nCOLUMNS\n")
+    found = program_from_mps(f"{head} y z 1 u 1\nRHS\n R z 4 u 9\nENDATA")
+    assert [row.name for row in found.program.rows] == ["l", "g", "e", "z"]
+    assert found.program.rows[3].upper == 4
+    assert len(found.notes) == 2
+
+
+@pytest.mark.parametrize("section", ["QUADOBJ", "QMATRIX", "SOS1", "GENCONS", "CSECTION k 0 QUAD"])
 def test_what_is_no_linear_program_is_refused(section):
     with pytest.raises(UnsupportedError) as caught:
         program_from_mps(f"{HEAD}{section}\n x x 1\nENDATA", where="f.mps")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.loaders.files import MAX_TEXT, decode, read_bytes
+from tamecheck.loaders.programs.logic import Indicator, OrderedSet, as_linear
 
 INFINITE = 10**20
 """Bounds of at least this size are infinite, as in all solvers that read these formats."""
@@ -57,6 +60,9 @@ class DraftRow:
     lower: Bound = None
     upper: Bound = None
     terms: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
+    indicator: Indicator | None = None
+    pool: str = ""
+    """``lazy`` of a lazy constraint, ``cuts`` of a user cut."""
 
 
 @dataclass(slots=True)
@@ -71,6 +77,7 @@ class Draft:
     rows: list[DraftRow] = field(default_factory=list[DraftRow])
     column_index: dict[str, int] = field(default_factory=dict[str, int])
     row_index: dict[str, int] = field(default_factory=dict[str, int])
+    sets: list[OrderedSet] = field(default_factory=list[OrderedSet])
     notes: list[str] = field(default_factory=list[str])
 
     def add_column(self, name: str) -> int:
@@ -84,16 +91,51 @@ class Draft:
         self.row_index[row.name] = len(self.rows)
         self.rows.append(row)
 
+    def add_set(self, chosen: OrderedSet) -> None:
+        """Add a special ordered set.
+
+        Raises
+        ------
+        InputError
+            If a column occurs twice, or the weights of a set of kind 2 give no order.
+        """
+        columns = [j for j, _ in chosen.members]
+        weights = {weight for _, weight in chosen.members}
+        if len(set(columns)) < len(columns):
+            raise InputError(f"The set {chosen.name!r} has a column twice.", where=str(chosen.line))
+        if chosen.kind == 2 and len(weights) < len(columns):
+            raise InputError(
+                f"Two columns of the set {chosen.name!r} have the same weight, so that they are in"
+                " no order.",
+                where=str(chosen.line),
+            )
+        self.sets.append(chosen)
+
     def file(self, form: str, where: str) -> ProgramFile:
         """The program as it is now, without zero coefficients, and the notes."""
-        columns = (
+        lazy = sum(row.pool == "lazy" for row in self.rows)
+        kept = [row for row in self.rows if row.pool != "cuts"]
+        if lazy:
+            self.notes.append(f"Lazy constraints are read as rows ({lazy}).")
+        if len(kept) < len(self.rows):
+            cuts = len(self.rows) - len(kept)
+            self.notes.append(f"User cuts are left out, as they exclude no solution ({cuts}).")
+        semi_integer = [c.name for c in self.columns if c.integral and c.semi]
+        if semi_integer:
+            self.notes.append(
+                f"Integer and semi-continuous columns are semi-integer: {', '.join(semi_integer)}."
+            )
+        columns = [
             Column(c.name, c.lower, c.upper, _KINDS[c.integral, c.semi], c.cost)
             for c in self.columns
-        )
-        rows = (
+        ]
+        rows = [
             Row(r.name, tuple((j, a) for j, a in sorted(r.terms.items()) if a), r.lower, r.upper)
-            for r in self.rows
-        )
+            for r in kept
+        ]
+        conditions = {i: row.indicator for i, row in enumerate(kept) if row.indicator is not None}
+        if conditions or self.sets:
+            columns, rows = as_linear(columns, rows, conditions, self.sets, self.notes)
         program = Program(
             columns=tuple(columns),
             rows=tuple(rows),
@@ -103,6 +145,15 @@ class Draft:
             objective_name=self.objective_name,
         )
         return ProgramFile(program, form, where, tuple(self.notes))
+
+
+def read_program_text(path: str | os.PathLike[str]) -> tuple[str, list[str]]:
+    """The text of a program's file, and notes: what is not UTF-8 is read as Latin-1."""
+    data = read_bytes(path, limit=MAX_TEXT)
+    try:
+        return decode(data, str(path)), []
+    except InputError:
+        return data.decode("latin-1"), ["The file is not UTF-8: it is read as Latin-1."]
 
 
 @contextmanager

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError
 from tamecheck.ir.program import Sense
-from tamecheck.loaders.files import BLANKS, lines_of, read_text
 from tamecheck.loaders.programs.draft import (
     Draft,
     DraftColumn,
@@ -19,153 +17,29 @@ from tamecheck.loaders.programs.draft import (
     locate,
     lower_of,
     number,
+    read_program_text,
     upper_of,
 )
+from tamecheck.loaders.programs.logic import Indicator, OrderedSet
+from tamecheck.loaders.programs.lp_tokens import Token, title_of, tokens, unread
 
-_SECTIONS = {
-    "minimize": "minimise",
-    "minimise": "minimise",
-    "minimum": "minimise",
-    "min": "minimise",
-    "maximize": "maximise",
-    "maximise": "maximise",
-    "maximum": "maximise",
-    "max": "maximise",
-    "subject to": "rows",
-    "such that": "rows",
-    "st": "rows",
-    "s.t.": "rows",
-    "st.": "rows",
-    "bounds": "bounds",
-    "bound": "bounds",
-    "generals": "integer",
-    "general": "integer",
-    "gen": "integer",
-    "integers": "integer",
-    "integer": "integer",
-    "int": "int",
-    "binaries": "binary",
-    "binary": "binary",
-    "bin": "binary",
-    "semi-continuous": "semi",
-    "semis": "semi",
-    "semi": "semi",
-    "end": "end",
-    "sos": "sos",
-    "sos1": "sos",
-    "sos2": "sos",
-    "lazy constraints": "lazy constraints",
-    "user cuts": "user cuts",
-    "general constraints": "general constraints",
-    "pwlobj": "pwlobj",
-}
-_UNSUPPORTED = {
-    "int": "a section 'int', which some readers take for a name",
-    "sos": "special ordered sets",
-    "lazy constraints": "lazy constraints",
-    "user cuts": "user cuts",
-    "general constraints": "general constraints",
-    "pwlobj": "a piecewise linear objective",
-}
-_KEYWORD = re.compile(
-    rf"[{BLANKS}]*("
-    + "|".join(
-        re.escape(word).replace(r"\ ", rf"[{BLANKS}]+")
-        for word in sorted(_SECTIONS, key=len, reverse=True)
-    )
-    + rf")(?![^{BLANKS}:+\-<>=])[{BLANKS}]*(.*)",
-    re.IGNORECASE,
-)
-_TITLE = re.compile(r"\\\s*Problem name\s*:\s*(.*)", re.IGNORECASE)
-_PART = r"[^\s:+\-*^<>=\[\]\\]"
-_NAME = rf"(?:[^\W\d]|[!\"#$%&(),;?@_'`{{}}~|]){_PART}*(?:\[{_PART}+\]{_PART}*)*"
-_TOKEN = re.compile(
-    r"(?P<number>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])|(?P<colon>:)"
-    rf"|(?P<name>{_NAME})|(?P<quadratic>[\[\]*^])"
-)
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
 
 
 def read_lp(path: str | os.PathLike[str]) -> ProgramFile:
     """The program in a ``.lp`` file, gzipped or not."""
-    return program_from_lp(read_text(path), where=str(path))
+    text, notes = read_program_text(path)
+    return program_from_lp(text, where=str(path), notes=notes)
 
 
-def program_from_lp(text: str, *, where: str = "") -> ProgramFile:
+def program_from_lp(text: str, *, where: str = "", notes: Sequence[str] = ()) -> ProgramFile:
     """The program that an LP text denotes."""
-    parser = _Parser(_tokens(text))
-    parser.draft.name = _title(text)
+    parser = _Parser(tokens(text))
+    parser.draft.notes += notes
+    parser.draft.name = title_of(text)
     with locate(where, lambda: parser.line):
         parser.run()
         return parser.draft.file("lp", where)
-
-
-def is_name(text: str) -> bool:
-    """Whether a text followed by a colon is read as one name."""
-    # after a number, other readers would take such a name for an exponent
-    return bool(re.fullmatch(_NAME, text)) and not re.fullmatch(r"[eE]\d.*", text)
-
-
-def is_keyword(text: str) -> bool:
-    """Whether a text may be read as more than a name where no colon follows."""
-    return text.lower() in {"free", "inf", "infinity", "nan", *_SECTIONS}
-
-
-def _title(text: str) -> str:
-    """The problem's name, which a comment may give."""
-    found = (_TITLE.match(line.strip(BLANKS)) for line in lines_of(text))
-    return next((title[1].strip(BLANKS) for title in found if title), "")
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """A section keyword, number, infinity, name, sign, relation or colon, or the end; its line."""
-
-    kind: str
-    text: str
-    line: int
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    """The tokens of an LP text, with section keywords told apart from names."""
-    line = 0
-    for line, raw in enumerate(lines_of(text), start=1):
-        content = raw.split("\\", 1)[0]
-        found = _KEYWORD.fullmatch(content)
-        if found and not found[2].startswith((":", "+", "-", "<", ">", "=")):
-            section = _SECTIONS[" ".join(found[1].lower().split())]
-            if section in _UNSUPPORTED:
-                raise _unread(_UNSUPPORTED[section], line)
-            yield _Token("section", section, line)
-            content = found[2]
-        yield from _plain(content, line)
-    yield _Token("end", "", line)
-
-
-def _plain(content: str, line: int) -> Iterator[_Token]:
-    position = 0
-    while position < len(content):
-        if content[position] in BLANKS:
-            position += 1
-            continue
-        if content.startswith("->", position):
-            raise _unread("an indicator constraint", line)
-        found = _TOKEN.match(content, position)
-        if found is None:
-            raise InputError(f"What is {content[position]!r}?", where=str(line))
-        kind, word, position = str(found.lastgroup), found[0].lower(), found.end()
-        if kind == "quadratic":
-            raise _unread("a quadratic term", line)
-        labels = content[position:].lstrip(BLANKS).startswith(":")
-        if kind == "name" and word == "nan" and not labels:
-            raise InputError(f"{found[0]!r} is no number.", where=str(line))
-        infinite = kind == "name" and word in {"inf", "infinity"}
-        yield _Token("infinity" if infinite else kind, found[0], line)
-
-
-def _unread(what: str, line: int) -> UnsupportedError:
-    return UnsupportedError(f"The file has {what}, which is not read.", where=str(line))
 
 
 @dataclass(slots=True)
@@ -180,12 +54,14 @@ class _Side:
 class _Parser:
     """One pass over the sections; tokens are read late, so that the first mistake is reported."""
 
-    def __init__(self, source: Iterator[_Token]) -> None:
+    def __init__(self, source: Iterator[Token]) -> None:
         self.draft = Draft()
         self.line = 1
         self._source = source
-        self._ahead: list[_Token] = []
+        self._ahead: list[Token] = []
         self._binary: list[DraftColumn] = []
+        self._bracket = False
+        self._pool = ""
 
     def run(self) -> None:
         """Read the whole file."""
@@ -216,7 +92,7 @@ class _Parser:
                     f"Column {column.name} has a negative upper bound and the lower bound 0."
                 )
 
-    def _peek(self, distance: int = 0) -> _Token:
+    def _peek(self, distance: int = 0) -> Token:
         """The token at this distance; the end token beyond it."""
         while len(self._ahead) <= distance:
             token = next(self._source, None)
@@ -225,21 +101,29 @@ class _Parser:
             self._ahead.append(token)
         return self._ahead[distance]
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         """The next token, consumed; the end token stays."""
         token = self._peek()
         if token.kind != "end":
             self._ahead.pop(0)
         self.line = token.line
+        if token.kind == "quadratic" and not self._bracket:
+            if token.text == "/":
+                raise InputError("What is '/'?")
+            raise unread("a quadratic term", token.line)
         return token
 
     def _next_is(self, *kinds: str) -> bool:
         return self._peek().kind in kinds
 
     def _section(self, section: str) -> None:
-        if section in {"rows", "bounds"}:
+        read = {"bounds": self._bound, "sos": self._set}.get(section)
+        if section in {"rows", "lazy", "cuts"}:
+            read = self._row
+        if read is not None:
+            self._pool = "" if section == "rows" else section
             while not self._next_is("section", "end"):
-                self._row() if section == "rows" else self._bound()
+                read()
             return
         while self._next_is("name"):
             column = self._column(self._take())
@@ -262,7 +146,7 @@ class _Parser:
                     hint="List it under 'Generals', or remove its bounds.",
                 )
 
-    def _column(self, token: _Token) -> DraftColumn:
+    def _column(self, token: Token) -> DraftColumn:
         known = self.draft.column_index.get(token.text)
         if known is None:
             self.draft.notes.append(f"Column {token.text} occurs in no row and no objective.")
@@ -289,9 +173,9 @@ class _Parser:
     def _side(self, *, empty: bool = False) -> _Side:
         """A sum of signed numbers and terms; it ends before what cannot continue a sum."""
         side = _Side()
-        if not (empty or self._next_is("number", "name", "infinity", "sign")):
+        if not (empty or self._next_is("number", "name", "infinity", "sign", "quadratic")):
             raise InputError(f"A sum was expected, not {self._take().text[:40]!r}.")
-        if self._next_is("number", "name", "infinity"):
+        if self._next_is("number", "name", "infinity", "quadratic"):
             self._add(side)
         while self._next_is("sign"):
             self._add(side)
@@ -303,6 +187,9 @@ class _Parser:
         if token.kind == "infinity":
             side.infinite = f"{'-' if coefficient < 0 else ''}{self._take().text}"
             return
+        if token.text == "[":
+            self._quadratic()
+            return
         if token.kind == "number":
             coefficient *= number(self._take().text)
             if not self._next_is("name") or self._peek(1).kind == "colon":
@@ -311,11 +198,44 @@ class _Parser:
         elif token.kind != "name":
             self._take()
             raise InputError(f"A number or a name was expected, not {token.text[:40]!r}.")
-        name = self._take().text
-        j = self.draft.column_index.get(name)
-        if j is None:
-            j = self.draft.add_column(name)
+        j = self._named()
         side.terms[j] = side.terms.get(j, Fraction(0)) + coefficient
+
+    def _named(self) -> int:
+        """The column of the name that is next."""
+        token = self._take()
+        if token.kind != "name":
+            raise InputError(f"A column was expected, not {token.text[:40]!r}.")
+        j = self.draft.column_index.get(token.text)
+        return self.draft.add_column(token.text) if j is None else j
+
+    def _quadratic(self) -> None:
+        """Quadratic terms in brackets, which must cancel, and a division by 2 after them."""
+        self._bracket = True
+        line = self._take().line
+        forms: dict[tuple[int, ...], Fraction] = {}
+        while not self._next_is("section", "end") and self._peek().text != "]":
+            coefficient = Fraction(self._signs())
+            if self._next_is("number"):
+                coefficient *= number(self._take().text)
+            factor = self._named()
+            mark, other = self._take().text, factor
+            if mark == "*":
+                other = self._named()
+            elif mark != "^" or self._take().text != "2":
+                raise InputError("Terms in brackets are such as '3 x ^ 2' or '3 x * y'.")
+            pair = tuple(sorted((factor, other)))
+            forms[pair] = forms.get(pair, Fraction(0)) + coefficient
+        if self._take().text != "]":
+            raise InputError("A bracket is not closed.")
+        if self._peek().text == "/":
+            self._take()
+            if self._take().text != "2":
+                raise InputError("A bracket may be divided by 2 only.")
+        if any(forms.values()):
+            raise unread("a quadratic term", line)
+        self._bracket = False
+        self.draft.notes.append(f"The quadratic terms in line {line} are zero.")
 
     def _signs(self) -> int:
         sign = 1
@@ -330,11 +250,17 @@ class _Parser:
         return token.text.replace("=<", "<=").replace("=>", ">=")[0]
 
     def _right(self) -> _Side:
-        """The side after a relation: one signed number, or a sum that begins with a name."""
+        """The side after a relation: one signed number, or a sum with names.
+
+        After a number the sum goes on in the same line only: in the next one a row begins.
+        """
         distance = 0
         while self._peek(distance).kind == "sign":
             distance += 1
-        if self._peek(distance).kind not in {"number", "infinity"}:
+        first, after = self._peek(distance), self._peek(distance + 1)
+        lone = after.kind not in {"name", "sign"} or after.line > first.line
+        labels = after.kind == "name" and self._peek(distance + 2).kind == "colon"
+        if first.kind not in {"number", "infinity"} or not (lone or labels):
             return self._side()
         sign, token = self._signs(), self._take()
         if token.kind == "infinity":
@@ -342,7 +268,27 @@ class _Parser:
         return _Side(constant=sign * number(token.text))
 
     def _row(self) -> None:
-        name = self._label()
+        name, start = self._label(), self._peek()
+        row = self._limited(name)
+        if self._next_is("arrow"):
+            self._take()
+            indicator = self._indicator(row)
+            row = self._limited(name)
+            row.indicator = indicator
+        row.pool = self._pool
+        self._add_row(row, start.line)
+
+    def _indicator(self, row: DraftRow) -> Indicator:
+        """The condition that was read as a row: a column is 0, or it is 1."""
+        terms = list(row.terms.items())
+        if row.lower != row.upper or row.lower not in {0, 1} or len(terms) != 1 or terms[0][1] != 1:
+            raise InputError(
+                "What stands before '->' is no condition.", hint="Write 'b = 1 ->' or 'b = 0 ->'."
+            )
+        return Indicator(terms[0][0], row.lower == 1, self.line)
+
+    def _limited(self, name: str) -> DraftRow:
+        """A linear form with one bound or two."""
         start = self._peek()
         # after a label, a row may have no terms at all: ``c: <= 3``
         left = self._side(empty=bool(name))
@@ -361,17 +307,17 @@ class _Parser:
                 _limit(row, outer, self._constant(), moved)
         else:
             right = self._right()
-            if left.infinite:
+            if left.infinite or (right.terms and right.infinite):
                 raise InputError("A sum with a variable has an infinite constant.")
             for j, coefficient in right.terms.items():
                 row.terms[j] = row.terms.get(j, Fraction(0)) - coefficient
             _limit(row, relation, right, moved)
-        self._add_row(row, start.line)
         if moved:
             self.draft.notes.append(
-                f"Row {row.name}: the constant {moved} beside the variables is moved to the right;"
-                " some readers drop it."
+                f"Line {start.line}: the constant {moved} beside the variables is moved to the"
+                " other side; some readers drop it."
             )
+        return row
 
     def _is_term_free(self) -> bool:
         """Whether what follows a constant and a relation is a lone number: ``0 <= 5``.
@@ -405,6 +351,25 @@ class _Parser:
         if row.name in self.draft.row_index:
             raise InputError(f"The row {row.name!r} occurs twice.", where=str(line))
         self.draft.add_row(row)
+
+    def _set(self) -> None:
+        """A special ordered set: ``name: S1:: x:1 y:2``."""
+        name, line = "", self._peek().line
+        if self._peek(2).kind != "colon":
+            name = self._label()
+        kind = self._take().text.upper()
+        if kind not in {"S1", "S2"} or [self._take().kind, self._take().kind] != ["colon"] * 2:
+            raise InputError(
+                f"{kind[:40]!r} begins no special ordered set.", hint="Write 's: S1:: x:1 y:2'."
+            )
+        members: list[tuple[int, Fraction]] = []
+        while self._next_is("name") and self._peek(1).kind == "colon":
+            if self._peek(2).kind not in {"number", "sign"}:
+                break
+            j = self._column(self._take())
+            self._take()
+            members.append((self.draft.column_index[j.name], self._constant().constant))
+        self.draft.add_set(OrderedSet(name, int(kind[1]), members, line))
 
     def _bound(self) -> None:
         left = None if self._next_is("name") else self._constant()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from itertools import pairwise
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Sense
-from tamecheck.loaders.files import BLANKS, lines_of, read_text
+from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import (
     Draft,
     DraftColumn,
@@ -19,26 +17,32 @@ from tamecheck.loaders.programs.draft import (
     locate,
     lower_of,
     number,
+    read_program_text,
     upper_of,
 )
+from tamecheck.loaders.programs.logic import Indicator, OrderedSet
+from tamecheck.loaders.programs.mps_lines import (
+    Splitter,
+    drop_comment,
+    fixed_fields,
+    free_fields,
+    pairs_of,
+    split_lines,
+)
 
-_Splitter = Callable[[str], list[str]]
-
-_BLANK = re.compile(f"[{BLANKS}]+")
-_FIXED = ((1, 3), (4, 12), (14, 22), (24, 36), (39, 47), (49, 61))
 _UNSUPPORTED = {
+    "CSECTION": "a cone",
+    **dict.fromkeys(("SOS1", "SOS2", "SETS"), "special ordered sets outside of a section SOS"),
+    "GENCONS": "general constraints",
+    "PWLOBJ": "a piecewise linear objective",
+}
+_QUADRATIC = {
     "QUADOBJ": "a quadratic objective",
     "QMATRIX": "a quadratic objective",
     "QSECTION": "a quadratic objective or row",
     "QCMATRIX": "a quadratic row",
-    "CSECTION": "a cone",
-    **dict.fromkeys(("SOS", "SOS1", "SOS2", "SETS"), "special ordered sets"),
-    "INDICATORS": "indicator constraints",
-    "GENCONS": "general constraints",
-    "PWLOBJ": "a piecewise linear objective",
-    "LAZYCONS": "lazy constraints",
-    "USERCUTS": "user cuts",
 }
+_POOLS = {"LAZYCONS": "lazy", "USERCUTS": "cuts"}
 _SENSES = {
     **dict.fromkeys(("MAX", "MAXIMIZE", "MAXIMISE", "MAXIMUM"), Sense.MAXIMISE),
     **dict.fromkeys(("MIN", "MINIMIZE", "MINIMISE", "MINIMUM"), Sense.MINIMISE),
@@ -51,69 +55,32 @@ _UPPER = {"UP", "UI", "SC", "SI", "PL"}
 
 def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
     """The program in an ``.mps`` file, gzipped or not."""
-    return program_from_mps(read_text(path), where=str(path))
+    text, notes = read_program_text(path)
+    return program_from_mps(text, where=str(path), notes=notes)
 
 
-def program_from_mps(text: str, *, where: str = "") -> ProgramFile:
+def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -> ProgramFile:
     """The program that an MPS text denotes: in free format, or else in fixed format."""
     try:
-        return _read(text, where, _free_fields)
+        return _read(text, where, free_fields, notes)
     except InputError as error:
         try:
             # only names with blanks need the fixed columns
-            return _read(text, where, _fixed_fields)
+            return _read(text, where, fixed_fields, notes)
         except InputError:
             raise error from None
 
 
-def _read(text: str, where: str, split: _Splitter) -> ProgramFile:
-    reader = _Reader(fixed=split is _fixed_fields)
+def _read(text: str, where: str, split: Splitter, notes: Sequence[str]) -> ProgramFile:
+    reader = _Reader(fixed=split is fixed_fields)
+    reader.draft.notes += notes
     with locate(where, lambda: reader.line):
-        for reader.line, header, fields in _lines(text, split):
+        for reader.line, header, fields in split_lines(text, split):
             if header == "ENDATA":
                 reader.finish()
                 return reader.draft.file("mps", where)
             reader.take(header, fields)
         raise InputError("The file ends without ENDATA.", hint="Is it complete?")
-
-
-def _lines(text: str, split: _Splitter) -> Iterator[tuple[int, str, list[str]]]:
-    """The lines that say something: number, section header or nothing, and the fields."""
-    for at, raw in enumerate(lines_of(text), start=1):
-        line = raw.rstrip(BLANKS)
-        if not line or line.startswith("*"):
-            continue
-        if line[0] not in BLANKS:
-            header, *rest = _BLANK.split(line, maxsplit=1)
-            yield at, header.upper(), rest
-            continue
-        try:
-            fields = split(line)
-        except InputError as error:
-            raise InputError(error.what, where=str(at), hint=error.hint) from None
-        if fields:
-            yield at, "", fields
-
-
-def _free_fields(line: str) -> list[str]:
-    """The fields of a free-format line: separated by blanks."""
-    return _BLANK.split(line.strip(BLANKS))
-
-
-def _fixed_fields(line: str) -> list[str]:
-    """The fields of a fixed-format line: names may contain blanks; trailing fields may lack."""
-    wide = line.expandtabs().ljust(61)
-    gaps = [wide[end:start] for (_, end), (start, _) in pairwise(_FIXED)]
-    if any(gap.strip() for gap in (wide[0], *gaps, wide[61:])):
-        raise InputError("This is not in the columns of fixed-format MPS.")
-    fields = [wide[start:end].strip() for start, end in _FIXED]
-    while fields and not fields[-1]:
-        fields.pop()
-    # in fixed format a comment starts with $ in the third or the fifth field
-    for position in (4, 2):
-        if len(fields) > position and fields[position].startswith("$"):
-            fields = fields[:position]
-    return fields
 
 
 class _Reader:
@@ -134,6 +101,9 @@ class _Reader:
         self._right: dict[str, str] = {}
         self._ranges: dict[str, Fraction] = {}
         self._bounded: set[int] = set()
+        self._opened = 0
+        self._set: OrderedSet | None = None
+        self._weighted: set[bool] = set()
         self._handlers: dict[str, Callable[[Sequence[str]], None]] = {
             "OBJSENSE": self._take_sense,
             "OBJNAME": self._take_objective,
@@ -142,6 +112,10 @@ class _Reader:
             "RHS": self._take_right,
             "RANGES": self._take_range,
             "BOUNDS": self._take_bound,
+            "SOS": self._take_set,
+            "INDICATORS": self._take_indicator,
+            **dict.fromkeys(_POOLS, self._take_row),
+            **dict.fromkeys(_QUADRATIC, self._take_quadratic),
         }
 
     def take(self, header: str, fields: Sequence[str]) -> None:
@@ -167,10 +141,11 @@ class _Reader:
                 f"{header[:40]!r} is no section of an MPS file.",
                 hint="Sections are NAME, ROWS, COLUMNS, RHS, RANGES, BOUNDS, ENDATA.",
             )
-        if header in self._seen:
+        if header in self._seen and header not in _QUADRATIC:
             raise InputError(f"The section {header} occurs twice.")
+        self._close_set()
         self._seen.add(header)
-        self._section = header
+        self._section, self._opened = header, self.line
         if header == "NAME":
             self.draft.name = "".join(fields).strip(BLANKS)
         elif header in {"OBJSENSE", "OBJNAME"} and fields:
@@ -180,6 +155,7 @@ class _Reader:
         """Give rows and columns their bounds, when all lines are read."""
         if "ROWS" not in self._seen or "COLUMNS" not in self._seen:
             raise InputError("The file lacks a ROWS or a COLUMNS section.")
+        self._close_set()
         if self._objective is None:
             self.draft.notes.append("The file has no objective row: every point has the value 0.")
         self.draft.objective_name = self._objective or ""
@@ -219,11 +195,11 @@ class _Reader:
         self._wanted_objective = " ".join(field for field in fields if field)
 
     def _take_row(self, fields: Sequence[str]) -> None:
-        fields = _drop_comment(fields, 2)
+        fields = drop_comment(fields, 2)
         if len(fields) != 2 or not all(fields):
             raise InputError("A row is a type and a name.", hint="Write ' L  name'.")
         kind, name = fields[0].upper(), fields[1]
-        if kind not in {"N", "L", "G", "E"}:
+        if kind not in {"N", "L", "G", "E"} or (kind == "N" and self._section in _POOLS):
             raise InputError(f"{fields[0]!r} is no type of row.", hint="Types are N, L, G, E.")
         if name in self._types:
             raise InputError(f"The row {name!r} occurs twice.")
@@ -231,16 +207,13 @@ class _Reader:
         if kind == "N" and self._objective is None and self._wanted_objective in {None, name}:
             self._objective = name
         else:
-            self.draft.add_row(DraftRow(name))
+            self.draft.add_row(DraftRow(name, pool=_POOLS.get(self._section, "")))
 
     def _take_column(self, fields: Sequence[str]) -> None:
-        if len(fields) >= 3 and fields[1].strip("'") == "MARKER":
-            word = next(field for field in fields[2:] if field).strip("'")
-            if word not in {"INTORG", "INTEND"}:
-                raise InputError(f"{word!r} is no marker.", hint="Markers are INTORG and INTEND.")
-            self._integer = word == "INTORG"
+        if "MARKER" in (field.strip("'") for field in fields[1:3]):
+            self._take_marker([field for field in fields if field])
             return
-        fields = _drop_comment(fields, 1, self._types)
+        fields = drop_comment(fields, 1, self._types)
         if len(fields) not in {3, 5} or not fields[0]:
             raise InputError("A column is its name and one or two pairs of a row and a number.")
         name = fields[0]
@@ -248,10 +221,12 @@ class _Reader:
         if j is None:
             j = self.draft.add_column(name)
             self.draft.columns[j].integral = self._integer
+            if self._set is not None:
+                self._set.members.append((j, Fraction(j)))
             self._entries = set()
         elif j != len(self.draft.columns) - 1:
             raise InputError(f"The column {name!r} is continued after another one.")
-        for row, text in _pairs(fields[1:]):
+        for row, text in pairs_of(fields[1:]):
             if self._type_of(row) and row in self._entries:
                 raise InputError(f"Column {name!r} has two entries in row {row!r}.")
             self._entries.add(row)
@@ -259,6 +234,85 @@ class _Reader:
                 self.draft.columns[j].cost = number(text)
             else:
                 self.draft.rows[self.draft.row_index[row]].terms[j] = number(text)
+
+    def _take_marker(self, fields: Sequence[str]) -> None:
+        """Integers, or the members of a special ordered set, begin or end."""
+        place = 1 if fields[1].strip("'") == "MARKER" else 2
+        words = [field.strip("'") for field in fields[place + 1 :]]
+        match words[0] if words else "":
+            case "INTORG" | "INTEND" as word if place == 1:
+                self._integer = word == "INTORG"
+            case "SOSORG" if len(words) == 1 and self._set is None and not self._fixed:
+                kind = fields[0].upper() if place > 1 else "S1"
+                self._open_set(kind, fields[place - 1])
+            case "SOSEND" if self._set is not None:
+                self._close_set()
+            case word:
+                raise InputError(
+                    f"{word!r} is no marker here.",
+                    hint="Markers are INTORG and INTEND; SOSORG and SOSEND in free format.",
+                )
+
+    def _open_set(self, kind: str, name: str) -> None:
+        if kind not in {"S1", "S2"}:
+            raise InputError(f"{kind[:40]!r} is no type of set.", hint="Types are S1 and S2.")
+        self._set = OrderedSet(name, int(kind[1]), [], self.line)
+
+    def _close_set(self) -> None:
+        if self._set is not None:
+            self.draft.add_set(self._set)
+        self._set = None
+        self._weighted.clear()
+
+    def _take_set(self, fields: Sequence[str]) -> None:
+        """The type and the name of a set, or a column of it with its weight."""
+        own = fields if self._fixed and fields[0] else [field for field in fields if field]
+        index = self.draft.column_index
+        if own[0].upper() in {"S1", "S2"} and (self._fixed or own[0] not in index):
+            if len(own) > 2:
+                raise InputError("A set is its type and its name.", hint="Write ' S1 name'.")
+            self._close_set()
+            self._open_set(own[0].upper(), own[1] if len(own) == 2 else "")
+            return
+        if self._set is None or len(own) > 2 or own[0] not in index:
+            raise InputError(
+                "A column and its weight were expected.", hint="Sets begin with ' S1 name'."
+            )
+        members = self._set.members
+        self._weighted.add(len(own) == 2)
+        if len(self._weighted) > 1:
+            raise InputError("Either all columns of a set have a weight, or none.")
+        weight = number(own[1]) if len(own) == 2 else Fraction(len(members))
+        members.append((index[own[0]], weight))
+
+    def _take_indicator(self, fields: Sequence[str]) -> None:
+        """``IF``, a row, and the value of a column at which it has to hold."""
+        if len(fields) != 4 or fields[0].upper() != "IF" or fields[3] not in {"0", "1"}:
+            raise InputError(
+                "An indicator is IF, a row, a column and 0 or 1.", hint="Write ' IF row column 1'."
+            )
+        _, row, column, value = fields
+        if self._type_of(row) == "N":
+            raise InputError(f"Row {row!r} is free: it cannot have a condition.")
+        if column not in self.draft.column_index:
+            raise InputError(f"There is no column {column[:40]!r}.")
+        chosen = self.draft.rows[self.draft.row_index[row]]
+        if chosen.indicator is not None:
+            raise InputError(f"Row {row!r} has two conditions.")
+        j = self.draft.column_index[column]
+        chosen.indicator = Indicator(j, value == "1", self.line)
+
+    def _take_quadratic(self, fields: Sequence[str]) -> None:
+        """An entry of a matrix of quadratic terms, which must be 0."""
+        own = [field for field in fields if field]
+        if len(own) != 3:
+            raise InputError("A quadratic term is two columns and a number.")
+        if number(own[2]):
+            what = f"The file has {_QUADRATIC[self._section]} ({self._section}), which is not read."
+            raise UnsupportedError(what, where=str(self._opened))
+        note = f"The quadratic terms of the section {self._section} are zero."
+        if note not in self.draft.notes:
+            self.draft.notes.append(note)
 
     def _take_right(self, fields: Sequence[str]) -> None:
         for row, text in self._of_set(fields):
@@ -275,18 +329,18 @@ class _Reader:
         for row, text in self._of_set(fields):
             if row in self._ranges:
                 raise InputError(f"Row {row!r} has two ranges.")
-            if self._type_of(row) == "N":
-                raise InputError(f"Row {row!r} is free: it cannot have a range.")
             self._ranges[row] = number(text)
+            if self._type_of(row) == "N":
+                self.draft.notes.append(f"Row {row} is free: its range is left out.")
 
     def _of_set(self, fields: Sequence[str]) -> list[tuple[str, str]]:
         """The pairs of row and number of a line, if it belongs to the first set of the section."""
-        fields = _drop_comment(fields, 1, self._types)
+        fields = drop_comment(fields, 1, self._types)
         named = self._fixed or len(fields) % 2 == 1
         name, pairs = (fields[0], fields[1:]) if named else ("", fields)
         if len(pairs) not in {2, 4}:
             raise InputError("One or two pairs of a row and a number were expected.")
-        chosen = _pairs(pairs)
+        chosen = pairs_of(pairs)
         for row, _ in chosen:
             self._type_of(row)
         return chosen if self._is_first(name) else []
@@ -307,11 +361,11 @@ class _Reader:
 
     def _take_bound(self, fields: Sequence[str]) -> None:
         kind, index = fields[0].upper(), self.draft.column_index
-        rest = list(_drop_comment(fields[1:], 0, index))
+        rest = list(drop_comment(fields[1:], 0, index))
         if kind not in _VALUED | _BARE:
             types = ", ".join(sorted(_VALUED | _BARE))
             raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
-        most = 2 if kind in _VALUED else 1
+        most = 2 if kind in _VALUED or (len(rest) == 2 and rest[1] not in index) else 1
         if not self._fixed and len(rest) <= most and rest and rest[0] in index:
             rest.insert(0, "")
         if len(rest) not in {2, 3}:
@@ -375,15 +429,3 @@ def _set_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
     # the convention of CPLEX and of most readers
     column.lower = None
     return [f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."]
-
-
-def _drop_comment(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:
-    """The fields before a trailing comment, which starts with ``$`` or ``*`` and is no name."""
-    for position in range(start, len(fields)):
-        if fields[position].startswith(("$", "*")) and fields[position] not in names:
-            return fields[:position]
-    return fields
-
-
-def _pairs(fields: Sequence[str]) -> list[tuple[str, str]]:
-    return list(zip(fields[::2], fields[1::2], strict=True))

@@ -11,7 +11,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp import is_keyword, is_name
+from tamecheck.loaders.programs.lp_tokens import is_keyword, is_name
 
 _LONGEST_FRACTION_PART = 400
 _WIDTH = 90

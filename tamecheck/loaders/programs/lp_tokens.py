@@ -1,0 +1,140 @@
+"""The words of CPLEX LP: section keywords, numbers, names, relations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.loaders.files import BLANKS, lines_of
+
+_SECTIONS = {
+    "minimize": "minimise",
+    "minimise": "minimise",
+    "minimum": "minimise",
+    "min": "minimise",
+    "maximize": "maximise",
+    "maximise": "maximise",
+    "maximum": "maximise",
+    "max": "maximise",
+    "subject to": "rows",
+    "such that": "rows",
+    "st": "rows",
+    "s.t.": "rows",
+    "st.": "rows",
+    "bounds": "bounds",
+    "bound": "bounds",
+    "generals": "integer",
+    "general": "integer",
+    "gen": "integer",
+    "integers": "integer",
+    "integer": "integer",
+    "int": "int",
+    "binaries": "binary",
+    "binary": "binary",
+    "bin": "binary",
+    "semi-continuous": "semi",
+    "semis": "semi",
+    "semi": "semi",
+    "end": "end",
+    "sos": "sos",
+    "sos1": "sos1",
+    "sos2": "sos2",
+    "lazy constraints": "lazy",
+    "user cuts": "cuts",
+    "general constraints": "general constraints",
+    "pwlobj": "pwlobj",
+}
+_UNSUPPORTED = {
+    "int": "a section 'int', which some readers take for a name",
+    **dict.fromkeys(("sos1", "sos2"), "special ordered sets outside of a section 'SOS'"),
+    "general constraints": "general constraints",
+    "pwlobj": "a piecewise linear objective",
+}
+_KEYWORD = re.compile(
+    rf"[{BLANKS}]*("
+    + "|".join(
+        re.escape(word).replace(r"\ ", rf"[{BLANKS}]+")
+        for word in sorted(_SECTIONS, key=len, reverse=True)
+    )
+    + rf")(?![^{BLANKS}:+\-<>=])[{BLANKS}]*(.*)",
+    re.IGNORECASE,
+)
+_TITLE = re.compile(r"\\\s*Problem name\s*:\s*(.*)", re.IGNORECASE)
+_PART = r"[^\s:+\-*^<>=\[\]\\]"
+_NAME = rf"(?:[^\W\d]|[!\"#$%&(),;?@_'`{{}}~|]){_PART}*(?:\[{_PART}+\]{_PART}*)*"
+_TOKEN = re.compile(
+    r"(?P<number>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+    r"|(?P<arrow>->)|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])|(?P<colon>:)"
+    rf"|(?P<name>{_NAME})|(?P<quadratic>[\[\]*^/])"
+)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text followed by a colon is read as one name."""
+    # after a number, other readers would take such a name for an exponent
+    return bool(re.fullmatch(_NAME, text)) and not re.fullmatch(r"[eE]\d.*", text)
+
+
+def is_keyword(text: str) -> bool:
+    """Whether a text may be read as more than a name where no colon follows."""
+    return text.lower() in {"free", "inf", "infinity", "nan", *_SECTIONS}
+
+
+def title_of(text: str) -> str:
+    """The problem's name, which a comment may give."""
+    found = (_TITLE.match(line.strip(BLANKS)) for line in lines_of(text))
+    return next((title[1].strip(BLANKS) for title in found if title), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A section keyword, number, infinity, name, mark of quadratic terms or other sign, or the end.
+
+    ``line`` is where it stands.
+    """
+
+    kind: str
+    text: str
+    line: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of an LP text, with section keywords told apart from names."""
+    line = 0
+    for line, raw in enumerate(lines_of(text), start=1):
+        content = raw.split("\\", 1)[0]
+        found = _KEYWORD.fullmatch(content)
+        if found and not found[2].startswith((":", "+", "-", "<", ">", "=")):
+            section = _SECTIONS[" ".join(found[1].lower().split())]
+            if section in _UNSUPPORTED:
+                raise unread(_UNSUPPORTED[section], line)
+            yield Token("section", section, line)
+            content = found[2]
+        yield from _plain(content, line)
+    yield Token("end", "", line)
+
+
+def _plain(content: str, line: int) -> Iterator[Token]:
+    position = 0
+    while position < len(content):
+        if content[position] in BLANKS:
+            position += 1
+            continue
+        if content.startswith("<->", position):
+            raise unread("an equivalence (<->)", line)
+        found = _TOKEN.match(content, position)
+        if found is None:
+            raise InputError(f"What is {content[position]!r}?", where=str(line))
+        kind, word, position = str(found.lastgroup), found[0].lower(), found.end()
+        labels = content[position:].lstrip(BLANKS).startswith(":")
+        if kind == "name" and word == "nan" and not labels:
+            raise InputError(f"{found[0]!r} is no number.", where=str(line))
+        infinite = kind == "name" and word in {"inf", "infinity"}
+        yield Token("infinity" if infinite else kind, found[0], line)
+
+
+def unread(what: str, line: int) -> UnsupportedError:
+    """The error that names what a linear program has no place for."""
+    return UnsupportedError(f"The file has {what}, which is not read.", where=str(line))
