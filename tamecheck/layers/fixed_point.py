@@ -76,13 +76,24 @@ class Equilibrium:
 
     def vjp(self, cotangent: Any) -> EquilibriumGradients:
         """Gradients of ``Σ cotangent · z``: one solve with ``(I - D W)ᵀ`` a row."""
-        w, u, _, x = self.data
-        given = cotangent_of(cotangent, self.z.shape)
-        matrices = np.swapaxes(np.eye(len(w)) - self.active[:, :, None] * w, -1, -2)
-        adjoint = np.linalg.solve(matrices, given[..., None])[..., 0] * self.active
+        _, u, _, x = self.data
+        adjoint = self._adjoint(cotangent)
         return EquilibriumGradients(
             W=adjoint.T @ self.z, U=adjoint.T @ x, b=adjoint.sum(0), x=adjoint @ u
         )
+
+    def rows_vjp(self, cotangent: Any) -> tuple[Array, Array, Array, Array]:
+        """The same gradients in W, U, b and x of each row, which `vjp` sums."""
+        _, u, _, x = self.data
+        adjoint = self._adjoint(cotangent)
+        left = adjoint[:, :, None]
+        return left * self.z[:, None, :], left * x[:, None, :], adjoint, adjoint @ u
+
+    def _adjoint(self, cotangent: Any) -> Array:
+        w = self.data[0]
+        given = cotangent_of(cotangent, self.z.shape)
+        matrices = np.swapaxes(np.eye(len(w)) - self.active[:, :, None] * w, -1, -2)
+        return np.linalg.solve(matrices, given[..., None])[..., 0] * self.active
 
 
 def equilibrium_layer(

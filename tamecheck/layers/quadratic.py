@@ -31,6 +31,7 @@ WEAKLY_ACTIVE = 1e-6
 """A constraint whose multiplier and slack are both at most this is flagged."""
 
 _MOST_WEAK = 10
+_ASYMMETRY = 1e-5  # of products in single precision
 _SWITCHES = 30
 _SIGN = 1e-12
 _RESIDUAL = 1e-9
@@ -322,10 +323,17 @@ def _batch(*given: Any) -> tuple[Array, ...]:
             raise InputError(f"{name} has shape {array.shape}; {(batch, *shape)} is needed.")
         if not np.isfinite(array).all():
             raise InputError(f"{name} has entries that are not finite.")
-    skew = np.abs(full[0] - np.swapaxes(full[0], -1, -2)).max(initial=0)
-    if skew > 1e-9 * np.abs(full[0]).max(initial=0):
-        raise InputError("Q is not symmetric.")
+    full[0] = _symmetric(full[0])
     return tuple(np.broadcast_to(a, (batch, *s)) for a, s in zip(full, inner, strict=True))
+
+
+def _symmetric(Q: Array) -> Array:  # noqa: N803 (the field's name)
+    """Q itself where it is symmetric, and its symmetric part where that is so up to rounding."""
+    transposed = np.swapaxes(Q, -1, -2)
+    skew = np.abs(Q - transposed).max(initial=0)
+    if skew > _ASYMMETRY * np.abs(Q).max(initial=0):
+        raise InputError("Q is not symmetric.")
+    return (Q + transposed) / 2 if skew else Q
 
 
 def _backward(found: QuadraticSolution, cotangent: Array, active: Array) -> QuadraticGradients:

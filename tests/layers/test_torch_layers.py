@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.layers import points_oracle, torch_layers, value_layer
 
@@ -126,6 +126,103 @@ def test_approximate_layers_are_those_of_numpy():
     assert costs.grad.tolist() == [[0, -0.5, 0.5]]
 
 
-def test_single_precision_is_refused():
-    with pytest.raises(InputError, match="float64"):
-        torch_layers.equilibrium_function(*(torch.zeros(1) for _ in range(4)))
+def projection(costs, rows):
+    """A program with shared Q and h."""
+    n, m = rows.shape[-1], rows.shape[-2]
+    eye, ones = 2 * torch.eye(n, dtype=rows.dtype), torch.ones(m, dtype=rows.dtype)
+    return torch_layers.quadratic_function(eye, costs, rows, ones)
+
+
+def test_transformations_of_torch_func():
+    costs, rows = normal(5, 4).detach(), normal(3, 4).detach()
+    whole = projection(costs, rows)
+    assert projection(costs[0], rows).shape == (4,)
+    assert torch.equal(torch.vmap(projection, (0, None))(costs, rows), whole)
+    twice = torch.vmap(torch.vmap(projection, (0, None)), (None, 0))(costs, torch.stack([rows] * 2))
+    assert torch.equal(twice[1], whole)
+    jacobian = torch.func.jacrev(projection, (0, 1))
+    one, by_rows = jacobian(costs[0], rows)
+    many, each = torch.vmap(jacobian, (0, None))(costs, rows)
+    assert torch.allclose(many[0], one)
+    assert torch.allclose(each[0], by_rows)
+    assert torch.func.jacrev(torch.vmap(projection, (0, None)))(costs, rows).shape == (5, 4, 5, 4)
+
+    def loss(costs, rows):
+        return projection(costs, rows).square().sum()
+
+    summed = torch.func.grad(loss, 1)(costs, rows)
+    apart = torch.vmap(torch.func.grad(loss, 1), (0, None))(costs, rows)
+    assert apart.shape == (5, 3, 4)
+    assert torch.allclose(apart.sum(0), summed)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_compiled_function_breaks_its_graph_at_a_layer():
+    costs, rows = normal(2, 3), normal(2, 3).detach()
+
+    def loss(costs):
+        return (projection(torch.sin(costs), rows) * 2).sum()
+
+    compiled = torch.compile(loss, backend="eager")
+    assert torch.equal(compiled(costs), loss(costs))
+    found, expected = (torch.autograd.grad(f(costs), costs)[0] for f in (compiled, loss))
+    assert torch.equal(found, expected)
+
+
+def test_leading_dimensions_broadcast():
+    costs, rows, right = normal(3, 1, 4), normal(2, 3, 4), torch.rand(3, dtype=torch.float64)
+    quadratic = torch.eye(4, dtype=torch.float64)
+
+    def layer(costs, rows):
+        return torch_layers.quadratic_function(quadratic, costs, rows, right)
+
+    found = layer(costs, rows)
+    assert found.shape == (3, 2, 4)
+    assert torch.allclose(found[2, 1], layer(costs[2, 0], rows[1]))
+    assert check(layer, (costs, rows))
+    with pytest.raises(InputError, match="different lengths"):
+        layer(costs[:, 0], rows)
+
+
+def test_empty_tensors_stand_for_missing_data_as_in_qpth():
+    nothing = torch.Tensor()
+    eye, costs = torch.eye(2).double(), torch.tensor([[1.0, -1.0]]).double()
+    free = torch_layers.quadratic_function(eye, costs, nothing, nothing, nothing, nothing)
+    assert free.tolist() == [[-1, 1]]
+
+
+def test_networks_of_several_batches_have_fixed_points():
+    weights = (0.1 * normal(2, 4, 4).detach()).requires_grad_()
+    data = (weights, normal(4, 2), normal(4), normal(2, 2))
+    assert check(torch_layers.equilibrium_function, data)
+
+
+def test_results_have_the_precision_and_the_device_of_the_data(monkeypatch):
+    single = normal(2, 3).float().detach().requires_grad_()
+    found = projection(single, torch.ones(1, 3))
+    found.sum().backward()
+    assert (found.dtype, single.grad.dtype) == (torch.float32, torch.float32)
+    exact = projection(single.detach().double(), torch.ones(1, 3).double())
+    assert torch.equal(found.double(), exact.float().double())
+    moves = []
+    tensor = torch_layers._tensor
+
+    def move(array, dtype, device):
+        moves.append(device)
+        return tensor(array, dtype, "cpu")
+
+    monkeypatch.setattr(torch_layers, "_tensor", move)
+    projection(single, torch.ones(1, 3))
+    assert moves == [single.device]
+    with pytest.raises(InputError, match="no numbers"):
+        projection(single.to("meta"), torch.ones(1, 3))
+    for wrong in (torch.eye(2).int(), np.eye(2)):
+        with pytest.raises(InputError, match="floating-point"):
+            torch_layers.quadratic_function(wrong, torch.zeros(2))
+
+
+def test_there_is_no_second_derivative():
+    costs, rows = normal(3), normal(2, 3)
+    (first,) = torch.autograd.grad(projection(costs, rows).sum(), costs, create_graph=True)
+    with pytest.raises(UnsupportedError, match="first derivatives"):
+        first.sum().backward()
