@@ -3,46 +3,33 @@
 from __future__ import annotations
 
 import difflib
-import math
-import operator
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from functools import reduce
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
-from tamecheck import ops
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
-from tamecheck.ir.graph import Apply, GraphBuilder
-from tamecheck.ir.op import Op, Value
 from tamecheck.loaders.loaded import Loaded
+from tamecheck.loaders.text.composites import COMPOSITES
+from tamecheck.loaders.text.terms import COMPARISONS, FUNCTIONS, LISTS, USAGE, Operand, Span, Terms
 
 MAX_LENGTH = 2_000_000
 MAX_DEPTH = 1_000
 """Parentheses nested deeper than this are refused."""
 
-MAX_BITS = 13_000
-"""A folded constant's numerator and denominator stay below 4,000 decimal digits."""
-
-MAX_POWER = 100_000
-"""The largest integer exponent, so that exact values stay computable."""
-
-_LABEL_LENGTH = 40
 _AROUND = 24
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _WORD = re.compile(
     r"\s*(?:(?P<number>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"
-    r"|(?P<sign>\*\*|[-+*/^(),;])|(?P<end>\Z))"
+    r"|(?P<sign>\*\*|[<>=!]=|[-+*/^(),;<>\[\]])|(?P<end>\Z))"
 )
 _HINTS = {
-    "=": "An expression has no equations; write only the right-hand side.",
-    "<": "There are no comparisons; step(y - x) is 1 where x ≤ y.",
-    ">": "There are no comparisons; step(x - y) is 1 where x ≥ y.",
+    "=": "Write only the right-hand side of an equation; a comparison is x == y.",
     "[": "Inputs are scalars; write x1, x2 instead of x[1], x[2].",
-    "|": "Write abs(x) for |x|.",
+    "|": "Write abs(x) for |x|, and 'or' between conditions.",
+    "&": "Write 'and' between conditions.",
+    "!": "Write 'not' before a condition.",
+    "?": "Write where(condition, value, other value).",
     "%": "Write x - y*floor(x/y) for x mod y.",
     "−": "Use the plain minus sign '-'.",
     "·": "Write x*y.",
@@ -67,32 +54,23 @@ _ALIASES = {
     "logistic": "sigmoid(x)",
     "clamp": "clip(x, low, high)",
     "fabs": "abs(x)",
+    **dict.fromkeys(("if", "iif", "ifelse", "piecewise", "select"), "where(x > 0, a, b)"),
+    **dict.fromkeys(("kthvalue", "sorted"), "sort(x, y, …)[k]"),
+    "l2norm": "norm(x, y, …)",
 }
-_BINDING = {"+": 1, "-": 1, "*": 2, "/": 2, "negative": 3, "^": 4}
-_OPERATORS: Mapping[str, tuple[Op, Callable[[Fraction, Fraction], Fraction]]] = {
-    "+": (ops.ADD, operator.add),
-    "-": (ops.SUB, operator.sub),
-    "*": (ops.MUL, operator.mul),
-    "/": (ops.DIV, lambda a, b: a / b),
+_BINDING = {
+    "or": 1,
+    "and": 2,
+    "not": 3,
+    **dict.fromkeys(COMPARISONS, 4),
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "/": 6,
+    "negative": 7,
+    "^": 8,
 }
-_FOLDS = {"max": (ops.MAXIMUM, max), "min": (ops.MINIMUM, min)}
-_PARAMS = {"sign": {"at_zero": _ZERO}, "step": {"at_zero": _ONE}, "round": {"mode": "half_even"}}
-_EXACT: Mapping[str, Callable[[Fraction], Fraction | int]] = {
-    "abs": abs,
-    "relu": lambda x: max(x, _ZERO),
-    "sign": lambda x: (x > 0) - (x < 0),
-    "step": lambda x: int(x >= 0),
-    "floor": math.floor,
-    "ceil": math.ceil,
-    "round": round,
-}
-_FUNCTIONS: Mapping[str, tuple[int, int | None]] = {
-    **{op.name: (1, 1) for op in ops.ALL if op.arity == 1 and not op.params and op is not ops.NEG},
-    **dict.fromkeys(_PARAMS, (1, 1)),
-    **dict.fromkeys(_FOLDS, (1, None)),
-    "clip": (3, 3),
-}
-"""Each function's name, with the smallest and largest number of its arguments."""
+_BETWEEN = _BINDING.keys() - {"not", "negative"}
 
 
 def parse_expression(text: str) -> Loaded:
@@ -100,6 +78,7 @@ def parse_expression(text: str) -> Loaded:
 
     Names are scalar inputs, in the order of their first occurrence.  One output is named ``y``,
     several are ``y0``, ``y1`` and so on.  Literals are exact: ``0.1`` is 1/10.
+    A condition is 1 or 0.
 
     Raises
     ------
@@ -111,7 +90,7 @@ def parse_expression(text: str) -> Loaded:
     >>> parse_expression("max(x, 0) - 3*sign(z)").graph.inputs
     {'x': (), 'z': ()}
     """
-    terms = _Terms(text)
+    terms = Terms(text)
     results = _Parser(terms).run()
     names = ["y"] if len(results) == 1 else [f"y{i}" for i in range(len(results))]
     nodes = [terms.node_of(result) for result in results]
@@ -123,15 +102,7 @@ def parse_expression(text: str) -> Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Span:
-    """A part of the text, from ``start`` up to ``end``."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Token(_Span):
+class _Token(Span):
     """A number, a name or a sign, or the end of the text."""
 
     kind: str
@@ -145,15 +116,7 @@ class _Token(_Span):
         return repr(self.text if len(self.text) <= _AROUND else self.text[:_AROUND] + "…")
 
 
-@dataclass(frozen=True, slots=True)
-class _Operand(_Span):
-    """A subexpression: a constant, else a node."""
-
-    constant: Fraction | None = None
-    node: int = -1
-
-
-def _tokens(terms: _Terms) -> Iterator[_Token]:
+def _tokens(terms: Terms) -> Iterator[_Token]:
     """The tokens of an expression, the last one being the end."""
     text = terms.text
     if len(text) > MAX_LENGTH:
@@ -167,133 +130,10 @@ def _tokens(terms: _Terms) -> Iterator[_Token]:
         if word is None:
             at = len(text) - len(text[position:].lstrip())
             what, hint = f"Unexpected {text[at]!r}.", _HINTS.get(text[at], "")
-            raise terms.error(_Span(at, at + 1), what, hint)
+            raise terms.error(Span(at, at + 1), what, hint)
         kind = str(word.lastgroup)
         position = word.end()
         yield _Token(word.start(kind), position, kind, word[kind])
-
-
-@dataclass(slots=True)
-class _Terms:
-    """The values of subexpressions of ``text``: exact constants, folded, or nodes of a graph."""
-
-    text: str
-    builder: GraphBuilder = field(default_factory=GraphBuilder)
-    counts: Counter[str] = field(default_factory=Counter[str])
-    inputs: dict[str, int] = field(default_factory=dict[str, int])
-
-    def error(self, at: _Span, what: str, hint: str = "") -> InputError:
-        """The error for a place in the text: its column, and what is around it."""
-        text, start = self.text, at.start
-        stop = min(max(at.end, start + 1), start + _AROUND)
-        before = ("…" if start > _AROUND else "") + text[max(0, start - _AROUND) : start]
-        after = text[stop : stop + _AROUND] + ("…" if len(text) > stop + _AROUND else "")
-        hint = f"{hint} Here: {before}»{text[start:stop]}«{after}".removeprefix(" ")
-        return InputError(what, where=f"expression, column {start + 1}", hint=hint)
-
-    def node_of(self, operand: _Operand) -> int:
-        """The node of an operand; a constant gets its node when one is needed."""
-        if operand.constant is None:
-            return operand.node
-        value = operand.constant
-        exact = int(value) if value.denominator == 1 and abs(value) < 2**63 else value
-        return self.builder.constant(exact, self._label(operand))
-
-    def input(self, token: _Token) -> _Operand:
-        """The scalar input of a name, the same one for every occurrence."""
-        if token.text not in self.inputs:
-            self.inputs[token.text] = self.builder.input(token.text, ())
-        return _Operand(token.start, token.end, node=self.inputs[token.text])
-
-    def constant(self, value: Fraction | int, at: _Span) -> _Operand:
-        """An exact constant that is short enough to be meant seriously."""
-        if max(value.numerator.bit_length(), value.denominator.bit_length()) > MAX_BITS:
-            raise self.error(at, "The constant has too many digits.")
-        return _Operand(at.start, at.end, constant=Fraction(value))
-
-    def negative(self, operand: _Operand, start: int) -> _Operand:
-        """Minus the operand."""
-        self.counts["-"] += 1
-        at = _Span(start, operand.end)
-        if operand.constant is not None:
-            return self.constant(-operand.constant, at)
-        inner = self.builder.node(operand.node)
-        if isinstance(inner, Apply) and inner.op is ops.NEG:
-            return _Operand(start, operand.end, node=inner.args[0])
-        return self._apply(ops.NEG, [operand], at)
-
-    def binary(self, sign: str, left: _Operand, right: _Operand) -> _Operand:
-        """The value of ``left sign right``."""
-        self.counts[sign] += 1
-        at = _Span(left.start, right.end)
-        if sign == "^":
-            return self._power(left, right, at)
-        a, b = left.constant, right.constant
-        if sign == "/" and b == 0:
-            raise self.error(right, "Division by 0.")
-        op, exact = _OPERATORS[sign]
-        if a is None or b is None:
-            return self._apply(op, [left, right], at)
-        return self.constant(exact(a, b), at)
-
-    def call(self, name: str, args: list[_Operand], at: _Span) -> _Operand:
-        """The value of a function at as many arguments as it takes."""
-        self.counts[name] += 1
-        if name == "clip":
-            return self._clip(args, at)
-        known = [arg.constant for arg in args if arg.constant is not None]
-        if name in _FOLDS:
-            op, exact = _FOLDS[name]
-            if len(known) == len(args):
-                return self.constant(exact(known), at)
-            return reduce(lambda a, b: self._apply(op, [a, b], at), args)
-        if name in _EXACT and known:
-            return self.constant(_EXACT[name](known[0]), at)
-        return self._apply(ops.BY_NAME[name], args, at, **_PARAMS.get(name, {}))
-
-    def _power(self, base: _Operand, exponent: _Operand, at: _Span) -> _Operand:
-        b, e = base.constant, exponent.constant
-        if e is None:
-            return self._apply(ops.POWER, [base, exponent], at)
-        whole = e.denominator == 1
-        if whole and abs(e) > MAX_POWER:
-            raise self.error(exponent, f"The exponent is beyond {MAX_POWER}.")
-        if b is not None and ((b == 0 and e < 0) or (b < 0 and not whole)):
-            raise self.error(at, "This power has no real value.")
-        if b is None or (not whole and b not in (_ZERO, _ONE)):
-            return self._apply(ops.POW, [base], at, exponent=e)
-        bits = max(b.numerator.bit_length(), b.denominator.bit_length())
-        if bits > 1 and bits * abs(e) > 2 * MAX_BITS:
-            raise self.error(at, "The constant has too many digits.")
-        return self.constant(b ** int(e) if whole else b, at)
-
-    def _clip(self, args: list[_Operand], at: _Span) -> _Operand:
-        argument, *bounds = args
-        for bound in bounds:
-            if bound.constant is None:
-                hint = "Write min(max(x, low), high) instead."
-                raise self.error(bound, "A bound of clip must be a number.", hint)
-        low, high = (bound.constant or _ZERO for bound in bounds)
-        if low > high:
-            raise self.error(at, f"clip: the bounds {low} > {high}.")
-        if argument.constant is not None:
-            return self.constant(min(max(argument.constant, low), high), at)
-        return self._apply(ops.CLIP, [argument], at, "clamp", lo=low, hi=high)
-
-    def _apply(
-        self, op: Op, args: list[_Operand], at: _Span, function: str = "", /, **params: Value
-    ) -> _Operand:
-        nodes = [self.node_of(arg) for arg in args]
-        if op is ops.MUL and nodes[0] == nodes[1]:
-            # a square has a sign, which a product of two unrelated factors has not
-            op, nodes, params["exponent"] = ops.POW, nodes[:1], Fraction(2)
-        node = self.builder.apply(op, nodes, self._label(at), function, **params)
-        return _Operand(at.start, at.end, node=node)
-
-    def _label(self, at: _Span) -> str:
-        if at.end - at.start <= _LABEL_LENGTH:
-            return " ".join(self.text[at.start : at.end].split())
-        return " ".join(self.text[at.start : at.start + _LABEL_LENGTH - 1].split()) + "…"
 
 
 @dataclass(slots=True)
@@ -302,22 +142,22 @@ class _Frame:
 
     opened: _Token | None
     function: _Token | None = None
-    args: list[_Operand] = field(default_factory=list[_Operand])
-    values: list[_Operand] = field(default_factory=list[_Operand])
+    args: list[Operand] = field(default_factory=list[Operand])
+    values: list[Operand] = field(default_factory=list[Operand])
     signs: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
 
 class _Parser:
     """An operator-precedence parser whose stack is a list, so that depth costs no recursion."""
 
-    def __init__(self, terms: _Terms) -> None:
+    def __init__(self, terms: Terms) -> None:
         self._terms = terms
         self._stream = _tokens(terms)
         self._token = next(self._stream)
         self._frames = [_Frame(None)]
-        self._results: list[_Operand] = []
+        self._results: list[Operand] = []
 
-    def run(self) -> list[_Operand]:
+    def run(self) -> list[Operand]:
         """Read everything."""
         while True:
             self._read_operand()
@@ -337,6 +177,9 @@ class _Parser:
             if token.kind == "number":
                 frame.values.append(self._number(token))
                 return
+            if token.text == "not":
+                frame.signs.append(("not", token.start))
+                continue
             if token.kind == "name" and self._token.text != "(":
                 frame.values.append(self._name(token))
                 return
@@ -360,10 +203,12 @@ class _Parser:
         while True:
             token, frame = self._next(), self._frames[-1]
             sign = "^" if token.text == "**" else token.text
-            if sign in _BINDING:
+            if sign in _BETWEEN:
                 self._reduce(frame, _BINDING[sign], right=sign == "^")
                 frame.signs.append((sign, token.start))
                 return False
+            if sign in ("[", "]"):
+                raise self._terms.error(token, f"Unexpected {sign!r}.", _HINTS["["])
             if token.kind in ("number", "name") or sign == "(":
                 what = f"An operator is missing before {token.shown}."
                 raise self._terms.error(token, what, "Write 2*x, not 2x.")
@@ -394,6 +239,8 @@ class _Parser:
             operand = frame.values.pop()
             if sign == "negative":
                 frame.values.append(self._terms.negative(operand, start))
+            elif sign == "not":
+                frame.values.append(self._terms.opposite(operand, start))
             else:
                 frame.values.append(self._terms.binary(sign, frame.values.pop(), operand))
 
@@ -404,41 +251,60 @@ class _Parser:
         function, value = frame.function, frame.values.pop()
         if function is None:
             # the text of a parenthesised operand includes the parentheses
-            value = _Operand(frame.opened.start, token.end, value.constant, value.node)
+            value = replace(value, start=frame.opened.start, end=token.end)
         else:
             args = [*frame.args, value]
-            least, most = _FUNCTIONS[function.text]
+            least, most = FUNCTIONS[function.text]
             if len(args) < least or (most is not None and len(args) > most):
                 wanted = f"{least} argument{'' if least == 1 else 's'}"
                 what = f"{function.text} takes {wanted}, but {len(args)} were given."
-                hint = "Write clip(x, low, high)." if function.text == "clip" else ""
-                raise self._terms.error(function, what, hint)
-            value = self._terms.call(function.text, args, _Span(function.start, token.end))
+                raise self._terms.error(function, what, USAGE.get(function.text, ""))
+            at = Span(function.start, token.end)
+            if function.text in COMPOSITES:
+                self._terms.counts[function.text] += 1
+                value = COMPOSITES[function.text](self._terms, args, at)
+            else:
+                value = self._terms.call(function.text, args, at)
+            if function.text in LISTS:
+                value = self._element(function, value)
         self._frames[-1].values.append(value)
 
+    def _element(self, function: _Token, value: Operand) -> Operand:
+        """The one of several values that an index in brackets takes."""
+        count, name = len(value.several), function.text
+        words = [self._next() for _ in range(3)] if self._token.text == "[" else []
+        if not words or words[1].kind != "number" or words[2].text != "]":
+            what = f"{name} has {count} value{'' if count == 1 else 's'}, of which one is used."
+            raise self._terms.error(function, what, f"Write {name}(…)[0] for the first.")
+        index = parse_rational(words[1].text)
+        if index.denominator != 1 or index >= count:
+            what = f"{name} has no value {words[1].text}."
+            raise self._terms.error(words[1], what, f"The values are 0 to {count - 1}.")
+        return replace(value.several[int(index)], start=value.start, end=words[2].end)
+
     def _check_function(self, token: _Token) -> None:
-        if token.text in _FUNCTIONS:
+        if token.text in FUNCTIONS:
             return
         word = token.text.lower()
-        close = difflib.get_close_matches(word[:40], _FUNCTIONS, n=3, cutoff=0.6)
+        close = difflib.get_close_matches(word[:40], FUNCTIONS, n=3, cutoff=0.6)
         if word in _ALIASES:
             hint = f"Write {_ALIASES[word]}."
         elif close:
             hint = f"Did you mean {' or '.join(close)}?"
         else:
-            hint = f"The functions are {', '.join(sorted(_FUNCTIONS))}."
+            hint = f"The functions are {', '.join(sorted(FUNCTIONS))}."
         raise self._terms.error(token, f"There is no function {token.shown}.", hint)
 
-    def _name(self, token: _Token) -> _Operand:
-        if token.text in _FUNCTIONS:
+    def _name(self, token: _Token) -> Operand:
+        if token.text in FUNCTIONS:
             hint = f"Write {token.text}(…) with its argument."
             raise self._terms.error(token, f"{token.text} is a function.", hint)
         hint = _NO_NUMBERS.get(token.text.lower())
         if hint is not None:
             raise self._terms.error(token, f"{token.text} is no number here.", hint)
-        return self._terms.input(token)
+        return self._terms.input(token.text, token)
 
-    def _number(self, token: _Token) -> _Operand:
+    def _number(self, token: _Token) -> Operand:
         try:
             return self._terms.constant(parse_rational(token.text), token)
         except InputError as error:

@@ -1,0 +1,255 @@
+"""Functions of formulas that are made of several ops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import reduce
+
+from tamecheck import ops
+from tamecheck.ir.op import Op
+from tamecheck.loaders.text.guards import guarded
+from tamecheck.loaders.text.terms import Operand, Span, Terms
+
+_ONE, _HALF = Fraction(1), Fraction(1, 2)
+
+
+def clip(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """``min(max(x, low), high)``."""
+    low, high = (_number(terms, bound, "A bound of clip") for bound in args[1:])
+    if low > high:
+        raise terms.error(at, f"clip: the bounds {low} > {high}.")
+    return _clipped(terms, args[0], low, high, at)
+
+
+def _clipped(terms: Terms, argument: Operand, low: Fraction, high: Fraction, at: Span) -> Operand:
+    if argument.constant is not None:
+        return terms.constant(min(max(argument.constant, low), high), at)
+    return terms.apply(ops.CLIP, [argument], at, "clamp", lo=low, hi=high)
+
+
+def where(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """One value where a condition holds, and another one elsewhere."""
+    condition, value, other = args
+    terms.check_condition(condition, "where")
+    if condition.constant is not None:
+        chosen = value if condition.constant else other
+        return replace(chosen, start=at.start, end=at.end)
+    return _chosen(terms, args, at)
+
+
+def _chosen(terms: Terms, args: Sequence[Operand], at: Span) -> Operand:
+    """A choice between two values, of which the one that is not taken need not be defined."""
+    condition, *values = (terms.node_of(arg) for arg in args)
+    kept = [
+        guarded(terms.builder, value, condition, taken=taken)
+        for value, taken in zip(values, (True, False), strict=True)
+    ]
+    node = terms.builder.apply(ops.SELECT, [condition, *kept], terms.label(at))
+    return Operand(at.start, at.end, node=node)
+
+
+def threshold(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The argument where it exceeds a bound, and a value elsewhere."""
+    argument, bound, value = args
+    return where(terms, [terms.comparison(">", argument, bound, at), argument, value], at)
+
+
+def xlogy(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """``x log y``, and 0 where x is 0."""
+    x, y = args
+    vanishes = terms.comparison("==", x, terms.constant(0, at), at)
+    product = terms.binary("*", x, terms.call("log", [y], at))
+    return where(terms, [vanishes, terms.constant(0, at), product], at)
+
+
+def trunc(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The integer part, towards 0."""
+    size = terms.call("floor", [terms.call("abs", args, at)], at)
+    return terms.binary("*", terms.call("sign", args, at), size)
+
+
+def frac(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """What the integer part leaves."""
+    return terms.binary("-", args[0], trunc(terms, args, at))
+
+
+def huber(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """``x²/2``, and beyond delta the tangents: ``c (x - c/2)`` for c the clipped argument."""
+    argument, *rest = args
+    delta = _number(terms, rest[0], "delta") if rest else _ONE
+    if delta <= 0:
+        raise terms.error(rest[0], "delta must be positive.")
+    clipped = _clipped(terms, argument, -delta, delta, at)
+    half = terms.binary("*", terms.constant(_HALF, at), clipped)
+    return terms.binary("*", clipped, terms.binary("-", argument, half))
+
+
+def smooth_l1(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The Huber loss divided by its delta, which is called beta."""
+    beta = args[1] if len(args) > 1 else terms.constant(1, at)
+    if beta.constant == 0:
+        return terms.call("abs", args[:1], at)
+    return terms.binary("/", huber(terms, [args[0], beta], at), beta)
+
+
+def norm(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The Euclidean norm."""
+    return _root(terms, args, at, "norm")
+
+
+def hypot(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The Euclidean norm of two numbers."""
+    return _root(terms, args, at, "hypot")
+
+
+def _root(terms: Terms, args: list[Operand], at: Span, function: str) -> Operand:
+    squares = [terms.power(arg, terms.constant(2, at), at) for arg in args]
+    total = reduce(lambda a, b: terms.binary("+", a, b), squares)
+    return terms.apply(ops.SQRT, [total], at, function)
+
+
+def logsumexp(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The logarithm of the sum of exponentials."""
+    found = terms.builder.apply(
+        ops.LOGSUMEXP, [_stack(terms, args)], terms.label(at), axes=(0,), keepdims=False
+    )
+    return Operand(at.start, at.end, node=found)
+
+
+def median(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The middle one of an odd number of values."""
+    if len(args) % 2 == 0:
+        what = f"There are two middle ones of {len(args)} values."
+        raise terms.error(at, what, "Take one of sort(…)[k], or their mean.")
+    return _sorted(terms, args, at, "median", descending=False)[len(args) // 2]
+
+
+def sort(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The values, ascending."""
+    return _values(_sorted(terms, args, at, "sort", descending=False), at)
+
+
+def topk(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The k largest, descending."""
+    count, *values = args
+    k = _number(terms, count, "The number of topk")
+    if k.denominator != 1 or not 1 <= k <= len(values):
+        raise terms.error(count, f"topk takes 1 to {len(values)} of {len(values)} values.")
+    return _values(_sorted(terms, values, at, "topk", descending=True)[: int(k)], at)
+
+
+def cummax(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The largest so far."""
+    return _values(_scanned(terms, "max", args, at), at)
+
+
+def cummin(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The smallest so far."""
+    return _values(_scanned(terms, "min", args, at), at)
+
+
+def _scanned(terms: Terms, name: str, args: list[Operand], at: Span) -> list[Operand]:
+    """All folds of first arguments: those of pairs, and one more for those of odd number.
+
+    Frameworks with parallel scans fold in this order, which shares derivatives at ties.
+    """
+    if len(args) == 1:
+        return args
+
+    def fold(a: Operand, b: Operand) -> Operand:
+        return terms.fold(name, [a, b], at, f"cum{name}")
+
+    pairs = [fold(a, b) for a, b in zip(args[::2], args[1::2], strict=False)]
+    found = [args[0]]
+    for k, whole in enumerate(_scanned(terms, name, pairs, at)):
+        found.append(whole)
+        if 2 * k + 2 < len(args):
+            found.append(fold(whole, args[2 * k + 2]))
+    return found
+
+
+def argmax(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The index of the largest, the first of equal ones, from 0."""
+    return _place(terms, ops.ARGMAX, args, at)
+
+
+def argmin(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The index of the smallest, the first of equal ones, from 0."""
+    return _place(terms, ops.ARGMIN, args, at)
+
+
+def _place(terms: Terms, op: Op, args: list[Operand], at: Span) -> Operand:
+    stack = _stack(terms, args)
+    node = terms.builder.apply(op, [stack], terms.label(at), axis=0, keepdims=False, last=False)
+    return Operand(at.start, at.end, node=node)
+
+
+def choose(terms: Terms, args: list[Operand], at: Span) -> Operand:
+    """The value with an index, from 0."""
+    index, *values = args
+    if index.constant is not None:
+        k = index.constant
+        if k.denominator != 1 or not 0 <= k < len(values):
+            raise terms.error(index, f"There is no value {k} among {len(values)}.")
+        return replace(values[int(k)], start=at.start, end=at.end)
+    nodes = [_stack(terms, values), terms.node_of(index)]
+    return Operand(
+        at.start, at.end, node=terms.builder.apply(ops.GATHER, nodes, terms.label(at), axis=0)
+    )
+
+
+def _values(values: Sequence[Operand], at: Span) -> Operand:
+    return Operand(at.start, at.end, several=tuple(values))
+
+
+def _sorted(
+    terms: Terms, args: Sequence[Operand], at: Span, function: str, *, descending: bool
+) -> list[Operand]:
+    stack, label, apply = _stack(terms, args), terms.label(at), terms.builder.apply
+    order = apply(ops.ARGSORT, [stack], label, axis=0, descending=descending)
+    values = apply(ops.GATHER_ELEMENTS, [stack, order], label, function, axis=0)
+    return [_element(terms, values, k, at) for k in range(len(args))]
+
+
+def _stack(terms: Terms, args: Sequence[Operand]) -> int:
+    rows = [terms.builder.apply(ops.RESHAPE, [terms.node_of(arg)], shape=(1,)) for arg in args]
+    return terms.builder.apply(ops.CONCAT, rows, axis=0)
+
+
+def _element(terms: Terms, node: int, place: int, at: Span) -> Operand:
+    part = terms.builder.apply(ops.SLICE, [node], starts=(place,), steps=(1,), sizes=(1,))
+    scalar = terms.builder.apply(ops.RESHAPE, [part], terms.label(at), shape=())
+    return Operand(at.start, at.end, node=scalar)
+
+
+def _number(terms: Terms, operand: Operand, what: str) -> Fraction:
+    if operand.constant is None:
+        hint = "Write min(max(x, low), high) instead." if "clip" in what else ""
+        raise terms.error(operand, f"{what} must be a number.", hint)
+    return operand.constant
+
+
+COMPOSITES: Mapping[str, Callable[[Terms, list[Operand], Span], Operand]] = {
+    "clip": clip,
+    "where": where,
+    "threshold": threshold,
+    "xlogy": xlogy,
+    "trunc": trunc,
+    "frac": frac,
+    "huber": huber,
+    "smooth_l1": smooth_l1,
+    "norm": norm,
+    "hypot": hypot,
+    "logsumexp": logsumexp,
+    "logaddexp": logsumexp,
+    "median": median,
+    "sort": sort,
+    "topk": topk,
+    "cummax": cummax,
+    "cummin": cummin,
+    "argmax": argmax,
+    "argmin": argmin,
+    "choose": choose,
+}
