@@ -60,6 +60,9 @@ KINK = "#3c3c3c"
 JUMP = CLARKE = "#d55e00"
 """Vermilion: also the darkest warm hue; jumps are dashed and heavier than kinks."""
 
+POLE, POLE_STYLE = "#5b2a86", (0, (4, 1.2, 1, 1.2))
+"""Dark violet, with dashes and dots."""
+
 MUTED = "#8c8c8c"
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 """Hues for lines and markers on white; yellow is too light for that."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -12,16 +14,35 @@ from tamecheck.derivative import JacobianSet, jacobian
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import CLARKE, INK, Axes, Drawing, Picture, drawing, label_of, mpl
 from tamecheck.plots.jacobian import vertices_of
-from tamecheck.plots.paint import colour_bar, hull_order, image, missing_set, pale, prepare
+from tamecheck.plots.paint import hull_order, missing_set, pale, prepare, show_values
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.regions import boundaries
 from tamecheck.plots.sample import affordable, cost, gradients, stepwise, values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
+from tamecheck.plots.walls import Walls
 
-_ARROWS = 17
+_ARROWS = 16
+_SPACING = 0.7
+"""The longest arrow, as a part of the distance of two."""
+
 _PIXELS = 240
 _STEADY = 6.0
 """Up to this ratio of the largest to the median length, lengths are proportional."""
+
+_STEEP = 5.0
+"""From this ratio of the largest length to that of nine in ten arrows on, the longest are cut."""
+
+_QUIVER: Mapping[str, Any] = {
+    "angles": "xy",
+    "scale_units": "xy",
+    "scale": 1,
+    "width": 0.0034,
+    "headwidth": 4.2,
+    "headlength": 4.6,
+    "headaxislength": 4.0,
+    "minlength": 0.2,
+    "zorder": 5,
+}
 
 _REACH = 0.17
 """The length of the longest arrow of a Clarke set, as a part of the axes' width."""
@@ -53,25 +74,22 @@ def draw_field(
     scene = scene_of(plane, limit=limit)
     with drawing(axes, scene.notes) as drawn:
         prepare(drawn.axes, plane)
-        level, name = _levels(plane, scene)
-        smooth = {} if scene.counts["jumps"] else {"interpolation": "bilinear"}
-        shown = image(drawn.axes, plane, level, cmap=pale(), **smooth)
-        colour_bar(drawn.axes, shown, label_of(name))
+        show_levels(drawn, plane, scene)
         boundaries(drawn, scene)
-        arrows, zeros, stretched = (_streamlines if streamlines else _arrows)(drawn.axes, plane)
-        if arrows:
-            drawn.line("gradient", color=INK, marker=r"$\rightarrow$", ls="none")
-        if zeros:
-            drawn.line("zero gradient", color=INK, marker=".", ls="none", markersize=3)
+        counts = {**scene.counts, **arrows_on(drawn, plane, scene, streamlines=streamlines)}
         sets = [jacobian(plane.graph, list(point)) for point in at]
         _fans(drawn, plane, list(zip(at, sets, strict=True)))
-        if stretched:
-            drawn.notes.append("arrow length grows with the square root of the gradient's")
-        if plane.aspect == 0.9:
-            drawn.notes.append("directions are those of steepest ascent on the axes as drawn")
-    counts = {**scene.counts, "arrows": arrows, "zeros": zeros, "fans": len(sets)}
+    counts["fans"] = len(sets)
     counts["clarke_vertices"] = sum(len(found.raw) for found in sets)
     return drawn.picture("field", counts, exact=scene.exact, facts={"count": scene.counted})
+
+
+def show_levels(drawn: Drawing, plane: Plane, scene: Scene) -> None:
+    """Colours for values, cut off at percentiles where there are poles."""
+    level, name = _levels(plane, scene)
+    smooth = {} if scene.counts["jumps"] or scene.counts["poles"] else {"interpolation": "bilinear"}
+    poles = scene.counts["poles"] > 0
+    show_values(drawn, plane, level, label_of(name), cmap=pale(), poles=poles, **smooth)
 
 
 def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
@@ -90,55 +108,146 @@ def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
     return values(graph, plane.lattice(side))[:, place].reshape((side, side)), name
 
 
-def _per_axis(plane: Plane) -> int:
-    return int(max(9, min(_ARROWS, (1.2e9 / (3 * cost(plane.graph))) ** 0.5)))
+def _per_axis(plane: Plane) -> tuple[int, int]:
+    """Numbers of arrows along the axes at equal distances; even, since kinks like the middle."""
+    most = max(8, min(_ARROWS, (1.2e9 / (3 * cost(plane.graph))) ** 0.5))
+    across, up = (2 * round(most * min(1.0, part) / 2) for part in (1 / plane.aspect, plane.aspect))
+    return max(across, 2), max(up, 2)
 
 
-def _arrows(axes: Axes, plane: Plane) -> tuple[int, int, bool]:
-    """Arrows on a lattice: how many, how many zero, and whether lengths are square roots."""
-    side = _per_axis(plane)
-    points = plane.lattice(side)
+def arrows_on(
+    drawn: Drawing, plane: Plane, scene: Scene, *, streamlines: bool = False
+) -> dict[str, int]:
+    """Draw the gradient as arrows or streamlines; how many there are.
+
+    An arrow is drawn where all of it is in one piece and in the domain: at a point of a lattice by
+    its middle, else by its tail or by its tip, else not.
+    """
+    sides = _per_axis(plane)
+    points = plane.lattice(*sides)
     slopes = gradients(plane.graph, points)
     known = np.isfinite(slopes).all(axis=1)
     points, shown = points[known], slopes[known] * plane.scale
     lengths = np.hypot(*shown.T)
-    moving = lengths > 1e-12 * max(float(lengths.max(initial=0.0)), 1e-300)
-    axes.plot(*points[~moving].T, ".", color=INK, markersize=1.6, zorder=5)
-    stretched = False
-    if moving.any():
-        points, shown, lengths = points[moving], shown[moving], lengths[moving]
-        stretched = bool(lengths.max() > _STEADY * np.median(lengths))
-        size = np.sqrt(lengths) if stretched else lengths
-        size = size / size.max() * 1.05 / side
-        offset = shown / lengths[:, None] * size[:, None] * plane.scale
-        looks: dict[str, Any] = {
-            "angles": "xy",
-            "scale_units": "xy",
-            "scale": 1,
-            "pivot": "mid",
-            "width": 0.0034,
-            "headwidth": 4.2,
-            "headlength": 4.6,
-            "headaxislength": 4.0,
-            "minlength": 0.2,
-        }
-        axes.quiver(*points.T, *offset.T, color=INK, zorder=5, **looks)
-    return int(moving.sum()), int((~moving).sum()), stretched
+    walls = Walls.of(plane, scene)
+    still = lengths <= 1e-12 * max(float(lengths.max(initial=0.0)), 1e-300)
+    dots = points[still][walls.clear(points[still], points[still])]
+    drawn.axes.plot(*dots.T, ".", color=INK, markersize=1.6, zorder=5)
+    if len(dots):
+        drawn.line("zero gradient", color=INK, marker=".", ls="none", markersize=3)
+    counts = {"arrows": 0, "zeros": len(dots), "left_out": len(lengths) - int(still.sum())}
+    if still.all():
+        pass
+    elif streamlines:
+        counts["arrows"], counts["left_out"] = _streamlines(drawn.axes, plane, walls, sides), 0
+    else:
+        moving = _Arrows.of(points[~still], shown[~still], lengths[~still])
+        counts["arrows"] = _draw_arrows(drawn, plane, walls, moving, 1.0 / max(sides))
+        counts["left_out"] -= counts["arrows"]
+    if counts["arrows"]:
+        drawn.line("gradient", color=INK, marker=r"$\rightarrow$", ls="none")
+    if counts["left_out"]:
+        left = counts["left_out"]
+        drawn.notes.append(f"{left} arrows are left out that would cross a boundary")
+    if not plane.to_scale:
+        drawn.notes.append(
+            "directions are those of steepest ascent on the axes as drawn, and lengths count the "
+            "rise per width of the figure"
+        )
+    return counts
 
 
-def _streamlines(axes: Axes, plane: Plane) -> tuple[int, int, bool]:
-    """Streamlines; the number of their pieces stands for arrows."""
-    side = 2 * _per_axis(plane)
-    shown = gradients(plane.graph, plane.lattice(side)) * plane.scale
-    zeros = int((np.hypot(*shown.T) == 0).sum())
-    if zeros == len(shown):
-        return 0, zeros, False
-    flow = np.nan_to_num((shown * plane.scale).reshape((side, side, 2)))
-    steps = (np.arange(side) + 0.5) / side
-    x, y = (plane.low[k] + (plane.high[k] - plane.low[k]) * steps for k in (0, 1))
-    looks: dict[str, Any] = {"linewidth": 0.6, "arrowsize": 0.7, "density": 1.3}
-    found: Any = axes.streamplot(x, y, flow[:, :, 0], flow[:, :, 1], color=INK, zorder=5, **looks)
-    return len(found.lines.get_segments()), zeros, False
+@dataclass(frozen=True, slots=True, eq=False)
+class _Arrows:
+    """Gradients in coordinates in which the axes' box has width 1, and how long they are drawn.
+
+    ``top`` is the gradient of an arrow of the full length; ``root`` says that lengths are square
+    roots, ``cut`` how many arrows are no longer than the full length though their gradient is.
+    """
+
+    points: Array
+    directions: Array
+    lengths: Array
+    top: float
+    root: bool
+    cut: int
+
+    @classmethod
+    def of(cls, points: Array, shown: Array, lengths: Array) -> _Arrows:
+        """Arrows for gradients that are not 0."""
+        top = float(lengths.max())
+        root = top > _STEADY * float(np.median(lengths))
+        usual = float(np.quantile(lengths, 0.9))
+        top = usual if top > _STEEP * usual else top
+        cut = int((lengths > top).sum())
+        return cls(points, shown / lengths[:, None], lengths, top, root, cut)
+
+    def length(self, gradient: Any) -> Any:
+        """The length of an arrow as a part of the longest."""
+        part = np.minimum(gradient / self.top, 1.0)
+        return np.sqrt(part) if self.root else part
+
+
+def _draw_arrows(
+    drawn: Drawing, plane: Plane, walls: Walls, arrows: _Arrows, spacing: float
+) -> int:
+    longest = _SPACING * spacing
+    size = longest * arrows.length(arrows.lengths)
+    offset = arrows.directions * size[:, None] * plane.scale
+    tails = np.full(arrows.points.shape, np.nan)
+    for part in (0.5, 0.0, 1.0):
+        open_ = np.flatnonzero(np.isnan(tails[:, 0]))
+        start = arrows.points[open_] - part * offset[open_]
+        free = walls.clear(start, start + offset[open_])
+        tails[open_[free]] = start[free]
+    kept = ~np.isnan(tails[:, 0])
+    if not kept.any():
+        return 0
+    shown: Any = drawn.axes.quiver(
+        *tails[kept].T, *offset[kept].T, color=INK, pivot="tail", **_QUIVER
+    )
+    # how long an arrow is, beneath the scale of the colours
+    unit = float(plane.scale[0]) if plane.to_scale else 1.0
+    value = _round_below(arrows.top / unit)
+    key = float(longest * arrows.length(value * unit) * plane.scale[0])
+    text = f"{'|∇|' if plane.to_scale else 'rise'} = {value:g}"
+    looks: Any = {"labelpos": "S", "labelsep": 0.07, "fontproperties": {"size": 8}}
+    drawn.axes.quiverkey(shown, 1.1, 0.075, key, text, coordinates="axes", color=INK, **looks)
+    if arrows.root:
+        drawn.notes.append("arrow length grows with the square root of the gradient's")
+    if arrows.cut:
+        drawn.notes.append(f"{arrows.cut} arrows near poles or cliffs are cut to the full length")
+    return int(kept.sum())
+
+
+def _round_below(value: float) -> float:
+    """The largest of 1, 2 and 5 times a power of ten that is no larger."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max((k * power for k in (1, 2, 5) if k * power <= value * (1 + 1e-9)), default=value)
+
+
+def _streamlines(axes: Axes, plane: Plane, walls: Walls, sides: tuple[int, int]) -> int:
+    """Streamlines inside the domain, with heads inside pieces; the number of heads."""
+    across, up = (2 * side for side in sides)
+    shown = gradients(plane.graph, plane.lattice(across, up)) * plane.scale
+    flow = np.ma.masked_invalid((shown * plane.scale).reshape((up, across, 2)))
+    grids = ((np.arange(count) + 0.5) / count for count in (across, up))
+    size = plane.high - plane.low
+    x, y = (plane.low[k] + size[k] * steps for k, steps in enumerate(grids))
+    looks: dict[str, Any] = {"linewidth": 0.6, "arrowstyle": "-", "density": 1.3, "zorder": 5}
+    found: Any = axes.streamplot(x, y, flow[:, :, 0], flow[:, :, 1], color=INK, **looks)
+    steps = np.array(found.lines.get_segments()).reshape((-1, 2, 2))
+    ahead = (steps[:, 1] - steps[:, 0]) / plane.scale
+    length = np.hypot(*ahead.T)
+    kept = np.flatnonzero(length > 0)[12::30]
+    if not len(kept):
+        return 0
+    heads = ahead[kept] / length[kept, None] * 0.012 * plane.scale
+    start = steps[kept, 0]
+    free = walls.clear(start, start + heads)
+    if free.any():
+        axes.quiver(*start[free].T, *heads[free].T, color=INK, pivot="tail", **_QUIVER)
+    return int(free.sum())
 
 
 def _fans(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -20,16 +20,19 @@ from tamecheck.plots.canvas import (
     JUMP,
     KINK,
     LINES,
+    POLE,
     Axes,
+    Drawing,
     Picture,
     drawing,
     label_of,
     mpl,
 )
 from tamecheck.plots.mosaic import JUMPS, KINKS, Mosaic
-from tamecheck.plots.paint import missing_set, pale
+from tamecheck.plots.paint import missing_set, pale, usual_range
 from tamecheck.plots.plane import Plane
-from tamecheck.plots.sample import affordable, blank_notes, gradients, sample, values
+from tamecheck.plots.poles import Look, diverges, largest, sizes
+from tamecheck.plots.sample import Sample, affordable, blank_notes, gradients, sample, values
 from tamecheck.plots.scene import DEFAULT_CELLS, scene_of
 
 _SAMPLES = 1200
@@ -39,7 +42,10 @@ _MOST_MARKS = 200
 
 @dataclass(frozen=True, slots=True)
 class _Pieces:
-    """Each piece's places, values and slopes; where it kinks and jumps; values at jumps."""
+    """Each piece's places, values and slopes; where it kinks, jumps or has a pole; values at jumps.
+
+    ``blank`` are intervals without values.
+    """
 
     places: list[Array]
     values: list[Array]
@@ -48,6 +54,8 @@ class _Pieces:
     jumps: list[float]
     points: list[tuple[float, float]]
     note: str = ""
+    poles: Sequence[float] = ()
+    blank: Sequence[tuple[float, float]] = ()
 
 
 def draw_curve(
@@ -86,21 +94,15 @@ def draw_curve(
         for x, y in found.points:
             top.plot(x, y, "o", color=LINES[0], markersize=3.5, zorder=5)
         panels = [top] if below is None else [top, below]
-        for panel in panels:
-            for x in found.kinks[:_MOST_MARKS]:
-                panel.axvline(x, color=KINK, linewidth=0.5, linestyle=":", zorder=1)
-            for x in found.jumps[:_MOST_MARKS]:
-                panel.axvline(x, color=JUMP, linewidth=1.1, linestyle="--", zorder=1)
-            panel.set_xlim(plane.low[0], plane.high[0])
-        if found.kinks:
-            drawn.line("kink", color=KINK, linewidth=0.8, linestyle=":")
-        if found.jumps:
-            drawn.line("jump", color=JUMP, linewidth=1.2, linestyle="--")
         vertices = 0
         if below is not None:
             _lines(below, found.places, found.slopes)
             below.set_ylabel(f"d {name} / d {plane.labels[0].split(' [')[0]}")
             vertices = sum(_clarke(below, plane, point) for point in at)
+        for panel, heights in zip(panels, (found.values, found.slopes), strict=False):
+            _bound(drawn, panel, heights, found)
+            panel.set_xlim(plane.low[0], plane.high[0])
+        _marks(drawn, panels, found)
         if vertices:
             drawn.line("Clarke set", color=CLARKE, linewidth=3)
         panels[-1].set_xlabel(plane.labels[0])
@@ -108,10 +110,49 @@ def draw_curve(
         "cells": len(found.places),
         "kinks": len(found.kinks),
         "jumps": len(found.jumps),
+        "poles": len(found.poles),
         "arrows": 0,
         "clarke_vertices": vertices,
     }
     return drawn.picture("field", counts, exact=not found.note)
+
+
+def _marks(drawn: Drawing, panels: Sequence[Axes], found: _Pieces) -> None:
+    """Kinks, jumps, poles, and where there is no value."""
+    kinds: Any = (
+        ("kink", found.kinks, {"color": KINK, "linewidth": 0.6, "linestyle": ":"}),
+        ("jump", found.jumps, {"color": JUMP, "linewidth": 1.1, "linestyle": "--"}),
+        (
+            "pole",
+            found.poles,
+            {"color": POLE, "linewidth": 1.4, "linestyle": (0, (4, 1.2, 1, 1.2))},
+        ),
+    )
+    for name, places, looks in kinds:
+        for panel in panels:
+            for x in places[:_MOST_MARKS]:
+                panel.axvline(x, zorder=1, **looks)
+        if places:
+            drawn.line(name, **looks)
+    hatched: Any = {"facecolor": "none", "hatch": "////", "edgecolor": "#00000030"}
+    for panel in panels:
+        for low, high in found.blank:
+            panel.axvspan(low, high, zorder=0, **hatched)
+    if found.blank:
+        drawn.patch("no value", **hatched)
+
+
+def _bound(drawn: Drawing, panel: Axes, heights: Sequence[Array], found: _Pieces) -> None:
+    """Limit the heights shown where poles would flatten the rest."""
+    shown = [*heights, *([np.array([y for _, y in found.points])] if found.points else [])]
+    limits = usual_range(np.concatenate(shown), poles=bool(found.poles), cut=8)
+    if limits is not None:
+        low, high = limits
+        room = 0.4 * (high - low)
+        panel.set_ylim(low - room, high + room)
+        note = "the vertical axes do not show all values"
+        if note not in drawn.notes:
+            drawn.notes.append(note)
 
 
 def _lines(axes: Axes, places: Sequence[Array], heights: Sequence[Array]) -> None:
@@ -168,42 +209,77 @@ def _exact(found: Complex) -> _Pieces:
 
 def _sampled(plane: Plane, note: str) -> _Pieces:
     """Pieces by patterns of decisions at points; changes are located by bisection."""
+
+    def look(places: Array) -> Sample:
+        return sample(plane.graph, places.reshape((-1, 1)))
+
     # the ends may be on a boundary themselves
     inner = plane.generic(_SAMPLES)[:, 0]
     edge = 1e-9 * (plane.high - plane.low)
     x = np.concatenate([plane.low + edge, inner, plane.high - edge])
-    seen = sample(plane.graph, x[:, None])
+    seen = look(x)
     changes: Array = np.flatnonzero(seen.patterns[1:] != seen.patterns[:-1])
     low, high = x[changes], x[changes + 1]
     for _ in range(_HALVINGS if len(changes) else 0):
         middle = (low + high) / 2
-        same = sample(plane.graph, middle[:, None]).patterns == seen.patterns[changes]
+        same = look(middle).patterns == seen.patterns[changes]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     cuts: list[int] = [0, *(int(n) + 1 for n in changes), len(x)]
     places: list[Array] = []
     for number, (start, stop) in enumerate(pairwise(cuts)):
         before = high[number - 1 : number] if number else x[:0]
         places.append(np.concatenate([before, x[start:stop], low[number : number + 1]]))
-    found = _Pieces(
+    heights = [look(part).values[:, 0] for part in places]
+    slopes = [gradients(plane.graph, part[:, None])[:, 0] for part in places]
+    # which changes between points that are close together are kinks, which are jumps
+    one, two = look(low), look(high)
+    apart = one.domains != two.domains
+    gap = np.abs(one.values[:, 0] - two.values[:, 0])
+    jumped = ~apart & (one.jumps != two.jumps) & (gap > 1e-9 * _typical(seen.values[:, 0]))
+    sides = np.stack([gradients(plane.graph, end[:, None])[:, 0] for end in (low, high)])
+    # so near to each other that a smooth gradient does not change
+    steep = np.maximum(np.abs(sides).max(axis=0), 1e-3 * _typical(np.concatenate(slopes)))
+    bent = ~apart & ~jumped & (np.abs(sides[0] - sides[1]) > 1e-6 * steep)
+    blank = [(part[0], part[-1]) for part, y in zip(places, heights, strict=True) if _is_blank(y)]
+    return _Pieces(
         places,
-        [sample(plane.graph, part[:, None]).values[:, 0] for part in places],
-        [gradients(plane.graph, part[:, None])[:, 0] for part in places],
-        [],
-        [],
+        heights,
+        slopes,
+        low[bent].tolist(),
+        low[jumped].tolist(),
         [],
         "; ".join((note, *blank_notes(seen.values))),
+        _poles(plane, look, x, seen, (low[apart] + high[apart]) / 2),
+        blank,
     )
-    if not len(changes):
-        return found
-    # which changes between points that are close together are kinks, and which are jumps
-    steep = float(np.nanmax(np.abs(gradients(plane.graph, x[:, None])), initial=1e-300))
-    size = float(np.nanmax(np.abs(seen.values), initial=1e-300))
-    one, two = sample(plane.graph, low[:, None]), sample(plane.graph, high[:, None])
-    gap = np.abs(one.values[:, 0] - two.values[:, 0])
-    jumped = (one.jumps != two.jumps) & (gap > 1e-9 * size)
-    bend = np.abs(gradients(plane.graph, low[:, None]) - gradients(plane.graph, high[:, None]))
-    bent = ~jumped & (bend[:, 0] > 1e-6 * steep)
-    return replace(found, kinks=low[bent].tolist(), jumps=low[jumped].tolist())
+
+
+def _typical(values: Array) -> float:
+    """A size of values that a pole does not decide."""
+    known = np.abs(values[np.isfinite(values)])
+    return max(float(np.quantile(known, 0.9)) if known.size else 0.0, 1e-300)
+
+
+def _is_blank(heights: Array) -> bool:
+    return bool(np.isnan(heights).all())
+
+
+def _poles(plane: Plane, look: Look, x: Array, seen: Sample, limits: Array) -> list[float]:
+    """Poles where a domain's sign changes, at the ends, and where no sign changes."""
+    if not seen.domains.any():
+        return []
+    right = np.searchsorted(x, limits)
+    starts = np.concatenate([x[right - 1], x[right], x[[1, -2]]])[:, None]
+    stops = np.concatenate([limits, limits, plane.low, plane.high])[:, None]
+    found = stops[diverges(look, starts, stops), 0]
+    size = sizes(seen)
+    middle = size[1:-1]
+    peak = np.isfinite(middle) & (middle > size[:-2]) & (middle >= size[2:])
+    peaks: Array = np.flatnonzero(peak & (seen.domains[:-2] == seen.domains[2:]))
+    if len(peaks):
+        places, grown = largest(look, x[peaks][:, None], x[peaks + 2][:, None])
+        found = np.concatenate([found, places[grown, 0]])
+    return np.unique(found).tolist()
 
 
 # --- two variables -------------------------------------------------------------------------------

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import CLARKE, INK, Axes, mpl
+from tamecheck.plots.canvas import CLARKE, INK, Axes, Drawing, mpl
 from tamecheck.plots.plane import Plane
 
 _SEQUENTIAL = "cividis"
 """A colour map whose lightness grows evenly."""
+
+_POLE_SPREAD, _SPREAD = 3.0, 20.0
+"""All values compared with those between two percentiles, from where on the latter get colours."""
 
 
 def prepare(axes: Axes, plane: Plane) -> None:
@@ -66,9 +69,33 @@ def image(axes: Axes, plane: Plane, pixels: Array, **options: Any) -> Any:
     return axes.imshow(pixels, origin="lower", extent=(x0, x1, y0, y1), **options)
 
 
-def colour_bar(axes: Axes, mappable: Any, label: str) -> None:
-    """The scale of the colours, beside the axes."""
-    bar = axes.figure.colorbar(mappable, ax=axes, pad=0.02, shrink=0.85, aspect=28)
+def usual_range(level: Array, *, poles: bool, cut: int = 2) -> tuple[float, float] | None:
+    """The percentiles ``cut`` and ``100 - cut`` if values beyond them would hide the others.
+
+    As they do near a pole; None if all values can be shown.
+    """
+    known = level[np.isfinite(level)]
+    if not known.size:
+        return None
+    low, high = np.percentile(known, (cut, 100 - cut)).tolist()
+    ratio = float(np.ptp(known)) / (high - low) if high > low else 0.0
+    return (low, high) if ratio > (_POLE_SPREAD if poles else _SPREAD) else None
+
+
+def show_values(drawn: Drawing, plane: Plane, level: Array, name: str, **options: Any) -> None:
+    """An image of values with the scale of its colours; ``poles`` says that there are some."""
+    limits = usual_range(level, poles=options.pop("poles"))
+    if limits is not None:
+        options |= {"vmin": limits[0], "vmax": limits[1]}
+        drawn.notes.append("colours end at the 2nd and the 98th percentile")
+    shown = image(drawn.axes, plane, level, **options)
+    colour_bar(drawn.axes, shown, name, extend="neither" if limits is None else "both")
+
+
+def colour_bar(axes: Axes, mappable: Any, label: str, *, extend: str = "neither") -> None:
+    """The scale of the colours, beside the axes, with room beneath."""
+    looks: Any = {"pad": 0.02, "shrink": 0.82, "aspect": 26, "anchor": (0.0, 1.0)}
+    bar = axes.figure.colorbar(mappable, ax=axes, extend=extend, **looks)
     bar.set_label(label)
     bar.outline.set_linewidth(0.5)
     bar.ax.tick_params(length=2, labelsize=7)

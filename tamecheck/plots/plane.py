@@ -64,8 +64,13 @@ class Plane:
     def aspect(self) -> float:
         """Height over width of the axes' box: true to scale where the sides are of like length."""
         width, height = (self.high - self.low).tolist()
-        ratio = height / width
-        return ratio if 0.4 <= ratio <= 2.5 else 0.9
+        return height / width if self.to_scale else 0.9
+
+    @property
+    def to_scale(self) -> bool:
+        """Whether both axes have the same scale."""
+        width, height = (self.high - self.low).tolist()
+        return 0.4 <= height / width <= 2.5
 
     @property
     def scale(self) -> Array:
@@ -76,9 +81,13 @@ class Plane:
         width, height = (self.high - self.low).tolist()
         return np.array([width, height / self.aspect])
 
-    def lattice(self, per_axis: int) -> Array:
-        """The centres of the boxes of a regular subdivision, one a row; the first axis fastest."""
-        return self._mesh([(np.arange(per_axis) + 0.5) / per_axis] * self.size)
+    def lattice(self, *per_axis: int) -> Array:
+        """The centres of the boxes of a regular subdivision, one a row; the first axis fastest.
+
+        One number of boxes is that of each axis.
+        """
+        counts = per_axis * self.size if len(per_axis) == 1 else per_axis
+        return self._mesh([(np.arange(count) + 0.5) / count for count in counts])
 
     def generic(self, per_axis: int) -> Array:
         """The same, moved by a small part of a step, so that hardly any point is on a boundary."""

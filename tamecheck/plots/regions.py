@@ -25,6 +25,9 @@ from tamecheck.plots.canvas import (
     JUMP,
     KINK,
     LINES,
+    MUTED,
+    POLE,
+    POLE_STYLE,
     Axes,
     Drawing,
     Picture,
@@ -34,17 +37,18 @@ from tamecheck.plots.canvas import (
 )
 from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, mosaic_of, polylines
 from tamecheck.plots.paint import (
-    colour_bar,
     fill,
     graph_colouring,
     image,
     lines,
     pale,
     prepare,
+    show_values,
     thin,
     vertices,
 )
 from tamecheck.plots.plane import Plane, decided, scores
+from tamecheck.plots.poles import EDGES, POLES
 from tamecheck.plots.sample import affordable, values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
@@ -65,6 +69,28 @@ def boundaries(drawn: Drawing, scene: Scene, *, flat: bool = False) -> None:
         style = (0, (3.2, 1.4))
         lines(drawn.axes, jumps, JUMP, linewidths=width, linestyles=[style], zorder=4)
         drawn.line("jump", color=JUMP, linewidth=max(width, 1.2), linestyle=style)
+    _domain(drawn, scene)
+
+
+def _domain(drawn: Drawing, scene: Scene) -> None:
+    """Draw poles, the edge of the domain, and hatch what is outside."""
+    axes = drawn.axes
+    edges, poles = polylines(scene.segments(EDGES)), polylines(scene.segments(POLES))
+    least = 0.01 * float(np.hypot(*(scene.plane.high - scene.plane.low)))
+    edges = [path for path in edges if np.abs(np.diff(path, axis=0)).sum() > least]
+    if edges:
+        lines(axes, edges, MUTED, linewidths=0.9, zorder=3)
+        drawn.line("edge of the domain", color=MUTED, linewidth=0.9)
+    if poles or len(scene.poles):
+        style: Any = POLE_STYLE
+        lines(axes, poles, POLE, linewidths=1.8, linestyles=[style], zorder=4)
+        looks: Any = {"marker": "P", "markersize": 7, "color": POLE, "markeredgecolor": "white"}
+        axes.plot(*scene.poles.T, ls="none", zorder=6, **looks)
+        drawn.line("pole", **({"color": POLE, "linewidth": 1.8, "ls": style} if poles else looks))
+    if scene.raster is not None and scene.raster.ids.min(initial=0) < 0:
+        # seen through what is left blank
+        axes.patch.set(hatch="////", edgecolor="#00000030")
+        drawn.patch("no value", facecolor="white", hatch="////", edgecolor="#00000050")
 
 
 def draw_cells(
@@ -96,8 +122,8 @@ def draw_scene(scene: Scene, axes: Axes | None = None, *, colour: str = "map") -
         if colour == "value":
             side = affordable(plane.graph, least=16, most=300)
             level = values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
-            shown = image(drawn.axes, plane, level, cmap=pale(share=0.8))
-            colour_bar(drawn.axes, shown, label_of(plane.outputs[0]))
+            name, poles = label_of(plane.outputs[0]), scene.counts["poles"] > 0
+            show_values(drawn, plane, level, name, cmap=pale(share=0.8), poles=poles)
         else:
             groups = _by_map(drawn.axes, scene)
         boundaries(drawn, scene, flat=True)
@@ -122,7 +148,8 @@ def _by_map(axes: Axes, scene: Scene) -> int:
         return 0
     chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(FILLS)))
     table = mpl.colors.ListedColormap(FILLS)
-    image(axes, scene.plane, chosen[raster.ids], cmap=table, vmin=-0.5, vmax=len(FILLS) - 0.5)
+    pixels = np.ma.masked_where(raster.ids < 0, chosen[raster.ids])
+    image(axes, scene.plane, pixels, cmap=table, vmin=-0.5, vmax=len(FILLS) - 0.5)
     return raster.count
 
 
@@ -239,7 +266,7 @@ def _fill_regions(axes: Axes, scene: Scene) -> tuple[list[float], list[Array]]:
     pixels = np.array([mpl.colors.to_rgb(_fill(v)) for v in present])
     index = np.searchsorted(present, np.nan_to_num(level, nan=present[0]))
     image(axes, scene.plane, pixels[index])
-    return present, raster.segments[JUMPS]
+    return present, scene.segments(JUMPS)
 
 
 def _index(value: float) -> int:

@@ -14,13 +14,13 @@ import numpy as np
 
 from tamecheck.derivative.gradient import gradient, node_values, outside_rows
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.evaluate.float_terms import condition_floats
+from tamecheck.evaluate.float_terms import condition_floats, term_floats
 from tamecheck.evaluate.walk import folded_first
 from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import chooses_indices, steps
+from tamecheck.ops.facets import chooses_indices, compared, steps
 from tamecheck.plots.frontier import Frontier, frontier_of
 from tamecheck.solvers.libraries import one_thread
 
@@ -42,12 +42,19 @@ class Sample:
     """The model at many points, one a row: the output elements, NaN where there is no value.
 
     ``patterns`` are 64-bit digests of all decisions (signs, winners, roundings), ``jumps`` those of
-    the decisions of ops that jump; 0 for a model without any.
+    the decisions of ops that jump, ``domains`` those of the signs that the ops' domains are made
+    of; 0 for a model without any.  All points outside of the domain have one pattern.
     """
 
     values: Array
     patterns: Array
     jumps: Array
+    domains: Array
+
+    @property
+    def outside(self) -> Array:
+        """Which points have no value."""
+        return np.asarray(np.isnan(self.values).any(axis=1))
 
 
 def cost(graph: Graph) -> float:
@@ -102,8 +109,10 @@ def _supported(function: Callable[[], Any]) -> Any:
 
 def sample(graph: Graph, points: Array) -> Sample:
     """Values and activation patterns at points, one a row."""
-    found = [_supported(lambda c=chunk: _sample(graph, c)) for chunk in _chunks(graph, points)]
-    return Sample(*(np.concatenate([part[i] for part in found]) for i in range(3)))
+    # of no points the shapes are those of one
+    some = points if len(points) else np.zeros((1, points.shape[1]))
+    found = [_supported(lambda c=chunk: _sample(graph, c)) for chunk in _chunks(graph, some)]
+    return Sample(*(np.concatenate(parts)[: len(points)] for parts in zip(*found, strict=True)))
 
 
 def values(graph: Graph, points: Array) -> Array:
@@ -129,7 +138,7 @@ class Sampler:
 
     graph: Graph
     frontier: Frontier | None
-    known: dict[int, tuple[Array, Any, Any]]
+    known: dict[int, tuple[Array, Any, Any, Any]]
 
     def __call__(self, points: Array) -> Sample:
         """Values and activation patterns at points, one a row."""
@@ -146,9 +155,9 @@ class Sampler:
                 )
                 self.known.update(zip(keys[rows].tolist(), zip(*found, strict=True), strict=True))
         seen = [self.known[key] for key in distinct.tolist()]
-        values, patterns, jumps = zip(*seen, strict=True)
+        values, *kinds = zip(*seen, strict=True)
         back = np.asarray(inverse).reshape(-1)
-        digests = (np.array(part, dtype=np.uint64)[back] for part in (patterns, jumps))
+        digests = (np.array(part, dtype=np.uint64)[back] for part in kinds)
         return Sample(np.array(values)[back], *digests)
 
     def _keys(self, frontier: Frontier, points: Array) -> Array:
@@ -158,7 +167,9 @@ class Sampler:
         for start in range(0, len(points), step):
             part = slice(start, start + step)
             for node, decided in frontier.decisions(points[part]):
-                keys[part] += _digest(decided, node)
+                # packed by what is there: if need be the same pattern is evaluated twice
+                low, high = (int(end(initial=0)) for end in (decided.min, decided.max))
+                keys[part] += _digest(decided, node, bits=low >= 0 and high <= 1)
         return keys
 
     def affordable(self, grid: Callable[[int], Array], *, least: int, most: int) -> int:
@@ -187,7 +198,7 @@ def sampler_of(graph: Graph, low: Array, high: Array) -> Sampler:
 
 def _sample(
     graph: Graph, points: Array, left_out: frozenset[int] = frozenset()
-) -> tuple[Array, Array, Array]:
+) -> tuple[Array, Array, Array, Array]:
     simple, nodes = node_values(graph, points)
     count = len(points)
     outputs = [
@@ -196,20 +207,36 @@ def _sample(
     ]
     value = np.concatenate(outputs, axis=1).astype(np.float64)
     value = np.where(np.isfinite(value), value, np.nan)
-    value[outside_rows(simple, nodes, count)] = np.nan
-    patterns = np.zeros(count, dtype=np.uint64)
-    jumps = np.zeros(count, dtype=np.uint64)
+    outside = outside_rows(simple, nodes, count)
+    value[outside] = np.nan
+    patterns, jumps, domains = np.zeros((3, count), dtype=np.uint64)
     with np.errstate(all="ignore"):
         for index, node in enumerate(simple.nodes):
             if not isinstance(node, Apply) or simple.input_free[index] or index in left_out:
                 continue
+            for signs in _domain_signs(node, nodes):
+                domains += _digest(np.broadcast_to(signs, (count, signs.shape[1])), index)
             decided = _decisions(simple, index, node, nodes)
             if decided is not None:
-                digest = _digest(np.broadcast_to(decided, (count, decided.shape[1])), index)
+                wide = np.broadcast_to(decided, (count, decided.shape[1]))
+                digest = _digest(wide, index, bits=_is_two_way(node))
                 patterns += digest
                 if not node.op.regularity.continuous:
                     jumps += digest
-    return value, patterns, jumps
+    patterns += domains
+    patterns[outside] = 0
+    return value, patterns, jumps, domains
+
+
+def _domain_signs(node: Apply, nodes: dict[int, Array]) -> Iterator[Array]:
+    """The signs of what the domain of an op compares with 0, one row a point."""
+    if isinstance(node.op.meaning, Pointwise):
+        args = [pad_rank(nodes[arg], len(node.shape)) for arg in node.args]
+        for term in compared(node.op.meaning.domain(node.params)):
+            value = term_floats(term, args)
+            if value.ndim:
+                signs = np.nan_to_num(np.sign(value)).astype(np.int64)
+                yield signs.reshape((len(signs), -1))
 
 
 def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -> Array | None:
@@ -237,13 +264,19 @@ def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -
     return None
 
 
-def _digest(decided: Array, node: int) -> Array:
-    """A 64-bit number for each row, by fixed odd weights; two-way decisions are packed first."""
+def _is_two_way(node: Apply) -> bool:
+    """Whether the decisions of an op are bits."""
+    meaning = node.op.meaning
+    return isinstance(meaning, Pointwise) and len(meaning.pieces(node.params)) == 2
+
+
+def _digest(decided: Array, node: int, *, bits: bool = False) -> Array:
+    """A 64-bit number for each row, by fixed odd weights; bits are packed first."""
     count, width = decided.shape
-    if width and int(decided.max(initial=0)) <= 1 and int(decided.min(initial=0)) >= 0:
-        bits = np.packbits(decided.astype(bool), axis=1)
+    if width and bits:
+        packed = np.packbits(decided.astype(bool), axis=1)
         wide = np.zeros((count, -(-width // 64) * 8), dtype=np.uint8)
-        wide[:, : bits.shape[1]] = bits
+        wide[:, : packed.shape[1]] = packed
         words = wide.view("<u8").astype(np.uint64)
     else:
         words = decided.astype(np.uint64)

@@ -16,6 +16,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.plots.plane import Plane, Scores, output_names, scores
+from tamecheck.plots.poles import EDGES, POLES, border_poles, diverges, even_poles, lone_poles
 from tamecheck.plots.sample import (
     Sample,
     Sampler,
@@ -38,6 +39,9 @@ _HALVINGS = 14
 _MOST_CROSSINGS = 12_000
 _TRACING = 4e8
 """Operations that tracing the boundaries may take."""
+
+BOUNDARIES = (FLAT, EDGES, KINKS, JUMPS, POLES)
+"""What happens on boundaries, the stronger later."""
 
 _BENT = 1e-5
 """The smallest change of the gradient that is a kink, after all halvings."""
@@ -82,7 +86,12 @@ class Scene:
         """The boundaries of a kind."""
         if self.mosaic is not None:
             return self.mosaic.segments(kind)
-        return self.raster.segments[kind] if self.raster is not None else []
+        return self.raster.segments.get(kind, []) if self.raster is not None else []
+
+    @property
+    def poles(self) -> Array:
+        """The points around which values grow without bound, one a row."""
+        return np.zeros((0, 2)) if self.raster is None else self.raster.points
 
     def _number(self, kind: str) -> int:
         """Edges between cells; on a grid, the curves that they are joined to."""
@@ -97,6 +106,7 @@ class Scene:
             "kinks": self._number(KINKS),
             "jumps": self._number(JUMPS),
             "flat": self._number(FLAT),
+            "poles": self._number(POLES) + len(self.poles),
             "lower_dimensional": 0 if self.found is None else len(self.found.lower_dimensional),
         }
 
@@ -148,15 +158,19 @@ def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None
 class Raster:
     """Decisions on a grid of ``side`` points per axis, as images with rows from below.
 
-    ``ids`` is the number of the piece of each point, ``values`` are the output elements ``(side,
-    side, outputs)``, ``segments`` the pieces of boundaries by kind, unless there are too many.
+    ``ids`` is the number of the piece of each point, -1 outside of the domain; ``values`` are the
+    output elements ``(side, side, outputs)``, ``segments`` the pieces of boundaries by kind, unless
+    there are too many, ``points`` the poles at a point, and ``sharp`` says that boundaries were
+    located more finely than the grid.
     """
 
     side: int
     ids: Array
     values: Array
     segments: dict[str, list[Array]]
+    points: Array
     traced: bool
+    sharp: bool
 
     @property
     def count(self) -> int:
@@ -168,7 +182,7 @@ class Raster:
         pairs: list[Array] = []
         for first, second in ((self.ids[:, :-1], self.ids[:, 1:]), (self.ids[:-1], self.ids[1:])):
             both = np.stack([first.reshape(-1), second.reshape(-1)], axis=1)
-            pairs.append(both[both[:, 0] != both[:, 1]])
+            pairs.append(both[(both[:, 0] != both[:, 1]) & (both.min(axis=1) >= 0)])
         found = np.sort(np.concatenate(pairs), axis=1)
         return [(a, b) for a, b in np.unique(found, axis=0).tolist()]
 
@@ -183,31 +197,63 @@ def raster_of(
     found = look(points)
     keys = _class_keys(found.values) if by_class else found.patterns
     _, ids = np.unique(keys, return_inverse=True)
-    image = np.asarray(ids).reshape((side, side))
+    outside = found.outside & (found.patterns == 0)
     # numbers by first appearance do not depend on digests
-    image = _renumbered(image)
-    segments: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
-    traced = True
-    crossings = _crossings(image)
-    number = sum(len(c) for c in crossings)
-    if number > _MOST_CROSSINGS or 4 * (int(image.max(initial=0)) + 1) > image.size:
-        # between points nearly all of different pieces, lines would show the grid and no boundary
-        traced = False
-    elif any(len(c) for c in crossings):
+    image = _renumbered(np.asarray(ids).reshape(-1), outside).reshape((side, side))
+    pairs = np.concatenate(_crossings(image))
+    # between points nearly all of different pieces, lines would show the grid and no boundary
+    traced = len(pairs) <= _MOST_CROSSINGS and 4 * (int(image.max(initial=0)) + 1) <= image.size
+    halvings = _halvings(plane, len(pairs), look)
+    segments: dict[str, list[Array]] = {kind: [] for kind in BOUNDARIES}
+    isolated = points[:0]
+    if traced:
         grid = _Grid(plane, points, found, keys, side, look)
-        segments = _traced(grid, np.concatenate(crossings), by_class=by_class)
-    return Raster(side, image, found.values.reshape((side, side, -1)), segments, traced)
+        crossings = _traced(grid, pairs, halvings, by_class=by_class)
+        if bool(found.domains.any()) and halvings and not by_class:
+            isolated = lone_poles(look, points, found, side)
+            crossings = _with_even_poles(grid, *crossings)
+            # at a corner of poles there is none of its own
+            step = np.abs(points[side + 1] - points[0])
+            apart = np.abs(isolated[:, None] - crossings[1]) > 2 * step
+            isolated = isolated[apart.any(axis=2).all(axis=1)]
+        segments = _joined(*crossings, side)
+        if bool(found.domains.any()) and halvings:
+            segments[POLES] += border_poles(look, plane, points, side)
+    values = found.values.reshape((side, side, -1))
+    return Raster(side, image, values, segments, isolated, traced, halvings > 0)
+
+
+def _halvings(plane: Plane, crossings: int, look: Sampler) -> int:
+    """How often the way between two points of the grid is halved.
+
+    A large model is not evaluated again: its boundaries run between the points of the grid.
+    """
+    if look.repeated:
+        return _HALVINGS
+    return int(min(_HALVINGS, _TRACING / (max(crossings, 1) * cost(plane.graph))))
+
+
+def _with_even_poles(
+    grid: _Grid, pairs: Array, places: Array, kinds: Array
+) -> tuple[Array, Array, Array]:
+    more, where = even_poles(grid.look, grid.points, grid.seen, grid.side)
+    found = np.full(len(more), POLES, dtype=object)
+    both = ((pairs, more), (places, where), (kinds, found))
+    one, two, three = (np.concatenate(parts) for parts in both)
+    return one, two, three
 
 
 def _class_keys(values: Array) -> Array:
     return np.where(np.isnan(values[:, 0]), -1.0, values[:, 0])
 
 
-def _renumbered(image: Array) -> Array:
-    _, first = np.unique(image.reshape(-1), return_index=True)
+def _renumbered(ids: Array, outside: Array) -> Array:
+    found: Array = np.full(len(ids), -1)
+    _, first, inner = np.unique(ids[~outside], return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first, kind="stable")] = np.arange(len(first))
-    return rank[image]
+    found[~outside] = rank[np.asarray(inner).reshape(-1)]
+    return found
 
 
 def _crossings(image: Array) -> tuple[Array, Array]:
@@ -230,24 +276,39 @@ class _Grid:
     look: Sampler
 
 
-def _traced(grid: _Grid, pairs: Array, *, by_class: bool) -> dict[str, list[Array]]:
-    plane, start = grid.plane, grid.keys[pairs[:, 0]]
+def _traced(
+    grid: _Grid, pairs: Array, halvings: int, *, by_class: bool
+) -> tuple[Array, Array, Array]:
+    """The pairs, the places between them where the piece changes, and what happens there."""
+    start = grid.keys[pairs[:, 0]]
     low, high = grid.points[pairs[:, 0]].copy(), grid.points[pairs[:, 1]].copy()
-    # a large model is not evaluated again: its boundaries run between the points of the grid
-    work = len(pairs) * cost(plane.graph)
-    halvings = _HALVINGS if grid.look.repeated else int(min(_HALVINGS, _TRACING / work))
-    for _ in range(halvings):
+    for _ in range(halvings if len(pairs) else 0):
         middle = (low + high) / 2
         seen = grid.look(middle)
         same = (_class_keys(seen.values) if by_class else seen.patterns) == start
         low[same], high[~same] = middle[same], middle[~same]
-    if by_class:
-        kinds = np.full(len(pairs), JUMPS)
-    elif halvings:
-        kinds = _kinds(grid, low, high, bend=min(1e-3, _BENT * 2.0 ** (_HALVINGS - halvings)))
+    places = (low + high) / 2
+    if not len(pairs):
+        kinds = np.array([], dtype=object)
+    elif halvings and not by_class:
+        bend = min(1e-3, _BENT * 2.0 ** (_HALVINGS - halvings))
+        kinds = _kinds(grid, low, high, bend=bend)
     else:
-        kinds = _coarse_kinds(grid, pairs)
-    return _joined(pairs, (low + high) / 2, kinds, grid.side)
+        kinds = np.full(len(pairs), JUMPS) if by_class else _coarse_kinds(grid, pairs)
+    kinds = kinds.astype(object)
+    first, second = pairs.T
+    differ = grid.seen.domains[first] != grid.seen.domains[second]
+    if by_class:
+        # two classes may meet at a pole
+        differ &= grid.seen.outside[first] != grid.seen.outside[second]
+    apart = np.flatnonzero(differ)
+    if len(apart):
+        kinds[apart] = EDGES
+        if halvings:
+            ends = (grid.points[pairs[apart, side]] for side in (0, 1))
+            one, two = (diverges(grid.look, end, places[apart]) for end in ends)
+            kinds[apart[one | two]] = POLES
+    return pairs, places, kinds
 
 
 def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
@@ -278,7 +339,9 @@ def _kinds(grid: _Grid, low: Array, high: Array, *, bend: float) -> Array:
         one, two = gradients(graph, low), gradients(graph, high)
         steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)
         # near a critical point a smooth gradient changes much too, compared with itself
-        size = np.maximum(steep, 0.1 * np.max(steep, initial=1e-300))
+        usual = steep[np.isfinite(steep) & (first.domains == second.domains)]
+        level = float(np.quantile(usual, 0.9)) if len(usual) else 0.0
+        size = np.maximum(steep, 0.1 * max(level, 1e-300))
         bent |= np.abs(one - two).max(axis=1) > bend * size
     return np.where(jumped, JUMPS, np.where(bent, KINKS, FLAT))
 
@@ -294,12 +357,11 @@ def _joined(pairs: Array, places: Array, kinds: Array, side: int) -> dict[str, l
         )
         for place in beside:
             squares.setdefault(place, []).append(number)
-    found: dict[str, list[Array]] = {KINKS: [], JUMPS: [], FLAT: []}
-    strength = {FLAT: 0, KINKS: 1, JUMPS: 2}
+    found: dict[str, list[Array]] = {kind: [] for kind in BOUNDARIES}
     for numbers in squares.values():
         if len(numbers) == 2:
             one, two = numbers
-            kind = min(str(kinds[one]), str(kinds[two]), key=lambda k: strength[k])
+            kind = min(str(kinds[one]), str(kinds[two]), key=BOUNDARIES.index)
             found[kind].append(np.array([places[one], places[two]]))
         elif len(numbers) > 2:
             # several pieces meet here

@@ -59,7 +59,96 @@ def test_cells_kinks_and_jumps_are_those_found_by_hand(text, cells_, kinks, jump
 
 def test_a_field_has_an_arrow_for_each_moving_point_and_a_dot_for_each_flat_one():
     counts = figure("max(x,0)+0*y", "field").counts
-    assert (counts["arrows"], counts["zeros"]) == (9 * 17, 8 * 17)  # at a tie, max follows x
+    assert (counts["arrows"], counts["zeros"]) == (8 * 16, 8 * 16)
+
+
+def arrows(axes):
+    """Tails and tips of the arrows, and the segments of all drawn lines, with the axes 1 wide."""
+    (quiver,) = [c for c in axes.collections if type(c).__name__ == "Quiver"]
+    (x0, x1), (y0, y1) = axes.get_xlim(), axes.get_ylim()
+    scale = np.array([x1 - x0, (y1 - y0) / axes.get_box_aspect()])
+    tails = np.array(quiver.get_offsets())
+    tips = tails + np.stack([quiver.U, quiver.V], axis=1)
+    return tails / scale, tips / scale
+
+
+@pytest.fixture
+def coarse(monkeypatch):
+    """Grids of fewer points."""
+    monkeypatch.setattr("tamecheck.plots.scene._PIXELS", 160)
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize(
+    ("text", "box", "walls"),
+    [
+        # the functions that are 0 on the boundary, and where the domain is
+        ("abs(x)+max(y-x/3,2*y)", "-1:1", ["x", "y+x/3"]),
+        ("sign(x-y/3-1/7)+x*y", "x=-1:1,y=-3:1", ["x-y/3-1/7"]),
+        ("1/(x+y/2)+log(y+1/3)", "-1:1", ["x+y/2", "y+1/3"]),
+        ("sqrt(1-x^2-y^2)+abs(x-y)", "x=-1:1,y=-1:2", ["1-x^2-y^2", "x-y"]),
+    ],
+)
+def test_no_arrow_is_on_a_boundary_or_outside(text, box, walls):
+    picture = figure(text, "field", box)
+    tails, tips = arrows(picture.axes)
+    assert len(tails) == picture.counts["arrows"] > 40
+    (x0, x1), (y0, y1) = picture.axes.get_xlim(), picture.axes.get_ylim()
+    scale = np.array([x1 - x0, (y1 - y0) / picture.axes.get_box_aspect()])
+    along = (tails + np.linspace(0, 1, 21)[:, None, None] * (tips - tails)) * scale
+    model = tc.expression(text)
+    points = along.reshape((-1, 2))
+    for wall in walls:
+        level = sample(tc.expression(f"0*x+0*y+{wall}").graph, points).values.reshape((21, -1))
+        assert ((level > 0).all(axis=0) | (level < 0).all(axis=0)).all()
+    assert np.isfinite(sample(plane_of(model.graph, model.box(box)).graph, points).values).all()
+    # the longest has 70 % of the spacing
+    assert np.hypot(*(tips - tails).T).max() <= 0.7 / 16 + 1e-9
+
+
+def test_the_scale_of_arrows_is_told():
+    axes = figure("3*x+4*y", "field").axes
+    (key,) = [part for part in axes.get_children() if type(part).__name__ == "QuiverKey"]
+    assert key.label == "|∇| = 5"
+    assert pytest.approx(0.7 / 16 * 2) == key.U
+    axes = figure("1/x+0*y", "field").axes
+    (key,) = [part for part in axes.get_children() if type(part).__name__ == "QuiverKey"]
+    assert "e" not in key.label
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize(
+    ("text", "box", "poles"),
+    [
+        ("1/x+y", "-1:1", 1),
+        ("1/(x-y/3)^2", "-1:1", 1),
+        ("1/(x^2+y^2)", "-1:1", 1),
+        ("log(x)+y", "x=0:1,y=0:1", 1),
+        ("tan(4*x)*y", "-1:1", 2),
+        ("sqrt(x)+sqrt(y)", "-1:1", 0),
+        ("1/(x^2+y^2+1/100)", "-1:1", 0),
+        ("exp(9*x)+y", "-1:1", 0),
+    ],
+)
+def test_poles_are_drawn_and_leave_colours_for_the_rest(text, box, poles):
+    picture = figure(text, "field", box)
+    assert picture.counts["poles"] == poles
+    legend = picture.axes.get_legend()
+    assert ("pole" in [text.get_text() for text in legend.get_texts()]) == bool(poles)
+    low, high = picture.axes.images[0].get_clim()
+    assert high - low < 20_000
+    if poles and "log" not in text:
+        assert any("percentile" in note for note in picture.notes)
+
+
+def test_poles_of_curves():
+    for text, box, poles in (("1/x", "-1:1", 1), ("1/(3*x-1)^2", "-1:1", 1), ("log(x)", "0:1", 1),
+                             ("tan(5*x)+abs(x)", "-1:1", 4), ("sqrt(x)", "-1:1", 0)):  # fmt: skip
+        picture = figure(text, "field", f"x={box}")
+        assert picture.counts["poles"] == poles, text
+        low, high = picture.axes.get_ylim()
+        assert high - low < 10_000
+    assert figure("1/x^2+abs(x-1/2)", "field", "x=-1:1").counts["kinks"] == 1
 
 
 def test_arrows_point_up_the_slope_in_coordinates_of_the_axes():
@@ -83,7 +172,7 @@ def test_clarke_sets_are_drawn_as_fans_or_marked_as_missing():
 def test_one_input_gives_a_curve_with_its_derivative():
     picture = figure("abs(x)+sign(x-1/2)", "field", at=[[0]])
     assert picture.counts == {
-        "cells": 3, "kinks": 1, "jumps": 1, "arrows": 0, "clarke_vertices": 2,
+        "cells": 3, "kinks": 1, "jumps": 1, "poles": 0, "arrows": 0, "clarke_vertices": 2,
     }  # fmt: skip
     assert len(picture.axes.figure.axes) == 2
 
