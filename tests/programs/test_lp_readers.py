@@ -1,12 +1,17 @@
 """What is read from an LP file is what HiGHS reads from it, or it is refused."""
 
 import random
+from dataclasses import replace
+from fractions import Fraction
 
 import highspy
 import pytest
 
 from tamecheck.errors import InputError, TamecheckError
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.programs.lp import program_from_lp
+from tamecheck.loaders.programs.mps import program_from_mps
+from tamecheck.loaders.programs.writers import program_to_lp, program_to_mps
 
 NAMES = [
     "x", "y", "d1", "e2", "E3", "D4", "d", "e", "x.1", "x_2", "a,b", "inf1", "free1", "st1", "end1",
@@ -154,6 +159,7 @@ def test_random_files_are_read_as_highs_reads_them_or_refused(tmp_path):
     ("text", "what"),
     [
         ("min\n x\nst\n c: -4 <= 8\n x <= 3\nend", "Readers differ"),
+        ("min\n x\nst\n c: 0 <= 8\n -x <= 3\nend", "Readers differ"),
         ("min\n x\nst\n c: x >= 1\nbounds\n x <= 3\nbin\n x\nend", "beyond 0 and 1"),
         ("min\n x\nst\n c: x >= 1\nbin\n x\nbounds\n x free\nend", "beyond 0 and 1"),
         ("min\n x\nst\n c: x >= 1\nint\n x\nend", "'int'"),
@@ -185,10 +191,80 @@ def test_brackets_may_be_part_of_a_name(name):
     assert (program.rows[0].name, program.rows[0].terms) == (name, ((0, 3),))
 
 
+ODD = [
+    "x", "x[0]", "c[1,2]", "e1", "free", "End", "max", "subject", "1x", "x:y", "a-b", "x^2", "a<b",
+    "é", "naïve", "x" * 300, "two words", "", "R1", "c@lower", "c", "\u2028", ".x", "x_0_",
+]  # fmt: skip
+
+
+def drawn(seed):
+    """A random program with names that LP knows, or not."""
+    draw = random.Random(seed)
+    names = draw.sample(ODD, 8)
+    number = lambda: Fraction(draw.randint(-50, 50), draw.choice([1, 4, 10]))  # noqa: E731
+    kinds = [Kind.CONTINUOUS, Kind.INTEGER, Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER]
+    columns = []
+    for name in names[:3]:
+        low, high = sorted([number(), number() + 60])
+        kind = draw.choice(kinds)
+        low = draw.choice([None, Fraction(0), low]) if not kind.semi else abs(low)
+        columns.append(Column(name, low, draw.choice([None, high]), kind, number()))
+    rows = []
+    for name in names[3:6]:
+        terms = tuple((j, a) for j in range(3) if (a := number()) and draw.random() < 0.8)
+        low, high = sorted([number(), number()])
+        rows.append(Row(name, terms, draw.choice([None, low]), draw.choice([None, high])))
+    title = draw.choice(["", "a b"])
+    return Program(tuple(columns), tuple(rows), draw.choice(list(Sense)), number(), title, names[6])
+
+
+def test_what_is_written_is_read_by_highs_and_identical_for_us(tmp_path):
+    for seed in range(60):
+        program = drawn(seed)
+        text = program_to_lp(program)
+        again = program_from_lp(text).program
+        names = [item.name for item in (*again.columns, *again.rows)]
+        for new, old in zip(names, (*program.columns, *program.rows), strict=True):
+            assert new == old.name or f"\\ {new} is {old.name!a}\n" in text
+        columns = tuple(
+            replace(column, name=old.name)
+            for column, old in zip(again.columns, program.columns, strict=True)
+        )
+        rows = tuple(
+            replace(row, name=old.name) for row, old in zip(again.rows, program.rows, strict=True)
+        )
+        name = program.objective_name
+        assert replace(again, columns=columns, rows=rows, objective_name=name) == program
+        mine, other = ours(text), theirs(text, tmp_path / "p.lp")
+        # a row with two ends is two rows to HiGHS
+        sides = [
+            side
+            for low, high, form in mine[3]
+            for side in (
+                [[None, high, form], [low, None, form]]
+                if None not in {low, high} and low != high
+                else [[low, high, form]]
+            )
+        ]
+        assert other is not None, text
+        assert [*mine[:3], sides] == other, text
+
+
+def test_the_names_of_sets_are_none_of_rows_in_mps():
+    # HiGHS takes a set that is named like a row for that row
+    program = Program(
+        (Column("BND", upper=Fraction(3)),), (Row("RNG", ((0, Fraction(1)),), None, Fraction(2)),),
+        objective_name="RHS",
+    )  # fmt: skip
+    text = program_to_mps(program)
+    assert program_from_mps(text).program == program
+    assert " RHS_  " in text
+    assert " BND_  " in text
+
+
 @pytest.mark.parametrize("name", ["a\nb", " a", "a\r"])
 @pytest.mark.parametrize("suffix", [".lp", ".mps"])
 def test_a_program_is_not_written_under_a_name_that_would_be_read_otherwise(tmp_path, name, suffix):
-    from tamecheck.ir.program import Column, Program
     from tamecheck.programs import write
 
     with pytest.raises(InputError, match="another one"):

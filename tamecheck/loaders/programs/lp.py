@@ -21,7 +21,7 @@ from tamecheck.loaders.programs.draft import (
     upper_of,
 )
 from tamecheck.loaders.programs.logic import Indicator, OrderedSet
-from tamecheck.loaders.programs.lp_tokens import Token, title_of, tokens, unread
+from tamecheck.loaders.programs.lp_tokens import LOWER_END, Token, title_of, tokens, unread
 
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
 
@@ -322,20 +322,22 @@ class _Parser:
     def _is_term_free(self) -> bool:
         """Whether what follows a constant and a relation is a lone number: ``0 <= 5``.
 
-        A name on the next line makes the number its coefficient, or begins another row.
+        What goes on in the next line belongs to the number, or begins another row.
         """
         distance = 0
         while self._peek(distance).kind == "sign":
             distance += 1
         first, after = self._peek(distance), self._peek(distance + 1)
         number_first = first.kind in {"number", "infinity"}
-        if number_first and after.kind == "name" and after.line > first.line:
+        labels = after.kind == "name" and self._peek(distance + 2).kind == "colon"
+        goes_on = after.kind in {"name", "sign"} and not labels
+        if number_first and goes_on and after.line > first.line:
             raise InputError(
                 f"Is {first.text[:40]} a coefficient, or is the row over? Readers differ.",
                 where=str(first.line),
                 hint="Do not break the line between a coefficient and its name.",
             )
-        return number_first and after.kind not in {"name", "sign"}
+        return number_first and not goes_on
 
     def _constant(self) -> _Side:
         side = self._right()
@@ -344,6 +346,10 @@ class _Parser:
         return side
 
     def _add_row(self, row: DraftRow, line: int) -> None:
+        before = self.draft.rows[-1] if self.draft.rows else row
+        if row.name == f"{before.name}{LOWER_END}" and _is_lower_end(row, before):
+            before.lower = row.lower
+            return
         count = len(self.draft.rows) + 1
         while not row.name:
             row.name = f"R{count}" if f"R{count}" not in self.draft.row_index else ""
@@ -388,6 +394,13 @@ class _Parser:
             return
         if left is None or self._next_is("relation"):
             _limit(column, self._relation(), self._constant())
+
+
+def _is_lower_end(row: DraftRow, before: DraftRow) -> bool:
+    """Whether a row bounds the same form below that the row before bounds above."""
+    one_sided = row.upper is None and before.lower is None and before.upper is not None
+    plain = row.indicator is before.indicator is None and row.pool == before.pool
+    return one_sided and plain and row.terms == before.terms
 
 
 def _limit(

@@ -46,6 +46,7 @@ _SECTIONS = {
     "general constraints": "general constraints",
     "pwlobj": "pwlobj",
 }
+_FIRST_WORDS = {words.split()[0] for words in _SECTIONS}
 _UNSUPPORTED = {
     "int": "a section 'int', which some readers take for a name",
     **dict.fromkeys(("sos1", "sos2"), "special ordered sets outside of a section 'SOS'"),
@@ -64,6 +65,15 @@ _KEYWORD = re.compile(
 _TITLE = re.compile(r"\\\s*Problem name\s*:\s*(.*)", re.IGNORECASE)
 _PART = r"[^\s:+\-*^<>=\[\]\\]"
 _NAME = rf"(?:[^\W\d]|[!\"#$%&(),;?@_'`{{}}~|]){_PART}*(?:\[{_PART}+\]{_PART}*)*"
+_PORTABLE = re.compile(
+    r"(?![eE]\d)(?:[^\W\d]|[!\"#$%&(),;?@_'`{}~|])[\w!\"#$%&(),;?@_'`{}~|.]*", re.ASCII
+)
+_LONGEST_NAME = 200
+LOWER_END = "@lower"
+"""Ends the name of a row that states the lower end of the row before, with the same terms.
+
+Some readers know rows with one bound only.
+"""
 _TOKEN = re.compile(
     r"(?P<number>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<arrow>->)|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])|(?P<colon>:)"
@@ -71,15 +81,13 @@ _TOKEN = re.compile(
 )
 
 
-def is_name(text: str) -> bool:
-    """Whether a text followed by a colon is read as one name."""
-    # after a number, other readers would take such a name for an exponent
-    return bool(re.fullmatch(_NAME, text)) and not re.fullmatch(r"[eE]\d.*", text)
-
-
-def is_keyword(text: str) -> bool:
-    """Whether a text may be read as more than a name where no colon follows."""
-    return text.lower() in {"free", "inf", "infinity", "nan", *_SECTIONS}
+def is_portable(name: str) -> bool:
+    """Whether HiGHS, CBC and this reader all take a text for a name, wherever it stands."""
+    return (
+        len(name) <= _LONGEST_NAME
+        and _PORTABLE.fullmatch(name) is not None
+        and name.lower() not in {"free", "inf", "infinity", "nan", *_SECTIONS, *_FIRST_WORDS}
+    )
 
 
 def title_of(text: str) -> str:

@@ -1,8 +1,12 @@
-"""Programs as MPS or CPLEX LP, such that reading the text gives the identical program."""
+"""Programs as MPS or CPLEX LP, such that reading the text gives the identical program.
+
+Names that LP has no place for are the one exception: others stand for them, as comments say.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from tamecheck.errors import InputError
@@ -11,9 +15,10 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp_tokens import is_keyword, is_name
+from tamecheck.loaders.programs.lp_tokens import LOWER_END, is_portable
 
 _LONGEST_FRACTION_PART = 400
+_LONGEST_NAME = 200
 _WIDTH = 90
 _JSON = "Write JSON instead."
 
@@ -71,7 +76,10 @@ def program_to_mps(program: Program) -> str:
     objective = program.objective_name
     if objective in {row.name for row in program.rows}:
         raise InputError(f"The objective and a row share the name {objective!r}.")
-    fixed = _is_fixed([objective, *(item.name for item in (*program.rows, *program.columns))])
+    names = [objective, *(item.name for item in (*program.rows, *program.columns))]
+    # some readers take the name of a set for that of a row
+    rhs, rng, bnd = (_apart(word, set(names)) for word in ("RHS", "RNG", "BND"))
+    fixed = _is_fixed(names)
 
     def line(kind: str, *fields: str) -> str:
         """A data line: the type, up to two names, and a number."""
@@ -94,20 +102,27 @@ def program_to_mps(program: Program) -> str:
     ]
     lines.append("RHS")
     if program.constant:
-        lines.append(line("", "RHS", objective, _text(-program.constant)))
+        lines.append(line("", rhs, objective, _text(-program.constant)))
     for row in program.rows:
         right = row.lower if row.upper is None else row.upper
         if right:
-            lines.append(line("", "RHS", row.name, _text(right)))
+            lines.append(line("", rhs, row.name, _text(right)))
     ranged = [row for row in program.rows if _row_type(row) == "L" and row.lower is not None]
     if ranged:
         lines.append("RANGES")
-    lines += [line("", "RNG", row.name, _text(_width(row))) for row in ranged]
+    lines += [line("", rng, row.name, _text(_width(row))) for row in ranged]
     lines.append("BOUNDS")
     for column in program.columns:
         bounds = _mps_bounds(column)
-        lines += [line(kind, "BND", column.name, *value) for kind, *value in bounds]
+        lines += [line(kind, bnd, column.name, *value) for kind, *value in bounds]
     return "\n".join([*lines, "ENDATA", ""])
+
+
+def _apart(word: str, names: Container[str]) -> str:
+    """The word, changed until it is none of the names."""
+    while word in names:
+        word += "_"
+    return word
 
 
 def _row_type(row: Row) -> str:
@@ -134,16 +149,17 @@ def _columns(program: Program) -> Iterator[Sequence[str]]:
         for j, coefficient in row.terms:
             entries[j].append((row.name, coefficient))
     integral, markers = False, 0
+    taken = {column.name for column in program.columns}
     for column, terms in zip(program.columns, entries, strict=True):
         if column.kind.integral != integral:
             integral = not integral
-            yield f"M{markers}", "INTORG" if integral else "INTEND"
+            yield _apart(f"M{markers}", taken), "INTORG" if integral else "INTEND"
             markers += 1
         # a column without entries still has to be named
         for row, value in terms or [(objective, Fraction(0))]:
             yield column.name, row, _text(value)
     if integral:
-        yield f"M{markers}", "INTEND"
+        yield _apart(f"M{markers}", taken), "INTEND"
 
 
 def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
@@ -169,32 +185,54 @@ def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
 
 
 def program_to_lp(program: Program) -> str:
-    """The program as LP text."""
+    """The program as LP text, with names that HiGHS and CBC read too."""
     _check_writable(program)
-    names = [column.name for column in program.columns]
-    for name in (program.objective_name, *(row.name for row in program.rows), *names):
-        if not is_name(name) or (name in names and is_keyword(name)):
-            what = f"{name[:40]!r} cannot be written as a name in LP."
-            raise InputError(what, hint="Write MPS or JSON.")
+    names = _lp_names([column.name for column in program.columns])
+    objective, *labels = _lp_names(
+        [program.objective_name, *(row.name for row in program.rows)],
+        {row.name for row in program.rows if row.name.endswith(LOWER_END)},
+    )
     lines = [f"\\Problem name: {program.name}"] if program.name else []
+    given = [program.objective_name, *(item.name for item in (*program.rows, *program.columns))]
+    renamed = zip(given, [objective, *labels, *names], strict=True)
+    lines += [f"\\ {new} is {old!a}" for old, new in renamed if new != old]
     lines.append("Maximize" if program.sense is Sense.MAXIMISE else "Minimize")
     # every column is named here, so that their order is kept
-    objective = [(j, column.cost) for j, column in enumerate(program.columns)]
+    costs = [(j, column.cost) for j, column in enumerate(program.columns)]
     sign = "-" if program.constant < 0 else "+"
     constant = [f"{sign} {_text(abs(program.constant))}"] if program.constant else []
-    lines += _wrap(f" {program.objective_name}:", [*_terms(objective, names), *constant])
+    lines += _wrap(f" {objective}:", [*_terms(costs, names), *constant])
     lines.append("Subject To")
-    for row in program.rows:
-        lines += _row(row, names)
+    for row, label in zip(program.rows, labels, strict=True):
+        lines += _row(row, label, names)
     lines.append("Bounds")
-    lines += [f" {line}" for column in program.columns if (line := _lp_bounds(column))]
+    for column, name in zip(program.columns, names, strict=True):
+        line = _lp_bounds(column, name)
+        lines += [f" {line}"] if line else []
     for section, kinds in (
         ("Generals", {Kind.INTEGER, Kind.SEMI_INTEGER}),
         ("Semi-Continuous", {Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER}),
     ):
-        chosen = [column.name for column in program.columns if column.kind in kinds]
+        pairs = zip(program.columns, names, strict=True)
+        chosen = [name for column, name in pairs if column.kind in kinds]
         lines += [section, *_wrap("", chosen)] if chosen else []
     return "\n".join([*lines, "End", ""])
+
+
+def _lp_names(names: Sequence[str], refused: Container[str] = ()) -> list[str]:
+    """The names, or where LP cannot say one, one like it that no other has."""
+    taken, chosen = set(names), list[str]()
+    for name in names:
+        own = name
+        if not is_portable(name) or name in refused:
+            base = own = f"_{re.sub('[^A-Za-z0-9_.]', '_', name)[:_LONGEST_NAME]}"
+            count = 1
+            while own in taken:
+                count += 1
+                own = f"{base}_{count}"
+            taken.add(own)
+        chosen.append(own)
+    return chosen
 
 
 def _terms(terms: Iterable[tuple[int, Fraction]], names: Sequence[str]) -> Iterator[str]:
@@ -205,30 +243,32 @@ def _terms(terms: Iterable[tuple[int, Fraction]], names: Sequence[str]) -> Itera
         yield f"{sign} {factor}{names[j]}"
 
 
-def _row(row: Row, names: Sequence[str]) -> list[str]:
+def _row(row: Row, label: str, names: Sequence[str]) -> Iterator[str]:
+    """The lines of a row; those of one with two bounds state them apart: see `LOWER_END`."""
     # a row without terms is written with a zero one
     terms = list(_terms(row.terms or ((0, Fraction(0)),), names))
-    low, high, head = row.lower, row.upper, f" {row.name}:"
-    if low is not None and high is not None and low != high:
-        head, relation = f"{head} {_text(low)} <=", f"<= {_text(high)}"
-    elif low is not None and high is not None:
-        relation = f"= {_text(high)}"
-    elif high is None:
-        relation = f">= {_bound_text(low, '-inf')}"
+    low, high = row.lower, row.upper
+    if high is None:
+        # some readers take an infinity here for a name
+        sides = [(label, f">= {_bound_text(low, '-1e30')}")]
+    elif low == high:
+        sides = [(label, f"= {_text(high)}")]
     else:
-        relation = f"<= {_text(high)}"
-    return _wrap(head, [*terms, relation])
+        sides = [(label, f"<= {_text(high)}")]
+        sides += [] if low is None else [(f"{label}{LOWER_END}", f">= {_text(low)}")]
+    for name, relation in sides:
+        yield from _wrap(f" {name}:", [*terms, relation])
 
 
-def _lp_bounds(column: Column) -> str:
+def _lp_bounds(column: Column, name: str) -> str:
     low, high = column.lower, column.upper
     if low is None and high is None:
-        return f"{column.name} free"
+        return f"{name} free"
     if low is not None and low == high:
-        return f"{column.name} = {_text(low)}"
+        return f"{name} = {_text(low)}"
     if low == 0 and high is None:
         return ""
-    return f"{_bound_text(low, '-inf')} <= {column.name} <= {_bound_text(high, 'inf')}"
+    return f"{_bound_text(low, '-inf')} <= {name} <= {_bound_text(high, 'inf')}"
 
 
 def _wrap(head: str, parts: Iterable[str]) -> list[str]:
