@@ -52,6 +52,10 @@ class Budget:
         """The same limits, and at most so many seconds from now."""
         return replace(self, deadline=min(self.deadline, time.monotonic() + seconds))
 
+    def share(self, part: float) -> Budget:
+        """The same limits, and at most this part of the seconds that are left."""
+        return self.part(part * self.seconds)
+
     def check(self, what: str = "the time limit") -> None:
         """Raise `TimeLimitError` if nothing is left."""
         if self.is_spent:

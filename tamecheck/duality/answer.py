@@ -136,6 +136,9 @@ class DualFunction(ABC):
     why_subadditive = why_monotone = ""
     """Why every function of the family is so, where that is known."""
 
+    notes: tuple[str, ...] = ()
+    """What the construction did, and what stopped it where it is not strong."""
+
     def __init__(self, form: Form, optimum: Fraction | None) -> None:
         self.form = form
         self._optimum = optimum
@@ -276,6 +279,7 @@ class DualFunction(ABC):
             "strong": self.strong,
             "checks": {name: item.status for name, item in checks.items()},
             "reasons": {name: item.why for name, item in checks.items()},
+            "notes": list(self.notes),
             "formula": self.formula,
             "definability": {
                 domain: self.definability(domain).to_json() for domain in ("everywhere", "box")

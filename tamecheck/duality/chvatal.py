@@ -1,10 +1,7 @@
 """Chvátal functions of pure integer programs: sums and roundings of constraints.
 
-Gomory's fractional cut of a row of the dictionary is the Chvátal cut whose multipliers are the
-fractional parts of the row's multipliers; so the run is recorded as nested non-negative
-combinations and ceilings of the right-hand sides.  With the lexicographic dual simplex method,
-cuts from the first fractional row and a bounded feasible set the run is finite (Gomory 1963),
-and the final multipliers then give F(b) = z(b) (Wolsey 1981; Blair, Jeroslow 1982).
+Cuts of the dictionary are those of `tamecheck.duality.cutting`: if the point becomes integral, the
+final multipliers give F(b) = z(b) (Wolsey 1981; Blair, Jeroslow 1982).
 
 Separation: the cut with multipliers u in [0, 1) is ``sum of ceil(u·a_j) x_j >= ceil(u·b)``.  At a
 point x* of the relaxation the most violated one maximises ``beta - alpha·x*`` over integers alpha,
@@ -16,10 +13,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 
 from tamecheck.budget import Budget
+from tamecheck.duality.cutting import CuttingRun, IntegerRow, cost_scale, integer_rows, round_up
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.form import (
     Form,
@@ -32,21 +30,21 @@ from tamecheck.duality.form import (
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
-    move_program,
-    prove_optimum,
+    form_at,
     require_integer_solution,
 )
+from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.exact.simplex import LexicographicDictionary, State
 from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.solvers.claims import claims
 
-_ROUNDS_BEFORE_SOLVING = 12
-_CUTS_A_ROUND = 10
 _DEFAULT_SECONDS = 60.0
 _ZERO = Fraction(0)
+_MOST, _HALF = 0.7, 0.5
+"""The parts of the time for cuts, and of what is left for the proof of the optimum."""
+
 _MARGIN = Fraction(1, 100)
 _SECONDS_A_CUT = 5.0
 _DENOMINATORS = (12, 100, 10_000)
@@ -57,15 +55,6 @@ class ChvatalDual(ExpressionDual):
 
     method = "chvatal"
     why_subadditive = "a Chvátal function: non-negative combinations and ceilings of linear forms"
-
-
-@dataclass(frozen=True, slots=True)
-class IntegerRow:
-    """``coefficients · x >= bound`` in integers, and the node whose value at b is the bound."""
-
-    coefficients: tuple[int, ...]
-    bound: int
-    node: int
 
 
 def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
@@ -109,132 +98,26 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
             )
         return _separate(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
-    own = _Run(form, budget, seed, builder)
+
+    @cache
+    def known() -> Fraction | None:
+        return prove_optimum(form, budget.share(_HALF), seed=seed)
+
+    own = CuttingRun(form, budget.share(_MOST), builder, known)
     root = own.run(rounds)
+    optimum = known() if own.optimum is None else own.optimum
     notes = [own.note]
     for d in map(form.at, more):
         # the same columns and rows, so that what a run proves holds for this program as well
-        moved = replace(form, right=d, program=move_program(form, d))
         try:
-            found = _Run(moved, budget, 0, builder).run(rounds)
+            found = CuttingRun(form_at(form, d), budget, builder).run(rounds)
         except InfeasibleProgramError:
             sides = ", ".join(rational_text(x) for x in d)
             notes.append(f"there is no feasible point at ({sides})")
             continue
         if builder.build(found)(d) > builder.build(root)(d):
             root = builder.maximum([root, found])
-    return ChvatalDual(form, own.optimum, builder.build(root), tuple(notes))
-
-
-def integer_rows(form: Form, builder: ExpressionBuilder) -> list[IntegerRow]:
-    """The constraints as ``>=`` rows with coprime integers; a bound that is none is rounded up.
-
-    An equation becomes two rows.
-    """
-    rows: list[IntegerRow] = []
-    vectors = [form.vector(j) for j in range(len(form.columns))]
-    for i, constraint in enumerate(form.constraints):
-        line = [vector[i] for vector in vectors]
-        # the denominators' multiple over the numerators' divisor makes coprime integers
-        scale = Fraction(
-            math.lcm(*(a.denominator for a in line)), math.gcd(*(a.numerator for a in line)) or 1
-        )
-        for sign in {"=": (1, -1), ">=": (1,), "<=": (-1,)}[constraint.sense]:
-            node = builder.linear([sign * scale * (i == k) for k in range(form.size)])
-            side = sign * scale * form.right[i]
-            if side.denominator > 1:
-                node = builder.ceiling(node)
-            coefficients = tuple(int(sign * scale * a) for a in line)
-            rows.append(IntegerRow(coefficients, math.ceil(side), node))
-    return rows
-
-
-class _Run:
-    """One cutting-plane run, and the functions of its cuts."""
-
-    def __init__(self, form: Form, budget: Budget, seed: int, builder: ExpressionBuilder) -> None:
-        self.form, self.budget, self.seed = form, budget, seed
-        self.builder = builder
-        rows = integer_rows(form, self.builder)
-        self.original = len(rows)
-        self.nodes = {k: row.node for k, row in enumerate(rows)}
-        self.scale = _scale(form)
-        self.dictionary = LexicographicDictionary(
-            [column.cost * self.scale for column in form.columns],
-            [(r.coefficients, Fraction(r.bound)) for r in rows],
-        )
-        self.optimum: Fraction | None = None
-        self.solved = False
-        self.note = ""
-
-    def run(self, rounds: int) -> int:
-        """Cut until the point is integral, the bound meets the optimum, or time is over.
-
-        The node of the function.
-        """
-        table = self.dictionary
-        cuts = 0
-        for done in range(rounds + 1):
-            state = table.optimise(self.budget)
-            if state in {State.UNBOUNDED, State.INFEASIBLE}:
-                feasible_multipliers(self.form)
-            if state is State.INFEASIBLE:
-                raise InfeasibleProgramError(
-                    "The program is infeasible, so that no dual function attains its value:"
-                    " integer cuts of its rows contradict each other."
-                )
-            table.drop_basic(self.original)
-            entries = range(len(self.form.columns) + 1)
-            fractional = [i for i in entries if table.value(i).denominator > 1]
-            if state is State.STOPPED or done == rounds:
-                break
-            self.note = f"{cuts} cuts in {done} rounds: the point is integral"
-            if not fractional:
-                self.optimum = table.value(0) / self.scale
-                return self._root()
-            self.note = f"{cuts} cuts in {done} rounds: the bound is the optimum"
-            if done >= _ROUNDS_BEFORE_SOLVING and self._meets_optimum():
-                return self._root()
-            for entry in fractional[:_CUTS_A_ROUND]:
-                terms = [(self.nodes[k], a - math.floor(a)) for k, a in table.surplus_terms(entry)]
-                node = self.builder.ceiling(self.builder.combination(terms))
-                self.nodes[table.add_cut(entry)] = node
-                cuts += 1
-        self._prove()
-        self.note = f"stopped after {cuts} cuts"
-        return self._root()
-
-    def _prove(self) -> None:
-        if not self.solved:
-            self.solved = True
-            left = max(1.0, self.budget.seconds)
-            self.optimum = prove_optimum(self.form, seconds=left, seed=self.seed)
-
-    def _meets_optimum(self) -> bool:
-        self._prove()
-        return self.optimum == Fraction(math.ceil(self.dictionary.value(0)), self.scale)
-
-    def _root(self) -> int:
-        """The node of the final multipliers."""
-        if not self.dictionary.priced:
-            # stopped before the objective was reached: any multipliers that are feasible
-            return self.builder.linear(feasible_multipliers(self.form))
-        terms = [(self.nodes[k], y) for k, y in self.dictionary.surplus_terms(0)]
-        return _round_up(self.builder, terms, self.dictionary.value(0), self.scale)
-
-
-def _scale(form: Form) -> int:
-    """The least common denominator of the costs: the multiple of the objective is an integer."""
-    return math.lcm(*(column.cost.denominator for column in form.columns))
-
-
-def _round_up(
-    builder: ExpressionBuilder, terms: Sequence[tuple[int, Fraction]], bound: Fraction, scale: int
-) -> int:
-    """One over the scale of a combination, which is rounded up where that raises its bound."""
-    if bound.denominator > 1:
-        terms = [(builder.ceiling(builder.combination(terms)), Fraction(1))]
-    return builder.combination([(i, y / scale) for i, y in terms])
+    return ChvatalDual(form, optimum, builder.build(root), tuple(notes))
 
 
 # -- separation ----------------------------------------------------------------------------------
@@ -243,7 +126,7 @@ def _round_up(
 def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
     """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts."""
     feasible_multipliers(form)
-    optimum = prove_optimum(form, seconds=budget.seconds, seed=seed)
+    optimum = prove_optimum(form, budget.share(_HALF), seed=seed)
     builder = ExpressionBuilder(form.size)
     rows = integer_rows(form, builder)
     original, costs = len(rows), [column.cost for column in form.columns]
@@ -263,10 +146,10 @@ def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalD
             break
         rows.extend(cuts)
         done += 1
-    note, scale = f"{len(rows) - original} separated cuts", _scale(form)
+    note, scale = f"{len(rows) - original} separated cuts", cost_scale(form)
     pairs = zip(rows, found.certificate.multipliers, strict=True)
     terms = [(row.node, y * scale) for row, y in pairs if y]
-    root = _round_up(builder, terms, found.objective * scale, scale)
+    root = round_up(builder, terms, found.objective * scale, scale)
     return ChvatalDual(form, optimum, builder.build(root), (note,))
 
 

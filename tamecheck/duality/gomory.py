@@ -26,9 +26,9 @@ from tamecheck.duality.form import Form, dot, normalise
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
-    prove_optimum,
     require_integer_solution,
 )
+from tamecheck.duality.proof import prove_optimum
 from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.program import Program
@@ -75,9 +75,9 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     form = normalise(program)
     feasible_multipliers(form)
     require_integer_solution(form)
-    limit = _DEFAULT_SECONDS if seconds is None else seconds
-    run = Layers(form, cuts, Budget.of(limit))
-    optimum = prove_optimum(form, seconds=limit, seed=seed)
+    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    run = Layers(form, cuts, budget)
+    optimum = prove_optimum(form, budget.share(0.5), seed=seed)
     note = run.run(layers, optimum)
     if steps:
         note = f"{note}; {_ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311

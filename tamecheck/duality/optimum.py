@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tamecheck.budget import Budget
+from tamecheck.duality.check import Value
 from tamecheck.duality.form import (
     Constraint,
     Form,
@@ -143,23 +145,10 @@ def require_dual(form: Form) -> Vector:
 # -- the optimum ---------------------------------------------------------------------------------
 
 
-def prove_optimum(form: Form, *, seconds: float | None = None, seed: int = 0) -> Fraction | None:
-    """The form's optimal value, by a tree whose leaves carry exact proofs; None without a proof."""
-    answer = solve(form.program, certify=True, seconds=seconds, seed=seed).answer
-    match answer:
-        case Infeasible():
-            raise InfeasibleProgramError(
-                "The program is infeasible, so that no dual function attains its value."
-            )
-        case Unbounded():
-            raise DomainError(
-                "The program is unbounded, so that it has no dual function.",
-                hint="Bound the objective: every dual function would be a bound on it.",
-            )
-        case Optimal():
-            return form.inward(answer.objective)
-        case _:
-            return None
+def empty_value(form: Form, d: Sequence[Fraction]) -> Value:
+    """The value of a form without columns: that of the empty point, if the rows admit 0."""
+    pairs = zip(form.constraints, d, strict=True)
+    return _ZERO if all(c.holds(_ZERO, side) for c, side in pairs) else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,47 +156,61 @@ class SearchOutcome:
     """The form's value of the best point (None: there is none), and the nodes of the tree.
 
     ``closed`` says whether the value is proved to be the optimum, or that there is no point;
-    ``hint`` what may help where it is not.
+    ``why`` what stopped the search where it is not.
     """
 
     value: Fraction | None
     nodes: tuple[Node, ...] | None
     closed: bool
-    hint: str = ""
+    why: str = ""
 
 
 def search_at(
     form: Form,
     d: Sequence[Fraction],
-    seconds: float | None = None,
-    nodes: int | None = None,
+    budget: Budget | None = None,
     *,
     seed: int = 0,
 ) -> SearchOutcome:
     """Branch and bound at the right-hand side ``d``: a short one alone, then from a good point.
 
-    The bound at each leaf reaches the optimum.
+    The bound at each leaf reaches the optimum.  The limits are those of all searches together.
     """
-    program = move_program(form, d)
+    budget = budget or Budget()
+    program, nodes = move_program(form, d), budget.nodes
     if not form.columns:
-        # the empty point, if the rows admit the value 0; solvers do not take such programs
-        if all(c.holds(_ZERO, side) for c, side in zip(form.constraints, d, strict=True)):
-            return SearchOutcome(_ZERO, (Bounded(Multipliers({}, 1), _ZERO),), closed=True)
-        return SearchOutcome(None, None, closed=True)
-    alone = Budget.of(seconds, _ALONE if nodes is None else min(nodes, _ALONE))
-    tree = Search(program, granular=False).run(alone)
-    if not tree.closed and not tree.unbounded and (nodes is None or nodes > _ALONE):
-        limit = 60.0 if seconds is None else min(seconds / 4, 60.0)
+        # solvers do not take such programs
+        value = empty_value(form, d)
+        if not isinstance(value, Fraction):
+            return SearchOutcome(None, None, closed=True)
+        return SearchOutcome(value, (Bounded(Multipliers({}, 1), value),), closed=True)
+    few = _ALONE if nodes is None else min(nodes, _ALONE)
+    tree = Search(program, granular=False).run(replace(budget, nodes=few))
+    spent = few
+    if not tree.closed and not tree.unbounded and not budget.is_spent and few != nodes:
+        limit = min(budget.seconds / 4, 60.0)
         answer = solve(program, seconds=limit, seed=seed).answer
         point = answer.point if isinstance(answer, Optimal | Feasible) else None
-        tree = Search(program, point=point, granular=False).run(Budget.of(seconds, nodes))
+        search = Search(program, point=point, granular=False)
+        tree = search.run(budget)
+        spent = search.explored
     value = None
     if tree.point is not None:
         value = form.sign * program.objective(tree.point) - form.constant
-    hint = "Give it more time or nodes." if tree.limited else "The program is too large."
+    why = ""
     if tree.unbounded:
-        hint = "The linear relaxation is unbounded there: bound the variables."
-    return SearchOutcome(value, tree.nodes, tree.closed and not tree.unbounded, hint)
+        why = "the linear relaxation is unbounded there"
+    elif not tree.closed:
+        over = "its nodes" if nodes is not None and spent >= nodes else "its time"
+        why = f"the search had used up {over} after {spent} nodes"
+        if not tree.limited:
+            why = "the program is too large for exact arithmetic"
+    return SearchOutcome(value, tree.nodes, tree.closed and not tree.unbounded, why)
+
+
+def form_at(form: Form, d: Vector) -> Form:
+    """The same columns and rows at another right-hand side of the form."""
+    return replace(form, right=d, program=move_program(form, d))
 
 
 def move_program(form: Form, d: Sequence[Fraction]) -> Program:

@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
@@ -32,6 +33,7 @@ from tamecheck.duality.optimum import (
     require_integer_solution,
     search_at,
 )
+from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
 from tamecheck.programs.branching import Split
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
@@ -43,6 +45,13 @@ if TYPE_CHECKING:
 
 
 _ZERO = Fraction(0)
+_FEW = 200
+"""Nodes of a tree before the optimum is proved otherwise."""
+
+_PROOF = 0.4
+"""The part of the time that this proof may take."""
+
+_LONGEST = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,8 @@ class TreeDual(DualFunction):
     """``F(d) = max over the trees of min over their leaves of affine functions``.
 
     Each tree is given by its affine functions; one of a single leaf is a linear dual.  The
-    multipliers are feasible for the dual of the relaxation.
+    multipliers are feasible for the dual of the relaxation.  ``unfinished`` says why the search did
+    not close, where it did not.
     """
 
     method = "tree"
@@ -94,8 +104,10 @@ class TreeDual(DualFunction):
         optimum: Fraction | None,
         trees: Sequence[Sequence[Affine]],
         multipliers: Vector,
+        unfinished: str = "",
     ) -> None:
         super().__init__(form, optimum)
+        self.notes = (unfinished,) if unfinished else ()
         self.trees = tuple(map(tuple, trees))
         self._multipliers = multipliers
 
@@ -193,9 +205,10 @@ class TreeDual(DualFunction):
         self, b: RightHandSide, *, seconds: float | None = None, nodes: int | None = None
     ) -> TreeDual:
         """The maximum of this function and that of a tree at another right-hand side."""
-        d = self.form.at(b)
-        tree = _tree_at(self.form, d, self._multipliers, search_at(self.form, d, seconds, nodes))
-        return TreeDual(self.form, self._optimum, (*self.trees, tree), self._multipliers)
+        d, budget = self.form.at(b), limits(self.form, seconds, nodes)
+        tree = _tree_at(self.form, d, self._multipliers, search_at(self.form, d, budget))
+        trees = (*self.trees, tree)
+        return TreeDual(self.form, self._optimum, trees, self._multipliers, *self.notes)
 
     def to_json(self) -> dict[str, Any]:
         """As for every dual function, with the numbers of trees and pieces."""
@@ -233,8 +246,18 @@ def tree_dual(
     form = normalise(program)
     multipliers = require_dual(form)
     require_integer_solution(form)
-    found = search_at(form, form.right, seconds, nodes, seed=seed)
-    if found.value is None and found.closed:
+    budget = limits(form, seconds, nodes)
+    few = _FEW if nodes is None else min(nodes, _FEW)
+    found = search_at(form, form.right, replace(budget, nodes=few), seed=seed)
+    optimum = found.value
+    if not found.closed:
+        # leaves have to bound every right-hand side; a proof at this one is easier
+        proof = replace(budget.share(_PROOF).part(_LONGEST), nodes=None)
+        optimum = prove_optimum(form, proof, seed=seed)
+        if nodes != few and not budget.is_spent:
+            found = search_at(form, form.right, budget, seed=seed)
+            optimum = found.value if found.closed else optimum
+    elif optimum is None:
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value."
         )
@@ -242,16 +265,30 @@ def tree_dual(
         [_affine(dict(enumerate(multipliers)))],
         _tree_at(form, form.right, multipliers, found),
     ]
-    result = TreeDual(form, found.value if found.closed else None, trees, multipliers)
+    result = TreeDual(form, optimum, trees, multipliers, found.why)
     for b in more:
         result = result.improved(b, seconds=seconds, nodes=nodes)
     return result
 
 
+def limits(form: Form, seconds: float | None, nodes: int | None = None) -> Budget:
+    """The limits of a search; a minute where unbounded integers may keep it going for ever."""
+    capped = {
+        j
+        for j, column in enumerate(form.columns)
+        for i, _ in column.entries
+        if form.constraints[i].row is None
+    }
+    endless = any(c.integral and j not in capped for j, c in enumerate(form.columns))
+    return Budget.of(_LONGEST if seconds is None and endless else seconds, nodes)
+
+
 def _tree_at(form: Form, d: Vector, multipliers: Vector, found: SearchOutcome) -> list[Affine]:
     """The affine functions of a tree; where it proves infeasibility, large ones."""
     if found.nodes is None:
-        raise SolverError("The search stopped with a node that has no bound.", hint=found.hint)
+        raise SolverError(
+            f"A node of the tree has no bound: {found.why}.", hint="Bound the variables."
+        )
     value = found.value if found.value is not None else Fraction(2**40)
     return _Leaves(form, multipliers).functions(found.nodes, d, value)
 

@@ -352,13 +352,19 @@ class LexicographicDictionary(Dictionary):
 
     def surplus_terms(self, entry: int) -> list[tuple[int, Fraction]]:
         """The coefficients of nonbasic surpluses in an entry: ``(row number, coefficient)``."""
-        width, n = len(self.nonbasic), self.structural
+        width = len(self.nonbasic)
         own = (
             self.row(entry - 1) if entry else [self.table[self.true_costs, c] for c in range(width)]
         )
-        return [
-            (k - n, as_fraction(a)) for k, a in zip(self.nonbasic, own, strict=True) if k >= n and a
-        ]
+        return self._surpluses(own)
+
+    def surplus_terms_of(self, k: int) -> list[tuple[int, Fraction]]:
+        """The coefficients of nonbasic surpluses in the variable of a number."""
+        return self._surpluses(self.row(k))
+
+    def _surpluses(self, own: Sequence[fmpq]) -> list[tuple[int, Fraction]]:
+        n, terms = self.structural, zip(self.nonbasic, own, strict=True)
+        return [(k - n, as_fraction(a)) for k, a in terms if k >= n and a]
 
     def add_cut(self, entry: int) -> int:
         """Add the fractional cut of an entry with fractional value; the number of its row."""

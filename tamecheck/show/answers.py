@@ -304,6 +304,7 @@ def dual_sections(document: Mapping[str, Any]) -> Sections:
             ("at", document["at"]),
         ],
         "Checks": [(name, _WORDS[checks[name]], document["reasons"][name]) for name in checks],
+        "Notes": [(note,) for note in document["notes"]],
         "Formula": [(shown,)],
         "Slope": _slope_rows(document),
         "Definability": [

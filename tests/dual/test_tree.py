@@ -121,10 +121,11 @@ def test_constants_and_maximised_objectives_come_back(sense):
 def test_unfinished_search_has_a_gap_and_says_so():
     assert tree_dual(random_program(6)).strong
     function = tree_dual(random_program(6), nodes=1)
-    assert function.optimum is None
-    assert function.gap is None
+    assert function.optimum == tree_dual(random_program(6)).optimum
+    assert function.gap > 0
     assert not function.strong
-    assert function.checks["at_b"].status is None
+    assert function.checks["at_b"].status is False
+    assert "after 1 node" in function.notes[0]
 
 
 def test_no_nodes_are_refused():

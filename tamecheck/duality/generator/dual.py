@@ -17,10 +17,11 @@ from tamecheck.duality.generator.function import (
 from tamecheck.duality.optimum import (
     feasible_multipliers,
     minimise_rows,
-    prove_optimum,
     require_dual,
     require_integer_solution,
 )
+from tamecheck.duality.proof import prove_optimum
+from tamecheck.errors import SolverError
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program
 
@@ -57,18 +58,22 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     """
     form = normalise(program)
     require_integer_solution(form)
-    limit = _DEFAULT_SECONDS if seconds is None else seconds
+    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
     if alpha is not None:
-        optimum = prove_optimum(form, seconds=limit, seed=seed)
+        optimum = prove_optimum(form, budget, seed=seed)
         vector = tuple(map(Fraction, alpha))
-        return generator_function(form, vector, kept=kept, residual=residual, optimum=optimum)
-    return _strongest(form, Budget.of(limit), seed=seed, residual=residual)
+        found = generator_function(form, vector, kept=kept, residual=residual, optimum=optimum)
+    else:
+        found = _strongest(form, budget, seed=seed, residual=residual)
+    if seconds is not None:
+        found.seconds = seconds
+    return found
 
 
 def _strongest(form: Form, budget: Budget, *, seed: int, residual: str) -> GeneratorDual:
     """The best generator function that the time allows: strong if all columns may be kept."""
     feasible_multipliers(form)
-    optimum = prove_optimum(form, seconds=budget.seconds, seed=seed)
+    optimum = prove_optimum(form, budget.share(0.5), seed=seed)
     alpha = require_dual(form)
     kept = frozenset(j for j, column in enumerate(form.columns) if not column.integral)
     if residual == "orthant":
@@ -97,7 +102,10 @@ def _multipliers(
     used: list[int] = []
     for _ in range(_MOST_ROUNDS):
         priced = priced_columns(form, alpha, kept, residual)
-        value, point = minimum_at(form, priced, form.right)
+        try:
+            value, point = minimum_at(form, priced, form.right, budget)
+        except SolverError:
+            break
         if point is None or not isinstance(value, Fraction):
             break
         if best is None or value > best[0]:

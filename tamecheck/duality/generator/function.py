@@ -30,11 +30,12 @@ from tamecheck.duality.tree import tree_dual
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text
-from tamecheck.programs.reformulate import without_objective
+from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search
 
 _ZERO = Fraction(0)
 _SECONDS_A_VALUE = 10.0
+_NODES = 400
 _STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
 RESIDUALS = ("orthant", "cone", "monoid")
 
@@ -92,7 +93,7 @@ def priced_columns(
 
 
 def minimum_at(
-    form: Form, priced: Sequence[Priced], d: Sequence[Fraction]
+    form: Form, priced: Sequence[Priced], d: Sequence[Fraction], budget: Budget
 ) -> tuple[Value, Vector | None]:
     """The value of the defining program, exactly, and a point that attains it if it is finite."""
     columns, pairs = [own.column for own in priced], _opposites(priced)
@@ -102,26 +103,30 @@ def minimum_at(
     for one, two in pairs.items():
         made[one], made[two] = replace(made[one], lower=None), replace(made[two], upper=_ZERO)
     program = replace(program, columns=tuple(made))
-    tree = Search(program, granular=False).run(Budget.of(_SECONDS_A_VALUE))
-    if tree.unbounded:
-        relaxed = minimise(columns, form.constraints, d)
-        feasible = Search(without_objective(program)).run(Budget.of(_SECONDS_A_VALUE))
-        # a multiple of a rational ray is integral, so an integral point falls without end along it
-        if isinstance(relaxed, Unbounded) and feasible.point is not None:
-            return -math.inf, None
-        if feasible.closed and feasible.point is None:
-            return math.inf, None
-    if not tree.closed:
-        raise SolverError(
-            f"The value of the generator function was not decided in {_SECONDS_A_VALUE:g} seconds.",
-            hint="Keep fewer columns, or bound the variables.",
-        )
-    if tree.point is None:
+    tree = Search(program).run(Budget(budget.deadline, _NODES))
+    point = tree.point
+    if not tree.closed or tree.unbounded:
+        left = None if math.isinf(budget.deadline) else budget.seconds
+        answer = solve(program, certify=True, seconds=left).answer
+        match answer:
+            case Optimal():
+                point = answer.point
+            case Infeasible():
+                point = None
+            case Unbounded():
+                return -math.inf, None
+            case _:
+                raise SolverError(
+                    "The value of the generator function, an integer program of"
+                    f" {len(columns)} columns, was not decided in time.",
+                    hint="Give more seconds, or bound the variables.",
+                )
+    if point is None:
         return math.inf, None
-    parts = list(tree.point)
+    parts = list(point)
     for one, two in pairs.items():
         parts[one], parts[two] = max(parts[one], _ZERO), max(-parts[one], _ZERO)
-    return program.objective(tree.point), tuple(parts)
+    return program.objective(point), tuple(parts)
 
 
 def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
@@ -143,7 +148,10 @@ def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
 
 
 class GeneratorDual(DualFunction):
-    """``F(d) = min{c_E·x + alpha·(d - A_E x)}`` over x with the residual in a monoid."""
+    """``F(d) = min{c_E·x + alpha·(d - A_E x)}`` over x with the residual in a monoid.
+
+    ``seconds`` is the limit of each evaluation.
+    """
 
     method = "generator"
     why_monotone = (
@@ -163,6 +171,7 @@ class GeneratorDual(DualFunction):
         residual: str,
     ) -> None:
         super().__init__(form, optimum)
+        self.seconds = _SECONDS_A_VALUE
         self.alpha, self.kept, self.residual = alpha, kept, residual
         self.priced = priced_columns(form, alpha, kept, residual)
         self._values: dict[Vector, Value] = {}
@@ -174,8 +183,13 @@ class GeneratorDual(DualFunction):
         so large that F is no dual function.
         """
         if d not in self._values:
-            self._values[d] = minimum_at(self.form, self.priced, d)[0]
+            self._values[d] = minimum_at(self.form, self.priced, d, self._budget)[0]
         return self._values[d]
+
+    @property
+    def _budget(self) -> Budget:
+        """The limits of one evaluation."""
+        return Budget.of(self.seconds)
 
     @property
     def _real(self) -> list[FormColumn]:
@@ -200,11 +214,11 @@ class GeneratorDual(DualFunction):
         of the affine function at the corners of a small cross-polytope around d, it is at most
         that inside.
         """
-        top, point = minimum_at(self.form, self.priced, d)
+        top, point = minimum_at(self.form, self.priced, d, self._budget)
         if not isinstance(top, Fraction):
             raise DomainError("The generator function is infinite at this right-hand side.")
         columns = [own.column for own in self.priced]
-        below = tree_dual(program_of(columns, self.form.constraints, d), seconds=_SECONDS_A_VALUE)
+        below = tree_dual(program_of(columns, self.form.constraints, d), seconds=self.seconds)
         slopes = below.slopes(d)
         if below.strong and len(slopes) == 1 and point is not None:
             rest, spent = list(d), _ZERO

@@ -11,15 +11,15 @@ from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, Gradient, definability, to_sympy
 from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import (
-    integer_contradiction,
     require_dual,
     require_integer_solution,
-    search_at,
 )
+from tamecheck.duality.proof import value_at
 from tamecheck.duality.tree import affine_text
 from tamecheck.duality.value.line import Ray, line_profile, one_row, row_profile
 from tamecheck.duality.value.profile import Profile, ValueComplex, value_complex, value_on
@@ -62,12 +62,13 @@ class ValueDual(DualFunction):
             except InputError:
                 # too many sums of columns: the search needs no lattice
                 pass
-        if integer_contradiction(self.form, d) is not None:
-            return math.inf
-        found = search_at(self.form, d, self._seconds)
-        if not found.closed:
-            raise SolverError("The optimum was not proved.", hint=found.hint)
-        return math.inf if found.value is None else found.value
+        value = value_at(self.form, d, Budget.of(self._seconds))
+        if value is None:
+            raise SolverError(
+                f"The optimum was not proved in the {self._seconds:g} seconds of an evaluation.",
+                hint="Give more seconds, or take a dual function: tree, chvatal, gomory.",
+            )
+        return value
 
     def directional(self, g: Vector) -> Value:
         """The slope at 0 of the value function along a direction."""
@@ -241,12 +242,18 @@ def value_dual(
     multipliers = require_dual(form)
     if box is None:
         require_integer_solution(form)
-    found = search_at(form, form.right, seconds, seed=seed)
-    if found.value is None and found.closed and box is None:
+    limit = _DEFAULT_SECONDS if seconds is None else seconds
+    value = value_at(form, form.right, Budget.of(limit), seed=seed)
+    if value is None and box is None:
+        raise SolverError(
+            f"The optimum was not proved in {limit:g} seconds.",
+            hint="Give more seconds, or take a dual function: tree, chvatal, gomory.",
+        )
+    if value == math.inf and box is None:
         raise InfeasibleProgramError(
             "The program is infeasible: z(b) is infinite.", hint="Give a box of right-hand sides."
         )
-    result = ValueDual(form, found.value if found.closed else None, multipliers, seconds)
+    result = ValueDual(form, value if isinstance(value, Fraction) else None, multipliers, seconds)
     if box is not None:
         result.complex = result.along(*box)
     return result

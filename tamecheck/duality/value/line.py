@@ -76,8 +76,10 @@ def line_profile(form: Form, ray: Ray, *, seconds: float | None = None) -> Profi
         bounds = waiting.pop()
         explored += 1
         if explored > _MOST_NODES or budget.is_spent:
+            over = "its time" if budget.is_spent else f"its {_MOST_NODES} nodes"
             raise SolverError(
-                f"The value function is not complete after {explored} nodes.",
+                f"The pieces are not complete: the search had used up {over} after"
+                f" {explored - 1} nodes.",
                 hint="Take a shorter interval, bound the integer variables, or give more time.",
             )
         node = _Relaxed(form, ray, bounds)
