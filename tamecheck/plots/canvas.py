@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import textwrap
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -101,6 +101,8 @@ _STYLE: Mapping[str, Any] = {
     "image.composite_image": False,
 }
 _LONGEST = 48
+_LEGEND = 84
+"""Letters beside each other in a legend, with room for what they explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ def drawing(axes: Axes | None, notes: Iterable[str] = (), **size: Any) -> Genera
                 handles=found.handles,
                 loc="lower center",
                 bbox_to_anchor=(0.5, 1.0),
-                ncols=min(len(found.handles), 4),
+                ncols=_columns(found.handles),
                 handlelength=2.2,
                 columnspacing=1.4,
                 borderaxespad=0.3,
@@ -184,6 +186,12 @@ def drawing(axes: Axes | None, notes: Iterable[str] = (), **size: Any) -> Genera
         if axes is None and found.notes:
             wrapped = (line for note in found.notes for line in textwrap.wrap(_plain(note), 95)[:3])
             found.axes.figure.supxlabel("\n".join(wrapped), fontsize=6.5, color=INK, alpha=0.75)
+
+
+def _columns(handles: Sequence[Any]) -> int:
+    """The columns of a legend that is no wider than the axes."""
+    longest = max(len(handle.get_label()) for handle in handles)
+    return max(1, min(len(handles), 4, int(_LEGEND / (longest + 6))))
 
 
 def new_axes(*, width: float = 5.2, height: float = 4.6, projection: str | None = None) -> Axes:
@@ -270,6 +278,9 @@ def rendered(figure: Any, suffix: str, *, dpi: int = 200) -> bytes:
         ".pdf": {"CreationDate": None, "Creator": "tamecheck", "Producer": "tamecheck"},
     }[suffix.lower()]
     drawn = BytesIO()
+    # what is drawn in space leaves wide margins
+    solid = any(axes.name == "3d" for axes in figure.axes)
+    crop: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.06} if solid else {}
     with _styled():
-        figure.savefig(drawn, format=suffix[1:].lower(), dpi=dpi, metadata=metadata)
+        figure.savefig(drawn, format=suffix[1:].lower(), dpi=dpi, metadata=metadata, **crop)
     return drawn.getvalue()

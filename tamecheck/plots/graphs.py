@@ -285,6 +285,7 @@ def _poles(plane: Plane, look: Look, x: Array, seen: Sample, limits: Array) -> l
 # --- two variables -------------------------------------------------------------------------------
 
 _GRID = 110
+_LIGHT = np.array([-0.6, 0.3, 0.74])
 
 
 def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT_CELLS) -> Picture:
@@ -309,9 +310,9 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
     with drawing(axes, notes, projection="3d", width=5.6, height=4.8) as figure:
         drawn, walls = figure.axes, 0
         if flat and mosaic is not None:
-            low, high, walls = _polygons(drawn, art, mosaic)
+            low, high, walls = _polygons(figure, art, mosaic, plane.high - plane.low)
         else:
-            low, high = _grid(drawn, plane)
+            low, high = _grid(figure, plane, poles=scene.counts["poles"] > 0)
         (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
         drawn.set_xlim(x0, x1)
         drawn.set_ylim(y0, y1)
@@ -320,7 +321,7 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
         drawn.set_xlabel(plane.labels[0])
         drawn.set_ylabel(plane.labels[1])
         drawn.set_zlabel(label_of(plane.outputs[0]))
-        drawn.set_box_aspect((1, 1, 0.7), zoom=0.88)
+        drawn.set_box_aspect((1, 1, 0.7))
         drawn.view_init(elev=28, azim=-58)
         for axis in (drawn.xaxis, drawn.yaxis, drawn.zaxis):
             axis.pane.set_facecolor("white")
@@ -331,14 +332,21 @@ def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT
     return figure.picture("surface", counts, exact=flat, facts={"count": scene.counted})
 
 
-def _polygons(axes: Axes, art: Any, mosaic: Mosaic) -> tuple[float, float, int]:
+def _polygons(figure: Drawing, art: Any, mosaic: Mosaic, span: Array) -> tuple[float, float, int]:
+    axes = figure.axes
     heights = [mosaic.heights(cell, points) for cell, points in enumerate(mosaic.polygons)]
     means = np.array([height.mean() for height in heights])
     low = min(float(height.min()) for height in heights)
     high = max(float(height.max()) for height in heights)
     colours = pale(share=0.85)((means - low) / ((high - low) or 1.0))
+    # steep to the light is darker, which tells neighbours of one height apart
+    steep = mosaic.maps[:, 0, :2] * span / ((high - low) or 1.0)
+    normals = np.column_stack([-steep, np.ones(len(steep))])
+    normals /= np.linalg.norm(normals, axis=1)[:, None]
+    colours[:, :3] *= (0.82 + 0.18 * normals @ _LIGHT)[:, None]
     corners = [np.column_stack(pair) for pair in zip(mosaic.polygons, heights, strict=True)]
-    axes.add_collection3d(art.Poly3DCollection(corners, facecolors=colours, edgecolors="none"))
+    filled: Any = {"facecolors": colours, "edgecolors": colours, "linewidths": 0.2}
+    axes.add_collection3d(art.Poly3DCollection(corners, **filled))
     paths: dict[str, list[Any]] = {KINKS: [], JUMPS: []}
     walls: list[Array] = []
     for edge in mosaic.edges:
@@ -352,21 +360,30 @@ def _polygons(axes: Axes, art: Any, mosaic: Mosaic) -> tuple[float, float, int]:
         if edge.kind == JUMPS:
             walls.append(np.vstack([one, two[::-1]]))
     if paths[KINKS]:
-        axes.add_collection3d(art.Line3DCollection(paths[KINKS], colors=KINK, linewidths=0.6))
+        axes.add_collection3d(art.Line3DCollection(paths[KINKS], colors=KINK, linewidths=0.8))
+        figure.line("kink", color=KINK, linewidth=0.8)
     if walls:
         faint: Any = {"facecolors": JUMP, "alpha": 0.12, "edgecolors": "none"}
         axes.add_collection3d(art.Poly3DCollection(walls, **faint))
         dashed: Any = {"colors": JUMP, "linewidths": 1.1, "linestyles": "--"}
         axes.add_collection3d(art.Line3DCollection(paths[JUMPS], **dashed))
+        figure.line("jump", color=JUMP, linewidth=1.1, linestyle="--")
     return low, high, len(walls)
 
 
-def _grid(axes: Axes, plane: Plane) -> tuple[float, float]:
+def _grid(figure: Drawing, plane: Plane, *, poles: bool) -> tuple[float, float]:
+    axes = figure.axes
     side = affordable(plane.graph, least=24, most=_GRID)
     points = plane.lattice(side)
     height = values(plane.graph, points)[:, 0].reshape((side, side))
     x, y = (points[:, axis].reshape((side, side)) for axis in (0, 1))
     looks: Any = {"rcount": side, "ccount": side, "linewidth": 0, "antialiased": True}
+    limits = usual_range(height, poles=poles)
+    if limits is not None:
+        # what is beyond is cut off
+        low, high = limits
+        figure.notes.append("heights beyond the 2nd or the 98th percentile are cut off")
+        height = np.where((height < low) | (height > high), np.nan, height)
     axes.plot_surface(x, y, height, cmap=pale(share=0.85), **looks)
     axes.contour(x, y, height, levels=12, colors=INK, linewidths=0.35)
     return float(np.nanmin(height)), float(np.nanmax(height))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,9 @@ from tamecheck.plots.canvas import (
     mpl,
 )
 from tamecheck.plots.paint import hull_order
+
+_MOST_ENTRIES = 12
+"""Entries of which all pairs are looked at."""
 
 
 def vertices_of(found: JacobianSet) -> Array:
@@ -66,15 +70,11 @@ def draw_jacobian(
     labels = _labels(found, names)
     outer = None if around is None or not around.defined else _projected(around, chosen)
     shown = _projected(found, chosen)
-    with drawing(axes, _notes(found, width)) as drawn:
+    with drawing(axes, _notes(found, chosen, labels)) as drawn:
         if outer is not None:
-            _hull(drawn, outer, "conservative", MUTED)
-        style: Any = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
-        if found.kind != "bouligand" and len(shown) > 1:
-            name = found.kind.capitalize()
-            _hull(drawn, shown, f"{name}, at least" if found.at_least else name, CLARKE)
-        drawn.axes.plot(*shown.T, **style)
-        drawn.line("vertex" if found.listed else "corner of the projection", **style)
+            same = sorted(outer.tolist()) == sorted(shown.tolist())
+            _hull(drawn, outer, f"conservative set{', the same' if same else ''}", MUTED)
+        _set(drawn, found, shown)
         if found.autodiff is not None:
             row = np.array([_row(found.autodiff)])
             inside = {True: "in the set", False: "outside the set", None: "not decided"}
@@ -88,14 +88,41 @@ def draw_jacobian(
         "around": 0 if outer is None else len(outer),
         "hull": len(hull_order(shown)) if len(chosen) == 2 else min(len(shown), 2),
     }
-    facts = {"entries": list(chosen), "autodiff_in_set": found.autodiff_in_set}
+    facts = {
+        "entries": list(chosen),
+        "entry_names": [labels[entry] for entry in chosen],
+        "autodiff_in_set": found.autodiff_in_set,
+    }
     return drawn.picture("jacobian", counts, exact=found.exact, facts=facts)
 
 
-def _notes(found: JacobianSet, width: int) -> list[str]:
+def _set(drawn: Drawing, found: JacobianSet, shown: Array) -> None:
+    """The set: a polygon, a heavy segment, or a ring around a single matrix."""
+    name = found.kind.capitalize()
+    said = f"{name} set, at least" if found.at_least else f"{name} set"
+    corners = hull_order(shown)
+    dot: Any = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
+    if len(corners) == 1:
+        ring: Any = {"marker": "o", "markersize": 17, "markerfacecolor": "none", "ls": "none"}
+        ring |= {"color": CLARKE, "markeredgewidth": 2.2, "zorder": 7}
+        drawn.axes.plot(*shown[:1].T, **ring)
+        drawn.line(f"{said}: one point here", **{**ring, "markersize": 9})
+    elif found.kind != "bouligand":
+        _hull(drawn, shown, said, CLARKE)
+    drawn.axes.plot(*shown.T, **dot)
+    if len(corners) > 1 or not found.listed:
+        drawn.line("vertex" if found.listed else "corner of the projection", **dot)
+
+
+def _notes(found: JacobianSet, chosen: Sequence[int], labels: Sequence[str]) -> list[str]:
     notes: list[str] = []
-    if width > 2:
-        notes.append(f"projected from {width} entries of the matrix to two")
+    if len(labels) > 2:
+        drawn = " and ".join(labels[entry] for entry in chosen)
+        others = [k for k in _varying(found, len(labels)) if k not in chosen]
+        rest = ", ".join(labels[k] for k in others[:3]) + (", …" if len(others) > 3 else "")
+        verb = "varies" if len(others) == 1 else "vary"
+        told = f"{rest} {verb} too" if others else "no other entry varies"
+        notes.append(f"{drawn} of {len(labels)} entries; {told}")
     if not found.listed:
         notes.append("the set is given by generators, its vertices are not listed")
     if found.at_least:
@@ -110,7 +137,8 @@ def _frame(axes: Axes, labels: Sequence[str]) -> None:
         axes.set_ylabel(labels[1])
         # of one length, and set here, since labels are placed by them
         box = axes.dataLim
-        half = 0.62 * max(box.width, box.height) or 1.0
+        size = max(abs(edge) for edge in (box.x0, box.x1, box.y0, box.y1))
+        half = 0.62 * max(box.width, box.height) or max(1.0, 0.25 * size)
         x, y = (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2
         axes.set_xlim(x - half, x + half)
         axes.set_ylim(y - half, y + half)
@@ -124,19 +152,39 @@ def _frame(axes: Axes, labels: Sequence[str]) -> None:
     axes.axvline(0, color=INK, linewidth=0.4, zorder=0)
 
 
+def _varying(found: JacobianSet, size: int) -> list[int]:
+    """The entries that are not the same in the whole set, those that vary most first."""
+    if found.listed:
+        spans = np.ptp(vertices_of(found), axis=0)
+    else:
+        spans = np.sum([np.ptp(group, axis=0) for group in _groups(found, size)], axis=0)
+    order = np.argsort(-spans, kind="stable")
+    return [entry for entry in order.tolist() if spans[entry] > 0]
+
+
 def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tuple[int, ...]:
+    """The two entries whose projection tells most vertices apart, has most corners, and is wide."""
     if entries is not None:
         if len(set(entries)) != min(2, size) or any(not 0 <= e < size for e in entries):
             raise InputError(f"Give two different entries below {size}.", where="--entries")
         return tuple(entries)
     if size <= 2:
         return tuple(range(size))
-    if found.listed:
-        spans = np.ptp(vertices_of(found), axis=0)
-    else:
-        spans = np.sum([np.ptp(group, axis=0) for group in _groups(found, size)], axis=0)
-    order = np.argsort(-spans, kind="stable")[:2]
-    return tuple(sorted(order.tolist()))
+    varying = _varying(found, size)[:_MOST_ENTRIES]
+    if len(varying) < 2:
+        # a set that is no polygon is shown with entries of one row, if there are any
+        first = varying[0] if varying else 0
+        row = first // found.shape[1] * found.shape[1]
+        others = [*range(row, row + found.shape[1]), *range(size)]
+        return tuple(sorted((first, next(k for k in others if k != first))))
+
+    def told_apart(pair: tuple[int, int]) -> tuple[int, int, float]:
+        points = _projected(found, pair)
+        spans = np.ptp(points, axis=0)
+        different = np.unique(np.round(points / np.where(spans > 0, spans, 1), 9), axis=0)
+        return len(different), len(hull_order(points)), float(spans.min())
+
+    return tuple(sorted(max(combinations(varying, 2), key=told_apart)))
 
 
 def _groups(found: JacobianSet, size: int) -> list[Array]:
@@ -176,8 +224,15 @@ def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
 
 def _hull(drawn: Drawing, points: Array, label: str, colour: str) -> None:
     corners = points[hull_order(points)]
-    filled: Any = {"facecolor": colour, "alpha": 0.25, "edgecolor": "none", "zorder": 2}
-    rim: Any = {"fill": False, "edgecolor": colour, "linewidth": 1.2, "zorder": 3}
-    for looks in (filled, rim):
-        drawn.axes.add_patch(mpl.patches.Polygon(corners, **looks))
-    drawn.patch(f"{label} set", facecolor=colour, alpha=0.5)
+    if len(corners) > 2:
+        filled: Any = {"facecolor": colour, "alpha": 0.25, "edgecolor": "none", "zorder": 2}
+        rim: Any = {"fill": False, "edgecolor": colour, "linewidth": 1.2, "zorder": 3}
+        for looks in (filled, rim):
+            drawn.axes.add_patch(mpl.patches.Polygon(corners, **looks))
+        drawn.patch(label, facecolor=colour, alpha=0.5)
+    elif len(corners) == 2:
+        # what is behind is wider
+        heavy: Any = {"color": colour, "linewidth": 9 if colour == MUTED else 4, "zorder": 3}
+        alpha = 0.55 if colour == MUTED else 0.9
+        drawn.axes.plot(*corners.T, alpha=alpha, solid_capstyle="round", **heavy)
+        drawn.line(label, alpha=alpha, color=colour, linewidth=4)

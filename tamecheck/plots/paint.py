@@ -14,8 +14,8 @@ from tamecheck.plots.plane import Plane
 _SEQUENTIAL = "cividis"
 """A colour map whose lightness grows evenly."""
 
-_POLE_SPREAD, _SPREAD = 3.0, 20.0
-"""All values compared with those between two percentiles, from where on the latter get colours."""
+_POLE_SPREAD, _SPREAD = 1.5, 20.0
+"""How far values beyond a percentile reach, compared with those between two, to be cut off."""
 
 
 def prepare(axes: Axes, plane: Plane) -> None:
@@ -70,26 +70,32 @@ def image(axes: Axes, plane: Plane, pixels: Array, **options: Any) -> Any:
 
 
 def usual_range(level: Array, *, poles: bool, cut: int = 2) -> tuple[float, float] | None:
-    """The percentiles ``cut`` and ``100 - cut`` if values beyond them would hide the others.
+    """All values, or up to the percentiles ``cut`` and ``100 - cut`` where more would hide these.
 
-    As they do near a pole; None if all values can be shown.
+    As near a pole; None if all values can be shown.
     """
     known = level[np.isfinite(level)]
     if not known.size:
         return None
     low, high = np.percentile(known, (cut, 100 - cut)).tolist()
-    ratio = float(np.ptp(known)) / (high - low) if high > low else 0.0
-    return (low, high) if ratio > (_POLE_SPREAD if poles else _SPREAD) else None
+    least, most = float(known.min()), float(known.max())
+    room = (_POLE_SPREAD if poles else _SPREAD) * (high - low)
+    if not 0 < room < max(low - least, most - high):
+        return None
+    return low if low - least > room else least, high if most - high > room else most
 
 
 def show_values(drawn: Drawing, plane: Plane, level: Array, name: str, **options: Any) -> None:
     """An image of values with the scale of its colours; ``poles`` says that there are some."""
     limits = usual_range(level, poles=options.pop("poles"))
+    ends = {(True, True): "both", (True, False): "min", (False, True): "max"}
+    extend = "neither"
     if limits is not None:
         options |= {"vmin": limits[0], "vmax": limits[1]}
-        drawn.notes.append("colours end at the 2nd and the 98th percentile")
+        extend = ends[bool(limits[0] > np.nanmin(level)), bool(limits[1] < np.nanmax(level))]
+        drawn.notes.append("colours end at the 2nd or the 98th percentile")
     shown = image(drawn.axes, plane, level, **options)
-    colour_bar(drawn.axes, shown, name, extend="neither" if limits is None else "both")
+    colour_bar(drawn.axes, shown, name, extend=extend)
 
 
 def colour_bar(axes: Axes, mappable: Any, label: str, *, extend: str = "neither") -> None:

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import matplotlib.figure
+import matplotlib.image
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from tamecheck.cells import cells, slice_of_points
 from tamecheck.cli import main
 from tamecheck.derivative import jacobian
 from tamecheck.errors import InputError
-from tamecheck.plots import draw_value, plane_of
+from tamecheck.plots import draw_derivation, draw_jacobian, draw_value, plane_of
 from tamecheck.plots.canvas import FILLS, label_of
 from tamecheck.plots.mosaic import polylines
 from tamecheck.plots.paint import graph_colouring
@@ -249,6 +250,59 @@ def test_a_derivation_shows_its_verdict_and_obstacles(capsys, tmp_path, text, ve
     code, document = answer(capsys, "certificate", "--expr", text, "-o", tmp_path / "c.pdf")
     assert (code, document["verdict"], document["obstacles"]) == (0, verdict, obstacles)
     assert document["steps"] > 1
+
+
+def texts(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def derivation(text, box=None):
+    return draw_derivation(tc.expression(text).check(box))
+
+
+def test_a_derivation_names_inputs_and_structures_and_shows_each_node_once():
+    picture = derivation("abs(x)+sin(y)+exp(x)*sin(y)", "-1:1")
+    assert picture.axes.get_title() == "definable in ℝ_an"
+    words = texts(picture.axes)
+    assert {"input x", "input y", "sin: ℝ_an", "exp: ℝ_an or ℝ_exp"} <= set(words)
+    assert [sum(word.startswith(op) for word in words) for op in ("sin", "input")] == [1, 2]
+    # sin(y) and x have two users each, the two sums and the product two arguments each
+    assert picture.counts == {"steps": 8, "links": 9, "repeats": 0, "obstacles": 0}
+    skip = derivation("max(x-1,0)+x")
+    assert skip.counts["links"] == 4
+    assert derivation("sin(x)*y").axes.get_title().startswith("not tame")
+
+
+def test_a_jacobian_is_drawn_in_the_entries_that_tell_vertices_apart():
+    found = jacobian(tc.expression("0*u + max(x,2*y,z) + abs(w) + 5*v").graph, [0] * 6)
+    picture = draw_jacobian(found)
+    assert picture.facts["entry_names"] == ["∂f/∂y", "∂f/∂w"]
+    assert "∂f/∂y and ∂f/∂w of 6 entries; ∂f/∂x, ∂f/∂z vary too" in picture.notes
+    found = jacobian(tc.expression("0*u + v + abs(w)").graph, [0, 0, 0])
+    assert "no other entry varies" in draw_jacobian(found).notes[0]
+
+
+def test_sets_of_one_point_and_segments_are_seen():
+    (ring,) = [m for m in draw_jacobian(jacobian(tc.expression("x+3*y").graph, [0, 0])).axes.lines
+               if m.get_markersize() > 12 and m.get_marker() == "o"]  # fmt: skip
+    assert list(ring.get_xydata()[0]) == [1, 3]
+    for text, point in (("abs(x)", [0]), ("abs(x-y)", [1, 1])):
+        lines = draw_jacobian(jacobian(tc.expression(text).graph, point)).axes.lines
+        assert [len(m.get_xdata()) for m in lines if m.get_linewidth() >= 4] == [2]
+    far = draw_jacobian(jacobian(tc.expression("1e9*x+2e9*y").graph, [0, 0])).axes
+    low, high = far.get_xlim()
+    assert high - low > 1e8
+
+
+def test_a_surface_has_no_margins(tmp_path):
+    figure("max(min(x,-y), y-x)", "surface").save(tmp_path / "a.png")
+    pixels = matplotlib.image.imread(tmp_path / "a.png")[:, :, :3].min(axis=2)
+    rows, columns = (np.flatnonzero((pixels < 0.9).any(axis=axis)) for axis in (1, 0))
+    height, width = pixels.shape
+    assert rows[0] < 0.05 * height
+    assert rows[-1] > 0.95 * height
+    assert columns[0] < 0.07 * width
+    assert columns[-1] > 0.95 * width
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png", "pdf"])
