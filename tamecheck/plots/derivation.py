@@ -61,10 +61,8 @@ class _Box:
         head, why = self.words
         most = int((wide - 0.14) / 0.078)
         short = head if len(head) <= most else f"{head[: most - 1]}…"
-        return [
-            short,
-            *textwrap.wrap(why, int((wide - 0.14) / 0.064), max_lines=2, placeholder=" …"),
-        ]
+        first, second, *more = [*textwrap.wrap(why, int((wide - 0.14) / 0.064)), "", ""]
+        return [line for line in (short, first, f"{second} …" if more[2:] else second) if line]
 
 
 class _Diagram:
