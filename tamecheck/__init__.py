@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tamecheck import layers, learn
     from tamecheck import plots as plots
+    from tamecheck import report as report
     from tamecheck import show as show
     from tamecheck.certificates import recheck
     from tamecheck.derivative.implicit import implicit
@@ -106,7 +107,7 @@ _HOME = {
     "verify_hamming": ("tamecheck.verification", "verify_hamming"),
 }
 
-_PACKAGES = ("layers", "learn", "plots", "show")
+_PACKAGES = ("layers", "learn", "plots", "report", "show")
 """Subpackages that are reached as attributes: ``tamecheck.learn.TameBinarizedClassifier``.
 
 This is the one lazy door: a result that can be drawn or written as HTML says ``import tamecheck``

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.evaluate import exact_values, float_values
 from tamecheck.ir import arguments
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders import Loaded
+from tamecheck.loaders.outputs import write_text
 from tamecheck.tame import Check, check
 from tamecheck.tame.confirm import confirm
 
@@ -25,11 +29,16 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.derivative.jacobian import Kind
     from tamecheck.encode.symbolic import Symbolic
+    from tamecheck.explain import DecisionRules
+    from tamecheck.explain.answers import Kind as Explanation
+    from tamecheck.ir.spec import Specification
     from tamecheck.loaders.tables.schema import Schema
+    from tamecheck.verification import Answer
+    from tamecheck.verification.answer import Optimum
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Readable):
     """An exact function that was read from a file, an expression or another library.
 
     Parameters
@@ -196,6 +205,98 @@ class Model:
 
         return gradient(self.graph, points)
 
+    # --- what the rooms above answer, through the package ---------------------------------------
+
+    def verify(self, spec: Specification | str | Path, **options: Any) -> Answer:
+        """Whether a property holds on its region; see `tamecheck.verify`.
+
+        Parameters
+        ----------
+        spec
+            A ``.vnnlib`` file, or what was read from one.
+        options
+            ``timeout``, ``seed``.
+        """
+        import tamecheck
+
+        return tamecheck.verify(self, spec, **options)
+
+    def maximise(self, box: Box | Mapping[str, Any] | str, **options: Any) -> Optimum:
+        """The largest value of an output on a box, with a proved bound; `tamecheck.maximise`."""
+        import tamecheck
+
+        return tamecheck.maximise(self, box=box, **options)
+
+    def minimise(self, box: Box | Mapping[str, Any] | str, **options: Any) -> Optimum:
+        """The smallest value of an output on a box, with a proved bound; `tamecheck.minimise`."""
+        import tamecheck
+
+        return tamecheck.minimise(self, box=box, **options)
+
+    def explain(
+        self,
+        x: Any,
+        kind: Explanation = "abductive",
+        domain: Sequence[Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """An explanation of the decision at a point; see `tamecheck.Explainer`.
+
+        Parameters
+        ----------
+        x
+            The input.
+        kind
+            ``"abductive"``, ``"contrastive"``, ``"counterfactual"``, ``"relevancy"`` or
+            ``"shapley"``.
+        domain
+            The two levels of each input; ``box=`` is for other inputs.
+        options
+            Those of the `Explainer` and those of the method named ``kind``.
+        """
+        import tamecheck
+
+        explainer = tamecheck.Explainer
+        own = set(signature(explainer.__init__).parameters) & set(options)
+        made = explainer(self, domain, **{name: options.pop(name) for name in own})
+        return made.explain(x, kind, **options)
+
+    def rules(self, domain: Any = None, **options: Any) -> DecisionRules:
+        """Exact rules for the decisions of a binarized network; see `tamecheck.get_rules`."""
+        import tamecheck
+
+        return tamecheck.get_rules(self, domain, **options)
+
+    def report(
+        self,
+        path: str | Path,
+        box: Box | Mapping[str, Any] | str | None = None,
+        *,
+        timeout: float = 120.0,
+        seed: int = 0,
+    ) -> None:
+        """Write one HTML page with what is known of the model; ``tamecheck report`` has more.
+
+        Parameters
+        ----------
+        path
+            A ``.html`` file; one that is there is replaced.
+        box
+            The domain; see `check`.
+        timeout
+            Seconds for all sections together.
+        seed
+            Seed of the searches.
+        """
+        import tamecheck
+
+        deadline = Budget.of(timeout)
+        found = self.check(box, timeout=timeout / 4, seed=seed)
+        where = str(self.loaded.where)
+        about = tamecheck.report.subject_of(self, found, title=where, schema=self.schema, seed=seed)
+        made = tamecheck.report.make_report(about, argument=where, seconds=deadline.seconds)
+        write_text(arguments.path(path), made.html)
+
     def plot(self, box: Any, kind: str = "field", ax: Any = None, **options: Any) -> Any:
         """Draw the model on a bounded box by matplotlib; the axes.
 
@@ -270,11 +371,6 @@ class Model:
             f"{self.loaded.where}: {inputs} -> {outputs}, "
             f"{len(self.graph.nodes)} nodes, {self.graph.parameters} parameters"
         )
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        return f"<code>{escape(str(self))}</code>"
 
 
 def _shaped(name: str, shape: Shape, array: Any, *, exact: bool) -> Array:

@@ -16,6 +16,7 @@ from tamecheck.binarized.network import Ball, Outcome, ThresholdNetwork, product
 from tamecheck.binarized.portfolio import Question, ask
 from tamecheck.binarized.sign_tree import SignTree
 from tamecheck.errors import InputError
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -29,8 +30,8 @@ Checked = Literal["enumeration", "two-solvers", "one-solver"]
 _STRENGTH: tuple[Checked, ...] = ("one-solver", "two-solvers", "enumeration")
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+@dataclass(frozen=True, slots=True, repr=False)
+class Distance(Readable):
     """What is known of the least number of flips that changes a decision."""
 
     decision: int
@@ -51,6 +52,12 @@ class Distance:
     """
     why: str = ""
     """Why the search ended before ``lower`` and ``upper`` met, or reached its limit; else empty."""
+
+    def __str__(self) -> str:
+        if self.exact:
+            return f"class {self.decision} changes with {self.lower} flips, and with no fewer"
+        known = "" if self.upper is None else f", and changes with {self.upper}"
+        return f"class {self.decision} stays with fewer than {self.lower} flips{known}"
 
     @property
     def exact(self) -> bool:

@@ -16,6 +16,7 @@ from tamecheck.cells.polytope import ExactRow, Hyperplanes, Polytope, dot, float
 from tamecheck.cells.slices import Slice
 from tamecheck.cells.trace import Branch, Trace
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Array, Shape
 
 
@@ -208,8 +209,8 @@ class Cell:
         return self.contains_exact(tuple(as_number(x) for x in point))
 
 
-@dataclass(frozen=True, eq=False)
-class Complex:
+@dataclass(frozen=True, eq=False, repr=False)
+class Complex(Readable):
     """All cells of a function on a box, or the first ones up to a limit."""
 
     cells: tuple[Cell, ...]

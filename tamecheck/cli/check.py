@@ -62,7 +62,8 @@ def _check(args: Namespace) -> int:
     document["model"].update(source=name_of(args), format=model.loaded.format)
 
     def text() -> None:
-        options: Any = {"title": name_of(args), "certificate": path, "derivation": args.derivation}
+        detail: Any = {"verbose": args.verbose, "derivation": args.derivation}
+        options: Any = {"title": name_of(args), "certificate": path, **detail}
         print_check(found, file=sys.stdout, **options)
 
     print_answer(args, document, text, check_line(found))
@@ -92,17 +93,22 @@ def _check_program(args: Namespace) -> int:
     document["rests_on"] = "definition"
 
     def text() -> None:
-        print_program_check(found, file=sys.stdout, title=args.model)
+        print_program_check(found, file=sys.stdout, title=args.model, verbose=args.verbose)
 
     print_answer(args, document, text, program_check_line(found))
     return EXIT_CODES[found.verdict.value]
 
 
+_DETAIL = (
+    flag("-v --verbose", "show a digest of the derivation, and what follows in full"),
+    flag("--derivation", "show every line of the derivation as well"),
+)
+
 CHECK = Verb(
     "check",
     "is the model tame? with a proof",
     _ABOUT_CHECK,
-    (MODEL_OR_PROGRAM, BOX, CERTIFICATE, flag("--derivation", "show every line of the derivation")),
+    (MODEL_OR_PROGRAM, BOX, CERTIFICATE, *_DETAIL),
     _check,
     answers=True,
 )

@@ -27,6 +27,7 @@ from tamecheck.exact.reals import (
     exact_text,
     working_precision,
 )
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Shape
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
@@ -64,8 +65,8 @@ class Autodiff:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class JacobianSet:
+@dataclass(frozen=True, slots=True, repr=False)
+class JacobianSet(Readable):
     """A set of Jacobians: the listed ones, and for a convex kind their convex hull.
 
     A convex set of very many vertices is not listed but generated: its elements are

@@ -6,12 +6,31 @@ whoever uses the claim checks it.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
+from html import escape
 from typing import Generic, TypeAlias, TypeVar
+
+from tamecheck.errors import visible
 
 N = TypeVar("N")
 C = TypeVar("C")
+
+
+class Readable(ABC):
+    """A result with a text: one line of it as `repr`, all of it in a notebook."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def __str__(self) -> str: ...
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {str(self).partition(chr(10))[0]}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(visible(str(self)))}</pre>"
 
 
 class Evidence(Enum):

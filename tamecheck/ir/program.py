@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 from tamecheck.errors import InputError
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational_text
 
@@ -109,8 +110,8 @@ class Violation:
         return f"{self.what} {self.name} has the value {rational_text(self.value)}"
 
 
-@dataclass(frozen=True)
-class Program:
+@dataclass(frozen=True, repr=False)
+class Program(Readable):
     """Optimise ``constant + sum of cost * x`` subject to the rows, the bounds and the kinds.
 
     Parameters
@@ -167,6 +168,14 @@ class Program:
             yield from (a for _, a in row.terms)
         for limited in (*self.columns, *self.rows):
             yield from (end for end in (limited.lower, limited.upper) if end is not None)
+
+    def __str__(self) -> str:
+        integers = sum(column.kind.integral for column in self.columns)
+        named = f"{self.name}: " if self.name else ""
+        return (
+            f"{named}{self.sense.value} over {len(self.columns)} variables, {integers} of them "
+            f"integer, with {len(self.rows)} rows"
+        )
 
     @property
     def integral(self) -> bool:

@@ -14,7 +14,15 @@ from tamecheck.errors import InputError
 from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir import arguments
 from tamecheck.ir.answer import Answer as AnyAnswer
-from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
+from tamecheck.ir.answer import (
+    Evidence,
+    Feasible,
+    Infeasible,
+    Optimal,
+    Readable,
+    Unbounded,
+    Unknown,
+)
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Derived, certificate, derived_of, nodes_of
@@ -49,8 +57,8 @@ _ALONE, _FEW = 2.0, 400
 _TOLERANCE = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Solved:
+@dataclass(frozen=True, slots=True, repr=False)
+class Solved(Readable):
     """An answer, how it came about, and how long it took.
 
     ``notes`` say in a sentence each what a user should know, such as a solver's wrong claim;
@@ -63,11 +71,32 @@ class Solved:
     seconds: float
     interrupted: bool = False
 
+    @property
+    def status(self) -> str:
+        """``optimal``, ``feasible``, ``infeasible``, ``unbounded`` or ``unknown``."""
+        return type(self.answer).__name__.lower()
+
+    @property
+    def rests_on(self) -> str | None:
+        """``certificate`` where the answer is definite; else None."""
+        return None if isinstance(self.answer, Feasible | Unknown) else "certificate"
+
+    def __str__(self) -> str:
+        lines = [self.status]
+        match self.answer:
+            case Optimal(_, objective) | Feasible(_, objective):
+                lines = [f"{self.status}: objective {objective}"]
+            case Unknown():
+                lines = [f"{self.status}: {self.answer.why}"]
+            case _:
+                pass
+        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
+
     def to_json(self, program: Program) -> dict[str, Any]:
         """The JSON form: the optimum of a program, with exact numbers as strings."""
         answer = self.answer
         point, ray, objective, bound = None, None, None, None
-        status, evidence, why = type(answer).__name__.lower(), Evidence.CERTIFICATE, None
+        evidence, why = Evidence.CERTIFICATE, None
         match answer:
             case Optimal():
                 # the tree proves that no point is better
@@ -81,9 +110,8 @@ class Solved:
                 point, ray = answer.point, answer.ray
             case Unknown():
                 evidence, bound, why = answer.claimed, answer.bound, answer.why
-        definite = not isinstance(answer, Feasible | Unknown)
         return {
-            "status": status,
+            "status": self.status,
             "objective": None if objective is None else str(objective),
             "bound": None if bound is None else str(bound),
             "x": None if point is None else _named(program, point),
@@ -92,7 +120,7 @@ class Solved:
                 "feasible": point is not None,
                 "optimal": None if evidence is None else evidence.value,
             },
-            "rests_on": "certificate" if definite else None,
+            "rests_on": self.rests_on,
             "why": why,
             "reason": "interrupted" if self.interrupted else why,
             "notes": list(self.notes),

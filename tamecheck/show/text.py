@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from html import escape
 from typing import IO
 
@@ -41,7 +42,16 @@ from tamecheck.show.wording import (
 )
 from tamecheck.tame.verdict import Check, Line
 
-_MOST_LINES = 30
+
+class _Detail(Enum):
+    """How much of an answer is shown: a screen, with a digest of the proof, or all of it."""
+
+    SCREEN = "screen"
+    DIGEST = "digest"
+    WHOLE = "whole"
+
+
+_MOST_LINES = {_Detail.SCREEN: 10, _Detail.DIGEST: 30, _Detail.WHOLE: None}
 _MOST_OPEN = 20
 _COLOURS = {
     Verdict.TAME: "green",
@@ -51,12 +61,13 @@ _COLOURS = {
 }
 
 
-def print_check(
+def print_check(  # noqa: PLR0913 (how much is shown, by keyword)
     check: Check,
     *,
     file: IO[str],
     title: str = "",
     certificate: str | None = None,
+    verbose: bool = False,
     derivation: bool = False,
 ) -> None:
     """Print the answer.
@@ -71,16 +82,21 @@ def print_check(
         What the question was about.
     certificate
         The path that the certificate was written to, if it was.
+    verbose
+        Whether to show a digest of the derivation, and the theorems with their statements, sources
+        and hypotheses; without it a screen has to do.
     derivation
-        Whether to show every line of the derivation instead of a digest.
+        Whether to show every line of the derivation as well.
     """
-    print_to(file, *_answer(check, title, certificate, whole=derivation))
+    detail = _Detail.WHOLE if derivation else _Detail.DIGEST if verbose else _Detail.SCREEN
+    print_to(file, *_answer(check, title, certificate, detail))
 
 
-def check_text(check: Check, *, width: int = 100) -> str:
-    """The answer as plain text of the given width."""
+def check_text(check: Check, *, width: int = 100, verbose: bool = False) -> str:
+    """The answer as plain text of the given width; see `print_check`."""
     buffer = io.StringIO()
-    print_to(buffer, *_answer(check, "", None, whole=False), width=width)
+    detail = _Detail.DIGEST if verbose else _Detail.SCREEN
+    print_to(buffer, *_answer(check, "", None, detail), width=width)
     return buffer.getvalue().rstrip("\n")
 
 
@@ -91,9 +107,11 @@ def check_line(check: Check) -> str:
     return word if structure is None else f"{word} {structure.public_name}"
 
 
-def print_program_check(check: ProgramCheck, *, file: IO[str], title: str) -> None:
+def print_program_check(
+    check: ProgramCheck, *, file: IO[str], title: str, verbose: bool = False
+) -> None:
     """Print the answer about a program; colours only on a terminal that shows them."""
-    print_to(file, *_program_answer(check, title))
+    print_to(file, *_program_answer(check, title, verbose=verbose))
 
 
 def program_check_line(check: ProgramCheck) -> str:
@@ -102,7 +120,7 @@ def program_check_line(check: ProgramCheck) -> str:
 
 
 def _answer(
-    check: Check, about: str, certificate: str | None, *, whole: bool
+    check: Check, about: str, certificate: str | None, detail: _Detail
 ) -> Iterator[RenderableType]:
     where = f"{about} on " if about else "on "
     also = ", ".join(f"{s.symbol} ({s.public_name})" for s in check.structures[1:])
@@ -126,19 +144,19 @@ def _answer(
         yield from section(title, bulleted(map(_open, check.open)))
     if check.structures and (rows := ingredients(check)):
         yield from section("Why", plain_table(rows))
-    if check.derivation:
-        yield from section("Derivation, from the output down", *_derivation(check, whole=whole))
+    if check.derivation and (detail is not _Detail.SCREEN or obstacles(check)):
+        yield from section("Derivation, from the output down", *_derivation(check, detail))
     if check.properties != Properties():
         yield from section("Properties on the domain", _properties(check.properties))
     if check.consequences:
-        yield from section("What follows", bulleted(map(_consequence, check.consequences)))
+        yield from _what_follows(check.consequences, verbose=detail is not _Detail.SCREEN)
     if check.trusted:
         yield from section("Taken on trust", bulleted([Text(line)] for line in check.trusted))
     if certificate is not None:
         yield from section("Certificate", Text(certificate, style="bold"))
 
 
-def _program_answer(check: ProgramCheck, title: str) -> Iterator[RenderableType]:
+def _program_answer(check: ProgramCheck, title: str, *, verbose: bool) -> Iterator[RenderableType]:
     said = program_headline(check)
     yield _head(check.verdict, check.structure, title, said, _source(check.structure))
     yield from section("Why", bulleted([Text(reason)] for reason in check.reasons))
@@ -150,7 +168,7 @@ def _program_answer(check: ProgramCheck, title: str) -> Iterator[RenderableType]
     yield from section(
         "Properties of the value function where it is finite", _properties(check.properties)
     )
-    yield from section("What follows", bulleted(map(_consequence, check.consequences)))
+    yield from _what_follows(check.consequences, verbose=verbose)
 
 
 def _head(verdict: Verdict, structure: Structure | None, about: str, *said: str) -> Framed:
@@ -180,6 +198,17 @@ def _properties(properties: Properties) -> RenderableType:
     return plain_table((name, Text(word, styles[word])) for name, word in property_rows(properties))
 
 
+def _what_follows(
+    consequences: Sequence[Consequence], *, verbose: bool
+) -> Iterable[RenderableType]:
+    """The theorems that apply: by name, or with statement, source and hypotheses."""
+    if verbose:
+        return section("What follows", bulleted(map(_consequence, consequences)))
+    names = [one.theorem.partition(":")[0] for one in consequences]
+    more = Text("-v shows their statements, sources and hypotheses", style="dim")
+    return section("What follows", Text(" · ".join(names)), more)
+
+
 def _consequence(consequence: Consequence) -> list[Text]:
     """A theorem, and below it each hypothesis with a tick."""
     name, colon, statement = consequence.theorem.partition(":")
@@ -193,11 +222,11 @@ def _consequence(consequence: Consequence) -> list[Text]:
 # --- derivation ----------------------------------------------------------------------------------
 
 
-def _derivation(check: Check, *, whole: bool) -> Iterable[RenderableType]:
-    drawer = _Drawer(obstacles(check), limit=None if whole else _MOST_LINES)
+def _derivation(check: Check, detail: _Detail) -> Iterable[RenderableType]:
+    drawer = _Drawer(obstacles(check), limit=_MOST_LINES[detail])
     for name, entries in arrange(check):
         tree = Tree(Text(name, style="bold"), guide_style="dim")
-        drawer.draw(tree, entries if whole else collapse(entries))
+        drawer.draw(tree, entries if detail is _Detail.WHOLE else collapse(entries))
         yield tree
         if drawer.full:
             break

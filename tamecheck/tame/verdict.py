@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.structure import Antichain, Structure
@@ -68,8 +69,8 @@ class Defined:
     """Whether there is no point where all outputs are defined."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Check(Readable):
     """The answer to "is it tame?".
 
     Parameters
@@ -130,6 +131,20 @@ class Check:
     def rests_on(self) -> str | None:
         """``certificate``, or what it takes from a solver; None if nothing was shown."""
         return None if self.certificate is None else ", ".join(self.trusted) or "certificate"
+
+    def __str__(self) -> str:
+        import tamecheck
+
+        return tamecheck.show.check_text(self)
+
+    def __repr__(self) -> str:
+        structure = "" if self.structure is None else f" in {self.structure.symbol}"
+        return f"<Check: {self.status}{structure}>"
+
+    def _repr_html_(self) -> str:
+        import tamecheck
+
+        return tamecheck.show.check_html(self)
 
     def to_json(self) -> dict[str, Any]:
         """The answer with the keys of ``tamecheck check --json``."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from flint import arb
 
 from tamecheck.evaluate.float_terms import nearest_float
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.exact import decimal_text, rational_text
 
 RECOMPUTATION = "recomputation"
@@ -19,6 +20,9 @@ CERTIFICATE = "certificate"
 
 _DIGITS = 15
 """Of a ball in a text."""
+
+_MOST_SHOWN = 8
+"""Elements of a point in a text."""
 
 
 def output_texts(outputs: Sequence[Fraction | arb]) -> tuple[Fraction | str, ...]:
@@ -54,7 +58,12 @@ class Witness:
         }
 
 
-class _Verdict:
+def _listed(values: Sequence[Fraction]) -> str:
+    shown = ", ".join(decimal_text(value) for value in values[:_MOST_SHOWN])
+    return f"{shown}, …" if len(values) > _MOST_SHOWN else shown
+
+
+class _Verdict(Readable):
     """What the three answers have in common."""
 
     __slots__ = ()
@@ -81,6 +90,13 @@ class _Verdict:
             "seconds": round(self.seconds, 3),
             "facts": dict(self.facts),
         }
+
+    def __str__(self) -> str:
+        witness, rests_on = getattr(self, "witness", None), getattr(self, "rests_on", None)
+        lines = [f"{self.status}: {self.reason}"]
+        if isinstance(witness, Witness):
+            lines.append(f"  at x = {_listed(witness.inputs)}")
+        return "\n".join(lines if rests_on is None else [*lines, f"  rests on: {rests_on}"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.reason!r})"
@@ -172,7 +188,7 @@ Status: TypeAlias = Literal["optimal", "feasible", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Optimum:
+class Optimum(Readable):
     """What is known of the largest (or smallest) value of an output on a box."""
 
     status: Status
@@ -222,6 +238,13 @@ class Optimum:
             "notes": list(self.notes),
             "seconds": round(self.seconds, 3),
         }
+
+    def __str__(self) -> str:
+        lines = [self.status]
+        for what, value in (("value", self.value), ("bound", self.bound)):
+            if value is not None:
+                lines.append(f"  {what} {decimal_text(value)}")
+        return "\n".join(lines if self.x is None else [*lines, f"  at x = {_listed(self.x)}"])
 
     def __repr__(self) -> str:
         value, bound = (None if v is None else decimal_text(v) for v in (self.value, self.bound))

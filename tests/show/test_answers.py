@@ -64,7 +64,7 @@ def printed(check, **options):
 
 @pytest.mark.parametrize("check", ANSWERS.values(), ids=ANSWERS)
 def test_text_names_verdict_domain_and_nodes(check):
-    text = show.check_text(check)
+    text = show.check_text(check, verbose=True)
     assert check.verdict.value.upper().replace("-", " ") in text
     assert "<x> in [-1/3, inf)" in text
     assert "[bold]y" in text

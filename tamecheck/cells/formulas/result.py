@@ -13,6 +13,7 @@ from tamecheck.cells.formulas.emptiness import sign_at
 from tamecheck.cells.formulas.expressions import Expression, sympy_of
 from tamecheck.cells.slices import Slice, element_names
 from tamecheck.exact.reals import as_number
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Shape
 
 
@@ -86,8 +87,8 @@ class FormulaCell:
         return tuple(str(sympy.latex(e)) for e in self.sympy)
 
 
-@dataclass(frozen=True, eq=False)
-class FormulaCells:
+@dataclass(frozen=True, eq=False, repr=False)
+class FormulaCells(Readable):
     """All cells of a function on a box, or the first ones up to a limit.
 
     The cells are open and disjoint.  What they do not cover are boundaries between them, points

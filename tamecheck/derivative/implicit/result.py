@@ -18,6 +18,7 @@ from tamecheck.derivative.result import matrix_json, public
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import exact_text, working_precision
+from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Array
 
 _BITS = 128
@@ -44,8 +45,8 @@ class Hypothesis:
     rests_on: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Implicit:
+@dataclass(frozen=True, slots=True, repr=False)
+class Implicit(Readable):
     """The nonsmooth implicit function theorem for ``F(x, p) = 0`` at a point.
 
     If the verdict is proved, then near the point there is exactly one solution ``x(p)``; it is
