@@ -1,4 +1,4 @@
-"""Every result is one line as `repr`, and escaped HTML in a notebook; a model has a method a question."""
+"""Every result is one line as `repr` and escaped HTML in a notebook; a model has its methods."""
 
 import pytest
 
