@@ -208,15 +208,7 @@ class Model(Readable):
     # --- what the rooms above answer, through the package ---------------------------------------
 
     def verify(self, spec: Specification | str | Path, **options: Any) -> Answer:
-        """Whether a property holds on its region; see `tamecheck.verify`.
-
-        Parameters
-        ----------
-        spec
-            A ``.vnnlib`` file, or what was read from one.
-        options
-            ``timeout``, ``seed``.
-        """
+        """Whether a property, of a ``.vnnlib`` file, holds on its region; `tamecheck.verify`."""
         import tamecheck
 
         return tamecheck.verify(self, spec, **options)
@@ -275,18 +267,9 @@ class Model(Readable):
         timeout: float = 120.0,
         seed: int = 0,
     ) -> None:
-        """Write one HTML page with what is known of the model; ``tamecheck report`` has more.
+        """Write a ``.html`` file with what is known of the model within a number of seconds.
 
-        Parameters
-        ----------
-        path
-            A ``.html`` file; one that is there is replaced.
-        box
-            The domain; see `check`.
-        timeout
-            Seconds for all sections together.
-        seed
-            Seed of the searches.
+        The box is that of `check`.  ``tamecheck report`` has more options.
         """
         import tamecheck
 
