@@ -234,17 +234,8 @@ class Model(Readable):
     ) -> Any:
         """An explanation of the decision at a point; see `tamecheck.Explainer`.
 
-        Parameters
-        ----------
-        x
-            The input.
-        kind
-            ``"abductive"``, ``"contrastive"``, ``"counterfactual"``, ``"relevancy"`` or
-            ``"shapley"``.
-        domain
-            The two levels of each input; ``box=`` is for other inputs.
-        options
-            Those of the `Explainer` and those of the method named ``kind``.
+        The domain is the two levels of each input; ``box=`` is for other inputs.  Options are those
+        of the `Explainer` and those of its method named ``kind``.
         """
         import tamecheck
 
