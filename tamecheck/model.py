@@ -205,7 +205,7 @@ class Model(Readable):
 
         return gradient(self.graph, points)
 
-    # --- what the rooms above answer, through the package ---------------------------------------
+    # --- what the rooms above answer ------------------------------------------------------------
 
     def verify(self, spec: Specification | str | Path, **options: Any) -> Answer:
         """Whether a property, of a ``.vnnlib`` file, holds on its region; `tamecheck.verify`."""
@@ -264,9 +264,8 @@ class Model(Readable):
         """
         import tamecheck
 
-        deadline = Budget.of(timeout)
+        deadline, where = Budget.of(timeout), str(self.loaded.where)
         found = self.check(box, timeout=timeout / 4, seed=seed)
-        where = str(self.loaded.where)
         about = tamecheck.report.subject_of(self, found, title=where, schema=self.schema, seed=seed)
         made = tamecheck.report.make_report(about, argument=where, seconds=deadline.seconds)
         write_text(arguments.path(path), made.html)
