@@ -190,7 +190,7 @@ def program_to_lp(program: Program) -> str:
     names = _lp_names([column.name for column in program.columns])
     objective, *labels = _lp_names(
         [program.objective_name, *(row.name for row in program.rows)],
-        {row.name for row in program.rows if row.name.endswith(LOWER_END)},
+        {f"{row.name}{LOWER_END}" for row in program.rows},
     )
     lines = [f"\\Problem name: {program.name}"] if program.name else []
     given = [program.objective_name, *(item.name for item in (*program.rows, *program.columns))]
