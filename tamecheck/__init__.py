@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tamecheck import report as report
     from tamecheck import show as show
     from tamecheck.certificates import recheck
+    from tamecheck.cli.entry import many
     from tamecheck.derivative.implicit import implicit
     from tamecheck.duality.methods import dual
     from tamecheck.errors import (
@@ -65,6 +66,7 @@ __all__ = [
     "learn",
     "load",
     "load_program",
+    "many",
     "maximise",
     "minimise",
     "recheck",
@@ -98,6 +100,7 @@ _HOME = {
     "implicit": ("tamecheck.derivative.implicit", "implicit"),
     "load": ("tamecheck.model", "load"),
     "load_program": ("tamecheck.programs", "read"),
+    "many": ("tamecheck.cli.entry", "many"),
     "maximise": ("tamecheck.verification", "maximise"),
     "minimise": ("tamecheck.verification", "minimise"),
     "recheck": ("tamecheck.certificates", "recheck"),

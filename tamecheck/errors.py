@@ -65,6 +65,23 @@ class TimeLimitError(TamecheckError):
     exit_code = 3
 
 
+class MemoryLimitError(TamecheckError):
+    """More memory would be needed than the caller allows."""
+
+    exit_code = 3
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"Out of memory: more than {limit / 1024**2:,.0f} MB.")
+
+
+class EndedError(SolverError):
+    """A process ended before it answered; a negative status is the number of a signal."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(f"The process ended with status {status} before it answered.")
+
+
 class UnsupportedError(TamecheckError):
     """The model uses operators that tamecheck does not read; all of them are listed.
 

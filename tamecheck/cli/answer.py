@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from tamecheck.cli.deadline import MEMORY
 from tamecheck.cli.options import OUTPUTS
-from tamecheck.errors import CertificateError, visible
+from tamecheck.errors import (
+    CertificateError,
+    MemoryLimitError,
+    TamecheckError,
+    UnsupportedError,
+    visible,
+)
 
 if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Kind
@@ -28,6 +36,7 @@ EXIT_CODES: Mapping[str, int] = {
 """The exit code of each verdict."""
 
 _UNLIMITED = 1 << 60
+_ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 
 
 def print_answer(
@@ -40,7 +49,11 @@ def print_answer(
 
     The text is sections, or lines, or what prints it; without ``brief`` its first line is the one.
     """
-    if args.json:
+    if getattr(args, "sarif", None) is not None and args.heard is None:
+        write_sarif(args, [document])
+    if args.heard is not None:
+        args.heard(document, text if brief is None else brief)
+    elif args.json:
         print_json(document)
     elif args.quiet and brief is not None:
         print(visible(brief))
@@ -104,6 +117,23 @@ def claim(args: Namespace, path: str | Path | None, kind: Kind) -> None:
         check_output(path, kind, inputs=[*read, *beside], force=args.force)
 
 
+def write_sarif(args: Namespace, answers: Sequence[Mapping[str, Any]]) -> None:
+    """Write answers as a SARIF log; those of many say what they are about, one is about the files.
+
+    The models come first, since code hosts show one place.
+    """
+    from tamecheck.show.sarif import sarif_log
+
+    given = {place.name: getattr(args, place.name) for place in args.many}
+    known = {name: value for name, value in given.items() if value is not None}
+    pairs = [({**known, **answer.get("arguments", {})}, answer) for answer in answers]
+    order = ("model", "spec", "input")
+    write_document(
+        args.sarif,
+        sarif_log([({k: f[k] for k in order if k in f}, answer) for f, answer in pairs]),
+    )
+
+
 def write_certificate(
     args: Namespace, certificate: Mapping[str, Any] | None, why: str
 ) -> str | None:
@@ -125,3 +155,31 @@ def write_document(path: str | Path, document: Mapping[str, Any]) -> None:
     from tamecheck.loaders.outputs import write_bytes
 
     write_bytes(path, json.dumps(document, allow_nan=False, separators=(",", ":")).encode())
+
+
+def error_document(error: Exception) -> dict[str, Any]:
+    """What a JSON answer says of a failure."""
+    code, line = describe(error)
+    nodes = error.nodes if isinstance(error, UnsupportedError) else ()
+    unsupported = [{"node": name, "why": why} for name, why in nodes]
+    return {"error": line, "exit_code": code, "unsupported": unsupported}
+
+
+def describe(error: Exception) -> tuple[int, str]:
+    """The exit code of a failure, and the line that says what it was."""
+    match error:
+        case TamecheckError():
+            return error.exit_code, error.message
+        case MemoryError():
+            limit = os.environ.get(MEMORY)
+            if limit is None:
+                return 2, "The model does not fit in memory."
+            return describe(MemoryLimitError(int(limit)))
+        case RecursionError():
+            return 2, "The input is nested too deeply."
+        case OSError():
+            where = f"{error.filename}: " if error.filename else ""
+            return 2, f"{where}{error.strerror or error}"
+        case _:
+            what = " ".join(f"{type(error).__name__}: {error}".split())
+            return 2, f"Internal error ({what}). {_ISSUES}"

@@ -21,7 +21,9 @@ from tamecheck.cli.options import (
     CERTIFICATE,
     MODEL,
     MODEL_OR_PROGRAM,
+    SARIF,
     Group,
+    Place,
     Verb,
     flag,
     natural,
@@ -52,6 +54,7 @@ def _check(args: Namespace) -> int:
     from tamecheck.show import check_json, check_line, print_check
 
     claim(args, args.output, "certificate")
+    claim(args, args.sarif, "result log")
     if names_program(args):
         return _check_program(args)
     model = model_of(args)
@@ -108,9 +111,13 @@ CHECK = Verb(
     "check",
     "is the model tame? with a proof",
     _ABOUT_CHECK,
-    (MODEL_OR_PROGRAM, BOX, CERTIFICATE, *_DETAIL),
+    (MODEL_OR_PROGRAM, BOX, CERTIFICATE, SARIF, *_DETAIL),
     _check,
     answers=True,
+    many=(
+        Place("spec", (".vnnlib",), listed=False),
+        Place("model", (".onnx", ".json", ".mps", ".lp")),
+    ),
 )
 
 

@@ -1,19 +1,28 @@
-"""``--timeout``: an exception in the main thread when time is up, and an end if it is stuck."""
+"""``--timeout`` and ``--memory``.
+
+When time is up there is an exception in the main thread, and an end if it is stuck.  A command with
+a limit of memory runs in a process of its own, which another one watches.
+"""
 
 from __future__ import annotations
 
 import _thread
 import os
 import signal
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
 
-from tamecheck.errors import TimeLimitError
+from tamecheck.errors import EndedError, MemoryLimitError, TimeLimitError
 
 TO_ANSWER = 3.0
 """Seconds beyond the timeout for verbs that keep the time themselves, and then still answer."""
+
+MEMORY = "TAMECHECK_MEMORY"
+"""The environment variable that tells a process how many bytes it may hold."""
 
 _GRACE = 3.0
 """Seconds that a solver or library call has to return before the process ends itself."""
@@ -82,3 +91,43 @@ def _alarm(seconds: float, over: threading.Event) -> Callable[[], None]:
     timer.daemon = True
     timer.start()
     return timer.cancel
+
+
+def run_below(limit: int, arguments: Sequence[str]) -> int:
+    """Run a command in a process that holds at most so many bytes, with its children."""
+    from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
+    from tamecheck.solvers.processes import PARENT
+
+    refuse_elsewhere()
+    over = threading.Event()
+    process = subprocess.Popen(  # noqa: S603 (ourselves)
+        [sys.executable, "-m", "tamecheck", *arguments],
+        env={**os.environ, MEMORY: str(limit), PARENT: str(os.getpid())},
+    )
+
+    def end() -> None:
+        over.set()
+        process.kill()
+
+    stop = limit_memory(process.pid, limit, end)
+    try:
+        code = _wait(process)
+    finally:
+        stop()
+        process.kill()
+    if over.is_set():
+        raise MemoryLimitError(limit)
+    if code < 0:
+        raise EndedError(code)
+    return code
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """The exit code; Ctrl-C, of which a terminal tells all processes, is the other's to obey."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(_GRACE)
+            process.send_signal(signal.SIGINT)

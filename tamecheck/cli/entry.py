@@ -14,7 +14,8 @@ import json
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tamecheck import __version__
 from tamecheck.cli import (
@@ -26,6 +27,7 @@ from tamecheck.cli import (
     doctor,
     explain,
     info,
+    merge,
     optimise,
     plot,
     program,
@@ -36,17 +38,18 @@ from tamecheck.cli import (
     train,
     verify,
 )
-from tamecheck.cli.deadline import deadline
+from tamecheck.cli.answer import describe, error_document, print_json
+from tamecheck.cli.deadline import MEMORY, deadline, run_below
+from tamecheck.cli.items import names_many
 from tamecheck.cli.options import Parser, attach_values
-from tamecheck.errors import InputError, TamecheckError, TimeLimitError, UnsupportedError, visible
+from tamecheck.errors import InputError, TimeLimitError, visible
 
 _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
     *(rules.RULES, count.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    *(referee.VERB, supports.VERB, completion.VERB),
+    *(merge.MERGE, referee.VERB, supports.VERB, completion.VERB),
 )
-_ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,
 4 unsupported (all offending nodes are listed), 5 certificate rejected
@@ -78,17 +81,59 @@ def main(argv: Sequence[str] | None = None) -> int:
         # the last line of defence: one line, no traceback
         if os.environ.get("TAMECHECK_DEBUG") == "1":
             raise
-        code, line = _describe(error)
-        if "--json" in arguments:
-            print(_error_json(error))
+        code, line = describe(error)
+        if not {"--json", "--json-lines"}.isdisjoint(arguments):
+            print_json(error_document(error))
         _say(line)
     return code
+
+
+def many(verb: str, *places: Any, executor: Any = None, **options: Any) -> Iterator[dict[str, Any]]:
+    """The answers of a verb about many items, in order; see docs/many.md.
+
+    Parameters
+    ----------
+    verb
+        ``check``, ``verify``, ``explain`` or ``solve``.
+    places
+        The positional arguments: files, folders, patterns, lists.
+    executor
+        An executor of `concurrent.futures`, a Dask ``Client``, a ``joblib.Parallel``, or the module
+        ``ray``; None for processes of our own, as many as ``workers``.
+    options
+        Options of the command line by name; True for one without a value.
+    """
+    given: list[str] = []
+    for name, value in options.items():
+        flag = f"--{name.replace('_', '-')}"
+        if value is True:
+            given.append(flag)
+        elif value is not None and value is not False:
+            given.append(f"{flag}={value}")
+    args = _parse([verb, *given, *map(str, places)])
+    if not args.many:
+        raise InputError(
+            f"{verb!r} is about one item.", hint="Of many: check, verify, explain, solve."
+        )
+    from tamecheck.cli.many import lines_of
+
+    return lines_of(args, executor)
 
 
 def _run(arguments: list[str]) -> int:
     if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] (closed by the shell)
         raise OSError(errno.EBADF, "stdout is closed")
     args = _parse(arguments)
+    if args.many and names_many(args):
+        from tamecheck.cli.many import run_many
+
+        return run_many(args)
+    if MEMORY in os.environ:
+        from tamecheck.solvers.processes import end_with_parent
+
+        end_with_parent()
+    elif args.memory is not None:
+        return run_below(args.memory, arguments)
     with deadline(args.timeout, answers=args.answers, last_words=lambda: _late(args)):
         return args.run(args)
 
@@ -99,7 +144,7 @@ def _late(args: Namespace) -> None:
         args.last_words(args)
     late = TimeLimitError(f"Out of time after {args.timeout:g} s.")
     if args.json:
-        os.write(1, f"{_error_json(late)}\n".encode())
+        os.write(1, f"{json.dumps(error_document(late))}\n".encode())
     os.write(2, f"tamecheck: {late}\n".encode())
 
 
@@ -114,11 +159,15 @@ def _parse(arguments: list[str]) -> Namespace:
         guess = _guess(first, verbs, "Did you mean {!r}?", f"Verbs: {', '.join(verbs)}.")
         raise InputError(f"There is no verb {first!r}.", hint=guess)
     args, unknown = parser.parse_known_args(attach_values(arguments))
+    args.json |= args.json_lines
+    if args.many:
+        args.more = tuple(word for word in unknown if not word.startswith("-"))
+        unknown = [word for word in unknown if word.startswith("-")]
     if unknown:
         name, options = unknown[0].split("=")[0], verbs[first].option_names()
         guess = _guess(name, options, "Did you mean {}?", f"See 'tamecheck {first} --help'.")
         raise InputError(f"What is {unknown[0]!r}?", where=first, hint=guess)
-    args.parser = parser
+    args.parser, args.options = parser, verbs[first]
     return args
 
 
@@ -143,29 +192,6 @@ def _parser() -> tuple[Parser, dict[str, Parser]]:
         verb.add_to(subparsers)
     verbs: dict[str, Parser] = dict(subparsers.choices)
     return parser, verbs
-
-
-def _error_json(error: Exception) -> str:
-    code, line = _describe(error)
-    nodes = error.nodes if isinstance(error, UnsupportedError) else ()
-    unsupported = [{"node": name, "why": why} for name, why in nodes]
-    return json.dumps({"error": line, "exit_code": code, "unsupported": unsupported})
-
-
-def _describe(error: Exception) -> tuple[int, str]:
-    match error:
-        case TamecheckError():
-            return error.exit_code, error.message
-        case MemoryError():
-            return 2, "The model does not fit in memory."
-        case RecursionError():
-            return 2, "The input is nested too deeply."
-        case OSError():
-            where = f"{error.filename}: " if error.filename else ""
-            return 2, f"{where}{error.strerror or error}"
-        case _:
-            what = " ".join(f"{type(error).__name__}: {error}".split())
-            return 2, f"Internal error ({what}). {_ISSUES}"
 
 
 def _say(line: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
 from tamecheck.cli.inputs import CONSTRAINT, DOMAIN, named_inputs, naming_of, network_and_domain
-from tamecheck.cli.options import MODEL, Verb, flag, option, output
+from tamecheck.cli.options import MODEL, Place, Verb, flag, option, output
 from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError, visible
@@ -125,7 +125,7 @@ def _check_arguments(args: Namespace) -> None:
 
         checked_path(args.plot)
         claim(args, args.plot, "figure")
-    if args.workers < 1:
+    if args.workers is not None and args.workers < 1:
         raise InputError(f"--workers {args.workers} is no positive number.")
     for kinds, names in _ABOUT_KINDS:
         for name in names:
@@ -279,14 +279,14 @@ def _table(
         points, about = rows.points[done:], rows.about[done:]
         try:
             for answer in explain_rows(
-                explainer, points, args.kind, about=about, workers=args.workers, **options
+                explainer, points, args.kind, about=about, workers=args.workers or 1, **options
             ):
                 keep(answer)
                 found.append(answer)
         except KeyboardInterrupt:
             message(args, f"stopped after {len(found)} of {total} rows")
-    if args.json:
-        print_json({"explanations": found, "rows": total})
+    if args.json and not args.json_lines:
+        print_answer(args, {"explanations": found, "rows": total}, [])
     elif args.output is not None:
         print(f"{len(found)} of {total} rows explained in {visible(args.output)}")
     keys = ("minimal", "complete", "checked")
@@ -319,7 +319,9 @@ def _answers(
 
 
 def _show(args: Namespace, answer: dict[str, Any], name: str) -> None:
-    if not args.json:
+    if args.json_lines:
+        print_json(answer)
+    elif not args.json:
         said = answer.get("rule") or answer.get("error") or "no change"
         print(visible(f"{name}: {said}" if name else str(said)))
 
@@ -351,7 +353,6 @@ VERB = Verb(
                 ("prefer", "inputs to keep in a reason rather than others"),
             )
         ),
-        option("--workers", "N", "processes for a table", type=int, default=1),
         output("-o", "FILE",
             "write a table's answers here, one JSON object a line; what is there is kept",
             dest="output"),
@@ -368,4 +369,9 @@ VERB = Verb(
         inputs.ROWS,
     ),
     _run,
+    many=(
+        Place("model", (".onnx", ".json")),
+        Place("input", (".json", ".csv", ".npy"), listed=False),
+        Place("data", (".csv", ".tsv", ".data", ".arff", ".dat"), listed=False),
+    ),
 )  # fmt: skip

@@ -54,6 +54,15 @@ class Parser(argparse.ArgumentParser):
             hint=f"See '{self.prog} --help'.",
         )
 
+    def read_options(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The values of options by the names of a namespace; the options without their dashes."""
+        options = {name: self._option_string_actions.get(f"--{name}") for name in given}
+        takes = {name: one for name, one in options.items() if one is not None and one.nargs != 0}
+        if unknown := [name for name in given if name not in takes]:
+            raise InputError(f"There is no option --{unknown[0]} with a value.")
+        found, _ = self.parse_known_args([f"--{name}={given[name]}" for name in given])
+        return {one.dest: getattr(found, one.dest) for one in takes.values()}
+
     def option_names(self) -> list[str]:
         """The options' names, ``--box`` and so on."""
         return [name for name in self._option_string_actions if name.startswith("--")]
@@ -98,6 +107,25 @@ def output(flags: str, metavar: str, text: str, **more: Any) -> Option:
     return Option(tuple(flags.split()), {"metavar": metavar, "help": text, **more}, writes=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An argument that names a file, and may name many: by a folder, a pattern or a list.
+
+    Parameters
+    ----------
+    name
+        The argument, as a namespace has it.
+    suffixes
+        Of the files of a folder that are meant.
+    listed
+        Whether a ``.csv`` file is a list; else it is a file of numbers.
+    """
+
+    name: str
+    suffixes: tuple[str, ...]
+    listed: bool = True
+
+
 _FORCE = flag("--force", "replace a file that tamecheck did not write")
 
 
@@ -117,6 +145,8 @@ class Verb:
         Whether it keeps the time itself and then still answers.
     last_words
         What is left to do when a call does not return in time.
+    many
+        The arguments that may name many files; the last one is the last positional argument.
     """
 
     name: str
@@ -126,12 +156,21 @@ class Verb:
     run: Callable[[Namespace], int]
     answers: bool = False
     last_words: Callable[[Namespace], None] | None = None
+    many: tuple[Place, ...] = ()
 
     def add_to(self, subparsers: Subparsers) -> None:
         """Add the verb to the command line."""
         parser = subparsers.add_parser(self.name, help=self.help, description=self.description)
-        _add(parser, parser, (*self.options, _COMMON))
-        parser.set_defaults(run=self.run, answers=self.answers, last_words=self.last_words)
+        _add(parser, parser, (*self.options, _MANY if self.many else (), _COMMON))
+        parser.set_defaults(
+            run=self.run,
+            answers=self.answers,
+            last_words=self.last_words,
+            verb=self.name,
+            many=self.many,
+            more=(),
+            heard=None,
+        )
 
 
 def _add(parser: Parser, holder: Any, options: Options) -> None:
@@ -149,7 +188,7 @@ def _add(parser: Parser, holder: Any, options: Options) -> None:
                 _add(parser, holder, part)
 
 
-OUTPUTS = ("output", "file", "plot", "vnncomp")
+OUTPUTS = ("output", "file", "plot", "vnncomp", "results", "sarif")
 """Where the names of files that are written stand; the others are of files that are read."""
 
 _TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain", "--rows")
@@ -175,6 +214,15 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _bytes(text: str) -> int:
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)([KMGT]?)i?B?", text, re.ASCII | re.IGNORECASE)
+    unit = 0 if found is None else " KMGT".index(found[2].upper() or " ")
+    size = 0 if found is None else int(float(found[1]) * 1024**unit)
+    if size < 1:
+        raise ArgumentTypeError(f"{text!r} is no size of memory such as 500M or 2G")
+    return size
+
+
 def natural(what: str = "natural number", *, digits: int = 4000) -> Callable[[str], int]:
     """For argparse: a natural number of at most so many digits."""
 
@@ -186,15 +234,28 @@ def natural(what: str = "natural number", *, digits: int = 4000) -> Callable[[st
     return read
 
 
+_MANY = Group(
+    "many at once: folders, quoted patterns, lists (.csv), or several files",
+    (
+        option("--workers", "N", "processes (default: one a core)", type=int),
+        option("--shard", "I/N", "only part I of N, from 1 on; 'tamecheck merge' joins them"),
+        output("--results", "FILE",
+            "write the answers here, one JSON object a line; a run that was ended goes on"),
+        flag("--times", "keep the seconds in the answers, which are then never the same twice"),
+    ),
+)  # fmt: skip
 _COMMON = Group(
     "common options",
     (
         flag("--json", "print one JSON object and nothing else"),
+        flag("--json-lines", "the same, and of many answers one object a line"),
         option("--timeout", "SECONDS", "give up after so long (exit code 3)", type=_seconds),
+        option("--memory", "SIZE", "give up beyond so much memory: 500M, 2G (exit code 3; Linux)",
+            type=_bytes),
         option("--seed", "N", "seed of random searches (default 0)", type=natural(), default=0),
         flag("-q --quiet", "print the answer on one line, no messages"),
     ),
-)
+)  # fmt: skip
 _EXPR = option("--expr", "TEXT", "an expression instead of a file: 'max(x,0) - sign(y)'")
 _DIM = option("--dim", "NAME=SIZE", "the size of an open dimension of an ONNX model; once for each",
     action="append", default=[])  # fmt: skip
@@ -213,6 +274,7 @@ BOX = Group(
     ),
 )
 CERTIFICATE = output("-o --output", "CERT", "write the certificate here (.json or .json.gz)")
+SARIF = output("--sarif", "FILE", "write a SARIF log of what fails here, for code hosts")
 SLICE = option(
     "--slice",
     "INPUTS|FILE",

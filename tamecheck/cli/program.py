@@ -16,7 +16,7 @@ from tamecheck.cli.answer import (
     write_certificate,
     write_document,
 )
-from tamecheck.cli.options import CERTIFICATE, PROGRAM, Verb, flag, option, output
+from tamecheck.cli.options import CERTIFICATE, PROGRAM, Place, Verb, flag, option, output
 from tamecheck.cli.source import program_of
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 
@@ -141,6 +141,7 @@ SOLVE = Verb(
     ),
     _solve,
     answers=True,
+    many=(Place("program", (".mps", ".lp", ".json")),),
 )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from tamecheck.cli.answer import message
@@ -50,7 +53,7 @@ def model_of(args: Namespace, *, notes: bool = True) -> Model:
         raise InputError(what, hint="Give one: a .onnx or .json file, or --expr 'max(x,0)'.")
     dims = dims_of(args)
     if args.expr is None:
-        model = tamecheck.load(args.model, dims=dims)
+        model = _load(args.model, tuple(dims.items()), _state(args.model))
     elif dims:
         raise InputError("An expression has no open dimensions.", where="--dim")
     else:
@@ -58,6 +61,24 @@ def model_of(args: Namespace, *, notes: bool = True) -> Model:
     for note in model.loaded.notes if notes else ():
         message(args, note)
     return model
+
+
+@lru_cache(maxsize=2)
+def _load(path: str, dims: tuple[tuple[str, int], ...], _state: object) -> Model:
+    """A model as it was loaded for the last items, if its file is still what it was."""
+    import tamecheck
+
+    return tamecheck.load(path, dims=dict(dims))
+
+
+def _state(path: str) -> object:
+    """What changes when a model's file does, or what is known of its training."""
+    found: list[object] = []
+    for name in (path, f"{path}.features.json"):
+        with suppress(OSError, ValueError):
+            there = Path(name).stat()
+            found.append((name, there.st_mtime_ns, there.st_size))
+    return tuple(found)
 
 
 def dims_of(args: Namespace) -> dict[str, int]:

@@ -18,7 +18,17 @@ from tamecheck.cli.answer import (
 )
 from tamecheck.cli.certify import certify, certifying, enter, left
 from tamecheck.cli.inputs import DOMAIN, levels_of
-from tamecheck.cli.options import CERTIFICATE, MODEL, Group, Verb, flag, option, output
+from tamecheck.cli.options import (
+    CERTIFICATE,
+    MODEL,
+    SARIF,
+    Group,
+    Place,
+    Verb,
+    flag,
+    option,
+    output,
+)
 from tamecheck.cli.pairs import PAIRS, run_pairs
 from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
 from tamecheck.errors import InputError, UnsupportedError
@@ -66,6 +76,7 @@ def _write_timeout(args: Namespace) -> None:
 def _run(args: Namespace) -> int:
     """Verify, print the answer."""
     claim(args, args.output, "certificate")
+    claim(args, args.sarif, "result log")
     claim(args, args.vnncomp, "result")
     if args.network:
         return _run_query(args)
@@ -199,13 +210,10 @@ def _claim_files(args: Namespace, spec: Specification) -> None:
 
 
 def _write_assignments(folder: str, assigned: tuple[Assigned, ...]) -> None:
-    from tamecheck.loaders.outputs import write_error, write_files
+    from tamecheck.loaders.outputs import make_folder, write_files
     from tamecheck.verification.assignment import assignment_files
 
-    try:
-        Path(folder).mkdir(exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error) from None
+    make_folder(folder)
     write_files({Path(folder) / name: data for name, data in assignment_files(assigned).items()})
 
 
@@ -315,6 +323,7 @@ VERB = Verb(
         MODEL[1],
         output("--vnncomp", "FILE", "write sat, unsat, unknown, timeout or error here, and exit 0"),
         CERTIFICATE,
+        SARIF,
         Group(
             "VNN-LIB 2.0 queries",
             (
@@ -351,4 +360,9 @@ VERB = Verb(
     _run,
     answers=True,
     last_words=_write_timeout,
+    many=(
+        Place("model", (".onnx", ".json")),
+        Place("spec", (".vnnlib",)),
+        Place("input", (".json", ".csv", ".npy"), listed=False),
+    ),
 )

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
@@ -15,7 +15,15 @@ from typing import Any, cast
 
 from tamecheck.errors import InputError
 from tamecheck.loaders.files import MAX_BYTES
-from tamecheck.loaders.outputs import INSTEAD, Kind, foreign_file, stage, target_of, write_error
+from tamecheck.loaders.outputs import (
+    INSTEAD,
+    Kind,
+    foreign_file,
+    stage,
+    target_of,
+    write_bytes,
+    write_error,
+)
 
 _PATIENCE = 1.0
 
@@ -84,6 +92,17 @@ def journal(
         finally:
             with suppress(OSError):
                 os.fsync(stream.fileno())
+
+
+def write_journal(
+    path: str | os.PathLike[str],
+    form: str,
+    question: Mapping[str, Any],
+    records: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write a journal whole: its first line, and records in this order."""
+    head = {"format": form, "version": 1, "question": question}
+    write_bytes(path, b"".join(map(_line, (head, *records))))
 
 
 def _create(target: Path, first: bytes) -> None:
@@ -162,8 +181,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    # sorted, so that the format of a first line comes first, by which the file is known
-    return (json.dumps(record, sort_keys=True, allow_nan=False) + "\n").encode()
+    return (json.dumps(record, allow_nan=False) + "\n").encode()
 
 
 def _write_at(stream: FileIO, data: bytes, offset: int) -> None:

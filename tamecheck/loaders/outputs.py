@@ -38,6 +38,8 @@ Kind: TypeAlias = Literal[
     "list of features",
     "dual function",
     "list of explanations",
+    "list of answers",
+    "result log",
     "list of rules",
     "formula",
     "figure",
@@ -54,6 +56,8 @@ _MARKS: Mapping[Kind, bytes] = {
     "list of features": rb'\{"format":"tamecheck-features",',
     "dual function": rb'\{"format":"tamecheck-dual",',
     "list of explanations": rb'\{"format": "tamecheck-explanations",',
+    "list of answers": rb'\{"format": "tamecheck-answers",',
+    "result log": rb'\{"\$schema":"https://[^"]*sarif[^"]*","version":"2.1.0",.*"name":"tamecheck"',
     "list of rules": rb'(\{"format":"tamecheck-rules",|# Rules, written by tamecheck\n)',
     "formula": rb"[;%#] written by tamecheck\n",
     "figure": rb"(\x89PNG.{33}tEXtSoftware\0|<\?xml.*<dc:title>|%PDF.*/Creator \()tamecheck",
@@ -89,6 +93,14 @@ def check_output(
         raise InputError(what, where=where, hint="Give the output another name.")
     if there and not (force or target.stat().st_size == 0 or _wrote(target, kind)):
         raise foreign_file(where, kind)
+
+
+def make_folder(path: _Path) -> None:
+    """Make a folder for outputs, unless it is there."""
+    try:
+        Path(argument(path)).mkdir(exist_ok=True)
+    except OSError as error:
+        raise write_error(path, error) from None
 
 
 def write_text(path: _Path, text: str) -> None:

@@ -13,7 +13,7 @@ from queue import SimpleQueue
 from subprocess import Popen
 from typing import IO, Any, TypeVar, cast
 
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import EndedError, InputError, MemoryLimitError
 from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
 from tamecheck.solvers.processes import child
 
@@ -21,30 +21,6 @@ _MODULE = "tamecheck.solvers.tasks"
 _LENGTH = struct.Struct("<Q")
 _T = TypeVar("_T")
 _R = TypeVar("_R")
-
-
-class EndedError(SolverError):
-    """The process of a task ended before it answered.
-
-    Parameters
-    ----------
-    status
-        The exit status of the process; the negative number of a signal.
-    memory
-        Whether it held more memory than it may.
-    """
-
-    def __init__(self, status: int, *, memory: bool = False) -> None:
-        self.status, self.memory = status, memory
-        why = "Out of memory" if memory else f"Its process ended with status {status}"
-        super().__init__(f"{why}.")
-
-    def __reduce__(self) -> Any:
-        return _ended, (self.status, self.memory)
-
-
-def _ended(status: int, memory: bool) -> EndedError:  # noqa: FBT001 (as pickle calls it)
-    return EndedError(status, memory=memory)
 
 
 class Workers(Executor):
@@ -134,7 +110,13 @@ class Workers(Executor):
             send(process.stdin, question)
             ok, found = receive(process.stdout)
         except (OSError, EOFError):
-            future.set_exception(EndedError(process.wait(), memory=over.is_set()))
+            status = process.wait()
+            ended = (
+                MemoryLimitError(self._memory)
+                if over.is_set() and self._memory
+                else EndedError(status)
+            )
+            future.set_exception(ended)
             return False
         except Exception as error:  # noqa: BLE001 (what cannot be pickled)
             future.set_exception(error)
@@ -199,7 +181,10 @@ def executor_of(executor: Any, workers: int, memory: int | None = None) -> Gener
 
 
 def answers_as_they_come(
-    work: Callable[[_T], _R], parts: Iterable[_T], executor: Any
+    work: Callable[[_T], _R],
+    parts: Sequence[_T],
+    executor: Any,
+    ended: Callable[[_T, EndedError | MemoryLimitError], _R] | None = None,
 ) -> Iterator[tuple[int, _R]]:
     """The number of each part and its answer, in the order in which answers come.
 
@@ -210,9 +195,11 @@ def answers_as_they_come(
     executor
         What has ``submit`` and returns futures, as every executor of `concurrent.futures` and a
         Dask ``Client``; a ``joblib.Parallel``; or the module ``ray``.
+    ended
+        The answer to a part whose process of ours ended over it; None if that is an error.
     """
     if hasattr(executor, "submit"):
-        return _of_futures(work, parts, executor)
+        return _of_futures(work, parts, executor, ended)
     if hasattr(executor, "remote") and hasattr(executor, "wait"):
         return _of_ray(work, parts, executor)
     call: Any = executor
@@ -232,7 +219,10 @@ def _numbered(work: Callable[[_T], _R], number: int, part: _T) -> tuple[int, _R]
 
 
 def _of_futures(
-    work: Callable[[_T], _R], parts: Iterable[_T], executor: Any
+    work: Callable[[_T], _R],
+    parts: Sequence[_T],
+    executor: Any,
+    ended: Callable[[_T, EndedError | MemoryLimitError], _R] | None,
 ) -> Iterator[tuple[int, _R]]:
     done: SimpleQueue[int] = SimpleQueue()
     futures: list[Any] = []
@@ -243,7 +233,13 @@ def _of_futures(
         for _ in range(len(futures)):
             number = done.get()
             future, futures[number] = futures[number], None
-            yield number, future.result()
+            try:
+                answer = future.result()
+            except (EndedError, MemoryLimitError) as error:
+                if ended is None:
+                    raise
+                answer = ended(parts[number], error)
+            yield number, answer
     finally:
         for future in futures:
             if future is not None:

@@ -6,6 +6,7 @@ Run as ``python -m tamecheck.solvers.tasks``: pickled calls on stdin, pickled an
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tamecheck.errors import SolverError
@@ -21,21 +22,32 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     questions = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    found: tuple[bool, Any]
     while True:
-        found: tuple[bool, Any]
         try:
-            function, given, named = receive(questions)
-            found = (True, function(*given, **named))
+            question = receive(questions)
         except EOFError:
             # a solver's destructor may crash; the answers are out
             os._exit(0)
-        except Exception as error:  # noqa: BLE001 (as a future has it)
+        except Exception as error:  # noqa: BLE001 (what cannot be unpickled)
             found = (False, error)
+        else:
+            found = _answer(*question)
         try:
             send(answers, found)
         except Exception as error:  # noqa: BLE001 (whatever pickling raises)
             why = f"The answer cannot be sent ({type(error).__name__}: {error}): {found[1]!r:.200}"
             send(answers, (False, SolverError(why)))
+
+
+def _answer(
+    function: Callable[..., Any], given: Sequence[Any], named: Mapping[str, Any]
+) -> tuple[bool, Any]:
+    """Whether the call returned, and what it returned or raised."""
+    try:
+        return True, function(*given, **named)
+    except Exception as error:  # noqa: BLE001 (as a future has it)
+        return False, error
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import time
 import pytest
 
 import tamecheck as tc
-from tamecheck.solvers.executors import EndedError, Workers, answers_as_they_come, answers_in_turn
+from tamecheck.errors import EndedError, MemoryLimitError
+from tamecheck.solvers.executors import Workers, answers_as_they_come, answers_in_turn
 from tamecheck.solvers.limits import resident
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="as Linux counts memory")
@@ -66,7 +67,7 @@ def test_a_process_is_ended_when_it_and_its_children_hold_too_much():
     script = "x = b'x' * 120_000_000; import time; time.sleep(60)"
     with Workers(1, memory=200_000_000) as pool:
         command = f'{sys.executable} -c "{script}" & {sys.executable} -c "{script}"'
-        with pytest.raises(EndedError, match="Out of memory"):
+        with pytest.raises(MemoryLimitError, match="more than 191 MB"):
             pool.submit(os.system, command).result()
         pool.shutdown(cancel_futures=True)
     assert resident(os.getpid()) > 1_000_000
