@@ -1,6 +1,7 @@
 """Every program of the corpus is read as the catalogue says, written, and read back identical."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,17 +68,26 @@ def test_malformed_and_quadratic_files_are_refused_with_file_and_line(name):
     assert caught.value.where == f"{MIP / name}:{REFUSED[name]}"
 
 
+def renamed(program, other):
+    """The program with the names of another."""
+    pairs = [
+        [replace(one, name=two.name) for one, two in zip(own, theirs, strict=True)]
+        for own, theirs in ((program.columns, other.columns), (program.rows, other.rows))
+    ]
+    columns, rows = map(tuple, pairs)
+    return replace(program, columns=columns, rows=rows, objective_name=other.objective_name)
+
+
 @pytest.mark.parametrize("name", READABLE)
 @pytest.mark.parametrize("suffix", [".mps", ".mps.gz", ".lp", ".json"])
 def test_written_files_read_back_identical(tmp_path, name, suffix):
     program = read(MIP / name)
     target = tmp_path / f"copy{suffix}"
-    if suffix == ".lp" and stem(name) in NOT_LP_NAMES:
-        with pytest.raises(InputError, match="cannot be written as a name in LP"):
-            write(program, target)
-        return
     write(program, target)
     again = read(target)
+    if suffix == ".lp" and stem(name) in NOT_LP_NAMES:
+        assert again != program
+        again = renamed(again, program)
     assert again == program
     assert again.sha256 == program.sha256
 

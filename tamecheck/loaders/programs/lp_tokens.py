@@ -82,12 +82,13 @@ _TOKEN = re.compile(
 
 
 def is_portable(name: str) -> bool:
-    """Whether HiGHS, CBC and this reader all take a text for a name, wherever it stands."""
-    return (
-        len(name) <= _LONGEST_NAME
-        and _PORTABLE.fullmatch(name) is not None
-        and name.lower() not in {"free", "inf", "infinity", "nan", *_SECTIONS, *_FIRST_WORDS}
-    )
+    """Whether HiGHS, CBC and this reader all take a text before a colon for a name."""
+    return len(name) <= _LONGEST_NAME and _PORTABLE.fullmatch(name) is not None
+
+
+def is_keyword(name: str) -> bool:
+    """Whether one of them takes a text for more than a name where no colon follows."""
+    return name.lower() in {"free", "inf", "infinity", "nan", *_SECTIONS, *_FIRST_WORDS}
 
 
 def title_of(text: str) -> str:

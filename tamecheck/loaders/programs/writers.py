@@ -15,7 +15,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp_tokens import LOWER_END, is_portable
+from tamecheck.loaders.programs.lp_tokens import LOWER_END, is_keyword, is_portable
 
 _LONGEST_FRACTION_PART = 400
 _LONGEST_NAME = 200
@@ -187,7 +187,8 @@ def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
 def program_to_lp(program: Program) -> str:
     """The program as LP text, with names that HiGHS and CBC read too."""
     _check_writable(program)
-    names = _lp_names([column.name for column in program.columns])
+    columns = [column.name for column in program.columns]
+    names = _lp_names(columns, set(filter(is_keyword, columns)))
     objective, *labels = _lp_names(
         [program.objective_name, *(row.name for row in program.rows)],
         {f"{row.name}{LOWER_END}" for row in program.rows},
@@ -219,7 +220,7 @@ def program_to_lp(program: Program) -> str:
     return "\n".join([*lines, "End", ""])
 
 
-def _lp_names(names: Sequence[str], refused: Container[str] = ()) -> list[str]:
+def _lp_names(names: Sequence[str], refused: Container[str]) -> list[str]:
     """The names, or where LP cannot say one, one like it that no other has."""
     taken, chosen = set(names), list[str]()
     for name in names:
