@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -146,7 +147,7 @@ def _adjacency(args: Namespace, plane: Plane) -> Picture:
 
 
 def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
-    from tamecheck.plots.regions import points_of_table
+    from tamecheck.plots.points import points_of_table
     from tamecheck.plots.results import check_size, draw_on_plane
 
     check_size(plane, args.what)
@@ -154,8 +155,11 @@ def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
     options: dict[str, Any] = {} if args.limit is None else {"limit": args.limit}
     match args.what:
         case "decision":
-            data = None if args.data is None else points_of_table(args.data, plane)
-            options |= {"rule": args.rule, "classes": _listed(args.classes), "data": data}
+            classes = _listed(args.classes) or _classes(model)
+            options |= {"rule": args.rule, "classes": classes, "whole": model.graph}
+            if args.data is not None:
+                data = points_of_table(args.data, plane, model.inputs)
+                options["data"] = replace(data, names=()) if args.names else data
         case "cells":
             options["colour"] = args.colour
         case "field":
@@ -165,6 +169,12 @@ def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
         case _:
             pass
     return draw_on_plane(plane, args.what, output=args.output or 0, **options)
+
+
+def _classes(model: Model) -> tuple[str, ...]:
+    """The names of the classes that the model was trained with, if they are known."""
+    schema = model.schema
+    return () if schema is None else tuple(map(str, schema.classes))
 
 
 def _listed(text: str | None) -> tuple[str, ...]:

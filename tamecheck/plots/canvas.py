@@ -209,6 +209,11 @@ def new_axes(*, width: float = 5.2, height: float = 4.6, projection: str | None 
     return made.add_subplot(projection=projection)
 
 
+def counted(number: int, name: str) -> str:
+    """A number of things: ``1 kink``, ``2 kinks``."""
+    return f"{number} {name}{'' if number == 1 else 's'}"
+
+
 def line_handle(label: str, **options: Any) -> Any:
     """An entry of a legend: a line."""
     return mpl.lines.Line2D([], [], label=label_of(label), **options)

@@ -11,6 +11,8 @@ from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import CLARKE, INK, Axes, Drawing, mpl
 from tamecheck.plots.plane import Plane
 
+REPEAT = "colours repeat: only cells that touch are told apart by them"
+
 _SEQUENTIAL = "cividis"
 """A colour map whose lightness grows evenly."""
 

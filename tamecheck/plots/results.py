@@ -10,12 +10,14 @@ from tamecheck.ir.arguments import choice
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.plots.canvas import Axes, Picture, label_of
+from tamecheck.plots.curve import draw_curve
+from tamecheck.plots.decision import draw_decision
 from tamecheck.plots.field import draw_field
-from tamecheck.plots.graphs import draw_curve, draw_surface
 from tamecheck.plots.mosaic import mosaic_of
 from tamecheck.plots.plane import Plane, Scores, plane_of
-from tamecheck.plots.regions import draw_cells, draw_decision, draw_scene
+from tamecheck.plots.regions import draw_cells, draw_scene
 from tamecheck.plots.scene import Scene
+from tamecheck.plots.surface import draw_surface
 
 
 def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
@@ -37,11 +39,12 @@ def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
 
 
 def check_size(plane: Plane, kind: str) -> None:
-    """Refuse a plane without two coordinates; a field may have one."""
-    if plane.size != 2 and not (plane.size == 1 and kind == "field"):
+    """Refuse a plane without two coordinates, or one where the figure may have one."""
+    alone = kind in ("field", "cells", "decision")
+    if plane.size != 2 and not (plane.size == 1 and alone):
         raise InputError(
-            f"A figure of this kind has 2 coordinates; the box has {plane.size} sides of positive "
-            "width.",
+            f"A figure of this kind has {'1 or ' if alone else ''}2 coordinates; the box has "
+            f"{plane.size} sides of positive width.",
             hint="Fix or widen inputs in --box (x[3]=1/2), or cut a plane with --slice.",
         )
 

@@ -1,4 +1,4 @@
-"""The graph of a function: of one variable with its derivative, of two variables in space."""
+"""A function of one variable: its graph with the derivative, or on top of its cells."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import (
     CLARKE,
+    FILLS,
     INK,
     JUMP,
     KINK,
@@ -24,16 +25,15 @@ from tamecheck.plots.canvas import (
     Axes,
     Drawing,
     Picture,
+    counted,
     drawing,
     label_of,
-    mpl,
 )
-from tamecheck.plots.mosaic import JUMPS, KINKS, Mosaic
-from tamecheck.plots.paint import missing_set, pale, usual_range
+from tamecheck.plots.paint import REPEAT, missing_set, usual_range
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.poles import Look, diverges, largest, sizes
-from tamecheck.plots.sample import Sample, affordable, blank_notes, gradients, sample, values
-from tamecheck.plots.scene import DEFAULT_CELLS, scene_of
+from tamecheck.plots.sample import Sample, blank_notes, gradients, sample
+from tamecheck.plots.scene import DEFAULT_CELLS
 
 _SAMPLES = 1200
 _HALVINGS = 45
@@ -41,7 +41,7 @@ _MOST_MARKS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class _Pieces:
+class Pieces:
     """Each piece's places, values and slopes; where it kinks, jumps or has a pole; values at jumps.
 
     ``blank`` are intervals without values.
@@ -56,6 +56,20 @@ class _Pieces:
     note: str = ""
     poles: Sequence[float] = ()
     blank: Sequence[tuple[float, float]] = ()
+
+    @property
+    def groups(self) -> list[tuple[float, float]]:
+        """The ends of intervals without kinks and jumps inside."""
+        ends = {*self.kinks, *self.jumps, *self.poles}
+        found: list[tuple[float, float]] = []
+        for place in self.places:
+            low, high = float(place[0]), float(place[-1])
+            apart = not found or any(found[-1][1] <= x <= low for x in ends)
+            if apart or any(a <= (low + high) / 2 <= b for a, b in self.blank):
+                found.append((low, high))
+            else:
+                found[-1] = found[-1][0], high
+        return found
 
 
 def draw_curve(
@@ -78,7 +92,7 @@ def draw_curve(
     limit
         The most cells to enumerate.
     """
-    found = _pieces(plane, limit)
+    found = pieces_of(plane, limit)
     with drawing(axes, [found.note] if found.note else [], height=4.4) as drawn:
         below = None
         if axes is None:
@@ -117,8 +131,8 @@ def draw_curve(
     return drawn.picture("field", counts, exact=not found.note)
 
 
-def _marks(drawn: Drawing, panels: Sequence[Axes], found: _Pieces) -> None:
-    """Kinks, jumps, poles, and where there is no value."""
+def _marks(drawn: Drawing, panels: Sequence[Axes], found: Pieces, *, told: bool = False) -> None:
+    """Kinks, jumps, poles, maybe how many, and where there is no value."""
     kinds: Any = (
         ("kink", found.kinks, {"color": KINK, "linewidth": 0.6, "linestyle": ":"}),
         ("jump", found.jumps, {"color": JUMP, "linewidth": 1.1, "linestyle": "--"}),
@@ -133,7 +147,7 @@ def _marks(drawn: Drawing, panels: Sequence[Axes], found: _Pieces) -> None:
             for x in places[:_MOST_MARKS]:
                 panel.axvline(x, zorder=1, **looks)
         if places:
-            drawn.line(name, **looks)
+            drawn.line(counted(len(places), name) if told else name, **looks)
     hatched: Any = {"facecolor": "none", "hatch": "////", "edgecolor": "#00000030"}
     for panel in panels:
         for low, high in found.blank:
@@ -142,7 +156,7 @@ def _marks(drawn: Drawing, panels: Sequence[Axes], found: _Pieces) -> None:
         drawn.patch("no value", **hatched)
 
 
-def _bound(drawn: Drawing, panel: Axes, heights: Sequence[Array], found: _Pieces) -> None:
+def _bound(drawn: Drawing, panel: Axes, heights: Sequence[Array], found: Pieces) -> None:
     """Limit the heights shown where poles would flatten the rest."""
     shown = [*heights, *([np.array([y for _, y in found.points])] if found.points else [])]
     limits = usual_range(np.concatenate(shown), poles=bool(found.poles), cut=8)
@@ -173,7 +187,40 @@ def _clarke(axes: Axes, plane: Plane, point: Sequence[Fraction]) -> int:
     return len(slopes)
 
 
-def _pieces(plane: Plane, limit: int) -> _Pieces:
+def draw_intervals(plane: Plane, axes: Axes | None, limit: int) -> Picture:
+    """The function on top of its cells, coloured by map."""
+    found = pieces_of(plane, limit)
+    ends = found.groups
+    with drawing(axes, [found.note] if found.note else [], height=2.6) as drawn:
+        for number, (low, high) in enumerate(ends):
+            colour = FILLS[number % len(FILLS)]
+            drawn.axes.axvspan(low, high, facecolor=colour, edgecolor="none", zorder=0)
+        _lines(drawn.axes, found.places, found.values)
+        for x, y in found.points:
+            drawn.axes.plot(x, y, "o", color=LINES[0], markersize=3.5, zorder=5)
+        _bound(drawn, drawn.axes, found.values, found)
+        drawn.axes.set_xlim(plane.low[0], plane.high[0])
+        few = "at least " if found.note else ""
+        said = f"{few}{counted(len(found.places), 'cell')}, {counted(len(ends), 'map')}"
+        drawn.patch(said, facecolor=FILLS[0])
+        if len(ends) > len(FILLS):
+            drawn.notes.append(REPEAT)
+        _marks(drawn, [drawn.axes], found, told=True)
+        drawn.axes.set_xlabel(plane.labels[0])
+        drawn.axes.set_ylabel(label_of(plane.outputs[0]))
+    counts = {
+        "cells": len(found.places),
+        "kinks": len(found.kinks),
+        "jumps": len(found.jumps),
+        "poles": len(found.poles),
+        "maps": len(ends),
+    }
+    facts = {"count": "lower bound" if found.note else "exact"}
+    return drawn.picture("cells", counts, exact=not found.note, facts=facts)
+
+
+def pieces_of(plane: Plane, limit: int) -> Pieces:
+    """The pieces of a function with one coordinate: exact if it is piecewise linear."""
     try:
         found = cells(plane.graph, plane.box, limit=limit)
     except UnsupportedError:
@@ -183,8 +230,8 @@ def _pieces(plane: Plane, limit: int) -> _Pieces:
     return _exact(found)
 
 
-def _exact(found: Complex) -> _Pieces:
-    pieces = _Pieces([], [], [], [], [], [])
+def _exact(found: Complex) -> Pieces:
+    pieces = Pieces([], [], [], [], [], [])
     own = {
         cell.interior_point[0]: cell.map(cell.interior_point)[0] for cell in found.lower_dimensional
     }
@@ -207,7 +254,7 @@ def _exact(found: Complex) -> _Pieces:
     return pieces
 
 
-def _sampled(plane: Plane, note: str) -> _Pieces:
+def _sampled(plane: Plane, note: str) -> Pieces:
     """Pieces by patterns of decisions at points; changes are located by bisection."""
 
     def look(places: Array) -> Sample:
@@ -241,7 +288,7 @@ def _sampled(plane: Plane, note: str) -> _Pieces:
     steep = np.maximum(np.abs(sides).max(axis=0), 1e-3 * _typical(np.concatenate(slopes)))
     bent = ~apart & ~jumped & (np.abs(sides[0] - sides[1]) > 1e-6 * steep)
     blank = [(part[0], part[-1]) for part, y in zip(places, heights, strict=True) if _is_blank(y)]
-    return _Pieces(
+    return Pieces(
         places,
         heights,
         slopes,
@@ -280,110 +327,3 @@ def _poles(plane: Plane, look: Look, x: Array, seen: Sample, limits: Array) -> l
         places, grown = largest(look, x[peaks][:, None], x[peaks + 2][:, None])
         found = np.concatenate([found, places[grown, 0]])
     return np.unique(found).tolist()
-
-
-# --- two variables -------------------------------------------------------------------------------
-
-_GRID = 110
-_LIGHT = np.array([-0.6, 0.3, 0.74])
-
-
-def draw_surface(plane: Plane, axes: Axes | None = None, *, limit: int = DEFAULT_CELLS) -> Picture:
-    """The surface over a plane: exact polygons where the function is piecewise linear.
-
-    Parameters
-    ----------
-    plane
-        A function with two coordinates and one output element.
-    axes
-        Axes with ``projection="3d"``; new ones if None.
-    limit
-        The most cells to enumerate.
-    """
-    from mpl_toolkits.mplot3d import art3d
-
-    art: Any = art3d
-    scene = scene_of(plane, limit=limit)
-    mosaic = scene.mosaic
-    flat = mosaic is not None and mosaic.maps.shape[1] == 1 and not scene.notes
-    notes = scene.notes if flat else (*scene.notes, "heights from a grid of points")
-    with drawing(axes, notes, projection="3d", width=5.6, height=4.8) as figure:
-        drawn, walls = figure.axes, 0
-        if flat and mosaic is not None:
-            low, high, walls = _polygons(figure, art, mosaic, plane.high - plane.low)
-        else:
-            low, high = _grid(figure, plane, poles=scene.counts["poles"] > 0)
-        (x0, y0), (x1, y1) = plane.low.tolist(), plane.high.tolist()
-        drawn.set_xlim(x0, x1)
-        drawn.set_ylim(y0, y1)
-        room = 0.05 * (high - low) or 1.0
-        drawn.set_zlim(low - room, high + room)
-        drawn.set_xlabel(plane.labels[0])
-        drawn.set_ylabel(plane.labels[1])
-        drawn.set_zlabel(label_of(plane.outputs[0]))
-        drawn.set_box_aspect((1, 1, 0.7))
-        drawn.view_init(elev=28, azim=-58)
-        for axis in (drawn.xaxis, drawn.yaxis, drawn.zaxis):
-            axis.pane.set_facecolor("white")
-            axis.pane.set_edgecolor("#cccccc")
-            # labels of two axes meet at the corners: few of them, and none there
-            axis.set_major_locator(mpl.ticker.MaxNLocator(5, prune="both"))
-    counts = {**scene.counts, "walls": walls}
-    return figure.picture("surface", counts, exact=flat, facts={"count": scene.counted})
-
-
-def _polygons(figure: Drawing, art: Any, mosaic: Mosaic, span: Array) -> tuple[float, float, int]:
-    axes = figure.axes
-    heights = [mosaic.heights(cell, points) for cell, points in enumerate(mosaic.polygons)]
-    means = np.array([height.mean() for height in heights])
-    low = min(float(height.min()) for height in heights)
-    high = max(float(height.max()) for height in heights)
-    colours = pale(share=0.85)((means - low) / ((high - low) or 1.0))
-    # steep to the light is darker, which tells neighbours of one height apart
-    steep = mosaic.maps[:, 0, :2] * span / ((high - low) or 1.0)
-    normals = np.column_stack([-steep, np.ones(len(steep))])
-    normals /= np.linalg.norm(normals, axis=1)[:, None]
-    colours[:, :3] *= (0.82 + 0.18 * normals @ _LIGHT)[:, None]
-    corners = [np.column_stack(pair) for pair in zip(mosaic.polygons, heights, strict=True)]
-    filled: Any = {"facecolors": colours, "edgecolors": colours, "linewidths": 0.2}
-    axes.add_collection3d(art.Poly3DCollection(corners, **filled))
-    paths: dict[str, list[Any]] = {KINKS: [], JUMPS: []}
-    walls: list[Array] = []
-    for edge in mosaic.edges:
-        if edge.kind not in paths:
-            continue
-        one, two = (
-            np.column_stack([edge.segment, mosaic.heights(cell, edge.segment)])
-            for cell in (edge.first, edge.second)
-        )
-        paths[edge.kind] += [one] if edge.kind == KINKS else [one, two]
-        if edge.kind == JUMPS:
-            walls.append(np.vstack([one, two[::-1]]))
-    if paths[KINKS]:
-        axes.add_collection3d(art.Line3DCollection(paths[KINKS], colors=KINK, linewidths=0.8))
-        figure.line("kink", color=KINK, linewidth=0.8)
-    if walls:
-        faint: Any = {"facecolors": JUMP, "alpha": 0.12, "edgecolors": "none"}
-        axes.add_collection3d(art.Poly3DCollection(walls, **faint))
-        dashed: Any = {"colors": JUMP, "linewidths": 1.1, "linestyles": "--"}
-        axes.add_collection3d(art.Line3DCollection(paths[JUMPS], **dashed))
-        figure.line("jump", color=JUMP, linewidth=1.1, linestyle="--")
-    return low, high, len(walls)
-
-
-def _grid(figure: Drawing, plane: Plane, *, poles: bool) -> tuple[float, float]:
-    axes = figure.axes
-    side = affordable(plane.graph, least=24, most=_GRID)
-    points = plane.lattice(side)
-    height = values(plane.graph, points)[:, 0].reshape((side, side))
-    x, y = (points[:, axis].reshape((side, side)) for axis in (0, 1))
-    looks: Any = {"rcount": side, "ccount": side, "linewidth": 0, "antialiased": True}
-    limits = usual_range(height, poles=poles)
-    if limits is not None:
-        # what is beyond is cut off
-        low, high = limits
-        figure.notes.append("heights beyond the 2nd or the 98th percentile are cut off")
-        height = np.where((height < low) | (height > high), np.nan, height)
-    axes.plot_surface(x, y, height, cmap=pale(share=0.85), **looks)
-    axes.contour(x, y, height, levels=12, colors=INK, linewidths=0.35)
-    return float(np.nanmin(height)), float(np.nanmax(height))
