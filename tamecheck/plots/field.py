@@ -146,9 +146,6 @@ def arrows_on(
         counts["left_out"] -= counts["arrows"]
     if counts["arrows"]:
         drawn.line("gradient", color=INK, marker=r"$\rightarrow$", ls="none")
-    if counts["left_out"]:
-        left = counts["left_out"]
-        drawn.notes.append(f"{left} arrows are left out that would cross a boundary")
     if not plane.to_scale:
         drawn.notes.append(
             "directions are those of steepest ascent on the axes as drawn, and lengths count the "
