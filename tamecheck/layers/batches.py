@@ -26,14 +26,19 @@ Gradients have the leading dimension too, also those of shared arrays.
 """
 
 
-def by_name(layer: Callable[..., Any], output: str, names: str | None = None) -> Run:
-    """A layer of arrays by the name of its output, with gradients by the names of its data."""
+def by_name(
+    layer: Callable[..., Any], output: str, names: str | None = None, **options: Any
+) -> Run:
+    """A layer of arrays by the name of its output, with gradients by the names of its data.
+
+    The options are those of its ``vjp``.
+    """
 
     def run(*data: Any) -> tuple[Any, Pullback]:
         found = layer(*data)
 
         def pull(g: Array, needed: Sequence[bool]) -> Gradients:
-            gradients = found.vjp(g)
+            gradients = found.vjp(g, **options)
             if names is None:
                 return (gradients,)
             chosen = zip(names.split(), needed, strict=True)

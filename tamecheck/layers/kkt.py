@@ -1,5 +1,8 @@
 """Batches of Karush-Kuhn-Tucker systems, solved through the multipliers and refined.
 
+A batch of 1 in front of data means that all programs share them; what follows from them is computed
+once.
+
 For a set of active rows the system in (y, z, ν) is
 
     Q y + Gᵀ z + Aᵀ ν = r,    G_a y = t on the active rows,    z = 0 on the others,    A y = u.
@@ -12,7 +15,7 @@ floats also where Q is badly conditioned; where it is a double, refinement helps
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,8 @@ from tamecheck.ir.tensor import Array
 
 Triple = tuple[Array, Array, Array]
 """Something for y, for the inequalities and for the equations, each with the batch in front."""
+Reduced = tuple[Array, Array]
+"""The inverse of a symmetric matrix on some of its rows, 0 elsewhere, and which rows these are."""
 
 _REFINEMENTS = 8
 _CONVERGED = 1e-13
@@ -35,72 +40,87 @@ class Systems:
     """A batch of programs, with what every solve of their systems needs.
 
     Q, G and A have shapes ``(batch, n, n)``, ``(batch, m, n)``, ``(batch, k, n)``; ``inverse`` is
-    that of Q, ``schur`` ``(A Q⁻¹ Aᵀ)⁻¹``, ``lift`` ``Q⁻¹ Aᵀ schur``, ``pg`` ``P Gᵀ`` and
-    ``hessian`` ``G P Gᵀ``.  ``constant`` are the inequalities whose value the equations fix, as
-    where G has a zero row.
+    that of Q, or of Q and a multiple of the identity where Q is singular: refinement then leads to
+    the solution with Q.  ``equations`` are linearly independent rows of A, ``schur`` is
+    ``(A Q⁻¹ Aᵀ)⁻¹`` for these, ``lift`` ``Q⁻¹ Aᵀ schur``, ``pg`` ``P Gᵀ`` and ``hessian``
+    ``G P Gᵀ``.  ``constant`` are the inequalities whose value the equations fix, as where G has a
+    zero row; ``unit`` is ``1 / √hessian_ii``, which measures a row in the norm of Q, and there 1.
     """
 
     Q: Array
     G: Array
     A: Array
     inverse: Array
-    lift: Array
+    equations: Array
     schur: Array
+    lift: Array
     pg: Array
     hessian: Array
     constant: Array
+    unit: Array
+    shifted: bool = False
 
     @classmethod
-    def of(cls, Q: Array, G: Array, A: Array) -> Systems:  # noqa: N803 (the field's names)
-        """The systems of positive definite Q, unless rows of A are linearly dependent."""
-        dependent = np.flatnonzero(~_independent(A, np.ones(A.shape[:2], dtype=bool)))
-        if len(dependent):
-            raise InputError(
-                f"The equations of program {dependent[0]} of the batch are linearly dependent.",
-                hint="Remove the redundant ones.",
-            )
-        inverse: Array = np.linalg.inv(Q)
+    def of(cls, Q: Array, G: Array, A: Array, shift: Any = 0.0) -> Systems:  # noqa: N803
+        """The systems of Q, where ``Q + shift I`` is positive definite."""
+        moved: Array = Q + shift * np.eye(Q.shape[-1])
+        inverse: Array = np.linalg.inv(moved)
         qg, qa = inverse @ _transpose(G), inverse @ _transpose(A)
-        schur: Array = np.linalg.inv(A @ qa)
+        image = A @ qa
+        schur, equations = _inverse_on_basis(image, np.ones(image.shape[:2], dtype=bool))
         lift = qa @ schur
         pg = qg - lift @ (A @ qg)
         hessian = G @ pg
         hessian = (hessian + _transpose(hessian)) / 2
-        alone = np.einsum("bij,bji->bi", G, qg)
-        constant = np.einsum("bii->bi", hessian) <= _CONSTANT * alone
+        diagonal = np.einsum("bii->bi", hessian)
+        shifted = bool(np.any(shift))
+        if shifted:
+            # the norm of Q and a little more tells too little
+            constant = _is_combination(G, A)
+        else:
+            alone = np.matmul(G[:, :, None, :], _transpose(qg)[..., None])[..., 0, 0]
+            constant = diagonal <= _CONSTANT * alone
         pg = np.where(constant[:, None, :], 0.0, pg)
         hessian = np.where(constant[:, :, None] | constant[:, None, :], 0.0, hessian)
-        return cls(Q, G, A, inverse, lift, schur, pg, hessian, constant)
+        unit = 1 / np.sqrt(np.where(constant, 1.0, np.maximum(diagonal, 1e-300)))
+        return cls(Q, G, A, inverse, equations, schur, lift, pg, hessian, constant, unit, shifted)
 
     def select(self, programs: Array) -> Systems:
         """The systems of some programs of the batch."""
-        return Systems(*(getattr(self, field.name)[programs] for field in fields(self)))
+        arrays = {field.name: getattr(self, field.name) for field in fields(self)[:-1]}
+        picked = {key: a if len(a) == 1 else a[programs] for key, a in arrays.items()}
+        return replace(self, **picked)
 
-    def solve(self, active: Array, right: Triple) -> Triple:
+    def reduce(self, active: Array) -> Reduced:
+        """The inverse of the Hessian on linearly independent ones of the active rows."""
+        return _inverse_on_basis(self.hessian, active & ~self.constant)
+
+    def solve(self, reduced: Reduced, right: Triple, start: Triple | None = None) -> Triple:
         """``(y, z, ν)`` for right-hand sides ``(r, t, u)``, refined in extended precision.
 
-        Entries of t off the active rows do not matter.  Where the active rows are dependent the
-        result is a least-squares one and need not satisfy the system.
+        The active rows are those of ``reduced``; entries of t off them do not matter.  Multipliers
+        of other rows are 0, or as they are at the start, if there is one.
         """
-        reduced = _pseudoinverse(_mask(self.hessian, active))
-        found = self._once(active, reduced, right)
-        size = 1.0
+        found = self._once(reduced, right) if start is None else start
+        # a start may be far away, and so is what a shifted Q leads to first
+        size = np.inf if self.shifted or start is not None else 1.0
         for _ in range(_REFINEMENTS):
-            change = self._once(active, reduced, self.residual(active, found, right))
+            change = self._once(reduced, self.residual(reduced[1], found, right))
             before, size = size, _relative(change, found)
-            if not size < before / 2:
+            if not (self.shifted or size < before / 2):
                 break
             found = (found[0] + change[0], found[1] + change[1], found[2] + change[2])
             # errors shrink by the same factor in each step
-            if size * (size / before) <= _CONVERGED:
+            if not self.shifted and np.isfinite(before) and size * (size / before) <= _CONVERGED:
                 break
         return found
 
-    def _once(self, active: Array, reduced: Array, right: Triple) -> Triple:
+    def _once(self, reduced: Reduced, right: Triple) -> Triple:
         r, t, u = right
         free = times(self.inverse, r)
         start = free + times(self.lift, u - times(self.A, free))
-        z = np.where(active, times(reduced, np.where(active, times(self.G, start) - t, 0.0)), 0.0)
+        inverse, rows = reduced
+        z = times(inverse, np.where(rows, times(self.G, start) - t, 0.0))
         nu = times(_transpose(self.lift), r - times(_transpose(self.G), z))
         return start - times(self.pg, z), z, nu - times(self.schur, u)
 
@@ -118,24 +138,23 @@ class Systems:
         """``h - G y`` with one rounding."""
         return (h - times(self.G, y.astype(np.longdouble))).astype(float)
 
-    def independent(self, tight: Array) -> Array:
-        """For each program whether the gradients of the tight rows and of the equations are."""
-        rows = np.concatenate([self.G, self.A], axis=1)
-        counted = np.concatenate([tight, np.ones(self.A.shape[:2], dtype=bool)], axis=1)
-        return _independent(rows, counted)
+    def independent(self, tight: Array, rows: Array) -> Array:
+        """For each program whether the gradients of the tight rows and of the equations are.
 
-
-def _independent(rows: Array, counted: Array) -> Array:
-    """Whether the rows that count are linearly independent, each scaled to length 1."""
-    if not rows.shape[1]:
-        return np.ones(len(rows), dtype=bool)
-    norms = np.linalg.norm(rows, axis=2)
-    rows = rows / np.where(norms > 0, norms, 1.0)[:, :, None]
-    return np.linalg.eigvalsh(_mask(rows @ _transpose(rows), counted))[:, 0] > _DEPENDENT
+        It is known of ``rows`` that theirs are.
+        """
+        good: Array = np.asarray(self.equations.all(1) & ~(tight & self.constant).any(1))
+        other = np.flatnonzero(good & (tight != rows).any(1))
+        if len(other):
+            basis = self.select(other).reduce(tight[other])[1]
+            good[other] = (basis == tight[other]).all(1)
+        return good
 
 
 def times(matrices: Array, vectors: Array) -> Array:
     """Matrix times vector for a batch."""
+    if len(matrices) == 1:
+        return vectors @ matrices[0].T
     return np.matmul(matrices, vectors[..., None])[..., 0]
 
 
@@ -157,18 +176,48 @@ def _mask(matrices: Array, rows: Array) -> Array:
     return np.where(both, matrices, np.eye(matrices.shape[1]))
 
 
-def _pseudoinverse(matrices: Array) -> Array:
-    """Inverses of symmetric matrices; pseudoinverses of those that are singular in effect."""
+def _is_combination(G: Array, A: Array) -> Array:  # noqa: N803 (the field's names)
+    """Which rows of G are linear combinations of rows of A."""
+    image = A @ _transpose(G)
+    inverse, _ = _inverse_on_basis(A @ _transpose(A), np.ones(A.shape[:2], dtype=bool))
+    left = np.linalg.norm(G - _transpose(image) @ inverse @ A, axis=2)
+    return left <= 1e-9 * np.linalg.norm(G, axis=2)
+
+
+def _inverse_on_basis(matrices: Array, rows: Array) -> Reduced:
+    """Inverses of symmetric semidefinite matrices on independent ones of the rows; 0 elsewhere."""
     if not matrices.shape[1]:
-        return matrices
+        return np.zeros((len(rows), 0, 0)), rows
     roots = np.sqrt(np.maximum(np.einsum("bii->bi", matrices), 1e-300))
     scales = roots[:, :, None] * roots[:, None, :]
     scaled = matrices / scales
-    found = _inverse_or_infinite(scaled)
-    large = ~(np.abs(found).max(axis=(1, 2)) < _SINGULAR)
-    if large.any():
-        found[large] = np.linalg.pinv(scaled[large], rcond=1 / _SINGULAR, hermitian=True)
-    return found / scales
+    found = _inverse_or_infinite(_mask(scaled, rows))
+    large = np.flatnonzero(~(np.abs(found).max(axis=(1, 2)) < _SINGULAR))
+    if len(large):
+        part = scaled if len(scaled) == 1 else scaled[large]
+        rows = rows.copy()
+        rows[large] = _basis(part, rows[large])
+        found[large] = np.linalg.inv(_mask(part, rows[large]))
+    return np.where(rows[:, :, None] & rows[:, None, :], found / scales, 0.0), rows
+
+
+def _basis(matrices: Array, rows: Array) -> Array:
+    """Rows at which a Cholesky factorisation with pivots has pivots that are not 0 in effect."""
+    rest = np.where(rows, np.einsum("bii->bi", matrices), 0.0)
+    matrices = np.broadcast_to(matrices, (len(rows), *matrices.shape[1:]))
+    each, chosen = np.arange(len(rows)), np.zeros_like(rows)
+    factor = np.zeros((len(rows), 0, rows.shape[1]))
+    while True:
+        k = rest.argmax(1)
+        pivot = rest[each, k]
+        good = pivot > _DEPENDENT
+        if not good.any():
+            return chosen
+        chosen[each[good], k[good]] = True
+        column = matrices[each, k] - np.matmul(factor[each, :, k][:, None, :], factor)[:, 0]
+        column *= np.where(good, 1 / np.sqrt(np.where(good, pivot, 1.0)), 0.0)[:, None]
+        factor = np.concatenate([factor, column[:, None, :]], axis=1)
+        rest = np.where(chosen, 0.0, rest - column**2)
 
 
 def _inverse_or_infinite(matrices: Array) -> Array:
@@ -192,39 +241,41 @@ def _relative(change: Triple, found: Triple) -> float:
 
 
 _ITERATIONS = 60
+_GAP = 1e-11
 _LARGEST = 1e12
 _REGULAR = 1e-10
 _SWITCHES = 1_000
 
 
-def active_rows(hessian: Array, offset: Array) -> Array:
-    """Which rows have ``z > s`` where ``s = d + H z``, ``s >= 0``, ``z >= 0``, ``sᵀ z = 0``.
+def complementary(hessian: Array, offset: Array) -> tuple[Array, Array]:
+    """Z and s with ``s = d + H z``, ``s >= 0``, ``z >= 0``, ``sᵀ z = 0``, nearly.
 
-    Mehrotra's predictor-corrector method in floats, for H ``(batch, m, m)``, symmetric and positive
-    semidefinite, and d ``(batch, m)``: a guess ``(batch, m)``, for the caller to check.  Where a
-    problem has no solution its z grows without end, and the rows are of no use.
+    Mehrotra's predictor-corrector method in floats, for H ``(batch, m, m)``, or shared, symmetric
+    and positive semidefinite with a diagonal of ones, and d ``(batch, m)`` with negative entries of
+    size 1: a guess, for the caller to check.  It tends to the analytic centre of the solutions, so
+    that one of z and s is positive in each row where that can be.  Where a problem has no solution
+    its z grows without end, and the guess is of no use.
     """
-    guess = np.zeros(offset.shape, dtype=bool)
-    if not offset.size:
-        return guess
-    todo = np.arange(len(offset))
-    scale = 1 + np.abs(offset).max(1, keepdims=True)
+    found = np.zeros_like(offset), np.ones_like(offset)
+    todo = np.flatnonzero((offset < 0).any(1))
+    hessian, offset = (hessian if len(hessian) == 1 else hessian[todo]), offset[todo]
     z = np.ones_like(offset)
-    s = np.maximum(offset + times(hessian, z), scale)
+    s = np.maximum(offset + times(hessian, z), 1.0)
     for _ in range(_ITERATIONS):
+        if not len(todo):
+            break
         residual = offset + times(hessian, z) - s
         gap = (z * s).mean(1, keepdims=True)
-        done = (gap < 1e-11 * scale) & (np.abs(residual).max(1, keepdims=True) < 1e-10 * scale)
-        done |= ~(z.max(1, keepdims=True) < _LARGEST * scale)
-        guess[todo] = z > s
+        done = (gap < _GAP) & (np.abs(residual).max(1, keepdims=True) < _GAP)
+        done |= ~(z.max(1, keepdims=True) < _LARGEST)
+        found[0][todo], found[1][todo] = z, s
         left = ~done[:, 0]
-        if not left.any():
-            break
         if not left.all():
-            todo, scale, z, s, residual, gap = (a[left] for a in (todo, scale, z, s, residual, gap))
-            hessian, offset = hessian[left], offset[left]
-        z, s = _next(hessian, z, s, residual, gap)
-    return guess
+            todo, z, s, residual, gap = (a[left] for a in (todo, z, s, residual, gap))
+            hessian, offset = (hessian if len(hessian) == 1 else hessian[left]), offset[left]
+        if len(todo):
+            z, s = _next(hessian, z, s, residual, gap)
+    return found
 
 
 def regularised_rows(hessian: Array, offset: Array, guess: Array) -> Array:
@@ -249,8 +300,8 @@ def regularised_rows(hessian: Array, offset: Array, guess: Array) -> Array:
 def _next(hessian: Array, z: Array, s: Array, residual: Array, gap: Array) -> tuple[Array, Array]:
     # (H + S/Z) dz = -residual - s + σμ/z
     # with dependent rows H is singular, and S/Z may become too small to repair that
-    least = 1e-14 * np.einsum("bii->bi", hessian).max(1, keepdims=True) + 1e-300
-    inverse = np.linalg.inv(hessian + np.eye(z.shape[1]) * np.maximum(s / z, least)[:, None, :])
+    matrix = hessian + np.eye(z.shape[1]) * np.maximum(s / z, 1e-14)[:, None, :]
+    inverse = np.linalg.inv(matrix)
     dz = times(inverse, -residual - s)
     ds = residual + times(hessian, dz)
     step = _step(z, s, dz, ds)

@@ -25,7 +25,7 @@ from tamecheck.layers.fixed_point import equilibrium_layer
 from tamecheck.layers.linear import linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
 from tamecheck.layers.proximal import elastic_net_layer, lasso_layer, support_vector_layer
-from tamecheck.layers.quadratic import quadratic_layer
+from tamecheck.layers.quadratic import Dependent, Infeasible, quadratic_layer
 from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
 from tamecheck.layers.value import ValueLayer
 
@@ -37,14 +37,24 @@ def quadratic_function(  # noqa: PLR0913, PLR0917 (the data of a program)
     h: Any = None,
     A: Any = None,  # noqa: N803
     b: Any = None,
+    *,
+    infeasible: Infeasible = "raise",
+    dependent: Dependent = "refuse",
+    least_norm: bool = False,
+    smoothed: float | None = None,
 ) -> Any:
     """`quadratic_layer` on tensors: the minimisers ``(batch, n)``, or ``(n,)`` without a batch.
 
     The order of the arguments is that of qpth, whose empty tensors for missing data are taken too.
+    A program without a solution is NaN if asked, and ``y.isfinite().all(-1)`` is the mask of the
+    others.  Gradients in constraints that are tight and dependent are refused, or a choice (see
+    `QuadraticSolution.vjp`); those in costs are not.
     """
-    return _apply(
-        by_name(quadratic_layer, "y", "Q q G h A b"), (2, 1, 2, 1, 2, 1), (Q, q, G, h, A, b)
+    layer = partial(
+        quadratic_layer, infeasible=infeasible, least_norm=least_norm, smoothed=smoothed
     )
+    run = by_name(layer, "y", "Q q G h A b", dependent=dependent)
+    return _apply(run, (2, 1, 2, 1, 2, 1), (Q, q, G, h, A, b))
 
 
 def equilibrium_function(W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803

@@ -191,6 +191,30 @@ def test_empty_tensors_stand_for_missing_data_as_in_qpth():
     assert free.tolist() == [[-1, 1]]
 
 
+def test_what_is_asked_of_redundant_rows_decides_whether_it_is_refused():
+    """The corner of the simplex with bounds of 1."""
+    costs, right = leaf([[-3.0, 0, 0]]), leaf([0.0, 0, 0, 1, 1, 1])
+    eye = torch.eye(3, dtype=torch.float64)
+    rows, ones = torch.cat([-eye, eye]), torch.ones(1, 3, dtype=torch.float64)
+    data = (eye, costs, rows, right, ones, ones[:, 0])
+    fixed = torch_layers.quadratic_function(*data[:3], right.detach(), *data[4:])
+    assert torch.autograd.grad(fixed[0, 0], costs)[0].abs().max() < 1e-12
+    with pytest.raises(InputError, match="dependent"):
+        torch_layers.quadratic_function(*data)[0, 0].backward()
+    torch_layers.quadratic_function(*data, dependent="choose")[0, 0].backward()
+    assert torch.isfinite(right.grad).all()
+
+
+def test_a_program_without_solution_is_nan_and_the_others_learn():
+    costs, eye = leaf([[-3.0], [0.0]]), torch.eye(1, dtype=torch.float64)
+    rows, right = torch.cat([eye, -eye]), torch.tensor([[1.0, 1.0], [-1, -1]]).double()
+    found = torch_layers.quadratic_function(eye, costs, rows, right, infeasible="nan")
+    solved = found.isfinite().all(-1)
+    assert solved.tolist() == [True, False]
+    found[solved].sum().backward()
+    assert costs.grad.tolist() == [[0], [0]]
+
+
 def test_networks_of_several_batches_have_fixed_points():
     weights = (0.1 * normal(2, 4, 4).detach()).requires_grad_()
     data = (weights, normal(4, 2), normal(4), normal(2, 2))
