@@ -10,7 +10,9 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import suffix_of
 from tamecheck.loaders.loaded import Loaded
 
-_PROGRAM = "A program has other verbs: check, info and solve."
+_PROGRAM = (
+    "A program has other verbs: check, info, solve, dual and plot value; in Python tc.load_program."
+)
 _MODULE = "Pass the PyTorch module itself to tamecheck.from_torch(module, example)."
 _ESTIMATOR = "Pass the fitted estimator itself to tamecheck.from_sklearn(estimator)."
 _HINTS = {

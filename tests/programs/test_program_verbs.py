@@ -102,4 +102,4 @@ def test_what_cannot_be_read_is_one_line(tmp_path, capsys, verb, bad):
 def test_other_verbs_say_which_ones_take_a_program(source, capsys):
     code, streams = run(capsys, "convert", source, "-o", "m.json")
     assert code == 2
-    assert "A program has other verbs: check, info and solve." in streams.err
+    assert "A program has other verbs: check, info, solve, dual and plot value; " in streams.err
