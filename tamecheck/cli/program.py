@@ -154,7 +154,7 @@ check it exactly: F(a) <= c at every column, F(0) = 0, and F(b) = z(b) if it is 
 
 methods:
   tree        branch and bound: minima of affine functions; strong whenever the search ends
-  value       the optimal value itself; with --box its pieces along one row
+  value       the optimal value itself; with --box its pieces in up to three rows
   chvatal     nested non-negative combinations and rounding up (integer variables only)
   gomory      Gomory mixed-integer functions, Lipschitz on a box
   generator   generator subadditive functions
@@ -171,7 +171,7 @@ def _dual(args: Namespace) -> int:
         raise InputError("A box belongs to the method 'value'.", where="--box")
     claim(args, args.output, "dual function")
     side = None if args.at is None else right_hand_sides(args.at)
-    options: dict[str, Any] = {} if args.box is None else {"box": row_interval(args.box)}
+    options: dict[str, Any] = {} if args.box is None else {"box": row_intervals(args.box)}
     program = program_of(args, args.program).program
     function = dual(program, args.method, seconds=args.timeout, seed=args.seed, **options)
     document = _document(function, side)
@@ -238,6 +238,11 @@ def row_interval(text: str) -> tuple[str, Fraction, Fraction]:
     return name.strip(), _rational(low, where), _rational(high, where)
 
 
+def row_intervals(text: str) -> list[tuple[str, Fraction, Fraction]]:
+    """Rows and intervals, of ``r1=-3:4,r2=0:1``."""
+    return [row_interval(part) for part in text.split(",")]
+
+
 DUAL = Verb(
     "dual",
     "bounds as functions of the right-hand side",
@@ -246,7 +251,7 @@ DUAL = Verb(
         PROGRAM,
         option("--method", None, "the family (default: tree)", choices=_METHODS, default="tree"),
         option("--at", "RHS", "right-hand sides 'r1=3,r2=1/2'; the others stay as they are"),
-        option("--box", "BOX", "value: a row and an interval, 'r1=-3:4'"),
+        option("--box", "BOX", "value: up to three rows and intervals, 'r1=-3:4,r2=0:5'"),
         output("-o --output", "FILE", "write the answer here as JSON"),
     ),
     _dual,

@@ -180,6 +180,14 @@ class Form:
             else f"There are {_list(self.names)}.",
         )
 
+    def columns_at(self, point: Sequence[Fraction]) -> Vector:
+        """The form's variables at a point of the program: of a free one only one part is not 0."""
+        found = [Fraction(0)] * len(self.columns)
+        for part, x in zip(self.parts, point, strict=True):
+            for j, sign in part.terms:
+                found[j] = max(sign * (x - part.offset), Fraction(0))
+        return tuple(found)
+
     def point(self, x: Sequence[Fraction]) -> Vector:
         """The program's point for one of the form."""
         return tuple(
@@ -203,6 +211,24 @@ def program_of(
             for i, (c, d) in enumerate(zip(constraints, right, strict=True))
         ),
     )
+
+
+def opposites(columns: Sequence[FormColumn]) -> Mapping[int, int]:
+    """Pairs of integer columns that are the parts of one free variable: their sum costs nothing.
+
+    Branching on such parts need not end, as both may grow along their difference.
+    """
+    waiting: dict[object, int] = {}
+    pairs: dict[int, int] = {}
+    for j, column in enumerate(columns):
+        if column.integral:
+            negative = tuple((i, -a) for i, a in column.entries)
+            mate = waiting.pop((-column.cost, negative), None)
+            if mate is None:
+                waiting[column.cost, column.entries] = j
+            else:
+                pairs[mate] = j
+    return pairs
 
 
 def dot(left: Iterable[Fraction], right: Iterable[Fraction]) -> Fraction:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import Value
@@ -22,8 +23,9 @@ from tamecheck.duality.optimum import (
 )
 from tamecheck.errors import DomainError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
+from tamecheck.ir.program import Program
 from tamecheck.programs.solving import solve
-from tamecheck.programs.tree import Search
+from tamecheck.programs.tree import Search, Tree
 
 _SHORT, _NODES = 0.5, 200
 """Seconds and nodes of a search before anything else."""
@@ -61,27 +63,37 @@ def value_at(form: Form, d: Vector, budget: Budget, *, seed: int = 0) -> Value |
     if integer_contradiction(form, d) is not None:
         return math.inf
     moved = form if d == form.right else form_at(form, d)
-    tree = Search(moved.program).run(Budget(budget.part(_SHORT).deadline, _NODES))
-    if tree.closed and not tree.unbounded:
-        if tree.point is None:
-            return math.inf
-        return moved.inward(moved.program.objective(tree.point))
-    if not tree.unbounded:
+    short = Budget(budget.part(_SHORT).deadline, _NODES)
+    tree = Search(moved.program).run(short)
+    if not tree.unbounded and not tree.closed:
         found = settle_by_cuts(moved, budget.share(_CUTS).part(_MOST_CUTS))
         if found is not None:
             return found
-    return None if budget.is_spent else _solved(moved, budget, seed)
-
-
-def _solved(form: Form, budget: Budget, seed: int) -> Value | None:
-    left = None if math.isinf(budget.deadline) else budget.seconds
-    answer = solve(form.program, certify=True, seconds=left, seed=seed).answer
-    match answer:
+    match decide(moved.program, budget, seed=seed, tree=tree):
         case Infeasible():
             return math.inf
         case Unbounded():
             return -math.inf
-        case Optimal():
-            return form.inward(answer.objective)
-        case _:
+        case Optimal(objective=objective):
+            return moved.inward(objective)
+        case None:
             return None
+
+
+def decide(
+    program: Program, budget: Budget, *, seed: int = 0, tree: Tree | None = None
+) -> Optimal[Fraction, Any] | Infeasible[Any] | Unbounded[Fraction, Any] | None:
+    """A definite answer about a program, with its certificate; None if there is none in time.
+
+    ``tree`` is that of a short search, which is made if there is none.
+    """
+    tree = tree or Search(program).run(Budget(budget.deadline, _NODES))
+    if tree.closed and not tree.unbounded:
+        if tree.point is None:
+            return Infeasible(tree.nodes)
+        return Optimal(tree.point, program.objective(tree.point), tree.nodes)
+    if budget.is_spent:
+        return None
+    left = None if math.isinf(budget.deadline) else budget.seconds
+    answer = solve(program, certify=True, seconds=left, seed=seed).answer
+    return answer if isinstance(answer, Optimal | Infeasible | Unbounded) else None

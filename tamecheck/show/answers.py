@@ -312,6 +312,10 @@ def dual_sections(document: Mapping[str, Any]) -> Sections:
             for domain, facts in document["definability"].items()
         ],
         "Pieces": [_piece_row(piece) for piece in document.get("complex", {}).get("pieces", ())],
+        "Cells": [
+            _cell_row(document["complex"]["rows"], cell)
+            for cell in document.get("complex", {}).get("cells", ())
+        ],
     }
 
 
@@ -331,6 +335,13 @@ def _piece_row(piece: dict[str, Any]) -> tuple[str, ...]:
     left, right = piece["closed"]
     interval = f"{'[' if left else '('}{piece['lower']}, {piece['upper']}{']' if right else ')'}"
     return interval, f"slope {piece['slope']}", f"intercept {piece['intercept']}"
+
+
+def _cell_row(names: Sequence[str], cell: Mapping[str, Any]) -> tuple[str, ...]:
+    slopes = (f"{a} {name}" for name, a in zip(names, cell["slope"], strict=True) if a != "0")
+    value = " + ".join([*slopes, cell["intercept"]]).replace("+ -", "- ")
+    corners = ", ".join(f"({', '.join(vertex)})" for vertex in cell["vertices"])
+    return f"dimension {cell['dimension']}", visible(value), f"corners {corners}"
 
 
 # --- models ---------------------------------------------------------------------------------------

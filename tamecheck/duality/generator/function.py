@@ -16,7 +16,7 @@ column afterwards, exactly, and so is F(0) = 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -24,9 +24,9 @@ from typing import Any
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability
 from tamecheck.duality.check import Value
-from tamecheck.duality.form import Form, FormColumn, Vector, program_of
+from tamecheck.duality.form import Form, FormColumn, Vector, normalise, opposites, program_of
 from tamecheck.duality.optimum import minimise
-from tamecheck.duality.tree import tree_dual
+from tamecheck.duality.value.slope import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text
@@ -36,7 +36,6 @@ from tamecheck.programs.tree import Search
 _ZERO = Fraction(0)
 _SECONDS_A_VALUE = 10.0
 _NODES = 400
-_STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
 RESIDUALS = ("orthant", "cone", "monoid")
 
 
@@ -96,7 +95,8 @@ def minimum_at(
     form: Form, priced: Sequence[Priced], d: Sequence[Fraction], budget: Budget
 ) -> tuple[Value, Vector | None]:
     """The value of the defining program, exactly, and a point that attains it if it is finite."""
-    columns, pairs = [own.column for own in priced], _opposites(priced)
+    columns = [own.column for own in priced]
+    pairs = opposites(columns)
     program = program_of(columns, form.constraints, d)
     # the first of each pair is free, the second is 0
     made = list(program.columns)
@@ -127,24 +127,6 @@ def minimum_at(
     for one, two in pairs.items():
         parts[one], parts[two] = max(parts[one], _ZERO), max(-parts[one], _ZERO)
     return program.objective(point), tuple(parts)
-
-
-def _opposites(priced: Sequence[Priced]) -> Mapping[int, int]:
-    """Pairs of integer columns that are the parts of one free variable: their sum costs nothing.
-
-    Branching on such parts need not end, as both may grow along their difference.
-    """
-    waiting: dict[object, int] = {}
-    pairs: dict[int, int] = {}
-    for j, own in enumerate(priced):
-        if own.column.integral:
-            negative = tuple((i, -a) for i, a in own.column.entries)
-            mate = waiting.pop((own.kept, -own.column.cost, negative), None)
-            if mate is None:
-                waiting[(own.kept, own.column.cost, own.column.entries)] = j
-            else:
-                pairs[mate] = j
-    return pairs
 
 
 class GeneratorDual(DualFunction):
@@ -206,45 +188,20 @@ class GeneratorDual(DualFunction):
         return math.inf if isinstance(outcome, Infeasible) else -math.inf
 
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
-        """The slope where it is proved that F is affine nearby.
-
-        From below, the tree dual of the defining program touches F at d; if all of its pieces that
-        are active there have one slope u, it is affine near d.  From above, F is at most the
-        convex function of the linear program with the best integer part; if that takes the values
-        of the affine function at the corners of a small cross-polytope around d, it is at most
-        that inside.
-        """
+        """The slope where it is proved that F, the value of its own program, is affine nearby."""
         top, point = minimum_at(self.form, self.priced, d, self._budget)
-        if not isinstance(top, Fraction):
+        if not isinstance(top, Fraction) or point is None:
             raise DomainError("The generator function is infinite at this right-hand side.")
         columns = [own.column for own in self.priced]
-        below = tree_dual(program_of(columns, self.form.constraints, d), seconds=self.seconds)
-        slopes = below.slopes(d)
-        if below.strong and len(slopes) == 1 and point is not None:
-            rest, spent = list(d), _ZERO
-            for column, x in zip(columns, point, strict=True):
-                if column.integral and x:
-                    spent += column.cost * x
-                    for i, a in column.entries:
-                        rest[i] -= a * x
-            if any(self._is_affine(rest, top - spent, slopes[0], step) for step in _STEPS):
-                return slopes
-        raise UnsupportedError(
-            "It was not proved that the generator function is affine near this right-hand side.",
-            hint="It may have a kink or a jump there: move it a little.",
-        )
-
-    def _is_affine(
-        self, rest: Sequence[Fraction], value: Fraction, u: Vector, step: Fraction
-    ) -> bool:
-        """Whether the linear program has the affine function's values at the corners."""
-        for i, slope in enumerate(u):
-            for move in (step, -step):
-                moved = [d + move if k == i else d for k, d in enumerate(rest)]
-                outcome = minimise(self._real, self.form.constraints, moved)
-                if not isinstance(outcome, Optimal) or outcome.objective != value + move * slope:
-                    return False
-        return True
+        own = normalise(program_of(columns, self.form.constraints, d))
+        slope = local_slope(own, point, range(own.size), self.seconds)
+        if slope is None:
+            raise UnsupportedError(
+                "It was not proved that the generator function is affine near this right-hand"
+                " side.",
+                hint="It may have a kink or a jump there: move it a little.",
+            )
+        return (slope,)
 
     @property
     def formula(self) -> str:

@@ -9,27 +9,37 @@ import math
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, Gradient, definability, to_sympy
 from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import (
+    form_at,
     require_dual,
     require_integer_solution,
 )
-from tamecheck.duality.proof import value_at
+from tamecheck.duality.proof import decide, value_at
 from tamecheck.duality.tree import affine_text
+from tamecheck.duality.value.division import MOST_ROWS, value_region
 from tamecheck.duality.value.line import Ray, line_profile, one_row, row_profile
 from tamecheck.duality.value.profile import Profile, ValueComplex, value_complex, value_on
+from tamecheck.duality.value.region import ValueRegion
+from tamecheck.duality.value.slope import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
+from tamecheck.ir.answer import Infeasible, Optimal
 
 if TYPE_CHECKING:
     from tamecheck.ir.program import Program
 
 
 _DEFAULT_SECONDS = 60.0
+_NEAR = Fraction(1, 64)
+"""How far the box reaches on which cells are computed for a gradient."""
+
+_SMOOTH = 0.3
+"""The part of the time in which it may be shown that there is only one."""
 
 
 class ValueDual(DualFunction):
@@ -49,7 +59,7 @@ class ValueDual(DualFunction):
         super().__init__(form, optimum)
         self._multipliers = multipliers
         self._seconds = _DEFAULT_SECONDS if seconds is None else seconds
-        self.complex: ValueComplex | None = None
+        self.complex: ValueComplex | ValueRegion | None = None
 
     def evaluate(self, d: Vector) -> Value:
         """The optimal value at a right-hand side, proved."""
@@ -80,29 +90,47 @@ class ValueDual(DualFunction):
         return line[0]
 
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
-        """The one-sided slopes, of a program with a single row and no upper bounds."""
-        if self.form.size != 1:
-            raise UnsupportedError(
-                "The gradient of the value function is offered for one row.",
-                hint="Use along(row, ...), or the tree dual.",
-            )
-        return tuple((slope,) for slope in self._slopes_beside(0, d))
+        """The slopes around ``d`` in all right-hand sides, those of bounds included."""
+        return self._slopes(range(self.form.size), d)
 
     def gradient(self, b: RightHandSide | None = None) -> Gradient:
-        """A conservative gradient with respect to the only row of the program.
+        """A conservative gradient with respect to the rows of the program.
 
-        Upper bounds of columns stay what they are.
+        Upper bounds of columns stay what they are.  With up to three rows it is the slopes of the
+        cells that meet there; with more it is offered where the function is smooth.
         """
-        if len(self.form.users) != 1:
+        users, sign = self.form.users, self.form.sign
+        slopes = self._slopes(users, self.form.at(b))
+        names = tuple(self.form.names[i] for i in users)
+        return Gradient(names, tuple(tuple(sign * a for a in slope) for slope in slopes))
+
+    def _slopes(self, rows: Sequence[int], d: Vector) -> tuple[Vector, ...]:
+        """The slopes of the pieces that meet at ``d``, in these rows."""
+        if len(rows) == 1:
+            return tuple((slope,) for slope in self._slopes_beside(rows[0], d))
+        if not rows:
+            return ((),)
+        form, budget = form_at(self.form, d), Budget.of(self._seconds)
+        found = decide(form.program, budget)
+        if isinstance(found, Infeasible):
+            raise DomainError("The program is infeasible at this right-hand side.")
+        if isinstance(found, Optimal):
+            point = form.columns_at(found.point)
+            slope = local_slope(form, point, rows, budget.share(_SMOOTH).seconds)
+            if slope is not None:
+                return (slope,)
+        if len(rows) > MOST_ROWS:
             raise UnsupportedError(
-                f"The value function has {len(self.form.users)} right-hand sides, and its gradient"
-                " is offered for one.",
-                hint="Use along(row, low, high) for the pieces along one row, or the tree dual.",
+                f"It was not proved that the value function is affine near this right-hand side;"
+                f" kinks are resolved for at most {MOST_ROWS} rows, and these are {len(rows)}.",
+                hint="Move it a little, or use along(row, ...) or the tree dual.",
             )
-        slopes = self._slopes_beside(self.form.users[0], self.form.at(b))
-        sign = self.form.sign
-        name = self.form.names[self.form.users[0]]
-        return Gradient((name,), tuple((sign * slope,) for slope in slopes))
+        names, shift = self.form.names, self.form.shift
+        place = [d[i] + shift[i] for i in rows]
+        near = [(names[i], t - _NEAR, t + _NEAR) for i, t in zip(rows, place, strict=True)]
+        sign = form.sign
+        around = value_region(form, near, d, budget).gradient(place)
+        return tuple(tuple(sign * a for a in slope) for slope in around)
 
     def _slopes_beside(self, i: int, d: Vector) -> tuple[Fraction, ...]:
         """The slopes to the left and to the right of ``d`` in the right-hand side ``i``."""
@@ -162,6 +190,23 @@ class ValueDual(DualFunction):
         ray = Ray(self.form.at(b), tuple(map(Fraction, direction)), Fraction(low), Fraction(high))
         return value_complex(self.form, "t", self._profile(ray), Fraction(0))
 
+    def on_box(
+        self,
+        rows: Sequence[tuple[str, Fraction | int, Fraction | int]],
+        b: RightHandSide | None = None,
+    ) -> ValueRegion:
+        """The cells of the value function in one to three right-hand sides, the others fixed.
+
+        Parameters
+        ----------
+        rows
+            Names and intervals of the right-hand sides that vary.
+        b
+            The other right-hand sides; the program's own by default.
+        """
+        own = [(name, Fraction(low), Fraction(high)) for name, low, high in rows]
+        return value_region(self.form, own, self.form.at(b), Budget.of(self._seconds))
+
     def _ray(self, i: int, d: Vector, low: Fraction, high: Fraction) -> Ray:
         """The right-hand sides that are ``d`` but for the number ``i``, which is ``t``."""
         start = tuple(Fraction(0) if k == i else value for k, value in enumerate(d))
@@ -183,6 +228,8 @@ class ValueDual(DualFunction):
         """The program as a formula, and the pieces where they are known."""
         if self.complex is None:
             return "min{c·x : Ax (=, >=, <=) b, x in its domain}"
+        if isinstance(self.complex, ValueRegion):
+            return self.complex.formula
         name = self.complex.name
         return "; ".join(
             f"{affine_text([(name, p.slope)], p.intercept)} on"
@@ -198,6 +245,8 @@ class ValueDual(DualFunction):
                 "Without an interval the value function has no finite formula.",
                 hint="Give box=(row, low, high).",
             )
+        if isinstance(self.complex, ValueRegion):
+            return self.complex.to_sympy()
         t = sympy.Symbol(self.complex.name, real=True)
         cases: list[Any] = []
         for p in self.complex.pieces:
@@ -227,16 +276,27 @@ class ValueDual(DualFunction):
         return {**super().to_json(), **own}
 
 
+_Interval: TypeAlias = tuple[str, Fraction, Fraction]
+
+
+def _intervals(box: _Interval | Sequence[_Interval]) -> list[_Interval]:
+    """The rows and intervals of a box, which may be a single one."""
+    if isinstance(box[0], str):
+        return [cast("_Interval", box)]
+    return [cast("_Interval", own) for own in box]
+
+
 def value_dual(
     program: Program,
     *,
-    box: tuple[str, Fraction, Fraction] | None = None,
+    box: _Interval | Sequence[_Interval] | None = None,
     seconds: float | None = None,
     seed: int = 0,
 ) -> ValueDual:
     """The value function of a program.
 
-    Its pieces are computed where ``box`` says: a row and an interval of its right-hand side.
+    Its pieces are computed where ``box`` says: a row and an interval of its right-hand side, or
+    up to three of these.
     """
     form = normalise(program)
     multipliers = require_dual(form)
@@ -255,7 +315,8 @@ def value_dual(
         )
     result = ValueDual(form, value if isinstance(value, Fraction) else None, multipliers, seconds)
     if box is not None:
-        result.complex = result.along(*box)
+        rows = _intervals(box)
+        result.complex = result.along(*rows[0]) if len(rows) == 1 else result.on_box(rows)
     return result
 
 
