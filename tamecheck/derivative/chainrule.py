@@ -273,11 +273,14 @@ class ChainRule:
         return Moved(np.array(winners, dtype=np.int64).reshape(self.graph.nodes[index].shape))
 
 
-def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRule:
+def chain_rule(
+    graph: Graph, values: Values, *, whole: bool = False, choosing: bool = True
+) -> ChainRule:
     """The local derivatives of all nodes at a point, from the values of inputs and constants.
 
     Elements on which the outputs do not depend near the point have derivative 0, unless the
-    derivatives of the ``whole`` graph are asked for.  Raises `NotLipschitzAt` if an op on which the
+    derivatives of the ``whole`` graph are asked for.  Without ``choosing`` tied elements have the
+    order that a sort gives them.  Raises `NotLipschitzAt` if an op on which the
     outputs depend is not Lipschitz near the point.
     """
     known = dict(values)
@@ -302,7 +305,9 @@ def chain_rule(graph: Graph, values: Values, *, whole: bool = False) -> ChainRul
             ties = tuple(group.tied if need else group.tied[:1] for group, need in groups)
             tied[index] = _Tied(ties, chooses_indices(node.op), _ways(node))
         else:
-            fixed[index] = linear_local(graph, index, args, depends.needed[index])
+            needed = depends.needed[index]
+            sorted_ = needed if choosing else np.zeros_like(needed)
+            fixed[index] = linear_local(graph, index, args, sorted_)
     return ChainRule(graph, known, depends, fixed, kinked, tied)
 
 

@@ -17,12 +17,12 @@ from tamecheck.derivative.chainrule import (
 )
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.limits import kink_family, limit_set
-from tamecheck.derivative.lowering import lowered, without_roots
+from tamecheck.derivative.lowering import lowered, with_choices, without_roots
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
 from tamecheck.derivative.reverse import Values, output_matrix
 from tamecheck.derivative.steep import steep
-from tamecheck.errors import InputError, TamecheckError
+from tamecheck.errors import DomainError, InputError, TamecheckError
 from tamecheck.evaluate.walk import checked_inputs
 from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
@@ -159,6 +159,22 @@ def _exact(value: Any) -> Array:
 
 
 def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
+    chosen = with_choices(graph, point)
+    if chosen is not graph:
+        found = _jacobian_of(chosen, point, kind, limit)
+        return replace(found, automatic=_conventions(graph, known_values(graph, point)))
+    return _jacobian_of(graph, point, kind, limit)
+
+
+def _conventions(graph: Graph, values: Values) -> Autodiff:
+    """What automatic differentiation gives, whatever is tied."""
+    try:
+        return _automatic(chain_rule(graph, values, choosing=False))
+    except NotLipschitzAt as found:
+        return Autodiff(None, None, f"the derivative of {found.where} is infinite")
+
+
+def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
     values = known_values(graph, point)
     empty = JacobianSet(kind, graph.inputs)
     try:
@@ -176,7 +192,7 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
                 f"the infinite derivative of {found.where} is multiplied by others, which may be 0"
             )
             automatic = Autodiff(None, None, why)
-            return replace(_jacobian(simpler, point, kind, limit), automatic=automatic)
+            return replace(_jacobian_of(simpler, point, kind, limit), automatic=automatic)
         return _without(empty, *why_not_lipschitz(graph, values, found.where))
     empty = replace(empty, automatic=_automatic(rule))
     if kind == "conservative":
@@ -198,6 +214,9 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
         return limit_set(rule, point, empty, limit)
     except NotLipschitzAt as sharp:
         return _without(empty, *why_not_lipschitz(graph, values, sharp.where))
+    except DomainError as edge:
+        open_ = f"whether the function has a limit at this point: {edge.what}"
+        return replace(empty, why=f"it is not known {open_}", open=(open_,))
 
 
 def _automatic(rule: ChainRule) -> Autodiff:

@@ -64,9 +64,11 @@ class Affinity:
     def of(graph: Graph) -> Affinity:
         """The facts about a graph, from the degrees of the ops' pieces."""
         degrees: list[int] = []
+        flat: list[bool] = []
         for index, node in enumerate(graph.nodes):
             if not isinstance(node, Apply) or graph.input_free[index]:
                 degrees.append(int(not graph.input_free[index]))
+                flat.append(graph.input_free[index])
                 continue
             given = [degrees[arg] for arg in node.args]
             # pieces are polyhedral where what is compared is affine
@@ -76,7 +78,10 @@ class Affinity:
             curved = any(value is None or value > 1 for value in found)
             # any function of constants is constant
             degrees.append(0 if not any(given) else 2 if curved else found[0] or 0)
-        return Affinity(graph, tuple(d < 2 for d in degrees), tuple(d == 0 for d in degrees))
+            # constant on each piece, whatever bounds the pieces
+            level = degree(node.op, node.params, [1] * len(given), rounding=True) == 0
+            flat.append(level or all(flat[arg] for arg in node.args))
+        return Affinity(graph, tuple(d < 2 for d in degrees), tuple(flat))
 
     def affine_args(self, index: int) -> bool:
         """Whether all arguments of a node are piecewise affine."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 
 from tamecheck.derivative.kinks import pieces_of
+from tamecheck.derivative.orders import Orders
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
-from tamecheck.ir.op import Expansion, Fold, Value
-from tamecheck.ir.tensor import Shape, size_of
-from tamecheck.ops import BY_NAME
+from tamecheck.ir.op import Expansion, Fold, Selection, Value
+from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops import BY_NAME, SELECT
 from tamecheck.ops.shapes import axes_of
 
 
@@ -80,6 +81,38 @@ def _product(apply: partial[int], arg: int, shape: Shape, node: Apply) -> int:
         keepdims = bool(node.params["keepdims"])
         return apply("exp", [apply("sum", [arg], axes=axes, keepdims=keepdims)])
     return apply("reshape", [total], shape=node.shape)
+
+
+def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
+    """The same function near a point, with continuous ops for choices that do not jump there."""
+
+    def bare(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
+        node = graph.nodes[index]
+        if not isinstance(node, Apply) or node.op is not SELECT:
+            return None
+        new = builder.apply(SELECT, [number[arg] for arg in node.args], node.label)
+        return Orders(builder, point).bare(new)
+
+    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
+        node = plain.nodes[index]
+        if not isinstance(node, Apply) or not _chooses(node):
+            return None
+        given = [number[arg] for arg in node.args]
+        new = builder.apply(node.op, given, node.label, node.function, **node.params)
+        choices = Orders(builder, point)
+        found = choices.switched(new) if node.op is SELECT else choices.gathered(new)
+        return new if found is None else found
+
+    chooses = any(isinstance(node, Apply) and _chooses(node) for node in graph.nodes)
+    if not chooses:
+        return graph
+    masked = any(isinstance(node, Apply) and node.op is SELECT for node in graph.nodes)
+    plain = _rebuild(graph, bare) if masked else graph
+    return _rebuild(plain, apply)
+
+
+def _chooses(node: Apply) -> bool:
+    return node.op is SELECT or isinstance(node.op.meaning, Selection)
 
 
 def without_roots(graph: Graph) -> Graph | None:

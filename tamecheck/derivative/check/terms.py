@@ -75,6 +75,8 @@ def term_germ(  # noqa: C901 (a case for each constructor)
             return term_germ(left, args, signs) * term_germ(right, args, signs)
         case Div(left, right):
             low = term_germ(right, args, signs)
+            if low.value == 0 and not low.lost:
+                return _quotient(term, args)
             return term_germ(left, args, signs) * _composed(low, "inverse", _inverse)
         case Pow(base, Const(exponent)):
             return _power(term_germ(base, args, signs), as_number(exponent))
@@ -193,6 +195,39 @@ def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Serie
         result = result * shift + space.constant(a)
     tail: dict[Tail, Number] = {((name, inner.key), inner.mask): _ONE}
     return Germ(space, result.terms, tail, core=inner.core_by(coefficients[1]))
+
+
+_MOST_ZEROS = 4
+
+
+def _quotient(term: Div, args: Sequence[Germ]) -> Germ:
+    """A quotient of functions of one argument at a zero of the divisor, if it has a limit there."""
+    used = {t.index for t in subterms(term) if isinstance(t, Var)}
+    if len(used) != 1:
+        raise NotAnalyticError
+    inner = args[used.pop()]
+
+    def series(value: Number, order: int) -> Series:
+        space = Space(1, order + _MOST_ZEROS)
+        shift = [space.variable(0, value)] * (max(len(args), 1))
+        rows = [
+            [part.terms.get(code_of(((0, k),)) if k else 0, _ZERO) for k in range(space.order + 1)]
+            for part in (term_germ(side, shift, {}) for side in (term.numerator, term.denominator))
+        ]
+        top, low = rows
+        zeros = next((k for k, a in enumerate(low) if a != 0), len(low))
+        if zeros > _MOST_ZEROS or any(a != 0 for a in top[:zeros]):
+            raise NotAnalyticError
+        top, low = top[zeros:], low[zeros:]
+        if not (low[0] > 0 or low[0] < 0):
+            raise NotAnalyticError
+        found: Series = []
+        for k in range(order + 1):
+            rest = top[k] - sum((found[j] * low[k - j] for j in range(k)), _ZERO)
+            found.append(divide(rest, low[0]))
+        return found
+
+    return _composed(inner, ("quotient", term), series)
 
 
 def _inverse(value: Number, order: int) -> Series:

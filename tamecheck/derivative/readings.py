@@ -1,0 +1,304 @@
+"""Forms of the nodes of a graph, for each way to take pieces that meet at a point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from tamecheck.derivative.forms import Atoms, Form, UnreadFormError
+from tamecheck.derivative.reverse import compared_groups, route_index
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.exact_terms import holds
+from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.reals import Number, UndecidedError, as_number
+from tamecheck.ir.formula import (
+    TRUE,
+    And,
+    Compare,
+    Condition,
+    Piece,
+)
+from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
+from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
+from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import extremum
+from tamecheck.ops.shapes import axes_of
+
+_MOST_RUNS = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The nodes of a graph that is built, at a point.
+
+    ``point`` has the values of the inputs' elements.
+    """
+
+    builder: GraphBuilder
+    point: Mapping[str, Array]
+    _values: dict[int, Array] = field(default_factory=dict[int, Array])
+
+    def value(self, root: int) -> Array:
+        """The exact value of a node at the point."""
+        for index in below(self.builder, root):
+            if index in self._values:
+                continue
+            match self.builder.node(index):
+                case Input(name):
+                    found = self.point[name]
+                case Constant(tensor):
+                    found = from_values(tensor.array)
+                case Apply(op, args, params, shape, label):
+                    site = Site(op, params, shape, label)
+                    found = op_exact(site, [self._values[arg] for arg in args])
+            self._values[index] = objects(found)
+        return self._values[root]
+
+
+@dataclass(slots=True)
+class Reading:
+    """The forms of nodes for one way to take the pieces of continuous ops that meet at the point.
+
+    ``decisions`` says which piece is taken, one after the other; the first where none is said.
+    """
+
+    built: Built
+    decisions: list[int]
+    options: list[int] = field(default_factory=list[int])
+    signed: list[Form] = field(default_factory=list[Form])
+    """Forms that are not negative where these pieces hold."""
+    atoms: Atoms = field(default_factory=Atoms)
+    _known: dict[int, Array] = field(default_factory=dict[int, Array])
+
+    def _decide(self, count: int) -> int:
+        number = len(self.options)
+        self.options.append(count)
+        return self.decisions[number] if number < len(self.decisions) else 0
+
+    def gap(self, high: Array, low: Array) -> Array:
+        """Differences of forms."""
+        pairs = zip(high.reshape(-1).tolist(), low.reshape(-1).tolist(), strict=True)
+        return _array([self.atoms.add(a, b, fmpq(-1)) for a, b in pairs], high.shape)
+
+    def sided(self, form: Form, sign: int) -> list[Form]:
+        """What is not negative where a form has a sign."""
+        below = self.atoms.add(self.atoms.number(fmpq(0)), form, fmpq(-1))
+        return [*([form] if sign >= 0 else []), *([below] if sign <= 0 else [])]
+
+    def node(self, root: int) -> Array:
+        """The forms of a node's elements.
+
+        Raises `UnreadFormError` if a node is not continuous or not read.
+        """
+        for index in below(self.built.builder, root):
+            if index not in self._known:
+                self._known[index] = self._node(index)
+        return self._known[root]
+
+    def _node(self, index: int) -> Array:
+        builder = self.built.builder
+        node = builder.node(index)
+        if isinstance(node, Input):
+            flat = objects(self.built.point[node.name]).reshape(-1).tolist()
+            start = sum(
+                size_of(n.shape) for k in range(index) if isinstance(n := builder.node(k), Input)
+            )
+            forms = [self.atoms.coordinate(start + k, v) for k, v in enumerate(flat)]
+            return _array(forms, node.shape)
+        if isinstance(node, Constant):
+            flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
+            return _array([self.atoms.number(v) for v in flat], node.shape)
+        args = [self._known[arg] for arg in node.args]
+        return _array(self._elements(node, args), node.shape)
+
+    def _elements(self, node: Apply, args: Sequence[Array]) -> list[Form]:
+        match node.op.meaning:
+            case Pointwise():
+                rows = zip(
+                    *(spread(arg, node.shape).reshape(-1).tolist() for arg in args), strict=True
+                )
+                return [self._pointwise(node, row) for row in rows]
+            case Routing():
+                filler = node.params.get("value")
+                parts: list[Form] = [f for arg in args for f in arg.reshape(-1).tolist()]
+                if isinstance(filler, Fraction):
+                    parts.append(self.atoms.number(as_number(filler)))
+                places = route_index(node, [arg.shape for arg in args])
+                return [parts[int(place)] for place in places.reshape(-1).tolist()]
+            case Fold("add"):
+                axes = axes_of(args[0].shape, node.params)
+                numbers = np.arange(args[0].size).reshape(args[0].shape)
+                rest = [k for k in range(numbers.ndim) if k not in axes]
+                lanes = numbers.transpose([*rest, *axes]).reshape(size_of(node.shape), -1)
+                return [self._total(args[0].reshape(-1)[lane].tolist()) for lane in lanes]
+            case Contraction() if all(arg.ndim <= 2 for arg in args):
+                return self._products(args)
+            case Fold() if extremum(node.op):
+                flat = args[0].reshape(-1).tolist()
+                groups = compared_groups(node, args[0].shape).tolist()
+                return [self._best([flat[k] for k in g], extremum(node.op)) for g in groups]
+            case _:
+                raise UnreadFormError
+
+    def _products(self, args: Sequence[Array]) -> list[Form]:
+        left = args[0].reshape(1, -1) if args[0].ndim == 1 else args[0]
+        right = args[1].reshape(-1, 1) if args[1].ndim == 1 else args[1]
+        found: list[Form] = []
+        for row in left:
+            for column in right.T:
+                pairs = zip(row.tolist(), column.tolist(), strict=True)
+                found.append(self._total([self.atoms.multiply(a, b) for a, b in pairs]))
+        return found
+
+    def _total(self, forms: Sequence[Form]) -> Form:
+        total = self.atoms.number(fmpq(0))
+        for form in forms:
+            total = self.atoms.add(total, form)
+        return total
+
+    def _best(self, forms: Sequence[Form], sign: int) -> Form:
+        tied = extremes([form.value for form in forms], sign)
+        won = tied[self._decide(len(tied))] if len(tied) > 1 else tied[0]
+        for k in tied:
+            if k != won:
+                low, high = (forms[k], forms[won]) if sign > 0 else (forms[won], forms[k])
+                self.signed.append(self.atoms.add(high, low, fmpq(-1)))
+        return forms[won]
+
+    def _pointwise(self, node: Apply, row: Sequence[Form]) -> Form:
+        meaning = node.op.meaning
+        assert isinstance(meaning, Pointwise)  # noqa: S101 (its caller looked)
+        values = [form.value for form in row]
+        domain = meaning.domain(node.params)
+        if domain != TRUE and not _defined_at(domain, values):
+            raise UnreadFormError
+        if meaning.whole is not None:
+            return self.atoms.apply(meaning.whole, row[0])
+        possible: list[tuple[Piece, list[Form]]] = []
+        for piece in meaning.pieces(node.params):
+            signed = self._held(piece.condition, row)
+            if signed is not None:
+                possible.append((piece, signed))
+        if not possible:
+            raise UnreadFormError
+        if len(possible) > 1 and not node.op.regularity.continuous:
+            raise UnreadFormError
+        if len(possible) == 1 and possible[0][1] and not node.op.regularity.continuous:
+            raise UnreadFormError
+        piece, signed = possible[self._decide(len(possible))] if len(possible) > 1 else possible[0]
+        self.signed += signed
+        return self.atoms.term(piece.term, row)
+
+    def _held(self, condition: Condition, row: Sequence[Form]) -> list[Form] | None:
+        """Forms that are not negative where a closed condition holds; None if that is not near."""
+        match condition:
+            case Compare(term, relation):
+                form = self.atoms.term(term, row)
+                if not form.terms:
+                    return [] if 0 in relation.signs else None
+                if form.value != 0:
+                    if not (form.value > 0 or form.value < 0):
+                        raise UndecidedError
+                    return [] if (1 if form.value > 0 else -1) in relation.signs else None
+                sides = relation.signs - {0}
+                if not sides:
+                    return None
+                if len(sides) == 2:
+                    return [self.atoms.number(fmpq(0))]
+                return self.sided(form, 1 if 1 in sides else -1)
+            case And(parts):
+                found: list[Form] = []
+                for part in parts:
+                    signed = self._held(part, row)
+                    if signed is None:
+                        return None
+                    found += signed
+                return found
+            case _:
+                raise UnreadFormError
+
+
+def _defined_at(domain: Condition, values: Sequence[Number]) -> bool:
+    held = holds(domain, values)
+    if held is None:
+        raise UndecidedError
+    return held
+
+
+def _array(forms: Sequence[Form], shape: Sequence[int]) -> Array:
+    found = np.empty(len(forms), dtype=object)
+    found[:] = forms
+    return found.reshape(tuple(shape))
+
+
+def readings(built: Built) -> Iterator[Reading]:
+    """Readings with all ways to take pieces, as far as those are asked for while they are read.
+
+    Raises `UnreadFormError` if there are too many.
+    """
+    decisions: list[int] = []
+    for _ in range(_MOST_RUNS):
+        reading = Reading(built, decisions)
+        yield reading
+        made = [*decisions, *([0] * len(reading.options))][: len(reading.options)]
+        while made and made[-1] + 1 >= reading.options[len(made) - 1]:
+            made.pop()
+        if not made:
+            return
+        decisions = [*made[:-1], made[-1] + 1]
+    raise UnreadFormError
+
+
+def by(key: Callable[[int], Number]) -> Callable[[int], Any]:
+    """A key to compare exact numbers by."""
+
+    class Key:
+        def __init__(self, k: int) -> None:
+            self.value = key(k)
+
+        def __lt__(self, other: Key) -> bool:
+            gap = self.value - other.value
+            if gap == 0:
+                return False
+            if not (gap > 0 or gap < 0):
+                raise UndecidedError
+            return bool(gap < 0)
+
+    return Key
+
+
+def extremes(values: Sequence[Number], sign: int) -> list[int]:
+    """The places of the largest values, or of the smallest for a negative sign."""
+    top = max(range(len(values)), key=by(lambda k: sign * values[k]))
+    return [k for k, value in enumerate(values) if same(value, values[top])]
+
+
+def same(left: Number, right: Number) -> bool:
+    """Whether two numbers are equal; raises `UndecidedError` if that is open."""
+    gap = left - right
+    if not (gap == 0 or gap > 0 or gap < 0):
+        raise UndecidedError
+    return bool(gap == 0)
+
+
+def below(builder: GraphBuilder, node: int) -> list[int]:
+    """A node and all that it is made of, in order."""
+    seen, waiting = {node}, [node]
+    while waiting:
+        found = builder.node(waiting.pop())
+        for arg in found.args if isinstance(found, Apply) else ():
+            if arg not in seen:
+                seen.add(arg)
+                waiting.append(arg)
+    return sorted(seen)
+
+
+def spread(array: Array, shape: Sequence[int]) -> Array:
+    """An array as it is broadcast to a shape."""
+    return np.broadcast_to(array, tuple(shape))
