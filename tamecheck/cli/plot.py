@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
@@ -11,19 +11,26 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.cli import source
 from tamecheck.cli.answer import claim, message, print_answer
 from tamecheck.cli.options import BOX, MODEL_OR_PROGRAM, SLICE, Group, Verb, flag, option, output
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
+    from tamecheck.duality.value.profile import ValueComplex
     from tamecheck.ir.graph import Graph
+    from tamecheck.ir.program import Program
     from tamecheck.model import Model
     from tamecheck.plots import Picture, Plane
+    from tamecheck.plots.value import Bound
 
 
 _KINDS = (
-    *("field", "cells", "decision", "surface"),
-    *("adjacency", "jacobian", "certificate", "value"),
+    *("field", "cells", "decision", "surface", "descent"),
+    *("adjacency", "jacobian", "certificate", "value", "duals"),
 )
+_FAMILIES = ("tree", "chvatal", "gomory", "generator")
+_FAMILY_SECONDS = 20.0
+"""The time for each family where all are drawn."""
+
 _DESCRIPTION = """\
 Draw a figure as PNG, SVG or PDF.
 
@@ -32,13 +39,17 @@ Draw a figure as PNG, SVG or PDF.
   cells        the linear regions, coloured by map or by value
   decision     the region of each class, with data points (--data)
   surface      the graph of the function in space
+  descent      subgradient descent step by step (--at: where it starts; --rate, --steps,
+               --diminishing), with the Clarke-critical points that are proved
   adjacency    which cells share a facet
   jacobian     the polytope of the Jacobian set --at a point
   certificate  the derivation of the model's tameness
   value        the optimal value of a program along one right-hand side: --box 'r1=-2:4';
                --at 'r2=3' moves other rows; --method draws a dual function beside it
+  duals        the same beside the dual functions of all families
 
-A figure of a model has two coordinates: the sides of positive width of --box, or a --slice.
+A figure of a model has two coordinates: the sides of positive width of --box, or a --slice; field,
+cells and decision may have one.
 
 exit codes: 0 drawn, 3 drawn in part"""
 
@@ -73,7 +84,7 @@ def _run(args: Namespace) -> int:
 
 
 def _of_model(args: Namespace) -> Picture:
-    if args.what == "value":
+    if args.what in ("value", "duals"):
         raise InputError(
             "A value function belongs to a program.", hint="Give a .mps, .lp or program .json file."
         )
@@ -166,6 +177,10 @@ def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
             options["at"] = at
             if plane.size == 2:
                 options["streamlines"] = args.streamlines
+        case "descent":
+            options |= {"starts": at, "diminishing": args.diminishing}
+            options |= {} if args.rate is None else {"rate": args.rate}
+            options |= {} if args.steps is None else {"steps": args.steps}
         case _:
             pass
     return draw_on_plane(plane, args.what, output=args.output or 0, **options)
@@ -195,16 +210,15 @@ def _points(args: Namespace, model: Model, plane: Plane) -> list[tuple[Fraction,
 
 
 def _of_program(args: Namespace) -> Picture:
-    """The value function of a program along one right-hand side, maybe with a dual function."""
-    if args.what != "value":
+    """The value function of a program along one right-hand side, maybe with dual functions."""
+    if args.what not in ("value", "duals"):
         raise InputError(
-            f"There is no {args.what} figure of a program.", hint="Draw its value function: value."
+            f"There is no {args.what} figure of a program.",
+            hint="Draw its value function: value, or duals.",
         )
     from tamecheck.cli.program import right_hand_sides, row_interval
-    from tamecheck.duality import dual
     from tamecheck.duality.value.dual import value_along
     from tamecheck.plots import draw_value
-    from tamecheck.plots.value import bound_of
     from tamecheck.programs import read_file
 
     for name in ("spec", "slice"):
@@ -218,17 +232,40 @@ def _of_program(args: Namespace) -> Picture:
     others = {name: side for text in args.at for name, side in right_hand_sides(text).items()}
     program = read_file(args.model).program
     pieces = value_along(program, row, lower, upper, others, seconds=args.timeout)
-    bound = None
-    if args.method is not None:
-        found = dual(program, args.method, seconds=args.timeout, seed=args.seed)
-        bound = bound_of(found, pieces, others)
-    return draw_value(
+    bounds, notes = _bounds(args, program, pieces, others)
+    picture = draw_value(
         pieces.pieces,
         label=args.names or row,
         unit=(args.units or "").split(",")[0],
-        bound=bound,
+        bounds=bounds,
         interval=(pieces.low, pieces.high),
+        notes=notes,
     )
+    return replace(picture, kind=args.what)
+
+
+def _bounds(
+    args: Namespace, program: Program, pieces: ValueComplex, others: Mapping[str, Fraction]
+) -> tuple[list[Bound], list[str]]:
+    """The dual functions that are asked for; of all, those that can be built, and why not."""
+    from tamecheck.duality import dual
+    from tamecheck.plots.value import bound_of
+
+    if args.what == "value":
+        if args.method is None:
+            return [], []
+        found = dual(program, args.method, seconds=args.timeout, seed=args.seed)
+        return [bound_of(found, pieces, others)], []
+    bounds: list[Bound] = []
+    notes: list[str] = []
+    seconds = _FAMILY_SECONDS if args.timeout is None else args.timeout / (len(_FAMILIES) + 1)
+    for method in _FAMILIES if args.method is None else (args.method,):
+        try:
+            found = dual(program, method, seconds=seconds, seed=args.seed)
+            bounds.append(bound_of(found, pieces, others))
+        except TamecheckError as error:
+            notes.append(f"no {method} dual: {error.what}")
+    return bounds, notes
 
 
 _LOOKS = Group(
@@ -240,6 +277,9 @@ _LOOKS = Group(
         option("--colour", None, "what colours of cells mean", choices=("map", "value"),
             default="map"),
         flag("--streamlines", "streamlines instead of arrows"),
+        option("--rate", "R", "descent: what gradients are multiplied by", type=float),
+        option("--steps", "N", "descent: the most steps (default 60)", type=int),
+        flag("--diminishing", "descent: divide the rate of step k by the root of k"),
         option("--data", "TABLE", "data points: .csv, the class last if given"),
         option("--classes", "A,B", "names of the classes"),
         option("--rule", None, "how outputs decide", choices=("argmax", "argmin", "sign", "value")),
@@ -247,7 +287,7 @@ _LOOKS = Group(
             dest="kind"),
         option("--entries", "I,J", "entries of the matrix to draw"),
         option("--method", None, "value: also a dual function of this family",
-            choices=("tree", "chvatal", "gomory", "generator")),
+            choices=_FAMILIES),
         option("--limit", "N", "enumerate at most N cells (default 6000)", type=int),
     ),
 )  # fmt: skip

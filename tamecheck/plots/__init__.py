@@ -5,6 +5,7 @@ from tamecheck.plots.canvas import SUFFIXES, Picture, checked_path, save
 from tamecheck.plots.curve import draw_curve
 from tamecheck.plots.decision import RULES, Points, draw_decision
 from tamecheck.plots.derivation import draw_derivation
+from tamecheck.plots.descent import draw_descent
 from tamecheck.plots.field import draw_field
 from tamecheck.plots.jacobian import draw_jacobian
 from tamecheck.plots.plane import Plane, plane_of
@@ -28,6 +29,7 @@ __all__ = [
     "draw_curve",
     "draw_decision",
     "draw_derivation",
+    "draw_descent",
     "draw_explanation",
     "draw_field",
     "draw_jacobian",

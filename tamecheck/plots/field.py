@@ -12,7 +12,17 @@ import numpy as np
 
 from tamecheck.derivative import JacobianSet, jacobian
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import CLARKE, INK, Axes, Drawing, Picture, drawing, label_of, mpl
+from tamecheck.plots.canvas import (
+    CLARKE,
+    INK,
+    MUTED,
+    Axes,
+    Drawing,
+    Picture,
+    drawing,
+    label_of,
+    mpl,
+)
 from tamecheck.plots.jacobian import vertices_of
 from tamecheck.plots.paint import hull_order, missing_set, pale, prepare, show_values
 from tamecheck.plots.plane import Plane
@@ -116,9 +126,14 @@ def _per_axis(plane: Plane) -> tuple[int, int]:
 
 
 def arrows_on(
-    drawn: Drawing, plane: Plane, scene: Scene, *, streamlines: bool = False
+    drawn: Drawing,
+    plane: Plane,
+    scene: Scene,
+    *,
+    streamlines: bool = False,
+    descent: bool = False,
 ) -> dict[str, int]:
-    """Draw the gradient as arrows or streamlines; how many there are.
+    """Draw the gradient as arrows or streamlines, or the other way; how many there are.
 
     An arrow is drawn where all of it is in one piece and in the domain: at a point of a lattice by
     its middle, else by its tail or by its tip, else not.
@@ -127,7 +142,7 @@ def arrows_on(
     points = plane.lattice(*sides)
     slopes = gradients(plane.graph, points)
     known = np.isfinite(slopes).all(axis=1)
-    points, shown = points[known], slopes[known] * plane.scale
+    points, shown = points[known], slopes[known] * plane.scale * (-1 if descent else 1)
     lengths = np.hypot(*shown.T)
     walls = Walls.of(plane, scene)
     still = lengths <= 1e-12 * max(float(lengths.max(initial=0.0)), 1e-300)
@@ -142,10 +157,12 @@ def arrows_on(
         counts["arrows"], counts["left_out"] = _streamlines(drawn.axes, plane, walls, sides), 0
     else:
         moving = _Arrows.of(points[~still], shown[~still], lengths[~still])
-        counts["arrows"] = _draw_arrows(drawn, plane, walls, moving, 1.0 / max(sides))
+        ink = MUTED if descent else INK
+        counts["arrows"] = _draw_arrows(drawn, plane, walls, moving, ink)
         counts["left_out"] -= counts["arrows"]
     if counts["arrows"]:
-        drawn.line("gradient", color=INK, marker=r"$\rightarrow$", ls="none")
+        name, ink = ("steepest descent", MUTED) if descent else ("gradient", INK)
+        drawn.line(name, color=ink, marker=r"$\rightarrow$", ls="none")
     if not plane.to_scale:
         drawn.notes.append(
             "directions are those of steepest ascent on the axes as drawn, and lengths count the "
@@ -185,10 +202,8 @@ class _Arrows:
         return np.sqrt(part) if self.root else part
 
 
-def _draw_arrows(
-    drawn: Drawing, plane: Plane, walls: Walls, arrows: _Arrows, spacing: float
-) -> int:
-    longest = _SPACING * spacing
+def _draw_arrows(drawn: Drawing, plane: Plane, walls: Walls, arrows: _Arrows, ink: str) -> int:
+    longest = _SPACING / max(_per_axis(plane))
     size = longest * arrows.length(arrows.lengths)
     offset = arrows.directions * size[:, None] * plane.scale
     tails = np.full(arrows.points.shape, np.nan)
@@ -201,15 +216,15 @@ def _draw_arrows(
     if not kept.any():
         return 0
     shown: Any = drawn.axes.quiver(
-        *tails[kept].T, *offset[kept].T, color=INK, pivot="tail", **_QUIVER
+        *tails[kept].T, *offset[kept].T, color=ink, pivot="tail", **_QUIVER
     )
     # how long an arrow is, beneath the scale of the colours
     unit = float(plane.scale[0]) if plane.to_scale else 1.0
-    value = _round_below(arrows.top / unit)
+    value = round_below(arrows.top / unit)
     key = float(longest * arrows.length(value * unit) * plane.scale[0])
     text = f"{'|∇|' if plane.to_scale else 'rise'} = {value:g}"
     looks: Any = {"labelpos": "S", "labelsep": 0.07, "fontproperties": {"size": 8}}
-    drawn.axes.quiverkey(shown, 1.1, 0.075, key, text, coordinates="axes", color=INK, **looks)
+    drawn.axes.quiverkey(shown, 1.1, 0.075, key, text, coordinates="axes", color=ink, **looks)
     if arrows.root:
         drawn.notes.append("arrow length grows with the square root of the gradient's")
     if arrows.cut:
@@ -217,7 +232,7 @@ def _draw_arrows(
     return int(kept.sum())
 
 
-def _round_below(value: float) -> float:
+def round_below(value: float) -> float:
     """The largest of 1, 2 and 5 times a power of ten that is no larger."""
     power = 10.0 ** math.floor(math.log10(value))
     return max((k * power for k in (1, 2, 5) if k * power <= value * (1 + 1e-9)), default=value)

@@ -12,12 +12,16 @@ from tamecheck.ir.graph import Graph
 from tamecheck.plots.canvas import Axes, Picture, label_of
 from tamecheck.plots.curve import draw_curve
 from tamecheck.plots.decision import draw_decision
+from tamecheck.plots.descent import draw_descent
 from tamecheck.plots.field import draw_field
 from tamecheck.plots.mosaic import mosaic_of
 from tamecheck.plots.plane import Plane, Scores, plane_of
 from tamecheck.plots.regions import draw_cells, draw_scene
 from tamecheck.plots.scene import Scene
 from tamecheck.plots.surface import draw_surface
+
+KINDS = ("field", "cells", "decision", "surface", "descent")
+"""The kinds of figures of a function of coordinates."""
 
 
 def complex_axes(found: Complex, axes: Axes | None = None) -> Axes:
@@ -54,13 +58,15 @@ def draw_on_plane(
 ) -> Picture:
     """A figure of a function of one or two coordinates."""
     check_size(plane, kind)
-    match choice(kind, ("field", "cells", "decision", "surface"), what="figure of a model"):
+    match choice(kind, KINDS, what="figure of a model"):
         case "cells":
             return draw_cells(plane, axes, **options)
         case "decision":
             return draw_decision(plane, axes, **options)
         case "surface":
             return draw_surface(plane.only(output), axes, **options)
+        case "descent":
+            return draw_descent(plane.only(output), axes, **options)
         case _:
             draw = draw_curve if plane.size == 1 else draw_field
             return draw(plane.only(output), axes, **options)

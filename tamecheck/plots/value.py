@@ -11,9 +11,11 @@ from typing import Any
 from tamecheck.duality import DualFunction
 from tamecheck.duality.value.profile import ValueComplex, ValuePiece
 from tamecheck.errors import InputError
-from tamecheck.plots.canvas import JUMP, KINK, LINES, Axes, Drawing, Picture, drawing, label_of
+from tamecheck.plots.canvas import INK, JUMP, KINK, LINES, Axes, Drawing, Picture, drawing, label_of
 
 _STEPS = 240
+_DUALS = ((LINES[2], "o"), (LINES[1], "^"), (LINES[3], "s"), (LINES[5], "D"))
+"""Colours and markers of dual functions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,8 @@ class Bound:
     method: str
     strong: bool
     points: tuple[tuple[Fraction, Fraction], ...]
+    own: Fraction | None = None
+    """The program's own right-hand side, where a strong dual function has the optimal value."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
@@ -49,7 +53,10 @@ def bound_of(
     places = sorted({*even, *pieces.breakpoints})
     values = ((t, function({**(others or {}), pieces.name: t})) for t in places)
     points = tuple((t, value) for t, value in values if isinstance(value, Fraction))
-    return Bound(function.method, function.strong, points)
+    form = function.form
+    row = form.names.index(pieces.name) if pieces.name in form.names else None
+    own = None if row is None or others else form.right[row] + form.shift[row]
+    return Bound(function.method, function.strong, points, own)
 
 
 def draw_value(  # noqa: PLR0913 (options, by keyword only)
@@ -59,8 +66,9 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
     label: str = "right-hand side",
     unit: str = "",
     complete: bool = True,
-    bound: Bound | None = None,
+    bounds: Sequence[Bound] = (),
     interval: tuple[Fraction, Fraction] | None = None,
+    notes: Sequence[str] = (),
 ) -> Picture:
     """The value function: pieces as lines, ends that belong to a piece filled, others open.
 
@@ -76,10 +84,12 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
         The name of the right-hand side.
     complete
         Whether these are all the pieces.
-    bound
-        A dual function to draw below (or above a maximum), as points.
+    bounds
+        Dual functions to draw below (or above a maximum), as points.
     interval
         Where the pieces were asked for: what they do not cover of it has no optimum.
+    notes
+        What else a reader should know.
     """
     ordered = sorted(pieces, key=lambda p: (p.lower, p.upper))
     if not ordered:
@@ -88,23 +98,28 @@ def draw_value(  # noqa: PLR0913 (options, by keyword only)
     if interval is not None:
         outer = ((interval[0], ordered[0].lower), (max(p.upper for p in ordered), interval[1]))
         gaps += [(low, high) for low, high in outer if low < high]
-    notes = () if complete else ("only a part of the value function is known",)
-    with drawing(axes, notes, height=3.4) as drawn:
+    told = list(notes) if complete else [*notes, "only a part of the value function is known"]
+    with drawing(axes, told, height=3.4) as drawn:
+        # what is drawn on it is seen
+        broad: Any = {"linewidth": 4.5, "alpha": 0.35} if len(bounds) > 1 else {"linewidth": 1.6}
         for piece in ordered:
-            _piece(drawn.axes, piece)
-        drawn.line("optimal value", color=LINES[0], linewidth=1.6)
+            _piece(drawn.axes, piece, broad)
+        drawn.line("optimal value", color=LINES[0], **broad)
         _marks(drawn, kinks, jumps, gaps)
-        if bound is not None:
-            # as dots: between two of them it may jump
-            x, y = ([float(own) for own in side] for side in zip(*bound.points, strict=True))
-            dots: Any = {"color": LINES[2], "marker": ".", "markersize": 2.4, "linestyle": "none"}
-            drawn.axes.plot(x, y, zorder=6, **dots)
-            drawn.line(f"dual function: {bound.method}", **dots)
+        for number, bound in enumerate(bounds):
+            _bound(drawn, bound, number, len(bounds))
+        for x in {bound.own for bound in bounds}:
+            if x is None or (interval is not None and not interval[0] <= x <= interval[1]):
+                continue
+            drawn.axes.axvline(float(x), color=INK, linewidth=0.9, zorder=1)
+            drawn.line("the program's own", color=INK, linewidth=0.9)
         drawn.axes.set_xlabel(label_of(label, unit))
         drawn.axes.set_ylabel("optimal value")
         drawn.axes.margins(x=0.01)
     counts = {"pieces": len(ordered), "kinks": len(kinks), "jumps": len(jumps), "gaps": len(gaps)}
-    facts = {} if bound is None else {"dual": bound.to_json()}
+    facts: dict[str, Any] = {"dual": bounds[0].to_json()} if len(bounds) == 1 else {}
+    if len(bounds) > 1:
+        facts = {"duals": [bound.to_json() for bound in bounds]}
     return drawn.picture("value", counts, complete=complete, facts=facts)
 
 
@@ -112,15 +127,35 @@ def _at(piece: ValuePiece, x: Fraction) -> Fraction:
     return piece.slope * x + piece.intercept
 
 
-def _piece(axes: Axes, piece: ValuePiece) -> None:
+def _bound(drawn: Drawing, bound: Bound, number: int, count: int) -> None:
+    """A dual function as dots, since between two of them it may jump; a marker on some."""
+    if not bound.points:
+        drawn.notes.append(f"the {bound.method} dual is nowhere finite")
+        return
+    x, y = ([float(own) for own in side] for side in zip(*bound.points, strict=True))
+    colour, marker = _DUALS[number % len(_DUALS)]
+    name = f"dual function: {bound.method}" if count == 1 else f"{bound.method} dual"
+    name += ", strong" if bound.strong and count > 1 else ""
+    dots: Any = {"color": colour, "marker": ".", "markersize": 2.4, "linestyle": "none"}
+    drawn.axes.plot(x, y, zorder=6, **dots)
+    if count > 1:
+        every = max(1, len(x) // 14)
+        dots |= {"marker": marker, "markersize": 5, "markeredgecolor": "white"}
+        dots["markeredgewidth"] = 0.5
+        some = slice(number * every // count, None, every)
+        drawn.axes.plot(x[some], y[some], zorder=7, **dots)
+    drawn.line(name, **dots)
+
+
+def _piece(axes: Axes, piece: ValuePiece, looks: Mapping[str, Any]) -> None:
     ends = (piece.lower, piece.upper)
     x, y = [float(e) for e in ends], [float(_at(piece, e)) for e in ends]
     if piece.lower < piece.upper:
-        axes.plot(x, y, color=LINES[0], linewidth=1.6, solid_capstyle="butt", zorder=3)
+        axes.plot(x, y, color=LINES[0], solid_capstyle="butt", zorder=3, **looks)
     for place, height, inside in zip(x, y, (piece.lower_closed, piece.upper_closed), strict=True):
         face, order = (LINES[0], 5) if inside else ("white", 4)
-        looks: Any = {"markersize": 3.6, "color": LINES[0], "markerfacecolor": face}
-        axes.plot(place, height, "o", zorder=order, **looks)
+        end: Any = {"markersize": 3.6, "color": LINES[0], "markerfacecolor": face}
+        axes.plot(place, height, "o", zorder=order, **end)
 
 
 def _marks(

@@ -8,6 +8,7 @@ import pytest
 from tamecheck.cli.entry import main
 from tamecheck.duality import dual
 from tamecheck.duality.value.dual import value_along
+from tamecheck.plots import bound_of
 from tamecheck.programs import read_file
 
 KINKED = """\
@@ -70,6 +71,24 @@ def test_other_right_hand_sides_move(drawn):
     code, answer, _ = drawn(JUMPING, "--box", "r=0:12", "--at", "s=4", "--method", "chvatal")
     assert code == 0
     assert (answer["jumps"], answer["gaps"]) == (11, 0)
+
+
+@pytest.mark.slow
+def test_all_dual_functions_beside_the_value_function(tmp_path):
+    source = tmp_path / "q.lp"
+    source.write_text(KINKED)
+    figure = tmp_path / "g.svg"
+    assert main(["plot", "duals", str(source), "--box", "r=-2:4", "-o", str(figure)]) == 0
+    text = figure.read_text()
+    for words in ("tree dual, strong", "gomory dual, strong", "no chvatal dual", "program's own"):
+        assert words in text
+    value = value_along(read_file(str(source)).program, "r", Q(-2), Q(4))
+    for method in ("tree", "gomory", "generator"):
+        bound = bound_of(dual(read_file(str(source)).program, method), value)
+        assert bound.own == Q(3, 2)
+        points = dict(bound.points)
+        assert all(height <= value(t) for t, height in points.items())
+        assert points[Q(3, 2)] == value(Q(3, 2)) or not bound.strong
 
 
 @pytest.mark.parametrize(

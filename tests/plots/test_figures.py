@@ -73,12 +73,6 @@ def arrows(axes):
     return tails / scale, tips / scale
 
 
-@pytest.fixture
-def coarse(monkeypatch):
-    """Grids of fewer points."""
-    monkeypatch.setattr("tamecheck.plots.scene._PIXELS", 160)
-
-
 @pytest.mark.usefixtures("coarse")
 @pytest.mark.parametrize(
     ("text", "box", "walls"),

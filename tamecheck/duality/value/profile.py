@@ -218,9 +218,9 @@ class ValueComplex:
         import tamecheck
 
         plots = tamecheck.plots
-        beside = None if bound is None else plots.bound_of(bound, self)
+        beside = () if bound is None else (plots.bound_of(bound, self),)
         shown: dict[str, Any] = {"label": self.name, "interval": (self.low, self.high), **options}
-        return plots.draw_value(self.pieces, ax, bound=beside, **shown).axes
+        return plots.draw_value(self.pieces, ax, bounds=beside, **shown).axes
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
