@@ -31,6 +31,7 @@ from tamecheck.layers.smoothed import (
     program_oracle,
     spo_plus_loss,
 )
+from tamecheck.layers.torch_modules import torch_module
 from tamecheck.layers.value import Valued, ValueLayer, from_mip, value_layer
 
 __all__ = [
@@ -72,3 +73,5 @@ __all__ = [
     "support_vector_layer",
     "value_layer",
 ]
+
+__getattr__ = torch_module
