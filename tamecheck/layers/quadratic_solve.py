@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 from fractions import Fraction
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import InputError, SolverError, package
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import (
@@ -362,7 +361,7 @@ def _is_unique(one: Programs, strong: Array, tight: Array) -> bool:
     """Whether no d ≠ 0 has ``Q d = 0, A d = 0``, ``G d = 0`` in strong, ``<= 0`` in tight rows."""
     if not _has_full_rank(one, tight[None])[0]:
         return False
-    linprog: Any = import_module("scipy.optimize").linprog
+    linprog: Any = package("scipy.optimize", "layers").linprog
     weak = _unit(one.G)[0][tight & ~strong]
     equal = np.concatenate([_unit(one.Q)[0], _unit(one.A)[0], _unit(one.G)[0][strong]])
     # the sum of what weak rows leave is bounded, and 0 only for d = 0

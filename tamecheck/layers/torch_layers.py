@@ -20,7 +20,8 @@ import numpy as np
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.batches import BatchLayer, Gradients, Pullback, Run, by_name, one_by_one
-from tamecheck.layers.conic import conic_layer
+from tamecheck.layers.cones import Cone
+from tamecheck.layers.conic import ConicSolution, conic_layer
 from tamecheck.layers.fixed_point import equilibrium_layer
 from tamecheck.layers.linear import linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
@@ -63,10 +64,21 @@ def equilibrium_function(W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803
     return _apply(one_by_one(_equilibrium, ranks, whole=3), ranks, (W, U, b, x))
 
 
-def conic_function(P: Any, q: Any, A: Any, b: Any, cones: Sequence[tuple[str, int]]) -> Any:  # noqa: N803
-    """`conic_layer` on tensors: the minimisers; P may be None."""
-    run = by_name(lambda *data: conic_layer(*data, cones=cones), "x", "P q A b")
-    return _each(run, (2, 1, 2, 1), (P, q, A, b))
+def conic_function(  # noqa: PLR0913 (the data of a program)
+    P: Any,  # noqa: N803 (the field's names)
+    q: Any,
+    A: Any,  # noqa: N803
+    b: Any,
+    cones: Sequence[Cone],
+    *,
+    infeasible: Infeasible = "raise",
+) -> Any:
+    """`conic_layer` on tensors: the minimisers ``(batch, n)``; P may be None."""
+
+    def layer(P: Any, q: Array, *rest: Any) -> ConicSolution:  # noqa: N803
+        return conic_layer(P, np.atleast_2d(q), *rest, cones=cones, infeasible=infeasible)
+
+    return _apply(by_name(layer, "x", "P q A b"), (2, 1, 2, 1), (P, q, A, b))
 
 
 def lasso_function(X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803

@@ -17,14 +17,15 @@ def cone_solution(
     q: Array,
     A: Array,  # noqa: N803
     b: Array,
-    cones: Sequence[tuple[str, int]],
+    cones: Sequence[tuple[str, float]],
 ) -> tuple[Array, Array]:
     """``x`` and multipliers ``z`` of ``min ½ xᵀPx + qᵀx`` subject to ``b - A x`` in a cone.
 
     The data are dense.  Blocks of rows come in order: ``"zero"``, ``"nonnegative"``,
-    ``"second-order"`` or ``"semidefinite"`` (the scaled upper triangle of a matrix), and the number
-    of rows.  Raises SolverError if Clarabel does not claim a solution,
-    MissingPackageError where the extra ``layers`` is not installed.
+    ``"second-order"``, ``"semidefinite"`` (the scaled upper triangle of a matrix) or
+    ``"exponential"``, and the number of rows; or ``"power"`` and its exponent.  Raises SolverError
+    if Clarabel does not claim a solution, MissingPackageError where the extra ``layers`` is not
+    installed.
     """
     clarabel, sparse = package("clarabel", "layers"), package("scipy.sparse", "layers")
     kinds: dict[str, Any] = {
@@ -32,7 +33,14 @@ def cone_solution(
         "nonnegative": clarabel.NonnegativeConeT,
         "second-order": clarabel.SecondOrderConeT,
         "semidefinite": clarabel.PSDTriangleConeT,
+        "power": clarabel.PowerConeT,
     }
+    blocks: list[Any] = []
+    for kind, size in cones:
+        if kind == "exponential":
+            blocks += [clarabel.ExponentialConeT()] * (int(size) // 3)
+        else:
+            blocks.append(kinds[kind](_size(kind, size)))
     settings = clarabel.DefaultSettings()
     settings.verbose = False
     settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
@@ -41,7 +49,7 @@ def cone_solution(
         q,
         sparse.csc_matrix(A),
         b,
-        [kinds[kind](_size(kind, rows)) for kind, rows in cones],
+        blocks,
         settings,
     )
     found = solver.solve()
@@ -51,6 +59,8 @@ def cone_solution(
     return np.array(found.x, dtype=float), np.array(found.z, dtype=float)
 
 
-def _size(kind: str, rows: int) -> int:
+def _size(kind: str, rows: float) -> float:
     """What Clarabel calls the size of a cone: of a triangle the order of its matrix."""
-    return (isqrt(8 * rows + 1) - 1) // 2 if kind == "semidefinite" else rows
+    if kind == "power":
+        return rows
+    return (isqrt(8 * int(rows) + 1) - 1) // 2 if kind == "semidefinite" else int(rows)
