@@ -172,6 +172,10 @@ def _dual(args: Namespace) -> int:
     claim(args, args.output, "dual function")
     side = None if args.at is None else right_hand_sides(args.at)
     options: dict[str, Any] = {} if args.box is None else {"box": row_intervals(args.box)}
+    if args.cone is not None:
+        if args.method != "generator":
+            raise InputError("A cone belongs to the method 'generator'.", where="--cone")
+        options["cone"] = [name.strip() for name in args.cone.split(",") if name.strip()]
     program = program_of(args, args.program).program
     function = dual(program, args.method, seconds=args.timeout, seed=args.seed, **options)
     document = _document(function, side)
@@ -252,6 +256,7 @@ DUAL = Verb(
         option("--method", None, "the family (default: tree)", choices=_METHODS, default="tree"),
         option("--at", "RHS", "right-hand sides 'r1=3,r2=1/2'; the others stay as they are"),
         option("--box", "BOX", "value: up to three rows and intervals, 'r1=-3:4,r2=0:5'"),
+        option("--cone", "ROWS", "generator: rows that put the variables into a cone, 'r3,r4'"),
         output("-o --output", "FILE", "write the answer here as JSON"),
     ),
     _dual,

@@ -304,6 +304,10 @@ def dual_sections(document: Mapping[str, Any]) -> Sections:
             ("at", document["at"]),
         ],
         "Checks": [(name, _WORDS[checks[name]], document["reasons"][name]) for name in checks],
+        "Conditions": [
+            (name.replace("_", " "), _WORDS[status], document["conditions_why"][name])
+            for name, status in document.get("conditions", {}).items()
+        ],
         "Notes": [(note,) for note in document["notes"]],
         "Formula": [(shown,)],
         "Slope": _slope_rows(document),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.budget import Budget
@@ -14,6 +15,7 @@ from tamecheck.duality.generator.function import (
     minimum_at,
     priced_columns,
 )
+from tamecheck.duality.generator.monoid import cone_positions, with_rays
 from tamecheck.duality.optimum import (
     feasible_multipliers,
     minimise_rows,
@@ -21,13 +23,15 @@ from tamecheck.duality.optimum import (
     require_integer_solution,
 )
 from tamecheck.duality.proof import prove_optimum
-from tamecheck.errors import SolverError
+from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program
 
 _ZERO = Fraction(0)
 _DEFAULT_SECONDS = 60.0
 _MOST_ROUNDS = 200
+_VALUE = 0.25
+"""The part of the time that one value may take."""
 
 
 def generator_dual(  # noqa: PLR0913 (options, by keyword only)
@@ -38,6 +42,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     alpha: Sequence[Fraction | int] | None = None,
     kept: Collection[int] | None = None,
     residual: str = "cone",
+    cone: Collection[str] | None = None,
 ) -> GeneratorDual:
     """A generator subadditive function that is dual feasible, as strong as the time allows.
 
@@ -55,71 +60,103 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
         not given.
     residual
         ``cone``, ``monoid`` or ``orthant``.
+    cone
+        Rows with the side 0 that say, with the signs of the variables, that these are mixed-integer
+        points of a cone: they are no right-hand sides.  All variables are kept, and multipliers
+        price the extreme rays of the cone.
     """
-    form = normalise(program)
+    form = source = normalise(program)
+    feasible_multipliers(form)
     require_integer_solution(form)
+    rows, own = frozenset[int](), frozenset[int]()
+    if cone is not None:
+        if residual == "orthant":
+            raise InputError("A program over a cone has the residuals cone and monoid.")
+        rows, own = cone_positions(form, cone), frozenset(range(len(form.columns)))
+        form = normalise(with_rays(form, rows))
     budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    rays = len(form.columns) - len(source.columns)
+    # columns of rays change nothing, but a search may go on for ever with them
+    optimum = prove_optimum(source, budget.share(1 if alpha else 0.5), seed=seed)
     if alpha is not None:
-        optimum = prove_optimum(form, budget, seed=seed)
         vector = tuple(map(Fraction, alpha))
-        found = generator_function(form, vector, kept=kept, residual=residual, optimum=optimum)
+        if own:
+            dear = (j for j, c in enumerate(form.columns) if c.product(vector) > c.cost)
+            kept = own | set(dear if kept is None else kept)
+        found = generator_function(
+            form, vector, kept=kept, residual=residual, optimum=optimum, rays=rays
+        )
     else:
-        found = _strongest(form, budget, seed=seed, residual=residual)
+        found = _Search(form, budget, optimum, residual, rays).run(own)
+    found.source, found.cone = source, rows
     if seconds is not None:
         found.seconds = seconds
     return found
 
 
-def _strongest(form: Form, budget: Budget, *, seed: int, residual: str) -> GeneratorDual:
-    """The best generator function that the time allows: strong if all columns may be kept."""
-    feasible_multipliers(form)
-    optimum = prove_optimum(form, budget.share(0.5), seed=seed)
-    alpha = require_dual(form)
-    kept = frozenset(j for j, column in enumerate(form.columns) if not column.integral)
-    if residual == "orthant":
-        kept |= {j for j, c in enumerate(form.columns) if any(a < 0 for _, a in c.entries)}
-    best: tuple[Fraction | None, Vector, frozenset[int]] = None, alpha, kept
-    while True:
-        alpha, bound, used = _multipliers(form, alpha, kept, residual, budget)
-        if bound is not None and (best[0] is None or bound > best[0]):
-            best = bound, alpha, kept
-        more = frozenset(used) - kept
-        if bound == optimum or not more or budget.is_spent:
-            break
-        kept |= more
-    return generator_function(form, best[1], kept=best[2], residual=residual, optimum=optimum)
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The search for the best generator function that the time allows."""
 
+    form: Form
+    budget: Budget
+    optimum: Fraction | None
+    residual: str
+    rays: int
 
-def _multipliers(
-    form: Form, alpha: Vector, kept: Collection[int], residual: str, budget: Budget
-) -> tuple[Vector, Fraction | None, list[int]]:
-    """The best alpha for E with its bound, and the integer columns that should join E.
+    def run(self, own: frozenset[int]) -> GeneratorDual:
+        """The function, in which these columns are kept: strong if all columns may be kept."""
+        form, residual = self.form, self.residual
+        alpha = require_dual(form)
+        kept = own | {j for j, column in enumerate(form.columns) if not column.integral}
+        if residual == "orthant":
+            kept |= {j for j, c in enumerate(form.columns) if any(a < 0 for _, a in c.entries)}
+        best: tuple[Fraction | None, Vector, frozenset[int]] = None, alpha, kept
+        while True:
+            alpha, bound, used = self._multipliers(alpha, kept)
+            if bound is not None and (best[0] is None or bound > best[0]):
+                best = bound, alpha, kept
+            more = frozenset(used) - kept
+            if bound == self.optimum or not more or self.budget.is_spent:
+                break
+            kept |= more
+        if self.rays and best[0] != self.optimum is not None:
+            # with all rays it is the value function
+            best = self.optimum, alpha, frozenset(range(len(form.columns)))
+        return generator_function(
+            form, best[1], kept=best[2], residual=residual, optimum=self.optimum, rays=self.rays
+        )
 
-    The first multipliers are feasible for the dual of the relaxation, hence for every E.
-    """
-    points: list[tuple[Fraction, Vector]] = []
-    best: tuple[Fraction, Vector] | None = None
-    used: list[int] = []
-    for _ in range(_MOST_ROUNDS):
-        priced = priced_columns(form, alpha, kept, residual)
-        try:
-            value, point = minimum_at(form, priced, form.right, budget)
-        except SolverError:
-            break
-        if point is None or not isinstance(value, Fraction):
-            break
-        if best is None or value > best[0]:
-            best = value, alpha
-        used = _columns_to_keep(form, kept, point, residual)
-        points.append(_parts(form, priced, point))
-        master = _master(form, kept, points)
-        if master is None or budget.is_spent:
-            break
-        bound, alpha = master
-        if bound == best[0]:
-            break
-    used = used or [j for j, column in enumerate(form.columns) if column.integral]
-    return (alpha, None, used) if best is None else (best[1], best[0], used)
+    def _multipliers(
+        self, alpha: Vector, kept: Collection[int]
+    ) -> tuple[Vector, Fraction | None, list[int]]:
+        """The best alpha for E with its bound, and the integer columns that should join E.
+
+        The first multipliers are feasible for the dual of the relaxation, hence for every E.
+        """
+        form, points = self.form, list[tuple[Fraction, Vector]]()
+        best: tuple[Fraction, Vector] | None = None
+        used: list[int] = []
+        for _ in range(_MOST_ROUNDS):
+            priced = priced_columns(form, alpha, kept, self.residual, self.rays)
+            try:
+                value, point = minimum_at(form, priced, form.right, self.budget.share(_VALUE))
+            except SolverError:
+                break
+            if point is None or not isinstance(value, Fraction):
+                break
+            if best is None or value > best[0]:
+                best = value, alpha
+            used = _columns_to_keep(priced, point)
+            points.append(_parts(form, priced, point))
+            master = _master(form, kept, points)
+            if master is None or self.budget.is_spent:
+                break
+            bound, alpha = master
+            if bound == best[0]:
+                break
+        used = used or [j for j, column in enumerate(form.columns) if column.integral]
+        return (alpha, None, used) if best is None else (best[1], best[0], used)
 
 
 def _parts(form: Form, priced: Sequence[Priced], point: Vector) -> tuple[Fraction, Vector]:
@@ -134,14 +171,11 @@ def _parts(form: Form, priced: Sequence[Priced], point: Vector) -> tuple[Fractio
     return own, tuple(rest)
 
 
-def _columns_to_keep(form: Form, kept: Collection[int], point: Vector, residual: str) -> list[int]:
+def _columns_to_keep(priced: Sequence[Priced], point: Vector) -> list[int]:
     """The columns outside E that the point uses fractionally; else those that it uses."""
-    if residual == "orthant":
-        return []
-    outside = [j for j in range(len(form.columns)) if j not in kept]
-    values = dict(zip(outside, point[len(kept) :], strict=True))
-    fractional = [j for j, x in values.items() if x.denominator > 1]
-    return fractional or [j for j, x in values.items() if x]
+    pairs = zip(priced, point, strict=True)
+    used = [(p.number, x) for p, x in pairs if x and not p.kept and p.number is not None]
+    return [j for j, x in used if x.denominator > 1] or [j for j, _ in used]
 
 
 def _master(

@@ -16,16 +16,17 @@ column afterwards, exactly, and so is F(0) = 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability
-from tamecheck.duality.check import Value
+from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.form import Form, FormColumn, Vector, normalise, opposites, program_of
-from tamecheck.duality.optimum import minimise
+from tamecheck.duality.generator.monoid import conditions
+from tamecheck.duality.optimum import feasible_multipliers, minimise
 from tamecheck.duality.value.slope import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
@@ -44,16 +45,19 @@ class Priced:
     """A column of the program that defines F: a kept one, or a generator of the residuals."""
 
     column: FormColumn
-    kept: bool
+    number: int | None = None
+    """That of the form's column, None for the residual's own."""
+    kept: bool = True
 
 
-def generator_function(
+def generator_function(  # noqa: PLR0913 (options, by keyword only)
     form: Form,
     alpha: Vector,
     *,
     kept: Collection[int] | None = None,
     residual: str = "cone",
     optimum: Fraction | None = None,
+    rays: int = 0,
 ) -> GeneratorDual:
     """The function of given multipliers and kept columns; whether it is a dual is checked later."""
     if residual not in RESIDUALS:
@@ -69,26 +73,35 @@ def generator_function(
         if not set(kept) <= set(range(len(form.columns))):
             raise InputError(f"A kept column is not among 0 to {len(form.columns) - 1}.")
         chosen |= set(kept)
-    return GeneratorDual(form, optimum, alpha, frozenset(chosen), residual)
+    return GeneratorDual(form, optimum, alpha, frozenset(chosen), residual, rays=rays)
 
 
 def priced_columns(
-    form: Form, alpha: Vector, kept: Collection[int], residual: str
+    form: Form, alpha: Vector, kept: Collection[int], residual: str, rays: int = 0
 ) -> tuple[Priced, ...]:
-    """The columns of the program that defines F: kept ones, then the residual's generators."""
-    own = [Priced(column, kept=True) for j, column in enumerate(form.columns) if j in kept]
+    """The columns of the program that defines F: kept ones, then the residual's generators.
+
+    The last columns are those of ``rays``, which add nothing where they are kept.
+    """
+    count = len(form.columns) - rays
+    own = [Priced(form.columns[j], j) for j in range(count) if j in kept]
     if residual == "orthant":
         rest = [
             FormColumn(f"residual.{i}", integral=False, cost=a, entries=((i, Fraction(1)),))
             for i, a in enumerate(alpha)
         ]
-    else:
-        rest = [
-            replace(column, integral=residual == "monoid", cost=column.product(alpha))
-            for j, column in enumerate(form.columns)
-            if j not in kept
-        ]
-    return (*own, *(Priced(column, kept=False) for column in rest))
+        return (*own, *(Priced(column, kept=False) for column in rest))
+    whole = residual == "monoid"
+    priced = [(j, c, c.product(alpha)) for j, c in enumerate(form.columns) if j not in kept]
+    return (
+        *own,
+        *(
+            Priced(replace(column, integral=whole, cost=cost), j, kept=False)
+            for j, column, cost in priced
+            # a whole ray at its own cost is a point of the cone
+            if not (whole and j >= count and cost == column.cost)
+        ),
+    )
 
 
 def minimum_at(
@@ -132,7 +145,8 @@ def minimum_at(
 class GeneratorDual(DualFunction):
     """``F(d) = min{c_E·x + alpha·(d - A_E x)}`` over x with the residual in a monoid.
 
-    ``seconds`` is the limit of each evaluation.
+    ``seconds`` is the limit of each evaluation; ``source`` is the form without columns of rays, and
+    ``cone`` its rows that say in which cone the variables lie.
     """
 
     method = "generator"
@@ -144,19 +158,38 @@ class GeneratorDual(DualFunction):
         "points and residuals of d and of e add up to those of d + e, at the sum of costs"
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (options, by keyword only)
         self,
         form: Form,
         optimum: Fraction | None,
         alpha: Vector,
         kept: frozenset[int],
         residual: str,
+        *,
+        rays: int = 0,
     ) -> None:
         super().__init__(form, optimum)
         self.seconds = _SECONDS_A_VALUE
+        self.source, self.cone = form, frozenset[int]()
         self.alpha, self.kept, self.residual = alpha, kept, residual
-        self.priced = priced_columns(form, alpha, kept, residual)
+        self.priced = priced_columns(form, alpha, kept, residual, rays)
         self._values: dict[Vector, Value] = {}
+
+    def conditions(self) -> Mapping[str, CheckItem]:
+        """Conditions of strong duality, each checked exactly, before it is claimed."""
+        budget = self._budget.part(_SECONDS_A_VALUE)
+        known = True if self._optimum is not None else None
+        form = self.source
+        return conditions(form, feasible_multipliers(form), budget, feasible=known)
+
+    def to_json(self) -> dict[str, Any]:
+        """As for every dual function, with the conditions of strong duality."""
+        found = self.conditions()
+        return {
+            **super().to_json(),
+            "conditions": {name: item.status for name, item in found.items()},
+            "conditions_why": {name: item.why for name, item in found.items()},
+        }
 
     def evaluate(self, d: Vector) -> Value:
         """F at a right-hand side, by the defining program, solved exactly.
@@ -207,14 +240,17 @@ class GeneratorDual(DualFunction):
     def formula(self) -> str:
         """The defining program in words: multipliers and kept columns."""
         line = _sum_text(zip(self.form.names, self.alpha, strict=True))
-        columns = [self.form.columns[j] for j in sorted(self.kept)]
-        names = [column.name for column in columns]
-        gains = _sum_text((c.name, c.product(self.alpha) - c.cost) for c in columns)
+        own = [c.column for c in self.priced if c.kept]
+        names = [column.name for column in own]
+        gains = _sum_text((c.name, c.product(self.alpha) - c.cost) for c in own)
         where = {
             "orthant": "d - A x >= 0",
             "cone": "d - A x in the cone of the other columns",
             "monoid": "d - A x in the monoid of the other columns",
         }[self.residual]
+        if self.cone:
+            priced = [c.column.name for c in self.priced if not c.kept]
+            where = f"x in the cone, d - A x in the {self.residual} of {', '.join(priced) or 0}"
         if not names:
             return f"{line} where {where}, x = 0"
         return f"{line} - max{{{gains} : {where}}} over x = ({', '.join(names)})"
