@@ -29,6 +29,11 @@ _SELECTION = cast("Any", model_selection)
 _LAST_RATE = 0.05
 """The share of the learning rate that is left at the end."""
 
+_ERASURE = 0.3
+"""The share of features that is erased by default in large networks, from so many features and so
+many weights of the first layer a row on."""
+_FEATURES, _AMPLE = 50, 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -43,6 +48,13 @@ class Batch:
     def share(self) -> Floats:
         """What each row counts for in a mean over the batch."""
         return self.weight / len(self.weight)
+
+    def erase(self, share: float, rng: np.random.Generator) -> Batch:
+        """The rows without a share of their features, the others larger to make up for it."""
+        if not share:
+            return self
+        kept = rng.random(self.x.shape, dtype=np.float32) >= share
+        return Batch(self.x * kept / (1 - share), self.labels, self.weight, self.rows)
 
     def parts(self, size: int, rng: np.random.Generator) -> Iterator[Batch]:
         """The rows in random order, in parts of at most ``size``."""
@@ -187,6 +199,10 @@ class GradientClassifier(BinarizedClassifier):
     learning_rate: float | None = None
     """Adam's rate at the start; it falls along half a cosine wave. If None, 0.1 for real weights
     and 0.02 for integer ones."""
+    erasure: float | None = 0.0
+    """The share of its features that a row loses at random in each step, so that no decision hangs
+    on few of them. If None, 0.3 where there are at least 50 features, and the first layer has at
+    least 8 weights a row; else, and in `partial_fit`, 0."""
     early_stopping: bool = False
     """Whether to hold out rows, keep the network that was best on them, and stop when
     ``n_iter_no_change`` epochs brought nothing better."""
@@ -246,6 +262,8 @@ class GradientClassifier(BinarizedClassifier):
                 raise DataError(f"{name}={value!r} is no positive integer.")
         if not 0 < self._rate() < np.inf:
             raise DataError(f"learning_rate={self.learning_rate!r} is no positive number.")
+        if self.erasure is not None and not 0 <= self.erasure < 1:
+            raise DataError(f"erasure={self.erasure!r} is no share below 1.")
         rng = np.random.default_rng(seed_of(self.random_state))
         widths = (data.x.shape[1], *hidden_sizes(self.hidden), data.classes)
         kinds = kind_of(self.weights, "weights"), kind_of(self.readout or self.weights, "readout")
@@ -270,12 +288,13 @@ class GradientClassifier(BinarizedClassifier):
         held_out = self.early_stopping and not partial
         train, validation = self._split(data) if held_out else (data, None)
         whole, direction = state.batch(train), self._direction()
+        erasure = self._erasure(train.x.shape, partial=partial)
         begun, budget = time.monotonic(), Budget.of(self.timeout)
         best, network, waited = -1.0, None, 0
         with interruptible(budget):
             for number in range(epochs):
                 span = (0.0, 0.0) if partial else (number / epochs, (number + 1) / epochs)
-                loss = self._epoch(whole, direction, span, budget)
+                loss = self._epoch(whole, direction, span, erasure, budget)
                 state.epochs += 1
                 self.loss_curve_.append(loss)
                 accuracy: float | None = None
@@ -298,15 +317,28 @@ class GradientClassifier(BinarizedClassifier):
         self.network_ = network or state.network()
         self._conclude()
 
+    def _erasure(self, shape: tuple[int, int], *, partial: bool) -> float:
+        """The share of features to erase, for rows and features so many."""
+        if self.erasure is not None:
+            return self.erasure
+        rows, features = shape
+        ample = self._state.latent.weights[0].size >= _AMPLE * rows and features >= _FEATURES
+        return _ERASURE if ample and not partial else 0.0
+
     def _epoch(
-        self, whole: Batch, direction: Direction, span: tuple[float, float], budget: Budget
+        self,
+        whole: Batch,
+        direction: Direction,
+        span: tuple[float, float],
+        erasure: float,
+        budget: Budget,
     ) -> float:
         """One pass over the rows, from one progress to another; the mean loss of its batches."""
         state, (start, end) = self._state, span
         total = done = 0.0
         for batch in whole.parts(int(self.batch_size), state.rng):
             progress = start + (end - start) * done / len(whole.labels)
-            step = direction(state.latent, batch, progress)
+            step = direction(state.latent, batch.erase(erasure, state.rng), progress)
             state.optimiser.step(step.slope, self._rate(progress))
             state.latent.clip()
             total += step.loss * len(batch.labels)

@@ -20,6 +20,7 @@ from tamecheck.learn.elastic import (
     rest_scores,
     soft_flips,
     soft_slope,
+    tangent_slope,
     value_and_posterior,
 )
 from tamecheck.learn.estimator import Labels
@@ -41,8 +42,8 @@ _NESTED = 18
 class Inner:
     """How the inner problem of each hidden layer is solved, and what came of it.
 
-    The methods are ``"enumerate"``, ``"branch"`` and ``"flips"``.  ``proved`` is whether branch and
-    bound always ended, ``warm`` its last minimisers, by the number of the row.
+    The methods are ``"enumerate"``, ``"branch"``, ``"flips"`` and ``"tangent"``.  ``proved`` is
+    whether branch and bound always ended, ``warm`` its last minimisers, by the number of the row.
     """
 
     methods: tuple[str, ...]
@@ -65,7 +66,7 @@ class Inner:
             if inner != "flips" and width <= (ENUMERATED if inner == "exact" else _FAST):
                 methods.append("enumerate")
             elif inner != "exact":
-                methods.append("flips")
+                methods.append("tangent" if inner == "auto" and number < last else "flips")
             elif always_cold and number == last:
                 methods.append("branch")
             else:
@@ -96,7 +97,7 @@ class Inner:
         """``exact``, ``flips``, ``mixed`` or ``unproved``."""
         if not self.proved:
             return "unproved"
-        if "flips" not in self.methods:
+        if not {"flips", "tangent"} & set(self.methods):
             return "exact"
         return "flips" if set(self.methods) == {"flips"} else "mixed"
 
@@ -155,16 +156,16 @@ class Split(_Variant):
         inputs, sums, scores = forward(layers, batch.x)
         share = batch.share
         mean = float(share @ self.loss.values(scores, batch.labels))
-        backs = [
-            self.inner.slope(
-                number,
-                Problem(a, batch.labels, layers[number + 1 :], self.loss, elastic),
-                batch.rows,
-            )
-            for number, a in enumerate(sums)
-        ]
-        backs.append(self.loss.slope(scores, batch.labels))
-        weighted = [back * share[:, None] for back in backs]
+        backs = [self.loss.slope(scores, batch.labels)]
+        for number in reversed(range(len(sums))):
+            behind = layers[number + 1 :]
+            problem = Problem(sums[number], batch.labels, behind, self.loss, elastic)
+            if self.inner.methods[number] == "tangent":
+                back = tangent_slope(problem, backs[-1] @ behind[0][0].T)
+            else:
+                back = self.inner.slope(number, problem, batch.rows)
+            backs.append(back)
+        weighted = [back * share[:, None] for back in backs[::-1]]
         weight_slopes = [x.T @ back for x, back in zip(inputs, weighted, strict=True)]
         return Step.of(mean, weight_slopes, [back.sum(axis=0) for back in weighted])
 

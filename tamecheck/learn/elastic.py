@@ -231,6 +231,19 @@ def _logistic(values: Floats) -> Floats:
     return 1 / (1 + np.exp(np.minimum(-values, 700)))
 
 
+def tangent_slope(problem: Problem, slope: Floats) -> Floats:
+    """The slope of v_t with respect to a, with the rest replaced by its tangent ``slope · u``.
+
+    The minimum is then one problem a neuron, and the slope exact: O(rows h).
+    """
+    a, elastic, temperature = problem.a, problem.elastic, problem.elastic.temperature
+    tilt = elastic.tilt(a)
+    if temperature == 0:
+        return elastic.slope_at(sign(tilt - slope), a)
+    moved = np.tanh((tilt - slope) / temperature) - np.tanh(tilt / temperature)
+    return elastic.slope_between(moved, a)
+
+
 # --- branch and bound, for a wide last layer
 
 

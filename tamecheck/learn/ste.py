@@ -21,7 +21,7 @@ class SteBinarizedClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
+    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, early_stopping, \
     validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
     timeout, random_state
         See `GradientClassifier`.

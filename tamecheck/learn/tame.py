@@ -34,7 +34,7 @@ class TameBinarizedClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, early_stopping, \
+    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, early_stopping, \
     validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
     timeout, random_state
         See `GradientClassifier`.
@@ -52,7 +52,9 @@ class TameBinarizedClassifier(GradientClassifier):
         How the inner problem is solved.  ``"exact"``: over all 2^h patterns, by enumeration, by
         dynamic programming over the layers, or (temperature 0, last hidden layer) by branch and
         bound.  ``"flips"``: over the flips of one neuron at a time, the others fixed at the signs
-        of a, an approximation.  ``"auto"``: exact for layers of up to 10 neurons, else flips.
+        of a, an approximation.  ``"auto"``: exact for layers of up to 10 neurons; for a wider one
+        flips if it is the last, else the value function of the layer behind is replaced by its
+        tangent, which makes the minimum one problem a neuron.
 
     Attributes
     ----------
@@ -84,6 +86,7 @@ class TameBinarizedClassifier(GradientClassifier):
     kappa: float | tuple[float, float] = 2.0
     temperature: float | tuple[float, float] = 1.0
     inner: Literal["auto", "exact", "flips"] = "auto"
+    erasure: float | None = None
 
     def _direction(self) -> Direction:
         for name, choices in _CHOICES.items():

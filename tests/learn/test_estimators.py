@@ -24,6 +24,7 @@ from tamecheck.learn import (
     SteBinarizedClassifier,
     TameBinarizedClassifier,
 )
+from tamecheck.learn.descent import Batch
 
 CLASSES = (SteBinarizedClassifier, TameBinarizedClassifier)
 XOR = np.array([[-1, -1], [-1, 1], [1, -1], [1, 1]])
@@ -198,6 +199,29 @@ def test_ctrl_c_ends_with_the_network_so_far():
     assert learner.predict(XOR).shape == (4,)
 
 
+def test_erasure_takes_a_share_of_the_features_and_keeps_their_mean():
+    rows = np.arange(4000)
+    batch = Batch(np.ones((4000, 3)), rows, np.ones(4000), rows)
+    erased = batch.erase(0.25, np.random.default_rng(0)).x
+    assert set(np.unique(erased)) == {0, 4 / 3}
+    assert abs((erased == 0).mean() - 0.25) < 0.02
+    assert batch.erase(0.0, np.random.default_rng(0)) is batch
+
+
+def test_features_are_erased_by_default_where_weights_and_features_are_many():
+    rng = np.random.default_rng(0)
+    x, y = np.where(rng.random((40, 60)) < 0.5, -1.0, 1.0), np.arange(40) % 2
+
+    def readout(features, share, width):
+        made = TameBinarizedClassifier((width,), erasure=share, epochs=2, random_state=0)
+        return made.fit(x[:, :features], y).network_.layers[-1].weights
+
+    for features, width, share in ((60, 6, 0.3), (60, 5, 0.0), (20, 40, 0.0)):
+        found = readout(features, None, width)
+        assert np.array_equal(found, readout(features, share, width))
+        assert not np.array_equal(found, readout(features, 0.3 - share, width))
+
+
 def test_a_timeout_ends_with_the_network_so_far():
     learner = SteBinarizedClassifier((4,), timeout=1e-9, random_state=0).fit(XOR, ODD)
     assert learner.n_iter_ == 1
@@ -212,6 +236,8 @@ def test_a_timeout_ends_with_the_network_so_far():
         ({"hidden": (4,)}, "exact"),
         ({"hidden": (11,)}, "flips"),
         ({"hidden": (4, 11)}, "mixed"),
+        ({"hidden": (16, 11)}, "mixed"),
+        ({"hidden": (16, 4), "temperature": 0, "kappa": 0.5}, "mixed"),
         ({"hidden": (11,), "inner": "exact"}, "exact"),
         ({"hidden": (16,), "inner": "exact", "temperature": 0}, "exact"),
         ({"hidden": (4, 16), "inner": "exact", "temperature": 0}, "exact"),
@@ -253,6 +279,7 @@ def test_every_way_of_solving_the_inner_problem_learns(options, inner):
         ({"batch_size": 2.5}, "positive integer"),
         ({"learning_rate": 0.0}, "positive number"),
         ({"early_stopping": True, "validation_fraction": 2}, "between 0 and 1"),
+        ({"erasure": 1.0}, "no share"),
     ],
 )
 def test_parameters_that_make_no_sense(options, words):

@@ -19,6 +19,7 @@ from tamecheck.learn.elastic import (
     rest_scores,
     soft_flips,
     soft_slope,
+    tangent_slope,
     value_and_posterior,
 )
 from tamecheck.learn.losses import LOSSES
@@ -234,6 +235,25 @@ def test_both_ways_to_the_smooth_slope_agree_at_all_temperatures(temperature):
 @given(problems(most=1, temperature=0.5))
 def test_single_flips_are_exact_for_one_neuron(problem):
     assert np.allclose(soft_flips(problem), soft_slope(problem))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 0.4])
+def test_behind_a_tangent_the_slope_is_that_of_all_patterns(temperature):
+    rng = np.random.default_rng(3)
+    a, slope = rng.normal(size=(20, 4)), rng.normal(size=(20, 4))
+    elastic = Elastic(0.8, 1.5, temperature)
+    rest = [(np.zeros((4, 2)), np.zeros(2))]
+    problem = Problem(a, np.zeros(20, dtype=int), rest, LOSSES["logistic"], elastic)
+    every = patterns(4)
+    paid = elastic.rho * np.maximum(0, elastic.kappa - every * a[:, None]).sum(axis=-1)
+    total = slope @ every.T + paid
+    if temperature == 0:
+        expected = elastic.slope_at(every[total.argmin(axis=1)], a)
+    else:
+        shares = [np.exp(-(v - v.min(axis=1)[:, None]) / temperature) for v in (total, paid)]
+        after, before = (s @ every / s.sum(axis=1)[:, None] for s in shares)
+        expected = elastic.slope_between(after - before, a)
+    assert np.allclose(tangent_slope(problem, slope), expected)
 
 
 # --- the joint objective ------------------------------------------------------------------------
