@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tamecheck.cli import source
 from tamecheck.cli.answer import claim, message, print_answer
@@ -23,16 +24,20 @@ if TYPE_CHECKING:
     from tamecheck.plots.value import Bound
 
 
+Page: TypeAlias = "Callable[[Picture], str]"
+
 _KINDS = (
     *("field", "cells", "decision", "surface", "descent"),
     *("adjacency", "jacobian", "certificate", "value", "duals"),
 )
+_PAGES = ("field", "cells", "decision", "descent")
 _FAMILIES = ("tree", "chvatal", "gomory", "generator")
 _FAMILY_SECONDS = 20.0
 """The time for each family where all are drawn."""
 
 _DESCRIPTION = """\
-Draw a figure as PNG, SVG or PDF.
+Draw a figure as PNG, SVG or PDF; with --html as a page in which cells show their maps, points
+and boundaries their Clarke sets.
 
   field        gradient arrows on top of the cells; of a model with one input, the curve and its
                derivative; --at draws Clarke sets
@@ -56,17 +61,28 @@ exit codes: 0 drawn, 3 drawn in part"""
 
 def _run(args: Namespace) -> int:
     """Draw the figure and write it."""
-    from tamecheck.plots import checked_path
-    from tamecheck.plots.canvas import label_of
+    from tamecheck.plots.canvas import checked_path, label_of
 
-    checked_path(args.file)
-    claim(args, args.file, "figure")
+    paged = args.html or args.file.lower().endswith((".html", ".htm"))
+    if paged:
+        _check_page(args)
+    else:
+        checked_path(args.file)
+    claim(args, args.file, "report" if paged else "figure")
     if args.limit is not None and args.limit < 1:
         raise InputError(f"--limit is {args.limit}.", hint="Give a positive number of cells.")
-    picture = _of_program(args) if source.names_program(args) else _of_model(args)
+    if source.names_program(args):
+        picture, page = _of_program(args), None
+    else:
+        picture, page = _of_model(args)
     if args.title is not None:
         picture.axes.set_title(label_of(args.title), pad=26 if picture.axes.get_legend() else 8)
-    picture.save(args.file)
+    if page is not None:
+        from tamecheck.loaders.outputs import write_text
+
+        write_text(args.file, page(picture))
+    else:
+        picture.save(args.file)
     for note in picture.notes:
         message(args, note)
     document: dict[str, Any] = {
@@ -83,7 +99,20 @@ def _run(args: Namespace) -> int:
     return 0 if picture.complete else 3
 
 
-def _of_model(args: Namespace) -> Picture:
+def _check_page(args: Namespace) -> None:
+    """Refuse what there is no page of, before anything is worked out."""
+    if args.what not in _PAGES:
+        raise InputError(
+            f"There is no page of a {args.what} figure.",
+            where="--html",
+            hint=f"There are pages of {', '.join(_PAGES)}; leave out --html.",
+        )
+    if not args.file.lower().endswith((".html", ".htm")):
+        raise InputError("A page is an .html file.", where=args.file, hint="Name it figure.html.")
+
+
+def _of_model(args: Namespace) -> tuple[Picture, Page | None]:
+    """The figure of a model, and what makes its page, if there is one."""
     if args.what in ("value", "duals"):
         raise InputError(
             "A value function belongs to a program.", hint="Give a .mps, .lp or program .json file."
@@ -93,11 +122,32 @@ def _of_model(args: Namespace) -> Picture:
         from tamecheck.plots import draw_derivation
 
         box = source.domain_of(args, model)
-        return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed))
+        return draw_derivation(model.check(box, timeout=args.timeout, seed=args.seed)), None
     if args.what == "jacobian":
-        return _jacobian(args, model)
+        return _jacobian(args, model), None
     plane = _plane(args, model)
-    return _adjacency(args, plane) if args.what == "adjacency" else _on_plane(args, model, plane)
+    if args.what == "adjacency":
+        return _adjacency(args, plane), None
+    return _on_plane(args, model, plane), _page(args, model, plane)
+
+
+def _page(args: Namespace, model: Model, plane: Plane) -> Page | None:
+    """What makes the page of a figure; None where there is none."""
+    if not args.file.lower().endswith((".html", ".htm")):
+        return None
+    from tamecheck.plots import interactive_page
+
+    options: dict[str, Any] = {} if args.limit is None else {"limit": args.limit}
+    if args.timeout is not None:
+        options["seconds"] = args.timeout / 3
+    return partial(
+        interactive_page,
+        plane=plane,
+        title=args.title or f"{args.what.capitalize()} of {source.name_of(args)}",
+        output=args.output or 0,
+        at=_points(args, model, plane),
+        **options,
+    )
 
 
 def _jacobian(args: Namespace, model: Model) -> Picture:
@@ -293,12 +343,14 @@ _LOOKS = Group(
 )  # fmt: skip
 VERB = Verb(
     "plot",
-    "figures for papers: PNG, SVG, PDF",
+    "figures for papers: PNG, SVG, PDF; interactive pages",
     _DESCRIPTION,
     (
         option("what", "KIND", ", ".join(_KINDS), choices=_KINDS),
         MODEL_OR_PROGRAM,
-        output("-o", "FILE", "the figure: .png, .svg or .pdf", dest="file", required=True),
+        output("-o", "FILE", "the figure: .png, .svg or .pdf; the page: .html", dest="file",
+            required=True),
+        flag("--html", f"an interactive page, of {', '.join(_PAGES)}: one file, no requests"),
         BOX,
         SLICE,
         option("--at", "POINT",

@@ -8,6 +8,7 @@ from tamecheck.plots.derivation import draw_derivation
 from tamecheck.plots.descent import draw_descent
 from tamecheck.plots.field import draw_field
 from tamecheck.plots.jacobian import draw_jacobian
+from tamecheck.plots.page import interactive_page
 from tamecheck.plots.plane import Plane, plane_of
 from tamecheck.plots.reasons import draw_explanation, draw_relevancy
 from tamecheck.plots.regions import draw_cells
@@ -37,6 +38,7 @@ __all__ = [
     "draw_relevancy",
     "draw_surface",
     "draw_value",
+    "interactive_page",
     "model_axes",
     "plane_of",
     "save",

@@ -13,7 +13,7 @@ from tamecheck.cells import Cell, Complex
 from tamecheck.derivative import jacobian
 from tamecheck.errors import TamecheckError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.mosaic import KINKS, Mosaic
+from tamecheck.plots.mosaic import FLAT, KINKS, Mosaic
 from tamecheck.plots.paint import hull_order
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.sample import gradients, values
@@ -58,6 +58,31 @@ def critical_points(plane: Plane, scene: Scene, guesses: Array) -> Critical:
     tried = dict.fromkeys(_rationals(plane, np.concatenate([guesses, _guesses(plane)])))
     points = tuple(point for point in list(tried)[:_MOST] if is_critical(plane, point))
     return Critical(points, (), (), 0)
+
+
+def inner_corners(
+    plane: Plane, mosaic: Mosaic, found: Complex
+) -> tuple[list[Point], list[tuple[Point, Point]]]:
+    """The corners where kinks and jumps end, those inside the figure first, and these boundaries.
+
+    A boundary is there by its ends if they are corners of both cells beside it.
+    """
+    corners = [set(cell.vertices) for cell in found.cells]
+    ends: dict[Point, int] = {}
+    boundaries: list[tuple[Point, Point]] = []
+    for edge in mosaic.edges:
+        if edge.kind != FLAT:
+            shared = sorted(corners[edge.first] & corners[edge.second])
+            for point in shared:
+                ends[point] = ends.get(point, 0) + 1
+            if len(shared) == 2:
+                boundaries.append((shared[0], shared[1]))
+
+    def place(point: Point) -> tuple[bool, int, Point]:
+        inside = all(a < x < b for x, (a, b) in zip(point, plane.bounds, strict=True))
+        return not inside, -ends[point], point
+
+    return sorted(ends, key=place), boundaries
 
 
 def _of_complex(plane: Plane, mosaic: Mosaic, found: Complex) -> Critical:
