@@ -322,6 +322,11 @@ class _Reader:
             if row == self._objective:
                 # the objective's right-hand side is subtracted from it
                 self.draft.constant = -number(text)
+            elif self._type_of(row) == "N":
+                self.draft.notes.append(
+                    f"Row {row} is free: its right-hand side is left out; HiGHS takes it for the"
+                    " objective's constant."
+                )
             else:
                 {"E": number, "L": upper_of}.get(self._type_of(row), lower_of)(text)
 
