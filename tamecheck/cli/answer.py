@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 from tamecheck.cli.deadline import MEMORY
 from tamecheck.cli.options import OUTPUTS
 from tamecheck.errors import (
-    CertificateError,
     MemoryLimitError,
     TamecheckError,
     UnsupportedError,
@@ -89,21 +88,6 @@ def working(args: Namespace, text: str) -> Generator[Callable[[str], None] | Non
 
     with Console(stderr=True).status(text) as status:
         yield status.update
-
-
-def confirm(certificate: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """Let the kernel check a proof before an answer rests on it; the steps it has to trust."""
-    from tamecheck.certificates import recheck
-
-    if certificate is None:
-        return ()
-    report = recheck(certificate, steps=_UNLIMITED)
-    if report.verdict != "valid" and not report.trusted:
-        raise CertificateError(
-            f"The kernel does not accept the proof that was found: {report.why}.",
-            hint="This is a defect of tamecheck; please report it.",
-        )
-    return report.trusted
 
 
 def claim(args: Namespace, path: str | Path | None, kind: Kind) -> None:

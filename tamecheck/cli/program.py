@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import (
     claim,
-    confirm,
     print_answer,
     working,
     write_certificate,
@@ -41,7 +40,7 @@ exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 
 def _solve(args: Namespace) -> int:
     """Solve the program, write the certificate, print the answer."""
-    from tamecheck.programs import Feasible, Unknown, solve
+    from tamecheck.programs import solve
     from tamecheck.show.answers import solved_sections
 
     if args.proof is not None and args.output is None:
@@ -59,8 +58,6 @@ def _solve(args: Namespace) -> int:
             resume=None if args.resume is None else _resumed(args.resume),
             checkpoint=_checkpoint(args),
         )
-    if not isinstance(solved.answer, Feasible | Unknown):
-        confirm(solved.answer.certificate)
     document = solved.to_json(source.program)
     written = _write_proof(args, source.program, solved.answer.certificate)
     document["certificate"] = written if args.proof is None else None

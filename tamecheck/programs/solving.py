@@ -26,6 +26,7 @@ from tamecheck.ir.answer import (
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Derived, certificate, derived_of, nodes_of
+from tamecheck.programs.confirm import confirm
 from tamecheck.programs.prover import Completion
 from tamecheck.programs.reformulate import (
     recession,
@@ -151,8 +152,9 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     """The optimum of a program, checked exactly.
 
     Optimality and infeasibility are proved by a search tree of our own whose leaves carry exact
-    multipliers.  Where it does not close at once, CBC and HiGHS search for a good point, the
-    discrete part of which is completed to an exact one.  What they say is never an answer.
+    multipliers; the kernel accepts it before it is an answer.  Where it does not close at once,
+    CBC and HiGHS search for a good point, the discrete part of which is completed to an exact one.
+    What they say is never an answer.
 
     Parameters
     ----------
@@ -183,6 +185,8 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     ------
     InputError
         If the certificate to resume is about another program, or was changed.
+    CertificateError
+        If the kernel refuses the certificate of a definite answer: a defect of tamecheck.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
     budget = Budget.of(arguments.seconds(seconds, what="limit"))
@@ -193,7 +197,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     own.checkpoint = checkpoint
     if resume is not None:
         own.resume(resume)
-    return own.run()
+    return confirm(own.run())
 
 
 @dataclass(slots=True)

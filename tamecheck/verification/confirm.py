@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
-from tamecheck.errors import CertificateError
 from tamecheck.ir.arguments import path, seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
+from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.program import Sense
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
@@ -33,7 +33,6 @@ Kernel = Callable[[str, int], "Report"]
 
 _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""
-_UNLIMITED = 1 << 60
 _LEAST, _PATIENCE = 10.0, 10
 """How much longer than the proof the search for its certificate may take, if nobody says."""
 _NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
@@ -130,17 +129,15 @@ def maximise(  # noqa: PLR0913 (options, by keyword only)
     InputError
         If the box is unbounded or does not fit, or there is no such output.
     """
-    return _confirm_optimum(
-        extremum(
-            model,
-            Sense.MAXIMISE,
-            output=output,
-            box=box,
-            method=method,
-            timeout=timeout,
-            seed=seed,
-            progress=progress,
-        )
+    return extremum(
+        model,
+        Sense.MAXIMISE,
+        output=output,
+        box=box,
+        method=method,
+        timeout=timeout,
+        seed=seed,
+        progress=progress,
     )
 
 
@@ -155,36 +152,25 @@ def minimise(  # noqa: PLR0913 (options, by keyword only)
     progress: Progress | None = None,
 ) -> Optimum:
     """The smallest value of an output element on a bounded box; see `maximise`."""
-    return _confirm_optimum(
-        extremum(
-            model,
-            Sense.MINIMISE,
-            output=output,
-            box=box,
-            method=method,
-            timeout=timeout,
-            seed=seed,
-            progress=progress,
-        )
+    return extremum(
+        model,
+        Sense.MINIMISE,
+        output=output,
+        box=box,
+        method=method,
+        timeout=timeout,
+        seed=seed,
+        progress=progress,
     )
-
-
-def _confirm_optimum(found: Optimum) -> Optimum:
-    """The optimum, once the kernel accepts the certificate of its program, if it rests on one."""
-    if found.certificate is not None:
-        from tamecheck.kernel_mip import check
-
-        accepts(check, found.certificate)
-    return found
 
 
 def steps_in(budget: Budget) -> int:
     """How many steps a kernel may take in the time that is left."""
     left = budget.seconds
-    return _UNLIMITED if left == float("inf") else int(max(left, 1.0) * _STEPS_A_SECOND)
+    return UNLIMITED if left == float("inf") else int(max(left, 1.0) * _STEPS_A_SECOND)
 
 
-def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = _UNLIMITED) -> bool:
+def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = UNLIMITED) -> bool:
     """Whether a kernel accepts a proof in so many steps.
 
     Raises
@@ -192,13 +178,7 @@ def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = _UNLIMI
     CertificateError
         If it refuses it: a defect of tamecheck.
     """
-    report = kernel(json.dumps(certificate, allow_nan=False), steps)
-    if report.verdict == "invalid":
-        raise CertificateError(
-            f"The kernel does not accept the proof that was found: {report.why}.",
-            hint="This is a defect of tamecheck; please report it.",
-        )
-    return report.verdict == "valid"
+    return judge(kernel, certificate, steps).verdict == "valid"
 
 
 def _over_windows(found: Holds, budget: Budget) -> Holds:

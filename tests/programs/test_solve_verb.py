@@ -1,6 +1,8 @@
 """``tamecheck solve``: JSON keys, exit codes, certificates that `recheck` accepts."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from fractions import Fraction
 
@@ -95,13 +97,36 @@ def test_an_answer_that_is_not_proved_says_so(tmp_path, capsys, monkeypatch):
     assert "not proved: CBC and HiGHS call the point optimal" in streams.out
 
 
-def test_the_kernel_has_the_last_word(tmp_path, capsys, monkeypatch):
-    from tamecheck import programs
+@pytest.mark.parametrize("forged", ["infeasible", "optimal", "unbounded"])
+def test_the_kernel_has_the_last_word(tmp_path, capsys, monkeypatch, forged):
+    import tamecheck as tc
+    from tamecheck.programs import Infeasible, Optimal, Unbounded, solving
 
-    forged = programs.Infeasible({"format": "tamecheck-tree-certificate"})
-    monkeypatch.setattr(programs, "solve", lambda *_, **__: programs.Solved(forged, (), 1, 1.0))
+    document, point = {"format": "tamecheck-tree-certificate"}, (Fraction(0), Fraction(0))
+    answers = {
+        "infeasible": Infeasible(document),
+        "optimal": Optimal(point, Fraction(0), document),
+        "unbounded": Unbounded(point, point, document),
+    }
+    monkeypatch.setattr(solving._Solving, "_answer", lambda _: answers[forged])
     (tmp_path / "p.lp").write_text(FEASIBLE)
     code, streams = run(capsys, "solve", str(tmp_path / "p.lp"))
     assert code == 5
     assert "does not accept the proof" in streams.err
     assert streams.out == ""
+    program = tc.load_program(tmp_path / "p.lp")
+    with pytest.raises(tc.CertificateError, match="does not accept the proof"):
+        tc.solve(program)
+
+
+def test_solve_loads_nothing_of_models():
+    code = """if True:
+        import sys, tamecheck as tc
+        from tamecheck.programs import solve
+        solve(tc.Program((), ()))
+        print([n for n in sys.modules if n.startswith(("tamecheck.tame", "tamecheck.kernel_pwl"))])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[]\n"
