@@ -17,7 +17,7 @@ project = "tamecheck"
 author = "the tamecheck developers"
 version = release = tamecheck.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
-exclude_patterns = ["Thumbs.db"]
+exclude_patterns = ["recheck"]
 html_theme = "furo"
 html_title = f"tamecheck {release}"
 html_static_path: list[str] = []

@@ -7,21 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from tamecheck.checkers import check
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import shown
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.kernel import Report
-from tamecheck.kernel import check as check_derivation
 from tamecheck.kernel_bnn import FORMAT as BALL
-from tamecheck.kernel_bnn import REGION, check_region
-from tamecheck.kernel_bnn import check as check_ball
+from tamecheck.kernel_bnn import REGION
 from tamecheck.kernel_mip import FORMAT as TREE
-from tamecheck.kernel_mip import check as check_tree
 from tamecheck.kernel_pwl import FORMAT as SPLITS
-from tamecheck.kernel_pwl import check as check_splits
 from tamecheck.loaders.files import read_bytes
 from tamecheck.show.wording import box_json, interval_text, value_text
 from tamecheck.tame import Check
@@ -146,17 +143,17 @@ def recheck(
     """
     match certificate:
         case bytes():
-            return _check(certificate, steps)
+            return check(certificate, steps)
         case str() if _is_json(certificate):
-            return _check(certificate, steps)
+            return check(certificate, steps)
         case str() | Path():
-            return _check(read_bytes(certificate), steps)
+            return check(read_bytes(certificate), steps)
         case Check(certificate=None):
             raise InputError("An unknown verdict has no certificate.")
         case Check(certificate=document):
-            return _check(json.dumps(document), steps)
+            return check(json.dumps(document), steps)
         case Mapping():
-            return _check(_json(certificate), steps)
+            return check(_json(certificate), steps)
         case _:
             raise InputError(
                 f"The certificate is {shown(certificate)}.",
@@ -174,21 +171,6 @@ def _json(document: Mapping[str, Any]) -> str:
         return json.dumps(dict(document), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"The document is no JSON: {error}.") from None
-
-
-def _check(text: str | bytes, steps: int | None) -> Report:
-    """The verdict of the checker that knows the certificate's format."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        # the kernel says what is wrong with it
-        document = None
-    named = cast("dict[str, Any]", document) if isinstance(document, dict) else {}
-    checkers = {TREE: check_tree, BALL: check_ball, REGION: check_region, SPLITS: check_splits}
-    form = named.get("format")
-    checker = checkers.get(form) if isinstance(form, str) else None
-    checker = checker or check_derivation
-    return checker(text) if steps is None else checker(text, steps)
 
 
 def statement(document: Mapping[str, Any]) -> Statement:
