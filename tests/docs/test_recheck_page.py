@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import shutil
-import subprocess
+import socket
 import time
 from dataclasses import asdict
 
@@ -15,11 +15,22 @@ import tamecheck as tc
 from tamecheck.checkers import check
 from tests.report.chromium import Browser, executable
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(executable() is None, reason="there is no Chromium"),
-    pytest.mark.skipif(shutil.which("npm") is None, reason="there is no npm"),
-]
+
+def missing():
+    """What is not there of a browser, npm, and the registry that npm asks; empty if all is."""
+    if executable() is None:
+        return "there is no Chromium"
+    if shutil.which("npm") is None:
+        return "there is no npm"
+    try:
+        with socket.create_connection(("registry.npmjs.org", 443), timeout=3):
+            return ""
+    except OSError:
+        return "the registry of npm does not answer"
+
+
+WHY = missing()
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(WHY != "", reason=WHY)]
 PAGE = script("docs/make_recheck_page.py")
 FORMULAS = (
     *("max(x, 0) - 3*sign(y)", "relu(x)*y", "sqrt(x^2 + y^2)", "exp(x) + tanh(y)", "erf(x)"),
@@ -63,11 +74,7 @@ def mutants(text):
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    try:
-        package = PAGE.fetched(folder)
-    except (subprocess.CalledProcessError, SystemExit):
-        pytest.skip("npm does not fetch Pyodide")
-    PAGE.write_page(folder / "page", package)
+    PAGE.write_page(folder / "page", PAGE.fetched(folder))
     with Browser(tmp_path_factory.mktemp("profile")) as browser:
         browser.open(folder / "page" / "index.html", width=390, height=844)
         said(browser, "Ready.")
