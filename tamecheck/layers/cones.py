@@ -258,6 +258,7 @@ def _bracket(
 def _root(value: Callable[[Array], tuple[Array, Array]], low: Array, high: Array) -> Array:
     """The zero of an increasing function, by Newton steps that stay in a shrinking bracket."""
     at = (low + high) / 2
+    done = np.zeros(at.shape, dtype=bool)
     for k in range(_ROOTS):
         height, slope = value(at)
         low, high = np.where(height <= 0, at, low), np.where(height >= 0, at, high)
@@ -265,10 +266,11 @@ def _root(value: Callable[[Array], tuple[Array, Array]], low: Array, high: Array
         # far from the zero of an exponential Newton's steps have length 1
         newton = (step > low) & (step < high) & (k % 3 < 2)
         new = np.where(newton, step, (low + high) / 2)
-        still = np.abs(new - at) <= 1e-15 * (1 + np.abs(at))
-        at = np.where(still & newton, at, new)
-        if still.all():
+        done |= np.abs(step - at) <= 1e-15 * (1 + np.abs(at))
+        done |= high - low <= 1e-15 * (1 + np.abs(at))
+        if done.all():
             break
+        at = np.where(done, at, new)
     return at
 
 

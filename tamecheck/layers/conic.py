@@ -22,7 +22,7 @@ from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.cones import Cone, project, require_cone, rows_of
 from tamecheck.layers.kkt import cotangent_of, times
-from tamecheck.solvers.cone import cone_solution
+from tamecheck.solvers.cone import ConeSolver
 
 _WORST_CONDITION = 1e11
 _NEWTON = 6
@@ -188,10 +188,14 @@ def conic_layer(  # noqa: PLR0913 (the data of a program)
     count, size = data.q.shape
     x, z = np.zeros((count, size)), np.zeros_like(data.b)
     solved = np.ones(count, dtype=bool)
+    # those that share P and A share what the solver needs of them
+    solvers = [
+        ConeSolver(data.P[k % len(data.P)], data.A[k % len(data.A)], data.cones)
+        for k in range(max(len(data.P), len(data.A)))
+    ]
     for k in range(count):
-        quadratic, matrix = (a[k % len(a)] for a in (data.P, data.A))
         try:
-            x[k], z[k] = cone_solution(quadratic, data.q[k], matrix, data.b[k], data.cones)
+            x[k], z[k] = solvers[k % len(solvers)](data.q[k], data.b[k])
         except SolverError:
             if infeasible == "raise":
                 raise

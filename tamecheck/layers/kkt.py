@@ -65,20 +65,20 @@ class Systems:
         """The systems of Q, where ``Q + shift I`` is positive definite."""
         moved: Array = Q + shift * np.eye(Q.shape[-1])
         inverse: Array = np.linalg.inv(moved)
-        qg, qa = inverse @ _transpose(G), inverse @ _transpose(A)
+        qg, qa = inverse @ transpose(G), inverse @ transpose(A)
         image = A @ qa
         schur, equations = _inverse_on_basis(image, np.ones(image.shape[:2], dtype=bool))
         lift = qa @ schur
         pg = qg - lift @ (A @ qg)
         hessian = G @ pg
-        hessian = (hessian + _transpose(hessian)) / 2
+        hessian = (hessian + transpose(hessian)) / 2
         diagonal = np.einsum("bii->bi", hessian)
         shifted = bool(np.any(shift))
         if shifted:
             # the norm of Q and a little more tells too little
             constant = _is_combination(G, A)
         else:
-            alone = np.matmul(G[:, :, None, :], _transpose(qg)[..., None])[..., 0, 0]
+            alone = np.matmul(G[:, :, None, :], transpose(qg)[..., None])[..., 0, 0]
             constant = diagonal <= _CONSTANT * alone
         pg = np.where(constant[:, None, :], 0.0, pg)
         hessian = np.where(constant[:, :, None] | constant[:, None, :], 0.0, hessian)
@@ -93,7 +93,8 @@ class Systems:
 
     def reduce(self, active: Array) -> Reduced:
         """The inverse of the Hessian on linearly independent ones of the active rows."""
-        return _inverse_on_basis(self.hessian, active & ~self.constant)
+        rank = self.Q.shape[1] - self.equations.sum(1)
+        return _inverse_on_basis(self.hessian, active & ~self.constant, rank)
 
     def solve(self, reduced: Reduced, right: Triple, start: Triple | None = None) -> Triple:
         """``(y, z, ν)`` for right-hand sides ``(r, t, u)``, refined in extended precision.
@@ -102,16 +103,20 @@ class Systems:
         of other rows are 0, or as they are at the start, if there is one.
         """
         found = self._once(reduced, right) if start is None else start
-        # a start may be far away, and so is what a shifted Q leads to first
-        size = np.inf if self.shifted or start is not None else 1.0
+        size = 1.0
+        if self.shifted or start is not None:
+            # a start may be far away, and so is what a shifted Q leads to first
+            found = _sum(found, self._once(reduced, self.residual(reduced[1], found, right)))
+            size = np.inf
+        sizes = found
         for _ in range(_REFINEMENTS):
             change = self._once(reduced, self.residual(reduced[1], found, right))
-            before, size = size, _relative(change, found)
-            if not (self.shifted or size < before / 2):
+            before, size = size, _relative(change, sizes)
+            if not size < before / 2:
                 break
-            found = (found[0] + change[0], found[1] + change[1], found[2] + change[2])
+            found = _sum(found, change)
             # errors shrink by the same factor in each step
-            if not self.shifted and np.isfinite(before) and size * (size / before) <= _CONVERGED:
+            if size * min(size / before, 1.0) <= _CONVERGED:
                 break
         return found
 
@@ -121,15 +126,15 @@ class Systems:
         start = free + times(self.lift, u - times(self.A, free))
         inverse, rows = reduced
         z = times(inverse, np.where(rows, times(self.G, start) - t, 0.0))
-        nu = times(_transpose(self.lift), r - times(_transpose(self.G), z))
+        nu = times(transpose(self.lift), r - times(transpose(self.G), z))
         return start - times(self.pg, z), z, nu - times(self.schur, u)
 
     def residual(self, active: Array, found: Triple, right: Triple) -> Triple:
         """What is missing in the three groups of equations, with one rounding."""
         y, z, nu = (a.astype(np.longdouble) for a in found)
         r, t, u = right
-        first = r - times(self.Q, y) - times(_transpose(self.G), z)
-        first = first - times(_transpose(self.A), nu)
+        first = r - times(self.Q, y) - times(transpose(self.G), z)
+        first = first - times(transpose(self.A), nu)
         second = np.where(active, t - times(self.G, y), 0.0)
         third = u - times(self.A, y)
         return first.astype(float), second.astype(float), third.astype(float)
@@ -141,14 +146,10 @@ class Systems:
     def independent(self, tight: Array, rows: Array) -> Array:
         """For each program whether the gradients of the tight rows and of the equations are.
 
-        It is known of ``rows`` that theirs are.
+        The ``rows`` are a basis of those that are tight.
         """
         good: Array = np.asarray(self.equations.all(1) & ~(tight & self.constant).any(1))
-        other = np.flatnonzero(good & (tight != rows).any(1))
-        if len(other):
-            basis = self.select(other).reduce(tight[other])[1]
-            good[other] = (basis == tight[other]).all(1)
-        return good
+        return good & (tight == rows).all(1)
 
 
 def times(matrices: Array, vectors: Array) -> Array:
@@ -166,7 +167,8 @@ def cotangent_of(given: Any, shape: tuple[int, ...]) -> Array:
     return found
 
 
-def _transpose(matrices: Array) -> Array:
+def transpose(matrices: Array) -> Array:
+    """The transposed matrices of a batch."""
     return np.swapaxes(matrices, -1, -2)
 
 
@@ -178,21 +180,25 @@ def _mask(matrices: Array, rows: Array) -> Array:
 
 def _is_combination(G: Array, A: Array) -> Array:  # noqa: N803 (the field's names)
     """Which rows of G are linear combinations of rows of A."""
-    image = A @ _transpose(G)
-    inverse, _ = _inverse_on_basis(A @ _transpose(A), np.ones(A.shape[:2], dtype=bool))
-    left = np.linalg.norm(G - _transpose(image) @ inverse @ A, axis=2)
+    image = A @ transpose(G)
+    inverse, _ = _inverse_on_basis(A @ transpose(A), np.ones(A.shape[:2], dtype=bool))
+    left = np.linalg.norm(G - transpose(image) @ inverse @ A, axis=2)
     return left <= 1e-9 * np.linalg.norm(G, axis=2)
 
 
-def _inverse_on_basis(matrices: Array, rows: Array) -> Reduced:
-    """Inverses of symmetric semidefinite matrices on independent ones of the rows; 0 elsewhere."""
+def _inverse_on_basis(matrices: Array, rows: Array, rank: Any = np.inf) -> Reduced:
+    """Inverses of symmetric semidefinite matrices on independent ones of the rows; 0 elsewhere.
+
+    More rows than the rank are dependent.
+    """
     if not matrices.shape[1]:
         return np.zeros((len(rows), 0, 0)), rows
     roots = np.sqrt(np.maximum(np.einsum("bii->bi", matrices), 1e-300))
     scales = roots[:, :, None] * roots[:, None, :]
     scaled = matrices / scales
-    found = _inverse_or_infinite(_mask(scaled, rows))
-    large = np.flatnonzero(~(np.abs(found).max(axis=(1, 2)) < _SINGULAR))
+    many = rows.sum(1) > rank
+    found = _inverse_or_infinite(_mask(scaled, rows & ~many[:, None]))
+    large = np.flatnonzero(many | ~(np.abs(found).max(axis=(1, 2)) < _SINGULAR))
     if len(large):
         part = scaled if len(scaled) == 1 else scaled[large]
         rows = rows.copy()
@@ -225,6 +231,10 @@ def _inverse_or_infinite(matrices: Array) -> Array:
         return np.linalg.inv(matrices)
     except np.linalg.LinAlgError:
         return np.full_like(matrices, np.inf)
+
+
+def _sum(first: Triple, second: Triple) -> Triple:
+    return first[0] + second[0], first[1] + second[1], first[2] + second[2]
 
 
 def _relative(change: Triple, found: Triple) -> float:

@@ -27,36 +27,48 @@ def cone_solution(
     if Clarabel does not claim a solution, MissingPackageError where the extra ``layers`` is not
     installed.
     """
-    clarabel, sparse = package("clarabel", "layers"), package("scipy.sparse", "layers")
-    kinds: dict[str, Any] = {
-        "zero": clarabel.ZeroConeT,
-        "nonnegative": clarabel.NonnegativeConeT,
-        "second-order": clarabel.SecondOrderConeT,
-        "semidefinite": clarabel.PSDTriangleConeT,
-        "power": clarabel.PowerConeT,
-    }
-    blocks: list[Any] = []
-    for kind, size in cones:
-        if kind == "exponential":
-            blocks += [clarabel.ExponentialConeT()] * (int(size) // 3)
-        else:
-            blocks.append(kinds[kind](_size(kind, size)))
-    settings = clarabel.DefaultSettings()
-    settings.verbose = False
-    settings.tol_gap_abs = settings.tol_gap_rel = settings.tol_feas = 1e-12
-    solver = clarabel.DefaultSolver(
-        sparse.triu(sparse.csc_matrix(P)).tocsc(),
-        q,
-        sparse.csc_matrix(A),
-        b,
-        blocks,
-        settings,
-    )
-    found = solver.solve()
-    claim = str(found.status)
-    if claim not in ("Solved", "AlmostSolved", "InsufficientProgress"):
-        raise SolverError(f"Clarabel answers {claim}.", hint="The cone program may be infeasible.")
-    return np.array(found.x, dtype=float), np.array(found.z, dtype=float)
+    return ConeSolver(P, A, cones)(q, b)
+
+
+class ConeSolver:
+    """`cone_solution` of programs that share P, A and the cones."""
+
+    __slots__ = ("_blocks", "_clarabel", "_matrix", "_quadratic", "_settings")
+
+    def __init__(self, P: Array, A: Array, cones: Sequence[tuple[str, float]]) -> None:  # noqa: N803
+        clarabel, sparse = package("clarabel", "layers"), package("scipy.sparse", "layers")
+        kinds: dict[str, Any] = {
+            "zero": clarabel.ZeroConeT,
+            "nonnegative": clarabel.NonnegativeConeT,
+            "second-order": clarabel.SecondOrderConeT,
+            "semidefinite": clarabel.PSDTriangleConeT,
+            "power": clarabel.PowerConeT,
+        }
+        self._blocks: list[Any] = []
+        for kind, size in cones:
+            if kind == "exponential":
+                self._blocks += [clarabel.ExponentialConeT()] * (int(size) // 3)
+            else:
+                self._blocks.append(kinds[kind](_size(kind, size)))
+        self._settings = clarabel.DefaultSettings()
+        self._settings.verbose = False
+        tolerance = 1e-12
+        self._settings.tol_gap_abs = self._settings.tol_gap_rel = tolerance
+        self._settings.tol_feas = tolerance
+        self._quadratic = sparse.csc_matrix(np.triu(P))
+        self._matrix = sparse.csc_matrix(A)
+        self._clarabel = clarabel
+
+    def __call__(self, q: Array, b: Array) -> tuple[Array, Array]:
+        """``x`` and ``z`` for these vectors."""
+        data = (self._quadratic, q, self._matrix, b, self._blocks, self._settings)
+        found = self._clarabel.DefaultSolver(*data).solve()
+        claim = str(found.status)
+        if claim not in {"Solved", "AlmostSolved", "InsufficientProgress"}:
+            raise SolverError(
+                f"Clarabel answers {claim}.", hint="The cone program may be infeasible."
+            )
+        return np.array(found.x, dtype=float), np.array(found.z, dtype=float)
 
 
 def _size(kind: str, rows: float) -> float:
