@@ -74,11 +74,14 @@ class _Region:
 
     # --- the tree ---
 
-    def check(self, raw: Sequence[object], at: list[int | None]) -> None:
-        """Check a tree in preorder: what is said of a part, and its split, till no case is open."""
+    def check(self, raw: Sequence[object], at: list[int | None], before: int) -> None:
+        """Check a tree in preorder: what is said of a part, and its split, till no case is open.
+
+        So many steps were `before` it.
+        """
         waiting = [(self.bounds.root.copy(), self.open)] if self.open else []
         for k, value in enumerate(raw):
-            at[0] = k
+            at[0] = before + k
             require(len(waiting) > 0, "the tree has ended before")
             part, cases = waiting.pop()
             entry = read.items(value)
@@ -106,7 +109,7 @@ class _Region:
                     raise Reject("no such step")
             if cases:
                 waiting.append((part, cases))
-        at[0] = len(raw)
+        at[0] = before + len(raw)
         require(not waiting, "a part is missing")
         at[0] = None
 
@@ -234,8 +237,10 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     network = Network(graph, read.integer(bits["weights"], 1, 256))
     claim = read.fields(raw["claim"], "verdict regions")
     require(claim["verdict"] == "holds", "unknown verdict")
+    before = 0
     for one, proof in pairs(read.items(claim["regions"]), read.items(raw["proofs"])):
-        _Region(network, one, values).check(read.items(proof), at)
+        _Region(network, one, values).check(steps := read.items(proof), at, before)
+        before += len(steps)
     at[0] = None
     return claim, (), graph.sha256
 

@@ -35,6 +35,8 @@ _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""
 _LEAST, _PATIENCE = 10.0, 10
 """How much longer than the proof the search for its certificate may take, if nobody says."""
+_MENDED = 32
+"""How many parts may be split further because the kernel refuses them."""
 _NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
 _NONE_FOUND = "No certificate was found in time."
 
@@ -204,13 +206,17 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
         # the answer is to be said in time, whatever becomes of the certificate
         if not proofs.find(limit.part(limit.seconds / 2), slack=slack, shared=shared):
             break
-        certificate = proofs.certificate()
-        steps = steps_in(budget)
-        report = check(json.dumps(certificate), steps // 2)
-        if report.verdict == "valid":
-            return replace(
-                found, certificate=certificate, rests_on=CERTIFICATE, checked=CERTIFICATE
-            )
-        if report.verdict == "incomplete":
-            return replace(found, certificate=certificate, note=_NO_TIME)
+        for _ in range(_MENDED):
+            certificate, steps = proofs.certificate(), steps_in(budget)
+            report = check(json.dumps(certificate), steps // 2)
+            if report.verdict == "valid":
+                return replace(
+                    found, certificate=certificate, rests_on=CERTIFICATE, checked=CERTIFICATE
+                )
+            if report.verdict == "incomplete":
+                return replace(found, certificate=certificate, note=_NO_TIME)
+            # bounds at inner nodes would go on to be others than those of the search
+            half = limit.part(limit.seconds / 2)
+            if shared or report.step is None or not proofs.mend(report.step, half):
+                break
     return replace(found, note=_NONE_FOUND)

@@ -31,7 +31,7 @@ from tamecheck.tame.document import tensor_document
 from tamecheck.verification.formula_proofs import formula_step
 from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
 from tamecheck.verification.rectify import rectify
-from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Step, Tree
+from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Search, Step, Tree
 from tamecheck.verification.witness import graph_of
 
 FORMAT = "tamecheck-split-certificate"
@@ -68,6 +68,7 @@ class SplitProofs:
     def __init__(self, graph: Graph, problem: Problem, groups: Mapping[int, int]) -> None:
         self.graph, self.problem = graph, problem
         self.trees: list[Tree] = []
+        self.searches: list[Search | None] = []
         self.exact = False
         rows: dict[Inequality, int] = {}
         for row in (row for case in problem.spec.cases for row in rows_of(case)):
@@ -106,21 +107,35 @@ class SplitProofs:
     def find(self, budget: Budget, *, slack: float = ATTEMPTS[0][0], shared: bool = True) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
         problem, names = self.problem, replace(self.names, slack=slack, shared=shared)
-        self.trees, layers = [], problem.layers
+        self.trees, self.searches, layers = [], [], problem.layers
         signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
         self.exact = False
         for whole in problem.regions:
             formulas, region = self.formulas(whole, budget)
             if not region.cases.any():
                 self.trees.append(Tree([formulas]))
+                self.searches.append(None)
                 continue
-            tree = Neurons(problem, names, region, budget).find() if signs else None
-            tree = tree or Boxes(problem, names, region, budget).find()
+            search: Search = Neurons(problem, names, region, budget)
+            tree = search.find() if signs else None
+            if tree is None:
+                search = Boxes(problem, names, region, budget)
+                tree = search.find()
             if tree is None:
                 return False
             tree.steps[0] = formulas + tree.steps[0]
             self.trees.append(tree)
+            self.searches.append(search)
         return True
+
+    def mend(self, step: int, budget: Budget) -> bool:
+        """Whether a part that the kernel refuses at a step could be split further, in time."""
+        for tree, search in zip(self.trees, self.searches, strict=True):
+            nodes = [node for node, _ in tree.preorder()]
+            if step < len(nodes):
+                return search is not None and search.mend(nodes[step], budget)
+            step -= len(nodes)
+        return False
 
     def formulas(self, region: Region, budget: Budget) -> tuple[list[Step], Region]:
         """Steps that close cases as Boolean formulas, and the region with the other cases."""
@@ -149,7 +164,7 @@ class SplitProofs:
             "tensors": {digest: tensor_document(one) for digest, one in tensors.items()},
             "bits": {"weights": _EXACT if self.exact else max(weights, 1), "values": VALUES},
             "claim": {"verdict": "holds", "regions": regions_json(self.problem.spec.cases)},
-            "proofs": [tree.preorder() for tree in self.trees],
+            "proofs": [[step for _, step in tree.preorder()] for tree in self.trees],
         }
 
 

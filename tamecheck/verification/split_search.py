@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -22,6 +22,7 @@ VALUES = 34
 
 _MOST = 400_000
 _GAIN = 0.5
+_TIE = 2.0**-8
 _LEAST = 2.0**-1000
 _FIRST_STEPS, _STEPS = 40, 12
 
@@ -69,14 +70,13 @@ class Tree:
                 above = leaves[node]
             stack += [(child, above) for child in self.children[node] or ()]
 
-    def preorder(self) -> list[Step]:
-        """All steps, as the kernel reads them."""
-        found, stack = list[Step](), [0]
+    def preorder(self) -> Iterator[tuple[int, Step]]:
+        """All steps with their nodes, as the kernel reads them."""
+        stack = [0]
         while stack:
             node = stack.pop()
-            found += self.steps[node]
+            yield from ((node, step) for step in self.steps[node])
             stack += reversed(self.children[node] or ())
-        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,7 +121,7 @@ def bounds_on(
     return state
 
 
-class _Search:
+class Search:
     """Depth-first search for the tree of one region, in batches."""
 
     def __init__(self, problem: Problem, names: Names, region: Region, budget: Budget) -> None:
@@ -130,7 +130,12 @@ class _Search:
         self.problem, self.layers, self.names = problem, problem.layers, names
         self.region, self.budget = region, budget
         self.tree = Tree()
+        self.mended = 0
         self.cases, self.number = np.flatnonzero(region.cases), names.numbers
+
+    def find(self) -> Tree | None:
+        """The tree; None if it is not found in time."""
+        raise NotImplementedError
 
     def run(self, items: Items, look: Callable[[Items], Items | None], most: int) -> bool:
         """Whether `look` closes all subproblems; it gives the children of those that are open."""
@@ -147,20 +152,27 @@ class _Search:
             }
         return True
 
-    def close(self, node: int, case: int, row: int) -> None:
-        """Say at a node that a row of a case fails."""
-        place = self.names.places[case][row]
-        self.tree.steps[node].append(["close", self.number[case], place])
+    def close(self, node: int, case: int, row: int, slopes: Sequence[Sequence[int]] = ()) -> None:
+        """Say at a node that a row of a case fails, with slopes below some open rectifiers."""
+        place, number = self.names.places[case][row], self.number[case]
+        said = ["combine", number, [[place, 1]], [], list(slopes)] if slopes else None
+        self.tree.steps[node].append(said or ["close", number, place])
+
+    def mend(self, node: int, budget: Budget) -> bool:
+        """Whether a node that the kernel refuses is closed by a further split, in time."""
+        del node, budget
+        return False
 
 
-class Boxes(_Search):
+class Boxes(Search):
     """Boxes of inputs that are closed, cut, or halved."""
 
     def find(self) -> Tree | None:
         """The tree; None if it is not found in time."""
         region, widest = self.region, max(self.layers.sizes)
         self.scale = np.maximum(region.upper - region.lower, _LEAST)
-        most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
+        self.boxes: dict[int, tuple[Array, Array, Array]] = {}
+        self.most = most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
         first: Items = {
             ("lower", 0): region.lower[np.newaxis],
             ("upper", 0): region.upper[np.newaxis],
@@ -174,17 +186,30 @@ class Boxes(_Search):
             self.tree.share_bounds()
         return self.tree
 
+    def mend(self, node: int, budget: Budget) -> bool:
+        """See `Search`; the box of the node is halved once more."""
+        if node not in self.boxes or self.tree.children[node] is not None:
+            return False
+        self.budget, self.mended = budget, self.mended + 1
+        self.tree.steps[node] = []
+        lower, upper, cases = (side[np.newaxis] for side in self.boxes[node])
+        nodes, slope = np.array([node]), np.zeros(lower.shape)
+        with np.errstate(all="ignore"):
+            halves = self.halve(lower, upper, cases, nodes, slope)
+            return halves is not None and self.run(halves, self.look, self.most)
+
     def look(self, items: Items) -> Items | None:
         """Close or halve boxes."""
         lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
         layers, problem = self.layers, self.problem
+        self.boxes |= dict(zip(nodes.tolist(), zip(lower, upper, cases, strict=True), strict=True))
         state = bounds_on(layers, lower, upper)
+        self.ties = self.near_ties(state)
         form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
         lost = form.error * self.names.slack
-        form = Functional(form.a, form.at - lost, form.error)
-        least = least_on(state.bounds[0], form)
+        least = least_on(state.bounds[0], form) - lost
         open_ = self.settle(least, cases, nodes, bounded=False)
-        lower, upper, open_ = self.shrink(form, (lower, upper), open_, nodes)
+        lower, upper, open_ = self.shrink(form, lost, (lower, upper), open_, nodes)
         keep = open_.any(-1)
         lower, upper, open_, nodes = lower[keep], upper[keep], open_[keep], nodes[keep]
         least = np.where(problem.members, least[keep][:, np.newaxis, :], -np.inf)
@@ -204,8 +229,19 @@ class Boxes(_Search):
             if not bounded:
                 self.bound(node)
             for case in np.flatnonzero(closed[box]).tolist():
-                self.close(node, case, int(best[box, case]))
+                self.close(node, case, int(best[box, case]), self.ties.get(box, ()))
         return cases & ~closed
+
+    def near_ties(self, state: State) -> dict[int, list[list[int]]]:
+        """For each box the slopes below rectifiers where rounding might choose the other one."""
+        found: dict[int, list[list[int]]] = {}
+        for index, arg in kinks(self.layers):
+            low, high = state.bounds[arg].lower, state.bounds[arg].upper
+            near = (low < 0) & (high > 0) & (np.abs(high + low) < _TIE * (high - low))
+            for box, e in zip(*(at.tolist() for at in near.nonzero()), strict=True):
+                slope = int(high[box, e] > -low[box, e]) << SLOPE
+                found.setdefault(box, []).append([self.names.groups[index], e, slope])
+        return found
 
     def bound(self, node: int) -> None:
         """Have the bounds of a node computed, once."""
@@ -214,9 +250,12 @@ class Boxes(_Search):
             self.tree.steps[node].append(step)
 
     def shrink(
-        self, form: Functional, box: tuple[Array, Array], open_: Array, nodes: Array
+        self, form: Functional, lost: Array, box: tuple[Array, Array], open_: Array, nodes: Array
     ) -> tuple[Array, Array, Array]:
-        """Cut off what a row of the only open case excludes, where that is much."""
+        """Cut off what a row of the only open case excludes, where that is much.
+
+        Cuts have no room: other boxes than the kernel's would have other lines below.
+        """
         lower, upper = box
         single = open_.sum(-1) == 1
         case = open_.argmax(-1)
@@ -236,7 +275,7 @@ class Boxes(_Search):
                 self.tree.steps[int(nodes[i])].append(["cut", self.number[int(case[i])], place])
             wide = chosen[:, np.newaxis]
             lower, upper = np.where(wide, found.lower, lower), np.where(wide, found.upper, upper)
-        least = least_on(Interval(lower, upper), form)
+        least = least_on(Interval(lower, upper), form) - lost
         changed = single & ((lower > box[0]) | (upper < box[1])).any(-1)
         again = self.settle(least, open_ & changed[:, np.newaxis], nodes, bounded=True)
         return lower, upper, np.where(changed[:, np.newaxis], again, open_)
@@ -269,7 +308,7 @@ class Boxes(_Search):
         }
 
 
-class Neurons(_Search):
+class Neurons(Search):
     """Signs of rectifiers, fixed one after the other, for each case alone."""
 
     def find(self) -> Tree | None:
