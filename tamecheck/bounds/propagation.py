@@ -19,6 +19,9 @@ from tamecheck.ir.tensor import Array
 _UNIT = 2.0**-52
 _FLOOR = 2.0**-900
 _ROUNDED = 1e-9
+_SWEEPS = 2
+WHOLE = 2.0**30
+"""Weights of rows are integers over this."""
 _ELEMENTS = 1 << 23
 """The most elements that the functionals of one pass may have."""
 
@@ -223,6 +226,60 @@ def contract(box: Interval, functional: Functional, use: Array) -> Interval:
     upper = np.minimum(box.upper, np.nextafter(box.lower + down, np.inf))
     lower = np.maximum(box.lower, np.nextafter(box.upper - up, -np.inf))
     return Interval(lower, upper)
+
+
+def add_rows(box: Interval, functional: Functional, members: Array) -> tuple[Array, Functional]:
+    """Weights of rows of each box, in whole units, and their sum as one row: see `best_weights`."""
+    weights = np.round(best_weights(box, functional, members) * WHOLE) / WHOLE
+    return weights, weigh(box, functional, weights)
+
+
+def best_weights(box: Interval, functional: Functional, members: Array) -> Array:
+    """Weights of rows of each box, with sum 1, for which the least value of the sum is large.
+
+    Only ``members`` get any.  The least value of ``(1 - t) f + t g`` on a box is concave in t, with
+    its bends where a coefficient is 0: rows are mixed in one after the other.
+    """
+    centre = box.lower + (box.upper - box.lower) / 2
+    spread = np.nan_to_num(functional.a * (box.upper - centre)[:, np.newaxis, :])
+    middle = np.matmul(functional.a, centre[..., np.newaxis])[..., 0] + functional.at
+    members = members & np.isfinite(middle)
+    middle = np.where(members, middle, 0.0)
+    least = np.where(members, middle - np.abs(spread).sum(-1), -np.inf)
+    at, first = np.arange(len(least)), least.argmax(-1)
+    weights = np.zeros(least.shape)
+    weights[at, first] = members[at, first]
+    sums, total, best = spread[at, first], middle[at, first], least[at, first]
+    for row in np.flatnonzero(members.any(0)).tolist() * _SWEEPS:
+        change, step = spread[:, row] - sums, middle[:, row] - total
+        part = np.clip(np.nan_to_num(-sums / np.where(change != 0, change, np.inf)), 0, 1)
+        ends = sums[:, np.newaxis, :] + part[..., np.newaxis] * change[:, np.newaxis, :]
+        values = total[:, np.newaxis] + part * step[:, np.newaxis] - np.abs(ends).sum(-1)
+        chosen = values.argmax(-1)
+        better = members[:, row] & (values[at, chosen] > best)
+        share = np.where(better, part[at, chosen], 0.0)[:, np.newaxis]
+        weights *= 1 - share
+        weights[:, row] += share[:, 0]
+        sums, total = sums + share * change, total + share[:, 0] * step
+        best = np.where(better, values[at, chosen], best)
+    return weights
+
+
+def weigh(box: Interval, functional: Functional, weights: Array) -> Functional:
+    """The weighted sum of the rows of each box, as one row; weights are at least 0."""
+    rows = weights > 0
+    a = np.where(rows[..., np.newaxis], functional.a, 0.0)
+    at, error = (np.where(rows, part, 0.0) for part in (functional.at, functional.error))
+    factors = weights[:, np.newaxis, :]
+    sizes = (weights * np.abs(at)).sum(-1, keepdims=True)
+    reach = np.matmul(factors, np.abs(a))[:, 0] * magnitude(box)
+    sizes += reach.sum(-1, keepdims=True)
+    lost = (weights * error).sum(-1, keepdims=True) * (1 + unit(weights.shape[-1]))
+    return Functional(
+        np.matmul(factors, a),
+        (weights * at).sum(-1, keepdims=True),
+        lost + sizes * unit(weights.shape[-1]),
+    )
 
 
 def run_back(state: State, index: int, rows: Array) -> Interval:

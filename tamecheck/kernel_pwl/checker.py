@@ -97,7 +97,7 @@ class _Region:
                 case "bound":
                     self._bound(part, *_integers(entry[1:], 1))
                 case "cut":
-                    self._cut(part, cases, _integers(entry[1:], 2))
+                    self._cut(part, cases, entry[1:])
                 case "close":
                     case, row = _integers(entry[1:], 2)
                     cases -= self._closed(part, cases, case, {row: 1}, {}, {})
@@ -144,6 +144,19 @@ class _Region:
         require(0 <= row < len(self.cases[case]), "the case has no such row")
         return self.cases[case][row]
 
+    def _sum(
+        self, cases: frozenset[int], case: int, weights: dict[int, int]
+    ) -> tuple[dict[int, int], int, bool]:
+        """Return a weighted sum of rows, at most 0 where they hold; below 0 if the flag is set."""
+        form, constant, strict = dict[int, int](), 0, False
+        for row, weight in weights.items():
+            one = self._row(cases, case, row)
+            require(weight > 0, "a weight is not positive")
+            for v, c in one.form.items():
+                form[v] = form.get(v, 0) + weight * c
+            constant, strict = constant + weight * one.constant, strict or one.strict
+        return form, constant, strict
+
     def _closed(  # noqa: PLR0913, PLR0917
         self,
         part: Part,
@@ -154,13 +167,7 @@ class _Region:
         lines: dict[int, int],
     ) -> frozenset[int]:
         """Return the case if the weighted sum of some of its rows is above 0 on the part."""
-        form, constant, strict = dict[int, int](), 0, False
-        for row, weight in weights.items():
-            one = self._row(cases, case, row)
-            require(weight > 0, "a weight is not positive")
-            for v, c in one.form.items():
-                form[v] = form.get(v, 0) + weight * c
-            constant, strict = constant + weight * one.constant, strict or one.strict
+        form, constant, strict = self._sum(cases, case, weights)
         _, _, least = self.bounds.functional(part, form, constant, moved, lines)
         require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
         return frozenset({case})
@@ -169,8 +176,7 @@ class _Region:
         """Close a case by weights of rows, multiples of variables, and slopes below rectifiers."""
         require(len(raw) == 4, "a case, weights, multiples and slopes were expected")
         case = read.integer(raw[0], 0, len(self.cases) - 1)
-        weights = dict(map(_pair, read.items(raw[1])))
-        require(len(weights) == len(read.items(raw[1])) > 0, "a row is named twice, or none is")
+        weights = _weights(raw[1])
         moved, lines = dict[int, int](), dict[int, int]()
         for found, values in ((moved, raw[2]), (lines, raw[3])):
             for one in read.items(values):
@@ -197,12 +203,14 @@ class _Region:
         require(refuted(formula, raw[1:]), "the clauses are not refuted")
         return frozenset({case})
 
-    def _cut(self, part: Part, cases: frozenset[int], entry: Row) -> None:
-        """Cut off the part where a row of the only open case is above 0, whatever the others do."""
-        case, row = entry
+    def _cut(self, part: Part, cases: frozenset[int], raw: list[object]) -> None:
+        """Cut off the part where a row, or a sum, of the only open case is above 0."""
+        require(len(raw) == 2, "a case, and a row or weights, were expected")
+        case = read.integer(raw[0], 0, len(self.cases) - 1)
         require(cases == frozenset({case}), "the case is not the only one open")
-        one = self._row(cases, case, row)
-        form, _, least = self.bounds.functional(part, one.form, one.constant, {}, {})
+        weights = {_integers(raw[1:], 1)[0]: 1} if isinstance(raw[1], int) else _weights(raw[1])
+        row, constant, _ = self._sum(cases, case, weights)
+        form, _, least = self.bounds.functional(part, row, constant, {}, {})
         part.empty = part.empty or least > 0
         for j, a in () if part.empty else form.items():
             # from the end where it is least, it may rise by -least
@@ -212,6 +220,12 @@ class _Region:
                 part.below(j, low + reach)
             elif a < 0:
                 part.above(j, high - reach)
+
+
+def _weights(value: object) -> dict[int, int]:
+    weights = dict(map(_pair, read.items(value)))
+    require(len(weights) == len(read.items(value)) > 0, "a row is named twice, or none is")
+    return weights
 
 
 def _pair(value: object) -> tuple[int, int]:

@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Layers
-from tamecheck.bounds.propagation import Functional, State, back, contract, least_on
+from tamecheck.bounds.propagation import Functional, State, add_rows, back, contract, least_on
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.program import Sense
@@ -35,6 +35,7 @@ _STEPS = 12
 _BATCH = 64
 _GOOD = 1e-6
 _MOST = 200_000
+_ELEMENTS = 1 << 22
 _FEW_OPEN = 5
 
 Items: TypeAlias = Mapping[Any, Array]
@@ -197,6 +198,7 @@ class _Boxes:
             least = np.maximum(least_on(state.bounds[0], functional), state.bounds[-1].lower)
             self.cases = self.cases & ~problem.closed(least)
             least = self._shrink(functional, least)
+            self._add_rows(functional)
         self._settle_ties(least)
         witness = self._settle_leaves(state)
         keep = self.cases.any(-1)
@@ -220,13 +222,12 @@ class _Boxes:
         near: list[list[int]] = np.argwhere(self.cases & (best > -_TIE)).tolist()
         for box, case in near[:_LOOKS]:
             wanted = problem.spec.cases[case]
-            lower = tuple(
-                Fraction(v) if end is None else max(Fraction(v), end)
-                for v, end in zip(self.lower[box].tolist(), wanted.lower, strict=True)
-            )
-            upper = tuple(
-                Fraction(v) if end is None else min(Fraction(v), end)
-                for v, end in zip(self.upper[box].tolist(), wanted.upper, strict=True)
+            lower, upper = (
+                tuple(Fraction(v) if e is None else tighter(Fraction(v), e) for v, e in ends)
+                for tighter, ends in (
+                    (max, zip(self.lower[box].tolist(), wanted.lower, strict=True)),
+                    (min, zip(self.upper[box].tolist(), wanted.upper, strict=True)),
+                )
             )
             crossed = any(a > b for a, b in zip(lower, upper, strict=True))
             if crossed or impossible(problem.scores, wanted, lower, upper):
@@ -268,6 +269,22 @@ class _Boxes:
             least = np.maximum(least, least_on(Interval(self.lower, self.upper), functional))
             self.cases = self.cases & ~problem.closed(least)
         return least
+
+    def _add_rows(self, functional: Functional) -> None:
+        """Close cases by weighted sums of their rows, and cut boxes with one open case by them."""
+        members = self.search.problem.members
+        boxes, cases = (self.cases & (members.sum(-1) > 1)).nonzero()
+        if not boxes.size or boxes.size * functional.a[0].size > _ELEMENTS:
+            return
+        box = Interval(self.lower[boxes], self.upper[boxes])
+        rows = Functional(functional.a[boxes], functional.at[boxes], functional.error[boxes])
+        total = add_rows(box, rows, members[cases])[1]
+        closed = least_on(box, total)[:, 0] > 0
+        single = (self.cases.sum(-1) == 1)[boxes] & ~closed
+        self.cases[boxes[closed], cases[closed]] = False
+        cut = contract(box, total, single[:, np.newaxis])
+        kept = single & (cut.lower <= cut.upper).all(-1)
+        self.lower[boxes[kept]], self.upper[boxes[kept]] = cut.lower[kept], cut.upper[kept]
 
     def _nearest(self, least: Array) -> Array:
         """For each box the row that is nearest to closing its most stubborn case."""

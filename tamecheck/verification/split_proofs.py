@@ -31,7 +31,8 @@ from tamecheck.tame.document import tensor_document
 from tamecheck.verification.formula_proofs import formula_step
 from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
 from tamecheck.verification.rectify import rectify
-from tamecheck.verification.split_search import VALUES, Boxes, Names, Neurons, Search, Step, Tree
+from tamecheck.verification.split_boxes import Boxes
+from tamecheck.verification.split_search import VALUES, Names, Neurons, Search, Step, Tree
 from tamecheck.verification.witness import graph_of
 
 FORMAT = "tamecheck-split-certificate"

@@ -10,7 +10,13 @@ import numpy as np
 
 from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.layers import Layers, Linear
-from tamecheck.bounds.propagation import Functional, State, back, contract, least_on, meet, run_back
+from tamecheck.bounds.propagation import (
+    State,
+    back,
+    least_on,
+    meet,
+    run_back,
+)
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -21,14 +27,11 @@ VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
 
 _MOST = 400_000
-_GAIN = 0.5
-_TIE = 2.0**-8
-_LEAST = 2.0**-1000
 _FIRST_STEPS, _STEPS = 40, 12
 
 Step: TypeAlias = list[Any]
-_BOUND: Step = ["bound", 1]
-_AFRESH: Step = ["bound", 2]
+BOUND: Step = ["bound", 1]
+AFRESH: Step = ["bound", 2]
 _SHARED, _RATIO = 6, 3
 Items: TypeAlias = Mapping[tuple[str, int], Array]
 
@@ -63,10 +66,10 @@ class Tree:
         leaves, stack = self.leaves(), [(0, 1 << 60)]
         while stack:
             node, above = stack.pop()
-            if _BOUND in self.steps[node]:
+            if BOUND in self.steps[node]:
                 above = leaves[node]
             elif leaves[node] >= _SHARED and leaves[node] * _RATIO <= above:
-                self.steps[node].insert(0, _BOUND)
+                self.steps[node].insert(0, BOUND)
                 above = leaves[node]
             stack += [(child, above) for child in self.children[node] or ()]
 
@@ -158,154 +161,18 @@ class Search:
         said = ["combine", number, [[place, 1]], [], list(slopes)] if slopes else None
         self.tree.steps[node].append(said or ["close", number, place])
 
+    def whole(self, case: int, rows: Array, most: float) -> tuple[list[list[int]], float]:
+        """Weights of the kernel's rows, the largest about ``most``; and what they are times."""
+        places = self.names.places[case]
+        factors = {r: rows[r] * self.names.scales[r] for r in np.flatnonzero(rows).tolist()}
+        unit = 1 / min(factors.values()) if len(factors) == 1 else most / max(factors.values())
+        whole = {places[r]: round(f * unit) for r, f in factors.items()}
+        return [[place, weight] for place, weight in whole.items() if weight > 0], unit
+
     def mend(self, node: int, budget: Budget) -> bool:
         """Whether a node that the kernel refuses is closed by a further split, in time."""
         del node, budget
         return False
-
-
-class Boxes(Search):
-    """Boxes of inputs that are closed, cut, or halved."""
-
-    def find(self) -> Tree | None:
-        """The tree; None if it is not found in time."""
-        region, widest = self.region, max(self.layers.sizes)
-        self.scale = np.maximum(region.upper - region.lower, _LEAST)
-        self.boxes: dict[int, tuple[Array, Array, Array]] = {}
-        self.most = most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
-        first: Items = {
-            ("lower", 0): region.lower[np.newaxis],
-            ("upper", 0): region.upper[np.newaxis],
-            ("cases", 0): region.cases[np.newaxis],
-            ("node", 0): np.zeros(1, dtype=np.int64),
-        }
-        with np.errstate(all="ignore"):
-            if not self.run(first, self.look, most):
-                return None
-        if self.names.shared:
-            self.tree.share_bounds()
-        return self.tree
-
-    def mend(self, node: int, budget: Budget) -> bool:
-        """See `Search`; the box of the node is halved once more."""
-        if node not in self.boxes or self.tree.children[node] is not None:
-            return False
-        self.budget, self.mended = budget, self.mended + 1
-        self.tree.steps[node] = []
-        lower, upper, cases = (side[np.newaxis] for side in self.boxes[node])
-        nodes, slope = np.array([node]), np.zeros(lower.shape)
-        with np.errstate(all="ignore"):
-            halves = self.halve(lower, upper, cases, nodes, slope)
-            return halves is not None and self.run(halves, self.look, self.most)
-
-    def look(self, items: Items) -> Items | None:
-        """Close or halve boxes."""
-        lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
-        layers, problem = self.layers, self.problem
-        self.boxes |= dict(zip(nodes.tolist(), zip(lower, upper, cases, strict=True), strict=True))
-        state = bounds_on(layers, lower, upper)
-        self.ties = self.near_ties(state)
-        form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
-        lost = form.error * self.names.slack
-        least = least_on(state.bounds[0], form) - lost
-        open_ = self.settle(least, cases, nodes, bounded=False)
-        lower, upper, open_ = self.shrink(form, lost, (lower, upper), open_, nodes)
-        keep = open_.any(-1)
-        lower, upper, open_, nodes = lower[keep], upper[keep], open_[keep], nodes[keep]
-        least = np.where(problem.members, least[keep][:, np.newaxis, :], -np.inf)
-        worst = np.where(open_, least.max(-1), np.inf).argmin(-1)
-        row = least.argmax(-1)[np.arange(len(worst)), worst]
-        slope = np.take_along_axis(form.a[keep], row[:, np.newaxis, np.newaxis], 1)[:, 0]
-        return self.halve(lower, upper, open_, nodes, slope)
-
-    def settle(self, least: Array, cases: Array, nodes: Array, *, bounded: bool) -> Array:
-        """Close the cases that a row closes; what stays open."""
-        positive = np.asarray(np.greater(least, 0))
-        above = positive[:, np.newaxis, :] & self.problem.members & cases[:, :, np.newaxis]
-        best = np.where(above, least[:, np.newaxis, :], -np.inf).argmax(-1)
-        closed: Array = np.any(above, axis=-1)
-        for box in np.flatnonzero(closed.any(-1)).tolist():
-            node = int(nodes[box])
-            if not bounded:
-                self.bound(node)
-            for case in np.flatnonzero(closed[box]).tolist():
-                self.close(node, case, int(best[box, case]), self.ties.get(box, ()))
-        return cases & ~closed
-
-    def near_ties(self, state: State) -> dict[int, list[list[int]]]:
-        """For each box the slopes below rectifiers where rounding might choose the other one."""
-        found: dict[int, list[list[int]]] = {}
-        for index, arg in kinks(self.layers):
-            low, high = state.bounds[arg].lower, state.bounds[arg].upper
-            near = (low < 0) & (high > 0) & (np.abs(high + low) < _TIE * (high - low))
-            for box, e in zip(*(at.tolist() for at in near.nonzero()), strict=True):
-                slope = int(high[box, e] > -low[box, e]) << SLOPE
-                found.setdefault(box, []).append([self.names.groups[index], e, slope])
-        return found
-
-    def bound(self, node: int) -> None:
-        """Have the bounds of a node computed, once."""
-        step = _BOUND if self.names.shared else _AFRESH
-        if step not in self.tree.steps[node]:
-            self.tree.steps[node].append(step)
-
-    def shrink(
-        self, form: Functional, lost: Array, box: tuple[Array, Array], open_: Array, nodes: Array
-    ) -> tuple[Array, Array, Array]:
-        """Cut off what a row of the only open case excludes, where that is much.
-
-        Cuts have no room: other boxes than the kernel's would have other lines below.
-        """
-        lower, upper = box
-        single = open_.sum(-1) == 1
-        case = open_.argmax(-1)
-        for row in np.flatnonzero(self.problem.members.any(0)).tolist():
-            use = np.zeros((len(lower), form.a.shape[1]), dtype=bool)
-            use[:, row] = single & self.problem.members[case, row]
-            if not use.any():
-                continue
-            found = contract(Interval(lower, upper), form, use)
-            empty = (found.lower > found.upper).any(-1)
-            ratio = (found.upper - found.lower) / np.maximum(upper - lower, _LEAST)
-            gain = np.where(upper > lower, ratio, 1.0).prod(-1) < _GAIN
-            chosen = use[:, row] & gain & ~empty
-            for i in np.flatnonzero(chosen).tolist():
-                self.bound(int(nodes[i]))
-                place = self.names.places[int(case[i])][row]
-                self.tree.steps[int(nodes[i])].append(["cut", self.number[int(case[i])], place])
-            wide = chosen[:, np.newaxis]
-            lower, upper = np.where(wide, found.lower, lower), np.where(wide, found.upper, upper)
-        least = least_on(Interval(lower, upper), form) - lost
-        changed = single & ((lower > box[0]) | (upper < box[1])).any(-1)
-        again = self.settle(least, open_ & changed[:, np.newaxis], nodes, bounded=True)
-        return lower, upper, np.where(changed[:, np.newaxis], again, open_)
-
-    def halve(
-        self, lower: Array, upper: Array, cases: Array, nodes: Array, slope: Array
-    ) -> Items | None:
-        """Both halves of boxes, across the input that matters most."""
-        score = np.nan_to_num(np.abs(slope) * (upper - lower))
-        share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
-        axis = ((share + 0.1) * np.sqrt((upper - lower) / self.scale)).argmax(-1)
-        at, unit = np.arange(len(lower)), 2.0**VALUES
-        low, high = lower[at, axis], upper[at, axis]
-        ends = np.round((low + high) / 2 * unit)
-        middle = ends / unit
-        if not ((low < middle) & (middle < high) & (np.abs(ends) < 2.0**53)).all():
-            return None
-        below, above = upper.copy(), lower.copy()
-        below[at, axis] = above[at, axis] = middle
-        pairs = [
-            self.tree.split(node, ["split", 0, i, int(end), 0])
-            for node, i, end in zip(nodes.tolist(), axis.tolist(), ends.tolist(), strict=True)
-        ]
-        first, second = (np.array([p[k] for p in pairs], dtype=np.int64) for k in (0, 1))
-        return {
-            ("lower", 0): np.concatenate([lower, above]),
-            ("upper", 0): np.concatenate([below, upper]),
-            ("cases", 0): np.concatenate([cases, cases]),
-            ("node", 0): np.concatenate([first, second]),
-        }
 
 
 class Neurons(Search):
@@ -320,7 +187,7 @@ class Neurons(Search):
             self.lost = form.error[0] * (4 * self.names.slack)
             least = least_on(self.root.bounds[0], form)[0] - self.lost
             self.pairs, self.steps = kinks(layers), _FIRST_STEPS
-            tree.steps[0].append(_BOUND)
+            tree.steps[0].append(BOUND)
             members, left = self.problem.members, list[int]()
             for case in self.cases.tolist():
                 row = np.where(members[case], least, -np.inf).argmax()
@@ -400,10 +267,7 @@ class Neurons(Search):
         signs: Mapping[int, Array],
     ) -> None:
         """Say at a node what closes its case."""
-        places, rows = self.names.places[case], outcome.choice["rows", 0][i]
-        factors = {r: rows[r] * self.names.scales[r] for r in np.flatnonzero(rows).tolist()}
-        unit = 1 / min(factors.values()) if len(factors) == 1 else 2.0**20 / max(factors.values())
-        weights = [[places[r], round(f * unit)] for r, f in factors.items() if round(f * unit) > 0]
+        weights, unit = self.whole(case, outcome.choice["rows", 0][i], 2.0**20)
         moved, slopes = list[list[int]](), list[list[int]]()
         for index, arg in self.pairs:
             group, low, high = (

@@ -124,7 +124,11 @@ def test_accepted(regions, proof):
         ([["close", 0, 1]], 0, "the case has no such row"),
         ([["close", 0, -1]], 0, "the case has no such row"),
         ([["close", 0]], 0, "2 integers were expected"),
-        ([["cut", 0, 0, 0]], 0, "2 integers were expected"),
+        ([["cut", 0, 0, 0]], 0, "a case, and a row or weights, were expected"),
+        ([["cut", 0, []]], 0, "a row is named twice, or none is"),
+        ([["cut", 0, [[0, 1], [0, 1]]]], 0, "a row is named twice, or none is"),
+        ([["cut", 0, [[0, -1]]]], 0, "a weight is not positive"),
+        ([["cut", 0, [[1, 1]]]], 0, "the case has no such row"),
         ([["guess", 0]], 0, "no such step"),
         ([["bound", 3]], 0, "no such kind of bounds"),
         ([["bound", 2], ["close", 0, 1]], 1, "the case has no such row"),
@@ -151,6 +155,32 @@ def test_refused(proof, step, why):
 def test_the_cut_needs_a_single_case():
     proof = [["cut", 1, 0], ["close", 1, 0], ["close", 0, 0]]
     assert verdict(certificate(ABS, [BOTH], [proof]))[2] == "the case is not the only one open"
+
+
+@pytest.mark.parametrize(
+    ("least", "cuts", "accepted"),
+    [
+        ("13/16", [[[0, 1], [1, 1]]], True),
+        ("13/16", [0, 1], False),
+        ("11/16", [[[0, 1], [1, 1]]], False),
+        ("3/2", [[[0, 1], [1, 3]]], True),
+    ],
+)
+def test_a_cut_by_a_sum(least, cuts, accepted):
+    # x + y <= 1 and x - y <= 1/2, so that x <= 3/4
+    rows = [
+        at_most("1", inputs=([0, "1"], [1, "1"])),
+        at_most("1/2", inputs=([0, "1"], [1, "-1"])),
+        at_most(f"-{least}", inputs=([0, "-1"],)),
+    ]
+    proof = [*(["cut", 0, cut] for cut in cuts), ["close", 0, 2]]
+    document = certificate(ABS, [region(["0", "-1"], ["4", "1"], rows)], [proof])
+    assert (verdict(document)[0] == "valid") is accepted
+
+
+def test_steps_are_counted_through_all_regions():
+    proofs = [[["close", 0, 0]], [["bound", 0], ["close", 0, 1]]]
+    assert verdict(certificate(ABS, [WIDE, WIDE], proofs))[1] == 2
 
 
 @pytest.mark.parametrize(

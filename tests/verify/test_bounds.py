@@ -10,8 +10,9 @@ from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Pointwise
 from tamecheck.bounds.opposites import join_opposites
-from tamecheck.bounds.propagation import back, least_on
+from tamecheck.bounds.propagation import Functional, add_rows, back, least_on
 from tamecheck.evaluate import exact_values
+from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
 
@@ -195,3 +196,28 @@ def test_rectifiers_with_rounded_constants_stay_apart():
     out = build.constant(np.array([[1.0], [-1.0]], dtype=np.float32))
     layers = layers_of(build.build({"y": build.apply(BY_NAME["matmul"], [node, out])}))
     assert join_opposites(layers) is layers
+
+
+def test_sums_of_rows_are_bounded_from_below():
+    """Against exact arithmetic; and the sum is at least as good as the best row."""
+    rng = np.random.default_rng(3)
+    for _ in range(40):
+        boxes, rows, size = (int(v) for v in rng.integers(1, 6, 3))
+        lower = rng.normal(0, 10.0 ** rng.integers(-8, 9), (boxes, size))
+        box = Interval(lower, lower + rng.exponential(1, lower.shape))
+        a, at = rng.normal(0, 1, (boxes, rows, size)), rng.normal(0, 3, (boxes, rows))
+        found = Functional(a, at, np.zeros(at.shape))
+        members = rng.random((boxes, rows)) < 0.8
+        weights, total = add_rows(box, found, members)
+        assert (weights >= 0).all()
+        assert (weights[~members] == 0).all()
+        least = least_on(box, total)[:, 0]
+        single = np.where(members, least_on(box, found), -np.inf).max(-1)
+        for k in range(boxes):
+            ends = [[Fraction(v) for v in side[k].tolist()] for side in (box.lower, box.upper)]
+            exact = sum(Fraction(w) * Fraction(v) for w, v in zip(weights[k], at[k], strict=True))
+            for j in range(size):
+                c = sum(Fraction(weights[k, r]) * Fraction(a[k, r, j]) for r in range(rows))
+                exact += min(c * ends[0][j], c * ends[1][j])
+            assert Fraction(least[k]) <= exact
+            assert not members[k].any() or least[k] >= single[k] - 1e-6 * (1 + abs(single[k]))
