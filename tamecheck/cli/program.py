@@ -152,7 +152,7 @@ check it exactly: F(a) <= c at every column, F(0) = 0, and F(b) = z(b) if it is 
 methods:
   tree        branch and bound: minima of affine functions; strong whenever the search ends
   value       the optimal value itself; with --box its pieces in up to three rows
-  chvatal     nested non-negative combinations and rounding up (integer variables only)
+  chvatal     nested non-negative combinations and rounding up, on the integer part
   gomory      Gomory mixed-integer functions, Lipschitz on a box
   generator   generator subadditive functions
 

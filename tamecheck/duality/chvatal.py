@@ -27,6 +27,7 @@ from tamecheck.duality.form import (
     dot,
     normalise,
 )
+from tamecheck.duality.jeroslow import MixedChvatalDual, mixed_chvatal_dual
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
@@ -65,8 +66,8 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     rounds: int = 10_000,
     strategy: str = "gomory",
-) -> ChvatalDual:
-    """A Chvátal function that is dual feasible for a pure integer program.
+) -> ChvatalDual | MixedChvatalDual:
+    """A Chvátal function that is dual feasible; of a mixed program, one of its integer part.
 
     Parameters
     ----------
@@ -80,16 +81,21 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
         cuts of rank 1, found by mixed-integer programs: for programs that are too large).
     """
     form = normalise(program)
-    # a ceiling grows infinitely fast along the column of a continuous variable
-    continuous = [(c.name, "continuous") for c in form.columns if not c.integral]
-    if continuous:
-        raise UnsupportedError(
-            "A Chvátal function is a dual function of pure integer programs only.",
-            nodes=continuous[:5],
-            hint="Use the method gomory, tree or generator.",
-        )
     require_integer_solution(form)
     budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+
+    @cache
+    def known() -> Fraction | None:
+        return prove_optimum(form, budget.share(_HALF), seed=seed)
+
+    continuous = [(c.name, "continuous") for c in form.columns if not c.integral]
+    if continuous and (more or strategy == "separation"):
+        raise UnsupportedError(
+            "Separation and several right-hand sides are offered for pure integer programs.",
+            nodes=continuous[:5],
+        )
+    if continuous:
+        return mixed_chvatal_dual(form, budget, known, rounds=rounds)
     if strategy == "separation":
         if more:
             raise InputError(
@@ -98,11 +104,6 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
             )
         return _separate(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
-
-    @cache
-    def known() -> Fraction | None:
-        return prove_optimum(form, budget.share(_HALF), seed=seed)
-
     own = CuttingRun(form, budget.share(_MOST), builder, known)
     root = own.run(rounds)
     optimum = known() if own.optimum is None else own.optimum

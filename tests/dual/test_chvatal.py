@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from fractions import Fraction as Q
 from itertools import product
 
@@ -128,6 +130,77 @@ def test_infeasible_unbounded_and_continuous_programs_are_named():
         chvatal_dual(Program(integers(1), (parity,)))
     with pytest.raises(DomainError, match="infeasible, so that there is no dual function"):
         chvatal_dual(Program(integers(-1), (Row("r", ((0, Q(1)),), Q(0), None),)))
-    mixed = Program((Column("y", cost=Q(1)),), (Row("r", ((0, Q(1)),), Q(1), None),))
-    with pytest.raises(UnsupportedError, match="pure integer"):
-        chvatal_dual(mixed)
+
+
+def mixed_program(seed):
+    """Two or three columns, the last one continuous, one or two rows; costs that are bounded."""
+    rng = random.Random(seed)
+    size, senses = rng.randint(2, 3), [rng.choice(["=", ">="]) for _ in range(rng.randint(1, 2))]
+    matrix = [[rng.randint(-3, 5) for _ in range(size)] for _ in senses]
+    y = [rng.randint(0, 2) for _ in senses]
+    columns = tuple(
+        Column(
+            f"x{j}",
+            kind=Kind.CONTINUOUS if j == size - 1 else Kind.INTEGER,
+            cost=Q(sum(v * row[j] for v, row in zip(y, matrix, strict=True)) + rng.randint(1, 4)),
+        )
+        for j in range(size)
+    )
+    start = [rng.randint(0, 2) for _ in range(size)]
+    rows = []
+    for i, (row, sense) in enumerate(zip(matrix, senses, strict=True)):
+        side = Q(sum(a * x for a, x in zip(row, start, strict=True)), rng.choice([1, 1, 2]))
+        terms = tuple((j, Q(a)) for j, a in enumerate(row) if a)
+        rows.append(Row(f"r{i}", terms, side, side if sense == "=" else None))
+    return Program(columns, tuple(rows))
+
+
+def test_ceilings_on_the_integer_part_of_mixed_programs():
+    strong = 0
+    for seed in range(8):
+        program = mixed_program(seed)
+        try:
+            found = chvatal_dual(program, seconds=10)
+        except InfeasibleProgramError:
+            continue
+        assert found.checks["columns"].status
+        assert found.checks["at_zero"].status
+        assert found.checks["subadditive"].status is None
+        strong += found.strong
+        rng = random.Random(seed)
+        for _ in range(10):
+            x = [Q(rng.randint(0, 4)) for _ in program.columns[:-1]] + [Q(rng.randint(0, 8), 3)]
+            d = [row.value(x) for row in program.rows]
+            assert found(d) <= program.objective(x)
+    assert strong >= 4
+
+
+def test_a_mixed_chvatal_function_by_hand():
+    """Min y, x + y = d, x integer of any sign: z(d) = d - floor(d), here with steps of 1/2."""
+    columns = Column("x", None, kind=Kind.INTEGER), Column("y", cost=Q(1))
+    row = Row("d", ((0, Q(1)), (1, Q(1))), Q(3, 2), Q(3, 2))
+    found = chvatal_dual(Program(columns, (row,)))
+    assert found.strong
+    assert found.dual_value == Q(1, 2)
+    for k in range(-9, 10):
+        d = Q(k, 4)
+        assert found([d]) == d - math.floor(d)
+    assert found.gradient([Q(1, 3)]).vertices == ((1,),)
+    with pytest.raises(UnsupportedError, match="lattices"):
+        found.gradient()
+    assert found.definability("box").verdict is Verdict.TAME
+    (symbol,) = found.symbols()
+    assert found.to_sympy().subs(symbol, Q(7, 4)).doit() == Q(3, 4)
+    with pytest.raises(UnsupportedError, match="pure integer programs"):
+        chvatal_dual(Program(columns, (row,)), strategy="separation")
+
+
+def test_equations_that_continuous_columns_do_not_span():
+    columns = (*integers(2, 3), Column("y", cost=Q(1)))
+    rows = (
+        Row("a", ((0, Q(2)), (1, Q(1)), (2, Q(1))), Q(5, 2), Q(5, 2)),
+        Row("b", ((0, Q(1)), (1, Q(3)), (2, Q(2))), Q(5), Q(5)),
+    )
+    found = chvatal_dual(Program(columns, rows))
+    assert found.strong
+    assert found.checks["columns"].status
