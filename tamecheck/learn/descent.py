@@ -198,7 +198,7 @@ class GradientClassifier(BinarizedClassifier):
     """Rows a step."""
     learning_rate: float | None = None
     """Adam's rate at the start; it falls along half a cosine wave. If None, 0.1 for real weights
-    and 0.02 for integer ones."""
+    and 0.05 for integer ones."""
     erasure: float | None = 0.0
     """The share of its features that a row loses at random in each step, so that no decision hangs
     on few of them. If None, 0.3 where there are at least 50 features, and the first layer has at
@@ -277,7 +277,7 @@ class GradientClassifier(BinarizedClassifier):
 
     def _rate(self, progress: float = 0.0) -> float:
         """The learning rate: it falls along half a cosine wave."""
-        rate = 0.1 if self.weights == "real" else 0.02
+        rate = 0.1 if self.weights == "real" else 0.05
         rate = rate if self.learning_rate is None else self.learning_rate
         return rate * (_LAST_RATE + (1 - _LAST_RATE) * (1 + np.cos(np.pi * progress)) / 2)
 

@@ -47,7 +47,8 @@ class TameBinarizedClassifier(GradientClassifier):
         ``"logistic"`` or ``"hinge"``.
     rho, kappa, temperature
         The slope and the margin of the penalty, and the temperature (0 for the minimum itself);
-        each a number, or ``(start, end)`` along a line.
+        each a number, or ``(start, end)`` along a line.  If rho is None, 0.5 for real weights and
+        2 for integer ones, whose sums cannot grow until the penalty is steep enough.
     inner
         How the inner problem is solved.  ``"exact"``: over all 2^h patterns, by enumeration, by
         dynamic programming over the layers, or (temperature 0, last hidden layer) by branch and
@@ -82,7 +83,7 @@ class TameBinarizedClassifier(GradientClassifier):
     _: KW_ONLY
     variant: Literal["split", "joint"] = "split"
     loss: Literal["logistic", "hinge"] = "logistic"
-    rho: float | tuple[float, float] = 0.5
+    rho: float | tuple[float, float] | None = None
     kappa: float | tuple[float, float] = 2.0
     temperature: float | tuple[float, float] = 1.0
     inner: Literal["auto", "exact", "flips"] = "auto"
@@ -104,7 +105,9 @@ class TameBinarizedClassifier(GradientClassifier):
         return kind(loss, rho, kappa, temperature, inner)
 
     def _schedules(self) -> list[Schedule]:
-        return [Schedule.of(getattr(self, name), name, zero=name != "rho") for name in _SCHEDULES]
+        rho = (0.5 if self.weights == "real" else 2.0) if self.rho is None else self.rho
+        values = zip(_SCHEDULES, (rho, self.kappa, self.temperature), strict=True)
+        return [Schedule.of(value, name, zero=name != "rho") for name, value in values]
 
     def _conclude(self) -> None:
         self.inner_ = self._inner.summary()

@@ -222,6 +222,15 @@ def test_features_are_erased_by_default_where_weights_and_features_are_many():
         assert not np.array_equal(found, readout(features, 0.3 - share, width))
 
 
+@pytest.mark.parametrize(("kind", "rho"), [("real", 0.5), ("binary", 2.0), ("ternary", 2.0)])
+def test_the_penalty_is_steeper_for_integer_weights(kind, rho):
+    fits = [
+        TameBinarizedClassifier((3,), weights=kind, rho=r, epochs=15, random_state=0).fit(XOR, ODD)
+        for r in (None, rho, 1.0)
+    ]
+    assert fits[0].loss_curve_ == fits[1].loss_curve_ != fits[2].loss_curve_
+
+
 def test_a_timeout_ends_with_the_network_so_far():
     learner = SteBinarizedClassifier((4,), timeout=1e-9, random_state=0).fit(XOR, ODD)
     assert learner.n_iter_ == 1
