@@ -27,7 +27,7 @@ class Prover:
         self._program = program
         self._relaxation = relaxation
         self._costs = minimised_costs(program)
-        self._exact = LinearProgram.of(program)
+        self.linear = LinearProgram.of(program)
         self.scaled = Scaled(program)
 
     def bound(
@@ -63,7 +63,7 @@ class Prover:
         def refine(vertex: Vertex) -> Basis | None:
             return self._relaxation.refine(vertex, box)
 
-        return self._exact.minimum(self._costs, box, start, budget=budget, refine=refine)
+        return self.linear.minimum(self._costs, box, start, budget=budget, refine=refine)
 
     def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
@@ -78,7 +78,7 @@ class Prover:
     def _candidates(self, values: Sequence[float]) -> Iterator[Multipliers]:
         for denominator in _DENOMINATORS:
             yield self.scaled.round(values, denominator)
-        exact = self._exact.multipliers(self._costs, self._relaxation.basis())
+        exact = self.linear.multipliers(self._costs, self._relaxation.basis())
         if exact is not None:
             found = self.scaled.express(exact)
             yield self.scaled.support(found.numerators, found.denominator)
@@ -98,14 +98,14 @@ _TOLERANCE = 1e-5
 class Completion:
     """Fixes what is discrete, and solves the remaining linear program exactly.
 
-    One instance serves many points.
+    One instance serves many points; the rows may be given as they are used elsewhere.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, linear: LinearProgram | None = None) -> None:
         self._program = program
-        continuous = any(not column.kind.integral for column in program.columns)
-        self._relaxation = Relaxation(program) if continuous else None
-        self._exact = LinearProgram.of(program)
+        self._continuous = any(not column.kind.integral for column in program.columns)
+        self._relaxation: Relaxation | None = None
+        self._linear = linear or LinearProgram.of(program)
 
     def point(
         self, x: Sequence[float], budget: Budget, below: Fraction | None = None
@@ -117,16 +117,17 @@ class Completion:
         """
         columns = self._program.columns
         fixed = [_fix(column, value) for column, value in zip(columns, x, strict=True)]
-        if self._relaxation is None:
+        if not self._continuous:
             point = tuple(low for low, _ in fixed if low is not None)
         else:
+            relaxation = self._relaxation = self._relaxation or Relaxation(self._program)
             for j, (low, high) in enumerate(fixed):
-                self._relaxation.set_bounds(j, low, high)
-            if not isinstance(self._relaxation.solve(), Optimal):
+                relaxation.set_bounds(j, low, high)
+            if not isinstance(relaxation.solve(), Optimal):
                 return None
             box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
-            costs, basis = minimised_costs(self._program), self._relaxation.basis()
-            found = self._exact.minimum(costs, box, basis, budget=budget)
+            costs, basis = minimised_costs(self._program), relaxation.basis()
+            found = self._linear.minimum(costs, box, basis, budget=budget)
             point = found.point if isinstance(found, Optimal) else ()
         if len(point) != len(fixed):
             return None

@@ -130,7 +130,7 @@ class Search:
         self._relaxation = Relaxation(program)
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
-        self._completion = Completion(program)
+        self._completion = Completion(program, self._prover.linear)
         kinds = enumerate(program.columns)
         self._discrete = [(j, c) for j, c in kinds if c.kind is not Kind.CONTINUOUS]
         self._root = hull_box(program)
@@ -250,7 +250,7 @@ class Search:
             proof = self._prover.contradiction(answer.certificate, box)
             if proof is not None:
                 return Excluded(proof)
-        if isinstance(answer, Optimal):
+        if isinstance(answer, Optimal) and self._discrete:
             bounded = self._close(node, answer, box)
             if bounded is not None:
                 return bounded
