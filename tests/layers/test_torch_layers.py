@@ -156,6 +156,7 @@ def test_transformations_of_torch_func():
     assert torch.allclose(apart.sum(0), summed)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_a_compiled_function_breaks_its_graph_at_a_layer():
     costs, rows = normal(2, 3), normal(2, 3).detach()

@@ -1,0 +1,195 @@
+"""The layers as differentiable functions of arrays of a framework, which says how to apply one.
+
+Every function takes arrays with any number of leading batch dimensions, which broadcast; those
+without are shared by the whole batch, and their gradients are summed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import numpy as np
+
+from tamecheck.ir.tensor import Array
+from tamecheck.layers.batches import Gradients, Pullback, Run, by_name, one_by_one
+from tamecheck.layers.cones import Cone
+from tamecheck.layers.conic import ConicSolution, conic_layer
+from tamecheck.layers.fixed_point import equilibrium_layer
+from tamecheck.layers.linear import linear_layer
+from tamecheck.layers.optimal_set import OptimalSet
+from tamecheck.layers.proximal import elastic_net_layer, lasso_layer, support_vector_layer
+from tamecheck.layers.quadratic import Dependent, Infeasible, quadratic_layer
+from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
+from tamecheck.layers.value import ValueLayer
+
+
+class Apply(Protocol):
+    """How a framework applies a run over batches to its arrays (see `batches`).
+
+    The value of one program has the last dimension of the argument at ``size_of``, or is a number.
+    """
+
+    def __call__(
+        self, run: Run, ranks: Sequence[int], given: Sequence[Any], size_of: int | None
+    ) -> Any:
+        """The value, differentiable in what is given."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LayerFunctions:
+    """The layers of one framework."""
+
+    apply: Apply
+
+    def quadratic_function(  # noqa: PLR0913, PLR0917 (the data of a program)
+        self,
+        Q: Any,  # noqa: N803 (the field's names)
+        q: Any,
+        G: Any = None,  # noqa: N803
+        h: Any = None,
+        A: Any = None,  # noqa: N803
+        b: Any = None,
+        *,
+        infeasible: Infeasible = "raise",
+        dependent: Dependent = "refuse",
+        least_norm: bool = False,
+        smoothed: float | None = None,
+    ) -> Any:
+        """`quadratic_layer` on tensors: the minimisers ``(batch, n)``, or ``(n,)`` without a batch.
+
+        The order of the arguments is that of qpth, whose empty tensors for missing data are taken
+        too.  A program without a solution is NaN if asked, which is the mask of the others.
+        Gradients in constraints that are tight and dependent are refused, or a choice (see
+        `QuadraticSolution.vjp`); those in costs are not.
+        """
+        layer = partial(
+            quadratic_layer, infeasible=infeasible, least_norm=least_norm, smoothed=smoothed
+        )
+        run = by_name(layer, "y", "Q q G h A b", dependent=dependent)
+        return self.apply(run, (2, 1, 2, 1, 2, 1), (Q, q, G, h, A, b), 1)
+
+    def equilibrium_function(self, W: Any, U: Any, b: Any, x: Any) -> Any:  # noqa: N803
+        """`equilibrium_layer` on tensors: the fixed points ``(batch, n)``."""
+        ranks = (2, 2, 1, 1)
+        return self.apply(one_by_one(_equilibrium, ranks, whole=3), ranks, (W, U, b, x), 2)
+
+    def conic_function(  # noqa: PLR0913 (the data of a program)
+        self,
+        P: Any,  # noqa: N803 (the field's names)
+        q: Any,
+        A: Any,  # noqa: N803
+        b: Any,
+        cones: Sequence[Cone],
+        *,
+        infeasible: Infeasible = "raise",
+    ) -> Any:
+        """`conic_layer` on tensors: the minimisers ``(batch, n)``; P may be None."""
+
+        def layer(P: Any, q: Array, *rest: Any) -> ConicSolution:  # noqa: N803
+            return conic_layer(P, np.atleast_2d(q), *rest, cones=cones, infeasible=infeasible)
+
+        return self.apply(by_name(layer, "x", "P q A b"), (2, 1, 2, 1), (P, q, A, b), 1)
+
+    def lasso_function(self, X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
+        """`lasso_layer` on tensors: the coefficients, differentiable in X, y and the penalty."""
+        run = by_name(lasso_layer, "coefficients", "X y penalty")
+        return self._each(run, (2, 1, 0), (X, y, penalty), 0)
+
+    def elastic_net_function(self, X: Any, y: Any, penalty: Any, ridge: Any) -> Any:  # noqa: N803
+        """`elastic_net_layer` on tensors: the coefficients, differentiable in all four."""
+        run = by_name(elastic_net_layer, "coefficients", "X y penalty ridge")
+        return self._each(run, (2, 1, 0, 0), (X, y, penalty, ridge), 0)
+
+    def support_vector_function(self, X: Any, y: Any, penalty: Any) -> Any:  # noqa: N803
+        """`support_vector_layer` on tensors: coefficients, differentiable in X and the penalty."""
+        run = by_name(support_vector_layer, "coefficients", "X y penalty")
+        return self._each(run, (2, 1, 0), (X, y, penalty), 0)
+
+    def linear_value_function(
+        self,
+        c: Any,
+        A: Any = None,  # noqa: N803 (the field's names)
+        b: Any = None,
+        E: Any = None,  # noqa: N803
+        e: Any = None,
+    ) -> Any:
+        """The value of `linear_layer`, differentiable in all data.
+
+        At a kink the gradient is the mean of the vertices of the Clarke set, which is in it.  The
+        solution itself has derivative 0 or none, so it is no differentiable function.
+        """
+
+        def run(*data: Any) -> tuple[Any, Pullback]:
+            found = linear_layer(*data)
+
+            def pull(g: Array, _: Sequence[bool]) -> Gradients:
+                found.require_lipschitz()
+                x, u = _element(found.solutions), _element(found.multipliers)
+                split = found.inequalities
+                matrix = -np.outer(u, x)
+                return g * x, g * matrix[:split], g * u[:split], g * matrix[split:], g * u[split:]
+
+            return float(found.value), pull
+
+        return self._each(run, (1, 2, 1, 2, 1), (c, A, b, E, e), None)
+
+    def value_function(self, layer: ValueLayer, values: Any) -> Any:
+        """The value of a mixed-integer program in its parameters ``(batch, parameters)``.
+
+        The layer may be elastic.  At a kink the gradient is the mean of the vertices of the
+        conservative gradient.
+        """
+
+        def run(own: Any) -> tuple[Any, Pullback]:
+            found = layer(own.tolist())
+            return float(found.value), lambda g, _: (g * _mean(found.gradient.vertices),)
+
+        return self._each(run, (1,), (values,), None)
+
+    def perturbed_function(  # noqa: PLR0913 (options, by keyword only)
+        self,
+        oracle: Oracle,
+        costs: Any,
+        *,
+        size: float = 1.0,
+        samples: int = 16,
+        noise: Noise = "gaussian",
+        seed: int = 0,
+    ) -> Any:
+        """`perturbed_layer` on costs ``(batch, n)``: an *approximation* of the solution map.
+
+        Forward and backward are estimates from the same samples.
+        """
+        layer = partial(perturbed_layer, oracle, size=size, samples=samples, noise=noise, seed=seed)
+        return self.apply(by_name(layer, "mean"), (1,), (costs,), 0)
+
+    def blackbox_function(self, oracle: Oracle, costs: Any, *, size: float = 10.0) -> Any:
+        """`blackbox_layer` on costs ``(batch, n)``: solutions with *interpolated* gradients."""
+        return self.apply(
+            by_name(partial(blackbox_layer, oracle, size=size), "solutions"), (1,), (costs,), 0
+        )
+
+    def _each(
+        self, run: Run, ranks: Sequence[int], given: Sequence[Any], size_of: int | None
+    ) -> Any:
+        """A layer that takes one program at a time."""
+        return self.apply(one_by_one(run, ranks), ranks, given, size_of)
+
+
+def _equilibrium(*data: Any) -> tuple[Any, Pullback]:
+    """Fixed points of one network for all rows of x, with the gradients of each row."""
+    found = equilibrium_layer(*data)
+    return found.z, lambda g, _: found.rows_vjp(g)
+
+
+def _element(optimal: OptimalSet) -> Array:
+    """The mean of the vertices, or one element where they are not listed."""
+    return _mean(optimal.vertices or (optimal.point,))
+
+
+def _mean(points: Sequence[Sequence[Any]]) -> Array:
+    return np.array([[float(v) for v in point] for point in points]).mean(0)
