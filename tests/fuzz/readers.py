@@ -13,12 +13,18 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
+from tamecheck.cli import merge
+from tamecheck.cli.entry import _parse
+from tamecheck.cli.inputs import naming_of
+from tamecheck.cli.items import items_of, names_many, sha256_of_items
+from tamecheck.cli.source import slice_of
 from tamecheck.loaders.arrays import read_point, read_rows
 from tamecheck.loaders.tables.schema_file import read_schema
 from tamecheck.loaders.tables.table import read_table
 from tamecheck.loaders.text.box import parse_point
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.programs import check, write
+from tamecheck.verification.referee import answers_in
 
 KERNEL = Path(__file__).parents[1] / "kernel" / "accept"
 
@@ -136,6 +142,34 @@ def _property(path):
     tc.verify(PAIR, read_vnnlib(path), timeout=1)
 
 
+def _list(verb):
+    """Which items a list names; nothing of them is read."""
+
+    def read(path):
+        args = _parse([verb, str(path)])
+        assert names_many(args)
+        sha256_of_items(items_of(args))
+
+    return read
+
+
+def _answers(path):
+    code = merge.MERGE.run(_parse(["merge", "-q", str(path), "-o", f"{path}.merged"]))
+    assert code in (0, 3)
+
+
+def _said(path):
+    list(answers_in(path, model="n.onnx", spec="p.vnnlib", size=2))
+
+
+def _slice(path):
+    slice_of(str(path), PAIR, PAIR.box("-1:1"))
+
+
+def _names(path):
+    naming_of(_parse(["rules", "--expr", "sign(x)", "--names", str(path)]), PAIR)
+
+
 V1 = b"""; comment
 (declare-const X_0 Real)
 (declare-const X_1 Real)
@@ -249,9 +283,32 @@ EXPRESSIONS = (
 BOXES = (b"x=-1:1, y=0:inf", b"-1:1", b"x=1/3:0.5e0,y=-inf:2")
 POINTS = (b"x=0,y[0]=1/3,y[1]=2", b"0", b"x=-1.5e-3,y[0:2]=1")
 
-_CERTIFICATES = tuple(path.read_bytes() for path in sorted(KERNEL.glob("*.json"))[:12])
-if not _CERTIFICATES:
+CORPUS = Path(__file__).parent / "corpus"
+_CERTIFICATES = tuple(
+    path.read_bytes() for folder in (CORPUS, KERNEL) for path in sorted(folder.glob("*.json"))
+)
+if len(_CERTIFICATES) < 40:
     raise FileNotFoundError(KERNEL)
+
+LIST = b"""model,timeout,box,seed
+a.onnx,20,-1:1,3
+"b c.json",,"x=0:1,y=-1:inf",
+"""
+INSTANCES = b"onnx/a.onnx,vnnlib/b_1.vnnlib,20\n./onnx/a.onnx,./vnnlib/c.vnnlib.gz,1e2\n"
+_HEAD = {"verb": "check", "items": 2, "times": False, "shard": "1/1"}
+_LINES = (
+    {"format": "tamecheck-answers", "version": 1, "question": _HEAD},
+    {"item": 1, "arguments": {"model": "b"}, "exit_code": 0, "verdict": "tame"},
+    {"item": 0, "arguments": {"model": "a"}, "exit_code": 3, "error": "out of time"},
+)
+ANSWERS = "".join(json.dumps(line) + "\n" for line in _LINES).encode()
+SAID = (
+    b"sat\n((X_0 0.5)\n (X_1 -1e-3)\n (Y_0 3) (Y_1 1/3))\n",
+    b"safenlp,./onnx/n.onnx,./vnnlib/p.vnnlib,0.5,violated,1.25\n",
+    b'{"verdict": "violated", "witness": {"input": ["1/2", "-3"], "output": ["0"]}}',
+)
+SLICE = b'{"origin": [0, "1/3"], "directions": [[1, 0.5]], "bounds": [[-1, 2]]}'
+NAMES = b'["age of a", "kind = a"]'
 
 READERS = {
     "VNN-LIB": Reader(".vnnlib", (V1, V2), _property),
@@ -270,6 +327,12 @@ READERS = {
     "json point": Reader(".json", (b'{"x": 1.5, "y": "1/3"}', b"[1, 2]"), _point),
     "gzip": Reader(".json.gz", (gzip.compress(b"[1, 2]", mtime=0),), _point, binary=True),
     "expression": Reader(".txt", EXPRESSIONS, _expression),
+    "list": Reader(".csv", (LIST,), _list("check")),
+    "instances": Reader(".csv", (INSTANCES,), _list("verify")),
+    "answers": Reader(".jsonl", (ANSWERS,), _answers),
+    "referee": Reader(".csv", SAID, _said),
+    "slice": Reader(".json", (SLICE,), _slice),
+    "names": Reader(".json", (NAMES,), _names),
     "box": Reader(".txt", BOXES, _box),
     "point": Reader(".txt", POINTS, _spot),
 }
