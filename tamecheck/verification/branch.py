@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -68,40 +69,46 @@ def _branch(
     items: Items,
     look: Callable[[Items], tuple[Items | None, Witness | None]],
     sizes: tuple[int, int, int],
-    limit: float,
+    limits: tuple[float, float],
 ) -> Remainder:
-    """Look at subproblems until none is left, a witness is found, or ``limit`` seconds are over.
+    """Look at subproblems until none is left, a witness is found, or the limits are reached.
+
+    Those are seconds, and a number of subproblems, which is the same on every machine.
 
     Depth first, so that the list of open ones stays short.  ``look`` closes some and gives the
     children of the others, or None where these cannot be split.  ``sizes`` are those of the first
     batch, of the smallest and of the largest one: batches are to be short in time, so that the
     clock is looked at often.
     """
-    budget, seen = search.budget.part(limit), 0
+    budget, seen = search.budget.part(limits[0]), 0
     batch, least, most = sizes
-    while _count(items) and not budget.is_spent and search.kept is None:
+    while _count(items) and seen < limits[1] and not budget.is_spent and search.kept is None:
         take = min(batch, _count(items))
         part, rest = _pick(items, slice(-take, None)), _pick(items, slice(0, -take))
         seen += take
-        before = budget.seconds
+        # of the processor, lest other processes change the order of the search
+        before = time.thread_time()
         children, witness = look(part)
         if witness is not None:
             return Remainder(_count(rest), seen, witness)
         if children is None:
             return Remainder(_count(rest) + take, seen)
         items = _join(rest, children)
-        batch = min(batch * 2, most) if before - budget.seconds < _LONG else max(batch // 2, least)
+        short = time.thread_time() - before < _LONG
+        batch = min(batch * 2, most) if short else max(batch // 2, least)
     return Remainder(_count(items), seen)
 
 
 # boxes of inputs
 
 
-def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> Remainder:
-    """Close or halve boxes until none is left; see `_branch`."""
+def split_inputs(
+    search: Search, regions: Sequence[Region], *, limit: float, boxes: float = np.inf
+) -> Remainder:
+    """Close or halve boxes until none is left, or so many were looked at; see `_branch`."""
     scale = _scale(search)
     leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
-    effort = Effort(search.layers, search.budget, scale)
+    effort = Effort(search.layers, scale)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
         part = _Boxes(search, items, leaves)
@@ -113,7 +120,7 @@ def split_inputs(search: Search, regions: Sequence[Region], *, limit: float) -> 
         cases = np.concatenate([part.cases, part.cases])
         return {"lower": lower, "upper": upper, "cases": cases}, None
 
-    return _branch(search, _stack(regions), look, (8, 1, _batch_limit(search)), limit)
+    return _branch(search, _stack(regions), look, (8, 1, _batch_limit(search)), (limit, boxes))
 
 
 def still_open(
@@ -357,7 +364,7 @@ def split_neurons(search: Search, region: Region, *, limit: float) -> Remainder:
     with np.errstate(all="ignore"):
         signs = _Signs(search, region)
         size = int(np.clip((1 << 22) // sum(search.layers.sizes), 4, 256))
-        return _branch(search, signs.first(), signs.look, (size, size, size), limit)
+        return _branch(search, signs.first(), signs.look, (size, size, size), (limit, np.inf))
 
 
 class _Signs:

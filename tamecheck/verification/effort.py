@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
@@ -9,7 +10,6 @@ import numpy as np
 
 from tamecheck.bounds.crown import goes_forward
 from tamecheck.bounds.layers import Layers
-from tamecheck.budget import Budget
 from tamecheck.ir.tensor import Array
 
 _CHOICES = 8.0, np.inf
@@ -19,11 +19,11 @@ _INSTANT, _TRIED, _AGAIN, _KEPT = 1e-6, 0.05, 12, 0.98
 class Effort:
     """How many elements of a layer are worth functionals of their own: whatever closes most boxes.
 
-    Of each choice it keeps the seconds and the part of the region that was closed in them.
+    Of each choice it keeps the processor's seconds, and the part of the region closed in them.
     """
 
-    def __init__(self, layers: Layers, budget: Budget, scale: Array) -> None:
-        self.budget, self.scale = budget, scale
+    def __init__(self, layers: Layers, scale: Array) -> None:
+        self.scale = scale
         self.choices = _CHOICES if goes_forward(layers) else _CHOICES[-1:]
         self.spent, self.closed = ([0.0] * len(self.choices) for _ in "sc")
         self.turn = 0
@@ -37,9 +37,9 @@ class Effort:
         self.turn += 1
         known = self.spent[least] > _TRIED and self.turn % _AGAIN
         chosen = max(numbers, key=rates.__getitem__) if known else least
-        before, size = self.budget.seconds, self._size(*boxes())
+        before, size = time.thread_time(), self._size(*boxes())
         yield self.choices[chosen]
-        self.spent[chosen] = _KEPT * self.spent[chosen] + before - self.budget.seconds
+        self.spent[chosen] = _KEPT * self.spent[chosen] + time.thread_time() - before
         self.closed[chosen] = _KEPT * self.closed[chosen] + size - self._size(*boxes())
 
     def _size(self, lower: Array, upper: Array) -> float:

@@ -54,7 +54,8 @@ _FEW_DECISIONS, _MANY_REGIONS = 64, 16
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
 _CONFIRMED, _STEPS = 2.0, 50
-_MOMENT, _MOMENT_SHARE = 3.0, 0.1
+_MOMENT, _MOMENT_SHARE = 1 << 28, 0.2
+"""Products of a first try with boxes, which take about three seconds; its share of the time."""
 _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
@@ -390,11 +391,14 @@ class _Run:
         few = search.layers.inputs <= _FEW_INPUTS and self.signs is None
         if not few or not all(region.finite for region in self.regions):
             return None
-        found = self._by_boxes(search, min(_MOMENT, _MOMENT_SHARE * self.budget.seconds))
+        # counted, so that the same question has the same answer on a machine that is busy
+        boxes = max(_MOMENT // max(self.problem.graph.parameters, 1), 64)
+        found = self._by_boxes(search, _MOMENT_SHARE * self.budget.seconds, boxes)
         return None if isinstance(found, Unknown) or search.kept is not None else found
 
-    def _by_boxes(self, search: Search, most: float = _FOREVER) -> Answer:
-        boxes = split_inputs(search, self.regions, limit=min(most, self.budget.seconds))
+    def _by_boxes(self, search: Search, most: float = _FOREVER, count: float = np.inf) -> Answer:
+        limit = min(most, self.budget.seconds)
+        boxes = split_inputs(search, self.regions, limit=limit, boxes=count)
         self.facts["boxes"] = boxes.seen
         if boxes.witness is not None:
             return self._violation(boxes.witness, _BOXES)
