@@ -9,12 +9,13 @@ import io
 import itertools
 import json
 import re
+import stat
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from tamecheck.cli.options import Parser, Place
 from tamecheck.errors import InputError
@@ -46,10 +47,18 @@ def names_many(args: Namespace) -> bool:
 
 
 def _is_many(place: Place, text: str) -> bool:
-    there = Path(text)
-    if there.is_file():
+    if _kind(text) == "file":
         return _is_list(place, text)
-    return there.is_dir() or _PATTERN.search(text) is not None or _is_list(place, text)
+    return _kind(text) == "folder" or _PATTERN.search(text) is not None or _is_list(place, text)
+
+
+def _kind(text: str) -> Literal["file", "folder"] | None:
+    """What is there under a name; None if nothing is, or can be."""
+    try:
+        found = Path(text).stat().st_mode
+    except (OSError, ValueError):
+        return None
+    return "folder" if stat.S_ISDIR(found) else "file"
 
 
 def _is_list(place: Place, text: str) -> bool:
@@ -103,7 +112,7 @@ def _rows(place: Place, text: str, args: Namespace) -> list[dict[str, str]]:
         return [{place.name: text}]
     if _is_list(place, text):
         return _lines(text, args)
-    if Path(text).is_dir():
+    if _kind(text) == "folder":
         meant = place
         if getattr(args, "network", None):
             meant = Place(place.name, (".vnnlib",))
@@ -111,7 +120,7 @@ def _rows(place: Place, text: str, args: Namespace) -> list[dict[str, str]]:
         what = f"The folder has no files {', '.join(meant.suffixes)} for {args.verb!r}."
     else:
         named = glob.glob(text, recursive=True)  # noqa: PTH207 (in any folder)
-        files = sorted(one for one in named if Path(one).is_file())
+        files = sorted(one for one in named if _kind(one) == "file")
         what = "No file has a name of this pattern."
     if not files:
         raise InputError(what, where=text)
@@ -185,9 +194,8 @@ def _lines(path: str, args: Namespace) -> list[dict[str, str]]:
 
 def _beside(path: str, name: str) -> str:
     """The file of a line, from the folder of the list; the gzipped one if only that is there."""
-    found = Path(path).parent / name
-    packed = found.with_name(f"{found.name}.gz")
-    return str(packed if packed.is_file() and not found.exists() else found)
+    found = str(Path(path).parent / name)
+    return f"{found}.gz" if _kind(found) is None and _kind(f"{found}.gz") == "file" else found
 
 
 def sha256_of_items(items: Sequence[Item]) -> str:

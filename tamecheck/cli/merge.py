@@ -19,6 +19,7 @@ named and nothing is written; a part may be given more than once if its answers 
 
 exit codes: 0 done, 3 an item has no answer"""
 _SHOWN = 5
+_MOST = 10_000_000
 
 
 def _run(args: Namespace) -> int:
@@ -67,9 +68,11 @@ def _read(path: str) -> tuple[dict[str, Any], dict[int, Line]]:
         raise InputError("This is no file of --results.", where=path)
     said = cast("dict[str, Any]", question)
     count = said.get("items")
+    if not isinstance(count, int) or not 0 <= count <= _MOST:
+        raise InputError(f"It is about no number of items up to {_MOST}.", where=path)
     for number, line in enumerate(lines, start=2):
         item = line.get("item")
-        if not isinstance(item, int) or not isinstance(count, int) or not 0 <= item < count:
+        if not isinstance(item, int) or not 0 <= item < count:
             raise InputError(f"Line {number} is about no item.", where=path)
     return said, {line["item"]: line for line in lines}
 
@@ -78,6 +81,7 @@ def _object(path: str, number: int, text: str) -> Line:
     found: object = None
     try:
         found = json.loads(text)
+        json.dumps(found, allow_nan=False)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, Mapping):

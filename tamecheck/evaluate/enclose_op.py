@@ -47,6 +47,8 @@ class Operand:
     constant: bool = False
 
 
+# floats beyond the largest are infinite, which is what a bound is to be there
+@np.errstate(all="ignore")
 def op_enclosure(
     site: Site, operands: Sequence[Operand], *, hull_above: int = _ELEMENTWISE
 ) -> Enclosure | None:

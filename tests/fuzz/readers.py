@@ -1,11 +1,14 @@
 """Readers of untrusted files, a small valid corpus for each, and mutations of it."""
 
+import contextlib
 import gzip
 import json
 import random
 import re
+from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -142,11 +145,21 @@ def _property(path):
     tc.verify(PAIR, read_vnnlib(path), timeout=1)
 
 
+@cache
+def _once(*arguments):
+    return vars(_parse(arguments))
+
+
+def _arguments(*arguments, **changed):
+    """As the command line reads them; the parser of all verbs is made once."""
+    return Namespace(**{**_once(*arguments), **changed})
+
+
 def _list(verb):
     """Which items a list names; nothing of them is read."""
 
     def read(path):
-        args = _parse([verb, str(path)])
+        args = _arguments(verb, "x", model=str(path))
         assert names_many(args)
         sha256_of_items(items_of(args))
 
@@ -154,7 +167,9 @@ def _list(verb):
 
 
 def _answers(path):
-    code = merge.MERGE.run(_parse(["merge", "-q", str(path), "-o", f"{path}.merged"]))
+    changed = {"parts": [str(path)], "output": f"{path}.merged", "force": True}
+    with contextlib.redirect_stdout(None):
+        code = merge.MERGE.run(_arguments("merge", "x", "-q", "-o", "y", **changed))
     assert code in (0, 3)
 
 
@@ -167,7 +182,7 @@ def _slice(path):
 
 
 def _names(path):
-    naming_of(_parse(["rules", "--expr", "sign(x)", "--names", str(path)]), PAIR)
+    naming_of(_arguments("rules", "--expr", "sign(x)", names=str(path)), PAIR)
 
 
 V1 = b"""; comment
