@@ -7,6 +7,7 @@ kernel computes every record again: a witness holds only the curve and the outpu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -350,6 +351,10 @@ def _range_of(ball: arb) -> Range:
         raise UndecidedError
     if ball.is_exact():
         return point_range(as_fraction(ball.fmpq()))
-    middle, room = Fraction(float(ball.mid())), Fraction(float(ball.rad())) + _MARGIN
+    ends = float(ball.mid()), float(ball.rad())
+    if not all(map(math.isfinite, ends)):
+        # beyond the largest float
+        raise UndecidedError
+    middle, room = Fraction(ends[0]), Fraction(ends[1]) + _MARGIN
     room += abs(middle) * _MARGIN
     return Range(middle - room, middle + room)

@@ -16,7 +16,7 @@ from flint import arb
 
 from tamecheck.errors import InputError
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Specification
 from tamecheck.loaders.files import read_text
@@ -298,13 +298,17 @@ def _point(text: str, size: int, where: str) -> tuple[Fraction, ...] | None:
     return tuple(found[i] for i in range(size))
 
 
+def _number(value: Any) -> Fraction:
+    return parse_rational(value) if isinstance(value, str) else rational(value)
+
+
 def _from_json(text: str, name: str, where: str) -> Said:
     try:
         document: Any = json.loads(text)
         word = _WORDS[str(document["verdict"]).lower()]
         witness = document.get("witness")
-        point = None if witness is None else tuple(map(Fraction, witness["input"]))
-    except (ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError) as error:
+        point = None if witness is None else tuple(map(_number, witness["input"]))
+    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
         what = f"This is no answer of verify ({type(error).__name__})."
         raise InputError(what, where=where) from None
     return Said(name, word, point)

@@ -3,15 +3,18 @@
 ``python -m tests.fuzz 3600`` goes on for an hour.
 """
 
+import contextlib
 import itertools
 
 import pytest
 
+import tamecheck as tc
+
 from . import limits as here
 from .limits import fuzz, limits
-from .readers import READERS
+from .readers import ANSWERS, LIST, READERS, SAID
 
-FILES = 300
+FILES = 400
 
 
 @pytest.mark.slow
@@ -30,6 +33,26 @@ def test_the_corpus_itself_is_read(name, tmp_path):
         path.write_bytes(data)
         with limits():
             reader.read(path)
+
+
+FOUND = [
+    ("expression", b"abs(x) * " + b"9" * 4000 + b" + log(1 + y^2) - round(sqrt(abs(y)))"),
+    ("expression", b"(x+1e400)^3 * sin(clip(x, -1, 0)) - floor(x/7) + x1/(2+x)"),
+    ("referee", SAID[2].replace(b"-3", b"-1e999999999")),
+    ("list", LIST.replace(b"a.onnx", b"a" * 5000 + b".onnx")),
+    ("list", LIST.replace(b"a.onnx", b"a\0.onnx")),
+    ("answers", ANSWERS.replace(b'"items": 2', b'"items": 1' + b"0" * 30)),
+    ("answers", ANSWERS.replace(b'"exit_code": 0', b'"exit_code": 1e999')),
+]
+"""What went wrong once."""
+
+
+@pytest.mark.parametrize(("name", "data"), FOUND)
+def test_what_was_found_stays_mended(name, data, tmp_path):
+    path = tmp_path / f"file{READERS[name].suffix}"
+    path.write_bytes(data)
+    with limits(), contextlib.suppress(tc.TamecheckError):
+        READERS[name].read(path)
 
 
 def test_time_and_memory_are_limited(monkeypatch):
