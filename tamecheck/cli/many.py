@@ -41,6 +41,7 @@ _GRAVEST = (0, 1, 3, 4, 5, 2)
 """Exit codes from the lightest to the gravest."""
 _SELDOM = 30.0
 """Seconds between two messages where no terminal shows them in place."""
+_BEFORE = ("item", "arguments", "sha256")
 _PART = 8
 """How many items executors of others take at once."""
 
@@ -93,8 +94,7 @@ def answers_of(
 
     if executor is not None and args.memory is not None:
         raise InputError("--memory is for processes of tamecheck's own.")
-    shared = {name: value for name, value in vars(args).items() if name not in _UNNEEDED}
-    work = partial(answer_items, shared)
+    work = partial(answer_items, shared_of(args))
     # a process that ends costs the item that it had
     size = 1 if executor is None else _PART
     parts = [items[at : at + size] for at in range(0, len(items), size)]
@@ -102,6 +102,17 @@ def answers_of(
     with executor_of(executor, workers, args.memory) as pool:
         for _, found in answers_as_they_come(work, parts, pool, partial(_ended, args)):
             yield from found
+
+
+def shared_of(args: Namespace) -> dict[str, Any]:
+    """The arguments that another process needs."""
+    return {name: value for name, value in vars(args).items() if name not in _UNNEEDED}
+
+
+def answer_alone(shared: Mapping[str, Any]) -> Line:
+    """What the verb says of the one thing that its arguments name, with its exit code."""
+    line, _ = _answer({**shared, "times": True, "many": ()}, Item(0, {}, {}))
+    return {key: value for key, value in line.items() if key not in _BEFORE}
 
 
 def answer_items(shared: Mapping[str, Any], items: Sequence[Item]) -> list[tuple[Line, str]]:
@@ -117,7 +128,7 @@ def _answer(shared: Mapping[str, Any], item: Item) -> tuple[Line, str]:
         heard.append((document, text if isinstance(text, str) else ""))
 
     args = Namespace(**{**shared, **item.values, "json": True, "quiet": True, "heard": hear})
-    if args.output is not None:
+    if getattr(args, "output", None) is not None:
         args.output = _certificate(args, item)
     if args.memory is not None:
         os.environ[MEMORY] = str(args.memory)
