@@ -71,9 +71,7 @@ def _branch(
     sizes: tuple[int, int, int],
     limits: tuple[float, float],
 ) -> Remainder:
-    """Look at subproblems until none is left, a witness is found, or the limits are reached.
-
-    Those are seconds, and a number of subproblems, which is the same on every machine.
+    """Look at subproblems until none is left, a witness is found, or the seconds or number is over.
 
     Depth first, so that the list of open ones stays short.  ``look`` closes some and gives the
     children of the others, or None where these cannot be split.  ``sizes`` are those of the first
@@ -86,16 +84,15 @@ def _branch(
         take = min(batch, _count(items))
         part, rest = _pick(items, slice(-take, None)), _pick(items, slice(0, -take))
         seen += take
-        # of the processor, lest other processes change the order of the search
-        before = time.thread_time()
+        before = time.thread_time()  # lest other processes change the order of the search
         children, witness = look(part)
         if witness is not None:
             return Remainder(_count(rest), seen, witness)
         if children is None:
             return Remainder(_count(rest) + take, seen)
         items = _join(rest, children)
-        short = time.thread_time() - before < _LONG
-        batch = min(batch * 2, most) if short else max(batch // 2, least)
+        spent = time.thread_time() - before
+        batch = min(batch * 2, most) if spent < _LONG else max(batch // 2, least)
     return Remainder(_count(items), seen)
 
 
