@@ -73,19 +73,19 @@ FILLS = ("#9ecae8", "#f6d58a", "#6fb59c", "#f3efe2", "#e59a6b", "#d9b3cc", "#5b8
 _STYLE: Mapping[str, Any] = {
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 9,
+    "font.size": 10,
     "axes.titlesize": 10,
-    "axes.labelsize": 9,
+    "axes.labelsize": 10,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.8,
     "axes.unicode_minus": True,
     "axes.formatter.useoffset": False,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
     "xtick.color": INK,
     "ytick.color": INK,
-    "legend.fontsize": 8,
+    "legend.fontsize": 9,
     "legend.frameon": False,
     "text.usetex": False,
     "mathtext.fontset": "dejavusans",
@@ -101,8 +101,11 @@ _STYLE: Mapping[str, Any] = {
     "image.composite_image": False,
 }
 _LONGEST = 48
-_LEGEND = 84
-"""Letters beside each other in a legend, with room for what they explain."""
+_LEGEND = 14.5
+"""Letters on an inch of a legend, with room for what they explain."""
+
+_NOTE = 17.5
+"""Letters of a note on an inch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,21 +180,32 @@ def drawing(axes: Axes | None, notes: Iterable[str] = (), **size: Any) -> Genera
             found.axes.legend(
                 handles=found.handles,
                 loc="lower center",
-                bbox_to_anchor=(0.5, 1.0),
-                ncols=_columns(found.handles),
+                # what is drawn in space leaves room above
+                bbox_to_anchor=(0.5, 0.92 if found.axes.name == "3d" else 1.0),
+                ncols=_columns(found.handles, _inches(found.axes)),
                 handlelength=2.2,
                 columnspacing=1.4,
                 borderaxespad=0.3,
             )
         if axes is None and found.notes:
-            wrapped = (line for note in found.notes for line in textwrap.wrap(_plain(note), 95)[:3])
-            found.axes.figure.supxlabel("\n".join(wrapped), fontsize=6.5, color=INK, alpha=0.75)
+            _write_notes(found.axes, found.notes)
 
 
-def _columns(handles: Sequence[Any]) -> int:
-    """The columns of a legend that is no wider than the axes."""
+def _inches(axes: Axes) -> float:
+    return float(axes.figure.get_size_inches()[0])
+
+
+def _write_notes(axes: Axes, notes: Iterable[str]) -> None:
+    """Notes below the axes, three lines each at most."""
+    room = int(_NOTE * _inches(axes))
+    wrapped = (line for note in notes for line in textwrap.wrap(_plain(note), room)[:3])
+    axes.figure.supxlabel("\n".join(wrapped), fontsize=7.5, color=INK, alpha=0.8)
+
+
+def _columns(handles: Sequence[Any], width: float) -> int:
+    """The columns of a legend that is no wider than the figure."""
     longest = max(len(handle.get_label()) for handle in handles)
-    return max(1, min(len(handles), 4, int(_LEGEND / (longest + 6))))
+    return max(1, min(len(handles), 4, int(_LEGEND * width / (longest + 6))))
 
 
 def new_axes(*, width: float = 5.2, height: float = 4.6, projection: str | None = None) -> Axes:

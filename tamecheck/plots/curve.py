@@ -29,6 +29,7 @@ from tamecheck.plots.canvas import (
     drawing,
     label_of,
 )
+from tamecheck.plots.jacobian import projected
 from tamecheck.plots.paint import REPEAT, missing_set, usual_range
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.poles import Look, diverges, largest, sizes
@@ -181,7 +182,7 @@ def _clarke(axes: Axes, plane: Plane, point: Sequence[Fraction]) -> int:
     if not found.defined:
         missing_set(axes, x, 0)
         return 0
-    slopes = [float(vertex[0][0]) for vertex in found.vertices]
+    slopes = projected(found, (0,))[:, 0].tolist()
     axes.plot([x, x], [min(slopes), max(slopes)], color=CLARKE, linewidth=3, zorder=5)
     axes.plot([x] * len(slopes), slopes, "o", color=CLARKE, markeredgecolor=INK, markersize=5)
     return len(slopes)
@@ -272,9 +273,11 @@ def _sampled(plane: Plane, note: str) -> Pieces:
         same = look(middle).patterns == seen.patterns[changes]
         low, high = np.where(same, middle, low), np.where(same, high, middle)
     cuts: list[int] = [0, *(int(n) + 1 for n in changes), len(x)]
+    # between two pieces there may be a single point of another pattern
+    single = look(high).patterns != seen.patterns[changes + 1]
     places: list[Array] = []
     for number, (start, stop) in enumerate(pairwise(cuts)):
-        before = high[number - 1 : number] if number else x[:0]
+        before = high[number - 1 : number] if number and not single[number - 1] else x[:0]
         places.append(np.concatenate([before, x[start:stop], low[number : number + 1]]))
     heights = [look(part).values[:, 0] for part in places]
     slopes = [gradients(plane.graph, part[:, None])[:, 0] for part in places]
@@ -287,6 +290,7 @@ def _sampled(plane: Plane, note: str) -> Pieces:
     # so near to each other that a smooth gradient does not change
     steep = np.maximum(np.abs(sides).max(axis=0), 1e-3 * _typical(np.concatenate(slopes)))
     bent = ~apart & ~jumped & (np.abs(sides[0] - sides[1]) > 1e-6 * steep)
+    alone = look(high[single]).values[:, 0].tolist()
     blank = [(part[0], part[-1]) for part, y in zip(places, heights, strict=True) if _is_blank(y)]
     return Pieces(
         places,
@@ -294,7 +298,7 @@ def _sampled(plane: Plane, note: str) -> Pieces:
         slopes,
         low[bent].tolist(),
         low[jumped].tolist(),
-        [],
+        [(a, b) for a, b in zip(high[single].tolist(), alone, strict=True) if np.isfinite(b)],
         "; ".join((note, *blank_notes(seen.values))),
         _poles(plane, look, x, seen, (low[apart] + high[apart]) / 2),
         blank,

@@ -172,13 +172,15 @@ def _within(plane: Plane, point: Array, step: Array) -> tuple[float, bool]:
 def _trace(drawn: Drawing, paths: Sequence[_Path], label: str) -> None:
     """Paths with a dot for each step; a ring where they start."""
     rim = [mpl.patheffects.Stroke(linewidth=2.6, foreground="white"), mpl.patheffects.Normal()]
-    looks: Any = {"color": LINES[0], "linewidth": 1.1, "marker": "o", "markersize": 2.6}
+    line: Any = {"color": LINES[0], "linewidth": 1.1}
+    dots: Any = {"color": LINES[0], "marker": "o", "markersize": 2.6}
     start: Any = {"marker": "o", "markersize": 6, "color": "white", "ls": "none"}
     start |= {"markeredgecolor": LINES[0], "markeredgewidth": 1.6}
     for path in paths:
-        drawn.axes.plot(*path.points.T, zorder=8, path_effects=rim, **looks)
+        drawn.axes.plot(*path.points.T, zorder=8, path_effects=rim, **line)
+        drawn.axes.plot(*path.points.T, zorder=8, ls="none", **dots)
         drawn.axes.plot(*path.points[:1].T, zorder=9, **start)
-    drawn.line(label, **looks)
+    drawn.line(label, **line, **{key: dots[key] for key in ("marker", "markersize")})
     drawn.line("start", **start)
 
 

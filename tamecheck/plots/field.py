@@ -23,7 +23,7 @@ from tamecheck.plots.canvas import (
     label_of,
     mpl,
 )
-from tamecheck.plots.jacobian import vertices_of
+from tamecheck.plots.jacobian import projected
 from tamecheck.plots.paint import hull_order, missing_set, pale, prepare, show_values
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.regions import boundaries
@@ -97,7 +97,7 @@ def draw_field(
 def show_levels(drawn: Drawing, plane: Plane, scene: Scene) -> None:
     """Colours for values, cut off at percentiles where there are poles."""
     level, name = _levels(plane, scene)
-    smooth = {} if scene.counts["jumps"] or scene.counts["poles"] else {"interpolation": "bilinear"}
+    smooth = {} if scene.counts["jumps"] or scene.counts["poles"] else {"interpolation": "none"}
     poles = scene.counts["poles"] > 0
     show_values(drawn, plane, level, label_of(name), cmap=pale(), poles=poles, **smooth)
 
@@ -113,7 +113,8 @@ def _levels(plane: Plane, scene: Scene) -> tuple[Array, str]:
     if bare.dropped and stepwise(graph):
         graph, place, name = bare.graph, bare.place, f"{name} before the last {bare.dropped[0]}"
     if scene.raster is not None and (graph is bare.graph or not bare.dropped):
-        return scene.raster.values[:, :, place], name
+        step = max(1, scene.raster.side // _PIXELS)
+        return scene.raster.values[::step, ::step, place], name
     side = affordable(graph, least=9, most=_PIXELS)
     return values(graph, plane.lattice(side))[:, place].reshape((side, side)), name
 
@@ -267,20 +268,21 @@ def _fans(
 ) -> None:
     """Clarke sets as fans of arrows at points."""
     axes, scale, size = drawn.axes, plane.scale, plane.high - plane.low
-    defined = [vertices_of(found) * scale for _, found in fans if found.defined]
+    defined = [projected(found, (0, 1)) * scale for _, found in fans if found.defined]
     longest = max((float(np.hypot(*v.T).max()) for v in defined), default=0.0) or 1.0
     for point, found in fans:
         x, y = (float(u) for u in point)
         if not found.defined:
             missing_set(axes, x, y, zorder=9)
             continue
-        tips = vertices_of(found) * scale / longest * _REACH * scale + np.array([x, y])
+        tips = projected(found, (0, 1)) * scale / longest * _REACH * scale + np.array([x, y])
         corners = hull_order(tips)
         if len(corners) > 1:
             looks: dict[str, Any] = {"facecolor": CLARKE, "alpha": 0.3, "edgecolor": CLARKE}
             hull = mpl.patches.Polygon(tips[corners], closed=True, linewidth=1, zorder=7, **looks)
             axes.add_patch(hull)
-        for tip in tips:
+        # a set that is no polytope has no arrows that make it
+        for tip in tips if found.listed or found.base is not None else ():
             if np.hypot(*((tip - (x, y)) / size)) < 1e-9:
                 axes.plot(x, y, "o", color=CLARKE, markersize=6, zorder=8)
             else:

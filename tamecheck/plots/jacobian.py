@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -29,6 +30,10 @@ from tamecheck.plots.paint import hull_order
 
 _MOST_ENTRIES = 12
 """Entries of which all pairs are looked at."""
+
+
+_DIRECTIONS = 120
+"""Directions in which a set that is no polytope is measured."""
 
 
 def vertices_of(found: JacobianSet) -> Array:
@@ -68,8 +73,8 @@ def draw_jacobian(
     width = found.shape[0] * found.shape[1]
     chosen = _entries(found, width, entries)
     labels = _labels(found, names)
-    outer = None if around is None or not around.defined else _projected(around, chosen)
-    shown = _projected(found, chosen)
+    outer = None if around is None or not around.defined else projected(around, chosen)
+    shown = projected(found, chosen)
     with drawing(axes, _notes(found, chosen, labels)) as drawn:
         if outer is not None:
             same = sorted(outer.tolist()) == sorted(shown.tolist())
@@ -109,6 +114,8 @@ def _set(drawn: Drawing, found: JacobianSet, shown: Array) -> None:
         drawn.line(f"{said}: one point here", **{**ring, "markersize": 9})
     elif found.kind != "bouligand":
         _hull(drawn, shown, said, CLARKE)
+    if not found.listed and found.base is None:
+        return
     drawn.axes.plot(*shown.T, **dot)
     if len(corners) > 1 or not found.listed:
         drawn.line("vertex" if found.listed else "corner of the projection", **dot)
@@ -123,7 +130,9 @@ def _notes(found: JacobianSet, chosen: Sequence[int], labels: Sequence[str]) -> 
         verb = "varies" if len(others) == 1 else "vary"
         told = f"{rest} {verb} too" if others else "no other entry varies"
         notes.append(f"{drawn} of {len(labels)} entries; {told}")
-    if not found.listed:
+    if not found.listed and found.base is None:
+        notes.append(f"{found}")
+    elif not found.listed:
         notes.append("the set is given by generators, its vertices are not listed")
     if found.at_least:
         notes.append("these elements are proved; whether there are more is open")
@@ -156,6 +165,8 @@ def _varying(found: JacobianSet, size: int) -> list[int]:
     """The entries that are not the same in the whole set, those that vary most first."""
     if found.listed:
         spans = np.ptp(vertices_of(found), axis=0)
+    elif found.base is None:
+        spans = np.array([np.ptp(projected(found, (entry,))[:, 0]) for entry in range(size)])
     else:
         spans = np.sum([np.ptp(group, axis=0) for group in _groups(found, size)], axis=0)
     order = np.argsort(-spans, kind="stable")
@@ -179,7 +190,7 @@ def _entries(found: JacobianSet, size: int, entries: Sequence[int] | None) -> tu
         return tuple(sorted((first, next(k for k in others if k != first))))
 
     def told_apart(pair: tuple[int, int]) -> tuple[int, int, float]:
-        points = _projected(found, pair)
+        points = projected(found, pair)
         spans = np.ptp(points, axis=0)
         different = np.unique(np.round(points / np.where(spans > 0, spans, 1), 9), axis=0)
         return len(different), len(hull_order(points)), float(spans.min())
@@ -196,10 +207,15 @@ def _row(matrix: Sequence[Sequence[Entry]]) -> list[float]:
     return [float(a) for row in matrix for a in row]
 
 
-def _projected(found: JacobianSet, chosen: Sequence[int]) -> Array:
-    """The vertices at two entries; of a set by generators the corners of what they become there."""
-    if found.base is None:
+def projected(found: JacobianSet, chosen: Sequence[int]) -> Array:
+    """The vertices at two entries; of a set by generators the corners of what they become there.
+
+    Of a set that is no polytope the corners of a polygon around it, by its support.
+    """
+    if found.listed:
         return _flat(vertices_of(found), chosen)
+    if found.base is None:
+        return _outline(found, chosen)
     base = _row(found.base)
     points = _flat(np.array([base]), chosen)
     for group in _groups(found, len(base)):
@@ -208,6 +224,27 @@ def _projected(found: JacobianSet, chosen: Sequence[int]) -> Array:
         different = np.unique(sums.reshape(-1, 2), axis=0)
         points = different[hull_order(different)]
     return points
+
+
+def _outline(found: JacobianSet, chosen: Sequence[int]) -> Array:
+    """The corners of the polygon whose sides touch a convex set in many directions."""
+    rows, columns = found.shape
+
+    def support(direction: Sequence[float]) -> float:
+        weights = [Fraction(0)] * (rows * columns)
+        for entry, part in zip(chosen, direction, strict=True):
+            weights[entry] = Fraction(part).limit_denominator(10**6)
+        matrix = [weights[k * columns : (k + 1) * columns] for k in range(rows)]
+        return float(found.support(matrix))
+
+    if len(chosen) == 1:
+        return np.array([[-support([-1.0]), 0.0], [support([1.0]), 0.0]])
+    angles = np.linspace(0, 2 * np.pi, _DIRECTIONS, endpoint=False)
+    sides = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    reach = np.array([support(side) for side in sides.tolist()])
+    pairs = np.stack([sides, np.roll(sides, -1, axis=0)], axis=1)
+    heights = np.stack([reach, np.roll(reach, -1)], axis=1)
+    return np.linalg.solve(pairs, heights[:, :, None])[:, :, 0]
 
 
 def _flat(points: Array, chosen: Sequence[int]) -> Array:
@@ -225,11 +262,13 @@ def _labels(found: JacobianSet, names: Sequence[str]) -> list[str]:
 def _hull(drawn: Drawing, points: Array, label: str, colour: str) -> None:
     corners = points[hull_order(points)]
     if len(corners) > 2:
-        filled: Any = {"facecolor": colour, "alpha": 0.25, "edgecolor": "none", "zorder": 2}
+        # what is behind is paler
+        alpha = 0.18 if colour == MUTED else 0.4
+        filled: Any = {"facecolor": colour, "alpha": alpha, "edgecolor": "none", "zorder": 2}
         rim: Any = {"fill": False, "edgecolor": colour, "linewidth": 1.2, "zorder": 3}
         for looks in (filled, rim):
             drawn.axes.add_patch(mpl.patches.Polygon(corners, **looks))
-        drawn.patch(label, facecolor=colour, alpha=0.5)
+        drawn.patch(label, facecolor=colour, alpha=1.5 * alpha)
     elif len(corners) == 2:
         # what is behind is wider
         heavy: Any = {"color": colour, "linewidth": 9 if colour == MUTED else 4, "zorder": 3}

@@ -27,7 +27,7 @@ from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import Picture, rendered
 from tamecheck.plots.critical import Point, inner_corners
-from tamecheck.plots.jacobian import vertices_of
+from tamecheck.plots.jacobian import projected
 from tamecheck.plots.page_style import SCRIPT, STYLE
 from tamecheck.plots.paint import hull_order
 from tamecheck.plots.plane import Plane, output_names
@@ -313,10 +313,8 @@ def _set_shape(
     except TamecheckError as error:
         return _Shape(kind, corners, title, [f"no Clarke set was found: {error.what}"])
     hull: list[list[float]] = []
-    if found.defined and found.listed:
-        rows = vertices_of(found)
-        if rows.shape[1] == 1:
-            rows = np.column_stack([rows, np.zeros(len(rows))])
+    if found.defined:
+        rows = projected(found, range(plane.size))
         if np.isfinite(rows).all():
             hull = rows[hull_order(rows)].tolist()
     return _Shape(kind, corners, title, list(_set_lines(found, plane)), hull)

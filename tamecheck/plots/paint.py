@@ -13,6 +13,9 @@ from tamecheck.plots.plane import Plane
 
 REPEAT = "colours repeat: only cells that touch are told apart by them"
 
+_SHADES = 96
+"""As many as are told apart; fewer make smaller files."""
+
 _SEQUENTIAL = "cividis"
 """A colour map whose lightness grows evenly."""
 
@@ -29,11 +32,14 @@ def prepare(axes: Axes, plane: Plane) -> None:
     axes.set_xlabel(plane.labels[0])
     axes.set_ylabel(plane.labels[1])
     axes.tick_params(length=3)
+    # their labels stay apart where the figure is reduced to a column
+    axes.xaxis.set_major_locator(mpl.ticker.MaxNLocator(6))
+    axes.yaxis.set_major_locator(mpl.ticker.MaxNLocator(7))
 
 
 def pale(share: float = 0.5) -> Any:
     """A colour map mixed with white, on which black marks are legible."""
-    shades = mpl.colormaps[_SEQUENTIAL](np.linspace(0.08, 1, 256))
+    shades = mpl.colormaps[_SEQUENTIAL](np.linspace(0.08, 1, _SHADES))
     shades[:, :3] = share * shades[:, :3] + (1 - share)
     return mpl.colors.ListedColormap(shades, name=f"pale {_SEQUENTIAL}")
 
