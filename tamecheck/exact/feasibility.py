@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from flint import fmpq, fmpq_mat
 
 from tamecheck.budget import Budget
+from tamecheck.exact.factor import Matrix
+from tamecheck.exact.revised import Contradiction, Simplex
 from tamecheck.exact.simplex import Dictionary, State
 
 Vector: TypeAlias = tuple[fmpq, ...]
@@ -42,41 +44,26 @@ class Alternative:
 def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multipliers | Alternative:
     """Is a vector a nonnegative combination of others?  Farkas' lemma, decided exactly.
 
-    The primal method minimises the sum of artificial variables, which never enter again.
-
     Examples
     --------
     >>> one, two = fmpq(1), fmpq(2)
     >>> nonnegative_solution([(one,)], (two,))
     Multipliers(values=(2,))
     """
-    # the rows of the system that imply all others: the pivots of the transposed matrix
-    rows, width = pivots([*columns, target]), len(columns)
-    size = len(rows)
-    signs = [-1 if target[i] < 0 else 1 for i in rows]
-    # artificial = sign * (target * 1 - columns λ); the last column is the number 1
-    entries = [
-        [*(-s * column[i] for column in columns), s * target[i]]
-        for i, s in zip(rows, signs, strict=True)
+    width = len(columns)
+    rows = [
+        [(j, column[i]) for j, column in enumerate(columns) if column[i]]
+        for i in range(len(target))
     ]
-    cost = [sum(own, _ZERO) for own in zip(*entries, strict=True)] or [_ZERO] * (width + 1)
-    table: Any = fmpq_mat(size + 2, width + 1, [a for own in (*entries, cost, cost) for a in own])
-    lower: list[fmpq | None] = [*[_ZERO] * (width + size), _ONE]
-    upper: list[fmpq | None] = [*[None] * (width + size), _ONE]
-    own = Dictionary(
-        table, range(width, width + size), [*range(width), width + size], (lower, upper)
-    )
-    own.patience, own.enterable = 0, width
-    # the sum of artificial variables is bounded below, so there is an optimum
-    own.run(own.primal_step, _UNLIMITED)
-    if not any(value for k, value in zip(own.basic, own.values, strict=True) if k >= width):
-        return Multipliers(tuple(own.point(width)))
-    # reduced costs of the artificial variables are 1 - y, with y the multipliers of the rows
-    rates = {k: own.table[own.true_costs, c] for c, k in enumerate(own.nonbasic)}
-    y = [_ZERO] * len(target)
-    for k, (i, s) in enumerate(zip(rows, signs, strict=True)):
-        y[i] = s * (_ONE - rates.get(width + k, _ZERO))
-    return Alternative(tuple(y))
+    ends = [*[_ZERO] * width, *target], [*[None] * width, *target]
+    own = Simplex(Matrix(rows, width), ends, [_ZERO] * width)
+    match own.optimise(_UNLIMITED):
+        case Contradiction(weights):
+            # the form of the rows is at most 0 in all columns, and positive at the target
+            y = tuple(weights.get(width + i, _ZERO) for i in range(len(target)))
+            return Alternative(y)
+        case _:
+            return Multipliers(tuple(own.values[:width]))
 
 
 def pivots(vectors: Sequence[Vector]) -> list[int]:

@@ -56,8 +56,6 @@ class Dictionary:
         wanted = at or ["lower"] * len(nonbasic)
         self.at = [self._end(k, s) for k, s in zip(nonbasic, wanted, strict=True)]
         self.pivots, self.patience = 0, 2 * (len(basic) + len(nonbasic))
-        self.enterable = len(self.lower)
-        """The variables with smaller numbers may enter in the primal method."""
         self.stuck = 0, 1
         """Where there is no optimum: the row without points, or the column of a ray, and a sign."""
         self.evaluate()
@@ -80,7 +78,6 @@ class Dictionary:
         self.basic.append(len(self.lower))
         self.lower.append(least)
         self.upper.append(None)
-        self.enterable = len(self.lower)
         terms = ((a, self.value_at(c)) for c, a in enumerate(own) if a)
         self.values.append(sum((a * v for a, v in terms), _ZERO))
 
@@ -230,7 +227,7 @@ class Dictionary:
         return [
             (c, 1 if rate < 0 else -1)
             for c, rate in rates
-            if rate and self.nonbasic[c] < self.enterable and self._may_move(c, up=rate < 0)
+            if rate and self._may_move(c, up=rate < 0)
         ]
 
     def primal_step(self) -> State | None:
