@@ -29,10 +29,11 @@ _SELECTION = cast("Any", model_selection)
 _LAST_RATE = 0.05
 """The share of the learning rate that is left at the end."""
 
-_ERASURE = 0.3
-"""The share of features that is erased by default in large networks, from so many features and so
-many weights of the first layer a row on."""
 _FEATURES, _AMPLE = 50, 8
+"""A network is large from so many features and so many weights of the first layer a row on."""
+
+_ERASURE, _MAX_NORM = 0.3, 0.5
+"""What is erased, and how neurons are bounded, in large networks by default."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +170,7 @@ class State:
     scaling: Scaling
     rng: np.random.Generator
     magnitude: float | None
+    erasure: float
     epochs: int = 0
 
     def network(self) -> BinarizedNetwork:
@@ -201,8 +203,12 @@ class GradientClassifier(BinarizedClassifier):
     and 0.05 for integer ones."""
     erasure: float | None = 0.0
     """The share of its features that a row loses at random in each step, so that no decision hangs
-    on few of them. If None, 0.3 where there are at least 50 features, and the first layer has at
-    least 8 weights a row; else, and in `partial_fit`, 0."""
+    on few of them. If None, 0.3 in large networks: from 50 features on, and 8 weights of the first
+    layer a row; else 0, and where `partial_fit` begins."""
+    max_norm: float | None = np.inf
+    """The largest Euclidean norm of the real weights of a hidden neuron, as training scales them
+    (over the root of their number), with which each step ends. If None, 0.5 in large networks, as
+    above, else infinite."""
     early_stopping: bool = False
     """Whether to hold out rows, keep the network that was best on them, and stop when
     ``n_iter_no_change`` epochs brought nothing better."""
@@ -250,11 +256,11 @@ class GradientClassifier(BinarizedClassifier):
         known = classes if first else self.classes_
         data = self._training_set(X, y, sample_weight, classes=known, first=first)
         if first:
-            self._begin(data)
+            self._begin(data, partial=True)
         self._descend(data, 1, partial=True)
         return self
 
-    def _begin(self, data: TrainingSet) -> None:
+    def _begin(self, data: TrainingSet, *, partial: bool = False) -> None:
         """Check the parameters and draw the first latent numbers."""
         for name in ("epochs", "batch_size", "n_iter_no_change"):
             value = getattr(self, name)
@@ -264,6 +270,8 @@ class GradientClassifier(BinarizedClassifier):
             raise DataError(f"learning_rate={self.learning_rate!r} is no positive number.")
         if self.erasure is not None and not 0 <= self.erasure < 1:
             raise DataError(f"erasure={self.erasure!r} is no share below 1.")
+        if self.max_norm is not None and not self.max_norm > 0:
+            raise DataError(f"max_norm={self.max_norm!r} is no positive number.")
         rng = np.random.default_rng(seed_of(self.random_state))
         widths = (data.x.shape[1], *hidden_sizes(self.hidden), data.classes)
         kinds = kind_of(self.weights, "weights"), kind_of(self.readout or self.weights, "readout")
@@ -271,8 +279,14 @@ class GradientClassifier(BinarizedClassifier):
         share: Floats = data.weight / data.weight.sum()
         scaled = scaling(data.x)
         spread: Floats = np.sqrt(share @ (scaled - share @ scaled) ** 2)
-        latent = initial(widths, kinds, spread, rng)
-        self._state = State(latent, Adam(latent.vector), scaling, rng, data.magnitude)
+        ample = not partial and widths[0] >= _FEATURES
+        large = ample and widths[0] * widths[1] >= _AMPLE * len(data.labels)
+        erasure = (_ERASURE if large else 0.0) if self.erasure is None else self.erasure
+        bound = (_MAX_NORM if large else np.inf) if self.max_norm is None else self.max_norm
+        latent = initial(widths, kinds, spread, rng, float(bound))
+        self._state = State(
+            latent, Adam(latent.vector), scaling, rng, data.magnitude, float(erasure)
+        )
         self.loss_curve_: list[float] = []
 
     def _rate(self, progress: float = 0.0) -> float:
@@ -288,13 +302,12 @@ class GradientClassifier(BinarizedClassifier):
         held_out = self.early_stopping and not partial
         train, validation = self._split(data) if held_out else (data, None)
         whole, direction = state.batch(train), self._direction()
-        erasure = self._erasure(train.x.shape, partial=partial)
         begun, budget = time.monotonic(), Budget.of(self.timeout)
         best, network, waited = -1.0, None, 0
         with interruptible(budget):
             for number in range(epochs):
                 span = (0.0, 0.0) if partial else (number / epochs, (number + 1) / epochs)
-                loss = self._epoch(whole, direction, span, erasure, budget)
+                loss = self._epoch(whole, direction, span, budget)
                 state.epochs += 1
                 self.loss_curve_.append(loss)
                 accuracy: float | None = None
@@ -317,30 +330,17 @@ class GradientClassifier(BinarizedClassifier):
         self.network_ = network or state.network()
         self._conclude()
 
-    def _erasure(self, shape: tuple[int, int], *, partial: bool) -> float:
-        """The share of features to erase, for rows and features so many."""
-        if self.erasure is not None:
-            return self.erasure
-        rows, features = shape
-        ample = self._state.latent.weights[0].size >= _AMPLE * rows and features >= _FEATURES
-        return _ERASURE if ample and not partial else 0.0
-
     def _epoch(
-        self,
-        whole: Batch,
-        direction: Direction,
-        span: tuple[float, float],
-        erasure: float,
-        budget: Budget,
+        self, whole: Batch, direction: Direction, span: tuple[float, float], budget: Budget
     ) -> float:
         """One pass over the rows, from one progress to another; the mean loss of its batches."""
         state, (start, end) = self._state, span
         total = done = 0.0
         for batch in whole.parts(int(self.batch_size), state.rng):
             progress = start + (end - start) * done / len(whole.labels)
-            step = direction(state.latent, batch.erase(erasure, state.rng), progress)
+            step = direction(state.latent, batch.erase(state.erasure, state.rng), progress)
             state.optimiser.step(step.slope, self._rate(progress))
-            state.latent.clip()
+            state.latent.project()
             total += step.loss * len(batch.labels)
             done += len(batch.labels)
             if budget.is_spent:

@@ -68,7 +68,8 @@ class Latent:
     """Real parameters that gradient steps change.
 
     ``weights`` and ``offsets``, an array a layer, are views of ``vector``; ``kind`` and ``readout``
-    say which weights the hidden layers and the last one have in the network.
+    say which weights the hidden layers and the last one have in the network.  No hidden neuron's
+    real weights, as `effective`, have a larger Euclidean norm than ``max_norm`` after `project`.
     """
 
     vector: Floats
@@ -76,6 +77,7 @@ class Latent:
     offsets: list[Floats]
     kind: WeightKind
     readout: WeightKind
+    max_norm: float = np.inf
 
     def effective(self) -> Weights:
         """The matrices and offsets that the network in training computes with.
@@ -100,11 +102,16 @@ class Latent:
         """The kind of weights of a layer."""
         return self.readout if number == len(self.weights) - 1 else self.kind
 
-    def clip(self) -> None:
-        """Keep the latent numbers of integer weights in [-1, 1], where they can still change."""
+    def project(self) -> None:
+        """Keep latent numbers of integer weights in [-1, 1], and hidden neurons' in their ball."""
         for number, weights in enumerate(self.weights):
             if self.kind_at(number) != "real":
                 np.clip(weights, -1, 1, out=weights)
+            elif number < len(self.weights) - 1 and self.max_norm < np.inf:
+                norms = np.sqrt(np.einsum("ij,ij->j", weights, weights)) * self.gain_at(number)
+                if norms.max(initial=0) > self.max_norm:
+                    factor = self.max_norm / np.maximum(norms, self.max_norm)
+                    np.multiply(weights, factor, out=weights)
 
     def network(self, scaling: Scaling, magnitude: float | None) -> BinarizedNetwork:
         """The network on unscaled features: real weights in [-1, 1], or exact integers.
@@ -154,6 +161,7 @@ def initial(
     kinds: tuple[WeightKind, WeightKind],
     spread: Floats,
     rng: np.random.Generator,
+    max_norm: float = np.inf,
 ) -> Latent:
     """Random parameters: offsets 0, latent weights normal.
 
@@ -169,7 +177,7 @@ def initial(
         kind = kinds[number == layers - 1]
         view[:] = rng.normal(0, 1 if kind == "real" else _INTEGER_SPREAD, view.shape)
     views[0] *= spread[:, None]
-    return Latent(vector, views[:layers], views[layers:], *kinds)
+    return Latent(vector, views[:layers], views[layers:], *kinds, max_norm)
 
 
 def _weights(latent: Floats, kind: WeightKind) -> Floats:

@@ -21,9 +21,9 @@ class SteBinarizedClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
-    timeout, random_state
+    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, max_norm, \
+    early_stopping, validation_fraction, n_iter_no_change, callbacks, class_weight, \
+    calibration_folds, timeout, random_state
         See `GradientClassifier`.
     loss
         ``"logistic"`` or ``"hinge"``.

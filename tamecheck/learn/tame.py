@@ -34,9 +34,9 @@ class TameBinarizedClassifier(GradientClassifier):
 
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, early_stopping, \
-    validation_fraction, n_iter_no_change, callbacks, class_weight, calibration_folds, \
-    timeout, random_state
+    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, max_norm, \
+    early_stopping, validation_fraction, n_iter_no_change, callbacks, class_weight, \
+    calibration_folds, timeout, random_state
         See `GradientClassifier`.
     variant
         ``"split"``: each layer descends its own value function with the layers behind it fixed,
@@ -47,8 +47,9 @@ class TameBinarizedClassifier(GradientClassifier):
         ``"logistic"`` or ``"hinge"``.
     rho, kappa, temperature
         The slope and the margin of the penalty, and the temperature (0 for the minimum itself);
-        each a number, or ``(start, end)`` along a line.  If rho is None, 0.5 for real weights and
-        2 for integer ones, whose sums cannot grow until the penalty is steep enough.
+        each a number, or ``(start, end)`` along a line.  If rho is None, it is 2
+        for integer weights and where ``max_norm`` bounds real ones, since their sums cannot grow
+        until the penalty is steep enough, else 0.5.
     inner
         How the inner problem is solved.  ``"exact"``: over all 2^h patterns, by enumeration, by
         dynamic programming over the layers, or (temperature 0, last hidden layer) by branch and
@@ -88,6 +89,7 @@ class TameBinarizedClassifier(GradientClassifier):
     temperature: float | tuple[float, float] = 1.0
     inner: Literal["auto", "exact", "flips"] = "auto"
     erasure: float | None = None
+    max_norm: float | None = None
 
     def _direction(self) -> Direction:
         for name, choices in _CHOICES.items():
@@ -105,7 +107,8 @@ class TameBinarizedClassifier(GradientClassifier):
         return kind(loss, rho, kappa, temperature, inner)
 
     def _schedules(self) -> list[Schedule]:
-        rho = (0.5 if self.weights == "real" else 2.0) if self.rho is None else self.rho
+        free = self.weights == "real" and np.isinf(self._state.latent.max_norm)
+        rho = (0.5 if free else 2.0) if self.rho is None else self.rho
         values = zip(_SCHEDULES, (rho, self.kappa, self.temperature), strict=True)
         return [Schedule.of(value, name, zero=name != "rho") for name, value in values]
 

@@ -208,18 +208,32 @@ def test_erasure_takes_a_share_of_the_features_and_keeps_their_mean():
     assert batch.erase(0.0, np.random.default_rng(0)) is batch
 
 
-def test_features_are_erased_by_default_where_weights_and_features_are_many():
+def test_large_networks_erase_features_and_bound_neurons_by_default():
     rng = np.random.default_rng(0)
     x, y = np.where(rng.random((40, 60)) < 0.5, -1.0, 1.0), np.arange(40) % 2
 
-    def readout(features, share, width):
-        made = TameBinarizedClassifier((width,), erasure=share, epochs=2, random_state=0)
+    def readout(features, width, **options):
+        made = TameBinarizedClassifier((width,), **options, epochs=2, random_state=0)
         return made.fit(x[:, :features], y).network_.layers[-1].weights
 
-    for features, width, share in ((60, 6, 0.3), (60, 5, 0.0), (20, 40, 0.0)):
-        found = readout(features, None, width)
-        assert np.array_equal(found, readout(features, share, width))
-        assert not np.array_equal(found, readout(features, 0.3 - share, width))
+    large = {"erasure": 0.3, "max_norm": 0.5, "rho": 2.0}
+    small = {"erasure": 0.0, "max_norm": np.inf, "rho": 0.5}
+    for features, width, options in ((60, 6, large), (60, 5, small), (20, 40, small)):
+        found = readout(features, width)
+        assert np.array_equal(found, readout(features, width, **options))
+        for name in options:
+            other = large if options is small else small
+            assert not np.array_equal(found, readout(features, width, **{name: other[name]})), name
+
+
+def test_neurons_stay_in_their_ball():
+    rng = np.random.default_rng(1)
+    x, y = np.where(rng.random((60, 9)) < 0.5, -1.0, 1.0), np.arange(60) % 3
+    fitted = SteBinarizedClassifier((5, 4), max_norm=0.25, epochs=5, random_state=0).fit(x, y)
+    layers = fitted._state.latent.effective()
+    norms = [np.linalg.norm(weights, axis=0) for weights, _ in layers]
+    assert max(norms[0].max(), norms[1].max()) <= 0.25 + 1e-12
+    assert norms[2].max() > 0.25
 
 
 @pytest.mark.parametrize(("kind", "rho"), [("real", 0.5), ("binary", 2.0), ("ternary", 2.0)])
@@ -289,6 +303,7 @@ def test_every_way_of_solving_the_inner_problem_learns(options, inner):
         ({"learning_rate": 0.0}, "positive number"),
         ({"early_stopping": True, "validation_fraction": 2}, "between 0 and 1"),
         ({"erasure": 1.0}, "no share"),
+        ({"max_norm": 0.0}, "no positive number"),
     ],
 )
 def test_parameters_that_make_no_sense(options, words):
