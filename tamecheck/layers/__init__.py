@@ -11,6 +11,13 @@ from tamecheck.layers.fixed_point import (
 from tamecheck.layers.integer import IntegerPart, IntegerValue, elastic, integer_value_layer
 from tamecheck.layers.linear import LinearSolution, linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
+from tamecheck.layers.oracles import (
+    PointSolutions,
+    integer_points,
+    point_solutions,
+    points_oracle,
+    program_oracle,
+)
 from tamecheck.layers.proximal import (
     Penalised,
     elastic_net_layer,
@@ -25,10 +32,7 @@ from tamecheck.layers.smoothed import (
     SpoPlusBound,
     blackbox_layer,
     fenchel_young_loss,
-    integer_points,
     perturbed_layer,
-    points_oracle,
-    program_oracle,
     spo_plus_loss,
 )
 from tamecheck.layers.torch_modules import torch_module
@@ -48,6 +52,7 @@ __all__ = [
     "OptimalSet",
     "Penalised",
     "PerturbedApproximation",
+    "PointSolutions",
     "QuadraticGradients",
     "QuadraticSolution",
     "SpoPlusBound",
@@ -66,6 +71,7 @@ __all__ = [
     "lasso_layer",
     "linear_layer",
     "perturbed_layer",
+    "point_solutions",
     "points_oracle",
     "program_oracle",
     "quadratic_layer",

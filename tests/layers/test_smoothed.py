@@ -14,6 +14,7 @@ from tamecheck.layers import (
     fenchel_young_loss,
     integer_points,
     perturbed_layer,
+    point_solutions,
     points_oracle,
     program_oracle,
     spo_plus_loss,
@@ -95,6 +96,62 @@ def test_both_oracles_agree():
     costs = -np.random.default_rng(0).random((20, 4))
     listed, searched = points_oracle(points)(costs), program_oracle(knapsack())(costs)
     assert np.array_equal(listed, searched)
+
+
+def grid_paths(side):
+    """Paths to the right and down in a grid, as flows along its edges, row after row."""
+    node = [[(i, j) for j in range(side)] for i in range(side)]
+    edges = []
+    for i in range(side):
+        edges += [(node[i][j], node[i][j + 1]) for j in range(side - 1)]
+        edges += [(node[i][j], node[i + 1][j]) for j in range(side) if i + 1 < side]
+    one = Fraction(1)
+    columns = tuple(Column(f"e{k}", 0 * one, one, Kind.INTEGER) for k in range(len(edges)))
+    rows = []
+    for place in (place for line in node for place in line):
+        terms = [(k, Fraction((b == place) - (a == place))) for k, (a, b) in enumerate(edges)]
+        level = Fraction((place == node[-1][-1]) - (place == node[0][0]))
+        rows.append(Row(str(place), tuple(t for t in terms if t[1]), level, level))
+    return Program(columns, tuple(rows))
+
+
+def test_points_are_listed_by_what_rows_allow_and_not_by_their_box(monkeypatch):
+    """70 paths in a grid of 5 x 5 nodes, of 2^40 subsets of its edges."""
+    points = integer_points(grid_paths(5))
+    assert points.shape == (70, 40)
+    assert (points.sum(1) == 8).all()
+    halves = Row("h", ((0, Fraction(1, 2)), (1, Fraction(1, 3))), Fraction(1, 3), Fraction(5, 6))
+    box = tuple(Column(f"x{j}", Fraction(-1), Fraction(1), Kind.INTEGER) for j in range(2))
+    assert integer_points(Program(box, (halves,))).tolist() == [[0, 1], [1, 0], [1, 1]]
+    free = tuple(Column(f"x{j}", Fraction(0), Fraction(1), Kind.INTEGER) for j in range(19))
+    monkeypatch.setattr("tamecheck.layers.oracles._MOST_POINTS", 1000)
+    with pytest.raises(UnsupportedError, match="points to look at"):
+        integer_points(Program(free, ()))
+    with pytest.raises(InputError, match="infeasible"):
+        integer_points(Program(box, (Row("r", ((0, Fraction(2)),), Fraction(1), Fraction(1)),)))
+
+
+def test_the_solution_map_jumps_at_ties_and_is_constant_up_to_them():
+    points = integer_points(grid_paths(3))
+    rng = np.random.default_rng(0)
+    costs = np.vstack([np.ones((1, 12)), rng.random((20, 12)), np.zeros((1, 12))])
+    found = point_solutions(points, costs)
+    assert found.jumps.tolist() == [True, *[False] * 20, True]
+    assert "jumps at this cost, between (" in found.verdict[0]
+    assert "derivative 0" in found.verdict[1]
+    values = costs @ points.T
+    assert np.allclose((found.solutions * costs).sum(1), values.min(1))
+    for k in range(1, 21):
+        step = found.others[k] - found.solutions[k]
+        step *= -found.radius[k] / np.linalg.norm(step)
+        inside = point_solutions(points, costs[k] + 0.999 * step)
+        assert np.array_equal(inside.solutions[0], found.solutions[k])
+        beyond = point_solutions(points, costs[k] + 1.001 * step)
+        assert np.array_equal(beyond.solutions[0], found.others[k])
+    # a tie that floats do not see, and one that they see where there is none
+    third = point_solutions([[0.0, 1], [1, 0]], [[1.0, 1 + 2**-52], [1, 1]])
+    assert third.jumps.tolist() == [False, True]
+    assert third.solutions[0].tolist() == [1, 0]
 
 
 def test_bad_input():
