@@ -34,6 +34,18 @@ EXIT_CODES: Mapping[str, int] = {
 }
 """The exit code of each verdict."""
 
+MEANINGS: Mapping[int, str] = {
+    0: "proved, or done",
+    1: "refuted: not tame, violated, infeasible",
+    2: "usage, or input that cannot be read; an error of tamecheck itself, which says so",
+    3: "unknown, out of time or of memory, or steps that are taken on trust",
+    4: "unsupported: all offending nodes are listed",
+    5: "the certificate is rejected",
+    130: "interrupted",
+    141: "the reader of the output went away",
+}
+"""What the exit codes mean."""
+
 _UNLIMITED = 1 << 60
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 

@@ -1,16 +1,18 @@
-"""``tamecheck supports``: what queries and networks are read, as the VNN-LIB standard asks."""
+"""``tamecheck supports``: what is read and answered, as the VNN-LIB standard and programs ask."""
 
 from __future__ import annotations
 
+import json
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 
 from tamecheck.cli.answer import print_answer
-from tamecheck.cli.options import Group, Verb, flag
+from tamecheck.cli.options import Group, Verb, flag, option
 
 _DESCRIPTION = """\
 Say which networks and queries 'tamecheck verify QUERY --network NAME=FILE' takes, one answer a
-line, as chapter 5 of the VNN-LIB 2.0 standard asks of every solver.
+line, as chapter 5 of the VNN-LIB 2.0 standard asks of every solver; and what else programs may want
+to know of this one.  --schema VERB prints the JSON schema of a verb's answer.
 
 exit code: 0"""
 
@@ -25,6 +27,18 @@ def _opsets() -> list[str]:
     from tamecheck.loaders.onnx.reader import NEWEST_OPSET
 
     return ["1", str(NEWEST_OPSET)]
+
+
+def _exit_codes() -> list[str]:
+    from tamecheck.cli.answer import MEANINGS
+
+    return [f"{code} {meaning}" for code, meaning in MEANINGS.items()]
+
+
+def _schemas() -> list[str]:
+    from tamecheck.show.schemas import schema_names
+
+    return schema_names()
 
 
 _CAPABILITIES: Mapping[str, tuple[str, Callable[[], list[str]]]] = {
@@ -45,10 +59,24 @@ _CAPABILITIES: Mapping[str, tuple[str, Callable[[], list[str]]]] = {
     ),
     "optimised-disjunctive-reasoning": ("is 'or' more than its cases?", lambda: ["false"]),
     "serialise-assignments": ("is --serialise-assignments known?", lambda: ["true"]),
+    "model-formats": ("suffixes of models; each also .gz", lambda: [".onnx", ".json"]),
+    "program-formats": ("suffixes of programs; each also .gz", lambda: [".mps", ".lp", ".json"]),
+    "table-formats": (
+        "suffixes of tables; each also .gz",
+        lambda: [".csv", ".tsv", ".data", ".arff", ".dat"],
+    ),
+    "exit-codes": ("what exit codes mean", _exit_codes),
+    "schemas": ("the answers that have a JSON schema", _schemas),
 }
 
 
 def _run(args: Namespace) -> int:
+    if args.schema is not None:
+        from tamecheck.show.schemas import schema_of
+
+        found = schema_of(args.schema)
+        print_answer(args, found, json.dumps(found, indent=2, ensure_ascii=False).splitlines())
+        return 0
     asked = [name for name in _CAPABILITIES if getattr(args, name.replace("-", "_"))]
     answers = {name: _CAPABILITIES[name][1]() for name in asked or _CAPABILITIES}
     several = [f"{name}: {' '.join(lines)}" for name, lines in answers.items()]
@@ -60,6 +88,14 @@ VERB = Verb(
     "supports",
     "which networks and VNN-LIB queries are read",
     _DESCRIPTION,
-    (Group(None, tuple(flag(f"--{name}", text) for name, (text, _) in _CAPABILITIES.items())),),
+    (
+        Group(
+            None,
+            (
+                *(flag(f"--{name}", text) for name, (text, _) in _CAPABILITIES.items()),
+                option("--schema", "VERB", "the JSON schema of a verb's answer, of error, of line"),
+            ),
+        ),
+    ),
     _run,
 )
