@@ -154,7 +154,10 @@ def _lines(path: str, args: Namespace) -> list[dict[str, str]]:
     """
     from tamecheck.loaders.files import read_text
 
-    table = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    try:
+        table = list(csv.reader(io.StringIO(read_text(path), newline="")))
+    except csv.Error as error:
+        raise InputError(f"The list cannot be read ({error}).", where=path) from None
     lines = [
         (number, [cell.strip() for cell in cells])
         for number, cells in enumerate(table, start=1)

@@ -258,7 +258,10 @@ def answers_in(
     if first.startswith("(("):
         yield Said(label, "sat", _point(start, size, str(path)))
         return
-    rows = list(_rows(start, model, spec))
+    try:
+        rows = list(_rows(start, model, spec))
+    except csv.Error as error:
+        raise InputError(f"The table cannot be read ({error}).", where=str(path)) from None
     if not rows:
         raise InputError(
             "The file says nothing about this network and property.",
@@ -308,7 +311,9 @@ def _from_json(text: str, name: str, where: str) -> Said:
         word = _WORDS[str(document["verdict"]).lower()]
         witness = document.get("witness")
         point = None if witness is None else tuple(map(_number, witness["input"]))
-    except (InputError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
+    ) as error:
         what = f"This is no answer of verify ({type(error).__name__})."
         raise InputError(what, where=where) from None
     return Said(name, word, point)

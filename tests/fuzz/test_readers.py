@@ -41,6 +41,9 @@ FOUND = [
     ("referee", SAID[2].replace(b"-3", b"-1e999999999")),
     ("list", LIST.replace(b"a.onnx", b"a" * 5000 + b".onnx")),
     ("list", LIST.replace(b"a.onnx", b"a\0.onnx")),
+    ("list", LIST.replace(b"a.onnx", b"a\r.onnx" * 30_000)),
+    ("referee", SAID[1].replace(b"violated", b"violated\r," + b"9" * 140_000)),
+    ("referee", b'{"a":' * 20_000),
     ("answers", ANSWERS.replace(b'"items": 2', b'"items": 1' + b"0" * 30)),
     ("answers", ANSWERS.replace(b'"exit_code": 0', b'"exit_code": 1e999')),
 ]
