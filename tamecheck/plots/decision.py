@@ -29,6 +29,7 @@ from tamecheck.plots.curve import pieces_of
 from tamecheck.plots.mosaic import JUMPS, polylines
 from tamecheck.plots.paint import fill, image, lines, prepare
 from tamecheck.plots.plane import Plane, decided, scores
+from tamecheck.plots.regions import mark_domain
 from tamecheck.plots.sample import values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 
@@ -146,6 +147,7 @@ def _on_plane(drawn: Drawing, judged: Plane, limit: int) -> _Found:
     present, segments = _fill_regions(drawn.axes, scene)
     between = polylines(segments)
     lines(drawn.axes, between, INK, linewidths=1.4, capstyle="round", zorder=3)
+    mark_domain(drawn, scene)
     return _Found(present, scene.count, len(between), scene.counted)
 
 
@@ -238,8 +240,9 @@ def _fill_regions(axes: Axes, scene: Scene) -> tuple[list[float], list[Array]]:
         return [], []
     level = raster.values[:, :, 0]
     present = sorted({float(v) for v in np.unique(level) if np.isfinite(v)})
-    pixels = np.array([mpl.colors.to_rgb(_fill(v)) for v in present])
-    index = np.searchsorted(present, np.nan_to_num(level, nan=present[0]))
+    # the last is seen through, where there is no class
+    pixels = np.array([*(mpl.colors.to_rgba(_fill(v)) for v in present), (1.0, 1.0, 1.0, 0.0)])
+    index = np.searchsorted(present, np.nan_to_num(level, nan=np.inf))
     image(axes, scene.plane, pixels[index])
     return present, scene.segments(JUMPS)
 

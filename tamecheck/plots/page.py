@@ -180,9 +180,8 @@ class _Places:
     def box(self, plane: Plane) -> list[float]:
         """The axes in the image: left, top, right, bottom."""
         corners = self(np.array([plane.low, plane.high]))
-        left, right = sorted(corners[:, 0].tolist())
-        top, bottom = sorted(corners[:, 1].tolist())
-        return [round(edge, 2) for edge in (left, top, right, bottom)]
+        edges = (*corners.min(axis=0).tolist(), *corners.max(axis=0).tolist())
+        return [round(edge, 2) for edge in edges]
 
     def element(self, number: int, shape: _Shape) -> str:
         """A shape as an element that says its number."""

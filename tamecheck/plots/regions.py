@@ -64,10 +64,10 @@ def boundaries(drawn: Drawing, scene: Scene, *, told: bool = False) -> None:
         looks: Any = {"color": JUMP, "linestyle": (0, (3.2, 1.4))}
         lines(drawn.axes, jumps, JUMP, linewidths=width, linestyles=[looks["linestyle"]], zorder=4)
         drawn.line(name("jump", counts["jumps"]), linewidth=max(width, 1.2), **looks)
-    _domain(drawn, scene)
+    mark_domain(drawn, scene)
 
 
-def _domain(drawn: Drawing, scene: Scene) -> None:
+def mark_domain(drawn: Drawing, scene: Scene) -> None:
     """Draw poles, the edge of the domain, and hatch what is outside."""
     axes = drawn.axes
     edges, poles = polylines(scene.segments(EDGES)), polylines(scene.segments(POLES))
@@ -146,7 +146,7 @@ def _by_map(axes: Axes, scene: Scene) -> tuple[int, bool]:
         fill(axes, scene.mosaic.polygons, [FILLS[chosen[group]] for group in groups])
         return count, len(set(chosen)) < count
     raster = scene.raster
-    if raster is None:
+    if raster is None or not raster.count:
         return 0, False
     chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(FILLS)))
     table = mpl.colors.ListedColormap(FILLS)

@@ -114,6 +114,8 @@ def _grid(figure: Drawing, plane: Plane, *, poles: bool) -> tuple[float, float]:
         low, high = limits
         figure.notes.append("heights beyond the 2nd or the 98th percentile are cut off")
         height = np.where((height < low) | (height > high), np.nan, height)
+    if not np.isfinite(height).any():
+        return 0.0, 1.0
     axes.plot_surface(x, y, height, cmap=pale(share=0.85), **looks)
     axes.contour(x, y, height, levels=12, colors=INK, linewidths=0.35)
     return float(np.nanmin(height)), float(np.nanmax(height))

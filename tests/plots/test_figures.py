@@ -18,6 +18,7 @@ from tamecheck.derivative import jacobian
 from tamecheck.errors import InputError
 from tamecheck.plots import draw_derivation, draw_jacobian, draw_value, plane_of
 from tamecheck.plots.canvas import FILLS, label_of
+from tamecheck.plots.jacobian import projected
 from tamecheck.plots.mosaic import polylines
 from tamecheck.plots.paint import graph_colouring
 from tamecheck.plots.results import draw_model
@@ -437,3 +438,16 @@ def test_patterns_change_exactly_with_decisions():
     assert (found.jumps == found.jumps[0]).tolist() == [True, True, True, False]
     assert stepwise(tc.expression("sign(x)*3+floor(y)").graph)
     assert not stepwise(graph)
+
+
+def test_a_set_that_is_no_polytope_is_drawn_by_its_support():
+    def support(matrix):
+        ((a, b, _),) = matrix
+        return 2 * float(a) + float(a**2 + 4 * b**2) ** 0.5
+
+    ellipse = SimpleNamespace(listed=False, base=None, shape=(1, 3), support=support)
+    points = projected(ellipse, (0, 1))
+    level = ((points[:, 0] - 2) ** 2 + points[:, 1] ** 2 / 4) ** 0.5
+    # around the ellipse, and near to it
+    assert ((level > 1 - 1e-9) & (level < 1.01)).all()
+    assert np.allclose(projected(ellipse, (0,)), [[1, 0], [3, 0]])

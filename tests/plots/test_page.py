@@ -47,6 +47,10 @@ def test_a_page_of_one_input_and_one_without_cells(tmp_path):
     found = data(page(tmp_path, "field", "--expr", "exp(x)*abs(y)/x", "--box", "-1:1"))
     assert found["grid"]["side"] ** 2 == len(found["grid"]["rows"])
     assert found["shapes"] == []
+    line = data(page(tmp_path, "field", "--expr", "exp(x)", "--box", "x=-1:1"))
+    left, top, right, bottom = line["grid"]["box"]
+    assert left < right
+    assert top < bottom
 
 
 @pytest.mark.slow

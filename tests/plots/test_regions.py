@@ -104,3 +104,11 @@ def test_rows_off_the_plane_need_the_whole_model():
     data = Points(rows[:, :2], ("1",), rows)
     assert draw_decision(plane, data=data).counts["misclassified"] == 0
     assert draw_decision(plane, data=data, whole=model.graph).counts["misclassified"] == 1
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize("kind", ["field", "cells", "decision", "surface", "descent"])
+def test_a_function_without_any_value_is_left_blank(kind):
+    picture = figure("log(x-5)+0*y", kind)
+    assert picture.counts["cells"] == 0 or kind == "surface"
+    assert any("no value" in note for note in picture.notes) or kind == "surface"
