@@ -46,8 +46,8 @@ Answer: TypeAlias = AnyAnswer[Fraction, Document]
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
 
-_OFTEN = 60.0
-"""Seconds between checkpoints."""
+_FIRST, _OFTEN, _SHARE = 5.0, 60.0, 5.0
+"""Seconds before the first checkpoint, between later ones; how much dearer search is than those."""
 
 _ROOT = 30.0
 """Seconds for presolve and cuts."""
@@ -179,7 +179,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         A certificate about the program, of an unfinished search, that the kernel accepts: its tree
         is gone on with.
     checkpoint
-        Called every minute with the certificate of what is proved so far.
+        Called with the certificate of what is proved so far, every minute or more often.
 
     Raises
     ------
@@ -218,6 +218,7 @@ class _Solving:
     strengthened: Strengthened | None = None
     checkpoint: Callable[[Document], None] | None = None
     resumed: Search | None = None
+    so_far: Tree | None = None
 
     def resume(self, document: Document) -> None:
         """Take over the tree of a certificate, and its point if it has one."""
@@ -246,7 +247,9 @@ class _Solving:
         return Solved(answer, tuple(self.notes), self.nodes, spent, self.interrupted)
 
     def _so_far(self) -> Answer:
-        """The best point that is known; no claim is made about better ones."""
+        """What was proved before the interrupt, or the best point without a claim about others."""
+        if self.so_far is not None:
+            return self._open(self.so_far, ())
         if self.best is None:
             return Unknown("interrupted")
         return Feasible(self.best, self.program.objective(self.best))
@@ -284,23 +287,31 @@ class _Solving:
             return None
         return self.program.sense.sign * (self.program.objective(point) - self.program.constant)
 
-    def _run(self, search: Search, budget: Budget) -> Tree:
+    def _run(self, search: Search, budget: Budget, *, kept: bool = True) -> Tree:
+        """Search in slices; what each proves of the program is ``kept``.
+
+        Some time is left for writing down what the last of them proves.
+        """
         self.nodes -= search.explored
+        before, pause = self.nodes, _FIRST
         while True:
-            tree = search.run(budget.part(_OFTEN))
+            left = budget.seconds
+            slice_ = min(pause, max(left - _SHARE * search.writing, left / 2))
+            tree = search.run(budget.part(slice_))
+            self.nodes = before + search.explored
+            self.best = tree.point
             if tree.closed or tree.ray is not None or not tree.limited or search.interrupted:
                 break
             last = budget.nodes is not None and search.explored >= budget.nodes
-            if last or budget.is_spent:
+            if last or budget.seconds <= _SHARE * search.writing or budget.is_spent:
                 break
-            if self.checkpoint is not None:
-                self.best = tree.point
-                document = self._so_far_document(tree)
-                if document is not None:
-                    self.checkpoint(document)
-        self.nodes += search.explored
+            self.so_far = tree if kept else self.so_far
+            document = self._so_far_document(tree) if kept and self.checkpoint else None
+            if document is not None and self.checkpoint is not None:
+                self.checkpoint(document)
+            # most of the time is for the search
+            pause = max(min(2 * pause, _OFTEN), _SHARE * search.writing)
         self.interrupted |= search.interrupted
-        self.best = tree.point
         return tree
 
     def _claims(self, program: Program) -> tuple[Claim, ...]:
@@ -425,12 +436,12 @@ class _Solving:
             ray = found.point
         ray = scale_ray(self.program, ray)
         search = Search(without_objective(self.program))
-        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
+        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE), kept=False)
         if tree.point is None and not tree.closed:
             point = self._best_point(self._claims(without_objective(self.program)), None)
             if point is not None:
                 search.offer(point)
-            tree = self._run(search, self.budget.part(_PATIENCE))
+            tree = self._run(search, self.budget.part(_PATIENCE), kept=False)
         if tree.point is not None:
             document = certificate(self.program, "unbounded", x=tree.point, ray=ray)
             return Unbounded(tree.point, ray, document)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -148,6 +149,8 @@ class Search:
         self.explored = 0
         self._limited = False
         self.interrupted = False
+        self.writing = 0.0
+        """Seconds that it took to write down what the last run proved."""
         if point is not None:
             self.offer(point)
 
@@ -184,7 +187,10 @@ class Search:
             if isinstance(found, Branched):
                 self._nodes += [None, None]
                 self._open += self._children
-        return self._tree()
+        start = time.monotonic()
+        tree = self._tree()
+        self.writing = time.monotonic() - start
+        return tree
 
     def _status(self, node: _Open) -> Status:
         """The numbers that the progress shows."""

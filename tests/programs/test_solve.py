@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import random
 from fractions import Fraction
 
 import pytest
@@ -12,7 +13,17 @@ from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
 from tamecheck.loaders.programs.json_program import program_from_json
-from tamecheck.programs import Evidence, Feasible, Infeasible, Optimal, read, solve, write
+from tamecheck.programs import (
+    Evidence,
+    Feasible,
+    Infeasible,
+    Optimal,
+    Unknown,
+    read,
+    solve,
+    solving,
+    write,
+)
 
 F = Fraction
 SMALL = st.integers(-4, 4)
@@ -206,3 +217,30 @@ def test_malformed_json_is_refused(change, what):
     change(document)
     with pytest.raises(InputError, match=what):
         program_from_json(json.dumps(document), where="f.json")
+
+
+def test_an_interrupt_keeps_what_was_proved_before(monkeypatch):
+    # the market split of Cornuéjols and Dawande: no relaxation helps
+    draw = random.Random(3)
+    binary = [Column(f"x{j}", upper=F(1), kind=Kind.INTEGER) for j in range(40)]
+    slack = [Column(f"s{i}", cost=F(1)) for i in range(4)]
+    rows = []
+    for i in range(2):
+        weights = [F(draw.randint(1, 99)) for _ in binary]
+        half = F(sum(weights).numerator // 2)
+        ends = ((40 + 2 * i, F(1)), (41 + 2 * i, F(-1)))
+        rows.append(Row(f"r{i}", (*enumerate(weights), *ends), half, half))
+    program = Program((*binary, *slack), tuple(rows))
+    monkeypatch.setattr(solving, "_FIRST", 0.05)
+    monkeypatch.setattr(solving, "_FEW", 5)
+    kept = []
+
+    def stop(document):
+        kept.append(document)
+        raise KeyboardInterrupt
+
+    solved = solve(program, certify=True, seconds=60, solvers=(), checkpoint=stop)
+    assert solved.interrupted
+    assert isinstance(solved.answer, Feasible | Unknown)
+    assert solved.answer.bound == F(kept[0]["claim"]["bound"])
+    assert check(json.dumps(solved.answer.certificate)).verdict == "valid"
