@@ -31,7 +31,8 @@ def main() -> None:
         print(f"sample {sample}: slope {', '.join(map(str, slopes))} by layer")
 
     # %% Program and dual are definable in one o-minimal structure
-    print(pair_tameness(one, dual))
+    pair = pair_tameness(one, dual)
+    print({name: pair[name] for name in ("verdict", "structure", "locally_lipschitz", "rests_on")})
 
     # %% The value function of the loss along one row: constant where the program is feasible
     row = "fire.0.1.0"

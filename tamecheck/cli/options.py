@@ -188,7 +188,7 @@ def _add(parser: Parser, holder: Any, options: Options) -> None:
                 _add(parser, holder, part)
 
 
-OUTPUTS = ("output", "file", "plot", "vnncomp", "results", "sarif")
+OUTPUTS = ("output", "file", "plot", "vnncomp", "results", "sarif", "pair")
 """Where the names of files that are written stand; the others are of files that are read."""
 
 _TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain", "--rows")

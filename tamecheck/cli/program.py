@@ -144,7 +144,7 @@ SOLVE = Verb(
 
 # --- dual ----------------------------------------------------------------------------------------
 
-_METHODS = ("chvatal", "gomory", "tree", "generator", "value")
+_METHODS = ("chvatal", "gomory", "tree", "generator", "value", "network")
 _ABOUT_DUAL = """\
 Build a function F of a program's right-hand side that bounds its optimal value everywhere, and
 check it exactly: F(a) <= c at every column, F(0) = 0, and F(b) = z(b) if it is strong.
@@ -154,7 +154,9 @@ methods:
   value       the optimal value itself; with --box its pieces in up to three rows
   chvatal     nested non-negative combinations and rounding up, on the integer part
   gomory      Gomory mixed-integer functions, Lipschitz on a box
-  generator   generator subadditive functions
+  generator   generator subadditive functions; with --cone over the mixed-integer points of a cone
+  network     a neural network, fitted to values or given, lowered until it is proved to be below
+              the optimal value on a box
 
 exit codes: 0 done, 1 the program is infeasible or a check fails, 3 the optimum was not proved"""
 
@@ -164,8 +166,8 @@ def _dual(args: Namespace) -> int:
     from tamecheck.duality import dual
     from tamecheck.show.answers import dual_sections
 
-    if args.box is not None and args.method != "value":
-        raise InputError("A box belongs to the method 'value'.", where="--box")
+    if args.box is not None and args.method not in {"value", "network"}:
+        raise InputError("A box belongs to the method 'value' or 'network'.", where="--box")
     claim(args, args.output, "dual function")
     side = None if args.at is None else right_hand_sides(args.at)
     options: dict[str, Any] = {} if args.box is None else {"box": row_intervals(args.box)}
@@ -173,9 +175,17 @@ def _dual(args: Namespace) -> int:
         if args.method != "generator":
             raise InputError("A cone belongs to the method 'generator'.", where="--cone")
         options["cone"] = [name.strip() for name in args.cone.split(",") if name.strip()]
+    if args.network is not None:
+        from tamecheck.model import load
+
+        if args.method != "network":
+            raise InputError("A network belongs to the method 'network'.", where="--network")
+        options["network"] = load(args.network).graph
+    claim(args, args.pair, "certificate")
     program = program_of(args, args.program).program
     function = dual(program, args.method, seconds=args.timeout, seed=args.seed, **options)
     document = _document(function, side)
+    document["pair"] = _write_pair(args, function)
     document["program"] = {"sha256": program.sha256}
     if args.output is not None:
         write_document(args.output, {"format": "tamecheck-dual", **document})
@@ -184,6 +194,19 @@ def _dual(args: Namespace) -> int:
     if document["checks"]["columns"] is False:
         return 1
     return 3 if document["rests_on"] is None else 0
+
+
+def _write_pair(args: Namespace, function: DualFunction) -> str | None:
+    """Write the certificate that program and dual function are tame together, if it is wanted."""
+    if args.pair is None:
+        return None
+    from tamecheck.duality.pair import pair_check
+
+    found = pair_check(function)
+    if found.certificate is None:
+        raise UnsupportedError("The program and its dual function were not shown to be tame.")
+    write_document(args.pair, found.certificate)
+    return args.pair
 
 
 def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[str, Any]:
@@ -252,8 +275,10 @@ DUAL = Verb(
         PROGRAM,
         option("--method", None, "the family (default: tree)", choices=_METHODS, default="tree"),
         option("--at", "RHS", "right-hand sides 'r1=3,r2=1/2'; the others stay as they are"),
-        option("--box", "BOX", "value: up to three rows and intervals, 'r1=-3:4,r2=0:5'"),
+        option("--box", "BOX", "value, network: rows and intervals, 'r1=-3:4,r2=0:5'"),
         option("--cone", "ROWS", "generator: rows that put the variables into a cone, 'r3,r4'"),
+        option("--network", "MODEL", "network: one of the rows of the box, near the value"),
+        output("--pair", "CERT", "prove that program and F are tame together, for recheck"),
         output("-o --output", "FILE", "write the answer here as JSON"),
     ),
     _dual,

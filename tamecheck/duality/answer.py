@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.duality.check import (
     CheckItem,
@@ -23,6 +23,9 @@ from tamecheck.duality.form import Form, RightHandSide, Vector
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
+
+if TYPE_CHECKING:
+    from tamecheck.ir.graph import Graph
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,10 @@ class DualFunction(ABC):
     @abstractmethod
     def definability(self, domain: str = "everywhere") -> Definability:
         """Where F is definable on all right-hand sides, or on a ``box`` of them."""
+
+    def graph(self) -> Graph | None:
+        """F over one input ``d`` of shape (size, 1); None where F is the optimum of a program."""
+        return None
 
     # -- what follows from it ---------------------------------------------------------------------
 

@@ -29,17 +29,19 @@ from typing import Any
 
 from flint import fmpq_mat
 
+from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.cutting import CuttingRun
-from tamecheck.duality.expression.dual import ExpressionBuilder, expression_sympy
+from tamecheck.duality.expression.dual import ExpressionBuilder, expression_graph, expression_sympy
 from tamecheck.duality.expression.function import Expression
 from tamecheck.duality.form import Constraint, Form, FormColumn, Vector, dot, normalise, program_of
 from tamecheck.duality.optimum import require_dual
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.graph import Graph, GraphBuilder
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_BASES = 3000
@@ -193,6 +195,33 @@ class MixedChvatalDual(DualFunction):
             rest = [a - b for a, b in zip(own, below, strict=True)]
             pieces.append(expression_sympy(self.function, moved) + total(basis.slope, rest))
         return sp.Min(*pieces, evaluate=False) if len(pieces) > 1 else pieces[0]
+
+    def graph(self) -> Graph:
+        """The minimum of H at the lattice points, with floors."""
+        builder, size = GraphBuilder(), self.form.size
+        d = builder.input("d", (size, 1))
+        function = expression_graph(self.function)
+        ((_, output),) = function.outputs
+
+        def times(matrix: Sequence[Sequence[Fraction]], source: int) -> int:
+            rows = [list(row) for row in matrix]
+            return builder.apply(ops.MATMUL, [builder.constant(rows), source])
+
+        unit = [[Fraction(int(i == k)) for i in range(size)] for k in range(size)]
+        whole: int | None = None
+        for basis in self.bases:
+            own = [unit[i] for i in self.rows]
+            place = times(basis.inverse, times(own, d))
+            # the part below d is d minus the step of the fractional part of its coordinates
+            part = builder.apply(ops.SUB, [place, builder.apply(ops.FLOOR, [place])])
+            rest = times(list(zip(*basis.step, strict=True)), part)
+            moved = builder.apply(ops.SUB, [d, times(list(zip(*own, strict=True)), rest)])
+            nodes = builder.include(function, lambda _, moved=moved: moved)
+            piece = builder.apply(ops.ADD, [nodes[output], times([basis.slope], rest)])
+            whole = piece if whole is None else builder.apply(ops.MINIMUM, [whole, piece])
+        if whole is None:
+            raise AssertionError("there is a basis")
+        return builder.build({"F": whole})
 
     def definability(self, domain: str = "everywhere") -> Definability:
         """Rounding takes finitely many values on a box only."""

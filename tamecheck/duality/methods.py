@@ -9,7 +9,7 @@ from tamecheck.duality.answer import DualFunction
 from tamecheck.ir.arguments import choice, instance, natural, seconds
 from tamecheck.ir.program import Program
 
-METHODS = ("chvatal", "gomory", "tree", "generator", "value")
+METHODS = ("chvatal", "gomory", "tree", "generator", "value", "network")
 
 
 def _builder(method: str) -> Callable[..., DualFunction]:
@@ -23,6 +23,8 @@ def _builder(method: str) -> Callable[..., DualFunction]:
             from tamecheck.duality.generator.dual import generator_dual as build
         case "value":
             from tamecheck.duality.value.dual import value_dual as build
+        case "network":
+            from tamecheck.duality.neural import neural_dual as build
         case _:
             from tamecheck.duality.tree import tree_dual as build
     return build
@@ -37,7 +39,7 @@ def dual(program: Program, method: str = "tree", **options: Any) -> DualFunction
         The program.
     method
         ``tree`` (branch and bound), ``value`` (the value function itself), ``chvatal``,
-        ``gomory`` or ``generator``.
+        ``gomory``, ``generator`` or ``network`` (a neural network on a box).
     **options
         Of the family: all take ``seconds`` (limits of the searches; a minute where one could go on
         for ever) and ``seed`` (of random choices, solvers' included).

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.duality.form import dot
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.exact import rational
 from tamecheck.ir.program import Kind, Program
@@ -195,7 +195,10 @@ def pair_tameness(training: Training, function: DualFunction) -> Mapping[str, An
 
     The weights lie in the box [-1, 1] and the neurons are binary, so that the program is
     semilinear for all right-hand sides; the dual function is judged on a bounded box of them.
+    Where F has a graph, ``certificate`` is a derivation for the pair that the kernel accepted: see
+    `tamecheck.duality.pair`; else it is None, and why is in ``open``.
     """
+    from tamecheck.duality.pair import pair_check
     from tamecheck.ir.structure import join
     from tamecheck.ir.verdict import Verdict
     from tamecheck.programs.tameness import check
@@ -204,6 +207,12 @@ def pair_tameness(training: Training, function: DualFunction) -> Mapping[str, An
     dual = function.definability("box")
     both = next(iter(join((primal.structure,), (dual.structure,))), None)
     tame = primal.verdict is Verdict.TAME and dual.verdict is Verdict.TAME and both is not None
+    certificate, rests, missing = None, None, None
+    try:
+        found = pair_check(function)
+        certificate, rests = found.certificate, found.rests_on
+    except UnsupportedError as error:
+        missing = str(error)
     return {
         "verdict": Verdict.TAME.value if tame else Verdict.UNKNOWN.value,
         "structure": both.public_name if tame and both else None,
@@ -211,6 +220,9 @@ def pair_tameness(training: Training, function: DualFunction) -> Mapping[str, An
         "dual": list(dual.reasons),
         "locally_lipschitz": dual.lipschitz,
         "box": "weights in [-1, 1], neurons binary, right-hand sides in any bounded box",
+        "certificate": certificate,
+        "rests_on": rests,
+        "open": missing,
     }
 
 

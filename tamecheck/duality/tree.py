@@ -23,6 +23,7 @@ from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem
@@ -35,6 +36,7 @@ from tamecheck.duality.optimum import (
 )
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.programs.branching import Split
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
 from tamecheck.programs.scaled import Multipliers, domain, minimised_costs
@@ -200,6 +202,27 @@ class TreeDual(DualFunction):
             lipschitz=True,
             constant=max(slopes, default=_ZERO),
         )
+
+    def graph(self) -> Graph:
+        """Minima of the rows of matrix products, and their maximum."""
+        builder, size = GraphBuilder(), self.form.size
+        d = builder.input("d", (size, 1))
+        parts: list[int] = []
+        for tree in self.trees:
+            rows = [dict(piece.slopes) for piece in tree]
+            scales = [piece.denominator for piece in tree]
+            matrix = [
+                [Fraction(row.get(i, 0), q) for i in range(size)]
+                for row, q in zip(rows, scales, strict=True)
+            ]
+            side = [[Fraction(piece.intercept, piece.denominator)] for piece in tree]
+            lines = builder.apply(ops.MATMUL, [builder.constant(matrix), d])
+            lines = builder.apply(ops.ADD, [lines, builder.constant(side)])
+            parts.append(builder.apply(ops.REDUCE_MIN, [lines], axes=(0,), keepdims=True))
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = builder.apply(ops.MAXIMUM, [whole, part])
+        return builder.build({"F": whole})
 
     def improved(
         self, b: RightHandSide, *, seconds: float | None = None, nodes: int | None = None

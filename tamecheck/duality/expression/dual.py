@@ -166,6 +166,10 @@ class ExpressionDual(DualFunction):
         """One slope at every kink, in every combination: a conservative gradient."""
         return self.expression.slopes(d)
 
+    def graph(self) -> Graph:
+        """The expression's graph."""
+        return expression_graph(self.expression)
+
     @property
     def monotone(self) -> CheckItem:
         """By the signs of the linear forms, as every other node is non-decreasing."""

@@ -1,0 +1,524 @@
+"""A neural network as a dual function: fitted to values, lowered until it is proved to be below z.
+
+Let N be a piecewise affine network of right-hand sides t in a box B: one that is given, or one
+layer of rectifiers whose last layer is fitted to values z(t) from below.  The mixed-integer program
+
+    m = min { c·x - N(t) : t in B, x feasible at t }
+
+encodes N exactly, and its proved bound m makes N + m at most z everywhere on B.  With multipliers y
+that are feasible for the dual of the relaxation,
+
+    F(d) = max(N(d) + m, y·d) on B, and y·d elsewhere
+
+is a dual function: F <= z, F(0) = 0, F(a) <= c at all columns.  Where the program finds N furthest
+above z, the value there joins the fit, a few times.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from tamecheck import ops
+from tamecheck.budget import Budget
+from tamecheck.duality.answer import Definability, DualFunction, Gradient
+from tamecheck.duality.check import Value
+from tamecheck.duality.form import (
+    Form,
+    InfeasibleProgramError,
+    RightHandSide,
+    Vector,
+    dot,
+    normalise,
+    opposites,
+)
+from tamecheck.duality.optimum import minimise, require_dual, require_integer_solution
+from tamecheck.duality.proof import prove_optimum, value_at
+from tamecheck.duality.tree import affine_text
+from tamecheck.encode.mip.network import Encoding, mip_encoding
+from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
+from tamecheck.evaluate.exact import exact_values
+from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unknown
+from tamecheck.ir.box import Box
+from tamecheck.ir.graph import Graph, GraphBuilder
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
+from tamecheck.ir.structure import Structure
+from tamecheck.ir.tensor import size_of
+from tamecheck.programs.solving import solve
+from tamecheck.solvers.relaxation import Relaxation
+from tamecheck.tame.check import check
+
+_ZERO, _ONE = Fraction(0), Fraction(1)
+_DEFAULT_SECONDS = 60.0
+_PROOF = 0.25
+"""The part of the time for the proof of the optimum."""
+
+_SAMPLES, _WIDTH, _ROUNDS = 24, 8, 8
+"""Right-hand sides, neurons for each row of the box, and rounds of the fit."""
+
+_LARGEST = Fraction(10_000)
+_DENOMINATOR = 4096
+_MOST_VERTICES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """``out·relu(W t + bias) + line·t + constant``: rectifiers beside a linear form."""
+
+    weights: tuple[Vector, ...]
+    bias: Vector
+    out: Vector
+    line: Vector
+    constant: Fraction
+
+    def graph(self) -> Graph:
+        """The network over one input ``t``."""
+        builder = GraphBuilder()
+        t = builder.input("t", (len(self.line), 1))
+
+        def affine(
+            rows: Sequence[Sequence[Fraction]], source: int, side: Sequence[Fraction]
+        ) -> int:
+            moved = builder.apply(
+                ops.MATMUL, [builder.constant([list(row) for row in rows]), source]
+            )
+            return builder.apply(ops.ADD, [moved, builder.constant([[a] for a in side])])
+
+        hidden = builder.apply(ops.RELU, [affine(self.weights, t, self.bias)])
+        whole = affine([self.out], hidden, [self.constant])
+        line = builder.apply(ops.MATMUL, [builder.constant([list(self.line)]), t])
+        return builder.build({"N": builder.apply(ops.ADD, [whole, line])})
+
+    def slopes(self, t: Vector) -> tuple[Vector, ...]:
+        """The slopes around ``t``, each rectifier at 0 on or off in every way."""
+        values = [dot(w, t) + b for w, b in zip(self.weights, self.bias, strict=True)]
+        choices = [(_ZERO, _ONE) if not v else (Fraction(int(v > 0)),) for v in values]
+        if math.prod(map(len, choices)) > _MOST_VERTICES:
+            raise UnsupportedError(
+                f"More than {_MOST_VERTICES} combinations of slopes meet at this right-hand side.",
+                hint="Move it a little.",
+            )
+        found: dict[Vector, None] = {}
+        for on in product(*choices):
+            factors = [a * b for a, b in zip(self.out, on, strict=True)]
+            columns = zip(*self.weights, strict=True)
+            slope = (a + dot(factors, w) for a, w in zip(self.line, columns, strict=True))
+            found[tuple(slope)] = None
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The box B: positions of right-hand sides in the form, and their ends as the program says."""
+
+    rows: tuple[int, ...]
+    lower: Vector
+    upper: Vector
+
+    def place(self, form: Form, d: Vector) -> Vector | None:
+        """The numbers of d in the box's rows; None if d is not in the box, or moves other rows."""
+        t = tuple(d[i] + form.shift[i] for i in self.rows)
+        still = all(d[i] == own for i, own in enumerate(form.right) if i not in self.rows)
+        ends = zip(self.lower, t, self.upper, strict=True)
+        return t if still and all(low <= x <= high for low, x, high in ends) else None
+
+    def box(self, graph: Graph) -> Box:
+        """As the box of the network's inputs."""
+        return Box.of_elements(graph.inputs, self.lower, self.upper)
+
+
+class NeuralDual(DualFunction):
+    """``max(N(d) + m, y·d)`` on a box, ``y·d`` elsewhere."""
+
+    method = "network"
+
+    def __init__(  # noqa: PLR0913 (what it consists of)
+        self,
+        form: Form,
+        optimum: Fraction | None,
+        network: Network | Graph,
+        *,
+        region: Region,
+        least: Fraction,
+        multipliers: Vector,
+    ) -> None:
+        super().__init__(form, optimum)
+        self.network, self.region = network, region
+        self.least, self.multipliers = least, multipliers
+        self.network_graph = network if isinstance(network, Graph) else network.graph()
+
+    def _network(self, t: Vector) -> Fraction:
+        """``N + m`` in the form's values."""
+        return self.form.inward(network_value(self.network_graph, t)) + self.least
+
+    def evaluate(self, d: Vector) -> Fraction:
+        """F at a right-hand side of the form, exactly."""
+        line, t = dot(self.multipliers, d), self.region.place(self.form, d)
+        return line if t is None else max(line, self._network(t))
+
+    def directional(self, g: Vector) -> Value:
+        """The linear part's derivative, or a bound: that of z with the integer columns at 0.
+
+        The bound is needed only where N + m is 0 at 0, since F <= z near 0 then.
+        """
+        line, zero = dot(self.multipliers, g), (_ZERO,) * self.form.size
+        t = self.region.place(self.form, zero)
+        if t is None or self._network(t) < 0:
+            return line
+        rest = [column for column in self.form.columns if not column.integral]
+        outcome = minimise(rest, self.form.constraints, g)
+        return max(line, outcome.objective) if isinstance(outcome, Optimal) else math.inf
+
+    def slopes(self, d: Vector) -> tuple[Vector, ...]:
+        """The slopes in the rows of the box, inside of it; zeros stand for the other rows."""
+        t = self.region.place(self.form, d)
+        ends = zip(self.region.lower, t or (), self.region.upper, strict=False)
+        if t is None or any(x in {low, high} for low, x, high in ends):
+            raise DomainError(
+                "The dual function may jump at the boundary of its box, and outside it is linear.",
+                hint="Take a right-hand side inside the box.",
+            )
+        line, own = dot(self.multipliers, d), self._network(t)
+        found: list[Vector] = []
+        if own >= line:
+            if isinstance(self.network, Graph):
+                raise UnsupportedError(
+                    "The slopes of a network that was given are those of its model.",
+                    hint="Use the model's gradient, or tamecheck diff.",
+                )
+            sign = self.form.sign
+            found += [tuple(sign * a for a in slope) for slope in self.network.slopes(t)]
+        if own <= line:
+            found.append(tuple(self.multipliers[i] for i in self.region.rows))
+        return tuple(dict.fromkeys(map(self._spread, found)))
+
+    def _spread(self, slope: Vector) -> Vector:
+        own = dict(zip(self.region.rows, slope, strict=True))
+        return tuple(own.get(i, _ZERO) for i in range(self.form.size))
+
+    def gradient(self, b: RightHandSide | None = None) -> Gradient:
+        """A conservative gradient with respect to the right-hand sides of the box."""
+        sign, rows = self.form.sign, self.region.rows
+        slopes = self.slopes(self.form.at(b))
+        vertices = {tuple(sign * slope[i] for i in rows): None for slope in slopes}
+        return Gradient(tuple(self.form.names[i] for i in rows), tuple(vertices))
+
+    @property
+    def formula(self) -> str:
+        """The network's size, and the linear part."""
+        names = [self.form.names[i] for i in self.region.rows]
+        y = zip(self.form.names, self.multipliers, strict=True)
+        constant = -dot(self.multipliers, self.form.shift)
+        ends = zip(names, self.region.lower, self.region.upper, strict=True)
+        box = ", ".join(f"{low} <= {name} <= {high}" for name, low, high in ends)
+        size = (
+            f" of {len(self.network.out)} rectifiers" if isinstance(self.network, Network) else ""
+        )
+        least = self.form.sign * self.least
+        return (
+            f"max(N({', '.join(names)}) + {least}, {affine_text(y, constant)}) where {box}, N a"
+            f" network{size}; else the second"
+        )
+
+    @property
+    def latex(self) -> str:
+        """The formula as text."""
+        return rf"\text{{{self.formula}}}"
+
+    def to_sympy(self) -> Any:
+        """Not available: see `network_graph`."""
+        raise UnsupportedError(
+            "A network that is a dual function is not written out.", hint="Use `network_graph`."
+        )
+
+    def definability(self, domain: str = "everywhere") -> Definability:
+        """As the network is, by the check of its graph on the box."""
+        found = check(self.network_graph, self.region.box(self.network_graph))
+        structure = found.structures[0] if found.structures else Structure.LOCAL
+        return Definability(
+            domain=domain,
+            verdict=found.verdict,
+            structure=structure,
+            continuous=None,
+            lipschitz=None,
+            reasons=(
+                f"the network on its box: {found.verdict.value}; elsewhere F is linear",
+                "at the boundary of the box F may jump",
+            ),
+        )
+
+
+def network_value(graph: Graph, t: Vector) -> Fraction:
+    """The only output of a network at a point, exactly."""
+    values = graph.split(np.array(t, dtype=object))
+    (array,) = exact_values(graph, values).values()
+    (value,) = array.reshape(-1).tolist()
+    if not isinstance(value, Fraction):
+        raise UnsupportedError("The network has no rational value at this right-hand side.")
+    return value
+
+
+# -- fitting and proving -------------------------------------------------------------------------
+
+
+def neural_dual(  # noqa: PLR0913 (options, by keyword only)
+    program: Program,
+    *,
+    box: Sequence[tuple[str, Fraction, Fraction]] | None = None,
+    network: Graph | None = None,
+    width: int | None = None,
+    rounds: int = _ROUNDS,
+    seconds: float | None = None,
+    seed: int = 0,
+) -> NeuralDual:
+    """A network that is proved to be a dual function on a box of right-hand sides.
+
+    Parameters
+    ----------
+    box
+        Rows and intervals; 1 to both sides of each right-hand side of the program if not given.
+    network
+        A piecewise affine network of as many numbers as the box has rows, in that order, whose
+        only output approximates the optimal value of the program; it is lowered (raised for a
+        maximum) by what is proved.  Without one, rectifiers are fitted.
+    width, rounds
+        The number of rectifiers, and how often they are fitted again.
+    """
+    form = normalise(program)
+    multipliers = require_dual(form)
+    require_integer_solution(form)
+    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    region = _region(form, box)
+    optimum = prove_optimum(form, budget.share(_PROOF), seed=seed)
+    if rounds < 1 or (width is not None and width < 1):
+        raise InputError("A network has at least one rectifier, and is fitted at least once.")
+    search = _Search(form, region, multipliers, optimum, budget, seed)
+    if network is not None:
+        sizes = [size_of(shape) for shape in network.inputs.values()]
+        outputs = [size_of(network.nodes[node].shape) for _, node in network.outputs]
+        if sum(sizes) != len(region.rows) or outputs != [1]:
+            raise InputError(
+                f"The network has {sum(sizes)} inputs and {sum(outputs)} outputs; the box has"
+                f" {len(region.rows)} rows, and the value is one number."
+            )
+        return search.lower(network, budget)[0]
+    return search.run(width or _WIDTH * len(region.rows), rounds)
+
+
+def _region(form: Form, box: Sequence[tuple[str, Fraction, Fraction]] | None) -> Region:
+    if box is None:
+        sides = [(form.names[i], form.right[i] + form.shift[i]) for i in form.users]
+        box = [(name, side - 1, side + 1) for name, side in sides]
+    if not box:
+        raise InputError("The program has no right-hand side for a box.")
+    for name, low, high in box:
+        if name not in form.names:
+            raise InputError(f"There is no right-hand side {name!r}.")
+        if low >= high:
+            raise InputError(f"The interval from {low} to {high} has no interior.", where=name)
+    rows = tuple(form.names.index(name) for name, _, _ in box)
+    if len(set(rows)) < len(rows):
+        raise InputError("A right-hand side occurs twice in the box.")
+    lower = tuple(Fraction(low) for _, low, _ in box)
+    return Region(rows, lower, tuple(Fraction(high) for _, _, high in box))
+
+
+class _Search:
+    """Fits networks and proves by how much they have to be lowered."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what is known)
+        self,
+        form: Form,
+        region: Region,
+        multipliers: Vector,
+        optimum: Fraction | None,
+        budget: Budget,
+        seed: int,
+    ) -> None:
+        self.form, self.region, self.multipliers = form, region, multipliers
+        self.optimum, self.budget, self.seed = optimum, budget, seed
+        self.chance = random.Random(seed)  # noqa: S311
+        self.samples: dict[Vector, Fraction] = {}
+
+    def run(self, width: int, rounds: int) -> NeuralDual:
+        """The best of the fits."""
+        self._sample()
+        weights, bias = self._rectifiers(width)
+        best: tuple[Fraction, NeuralDual] | None = None
+        done = 0
+        for done in range(1, rounds + 1):
+            network = self._fit(weights, bias)
+            try:
+                found, worst = self.lower(network, self.budget.share(0.5 if done == 1 else 0.4))
+            except SolverError:
+                width //= 2
+                if best is not None or not width or self.budget.is_spent:
+                    break
+                weights, bias = self._rectifiers(width)
+                continue
+            merit = self._merit(found)
+            if best is None or merit > best[0]:
+                best = merit, found
+            if self.budget.is_spent:
+                break
+            if worst is None or worst[0] in self.samples:
+                weights, bias = self._rectifiers(width)
+            else:
+                self.samples[worst[0]] = worst[1]
+        if best is None:
+            raise SolverError(
+                "It was not proved in time by how much a network has to be lowered.",
+                hint="Give more seconds, a smaller box or a smaller network.",
+            )
+        best[1].notes = (f"{len(self.samples)} values, {done} fits of {width} rectifiers",)
+        return best[1]
+
+    def _merit(self, found: NeuralDual) -> Fraction:
+        """The mean of F - z at the values."""
+        pairs = [z - found.evaluate(self._side(t)) for t, z in self.samples.items()]
+        return -sum(pairs, _ZERO) / max(1, len(pairs))
+
+    def _side(self, t: Vector) -> Vector:
+        """The form's right-hand side for a point of the box."""
+        moved = list(self.form.right)
+        for i, x in zip(self.region.rows, t, strict=True):
+            moved[i] = x - self.form.shift[i]
+        return tuple(moved)
+
+    def _sample(self) -> None:
+        """Values at the program's right-hand side, at some corners and at random places."""
+        region, size = self.region, len(self.region.rows)
+        own = self.region.place(self.form, self.form.right)
+        places = [] if own is None else [own]
+        ends = list(zip(region.lower, region.upper, strict=True))
+        places += [tuple(self.chance.choice(end) for end in ends) for _ in range(2 * size)]
+        for _ in range(_SAMPLES * size):
+            parts = [Fraction(self.chance.randint(0, 16), 16) for _ in ends]
+            pairs = zip(parts, ends, strict=True)
+            places.append(tuple(low + part * (high - low) for part, (low, high) in pairs))
+        limit = self.budget.share(0.3)
+        for t in dict.fromkeys(places):
+            value = value_at(self.form, self._side(t), limit.share(0.2), seed=self.seed)
+            if isinstance(value, Fraction):
+                self.samples[t] = value
+            if limit.is_spent:
+                break
+
+    def _rectifiers(self, width: int) -> tuple[tuple[Vector, ...], Vector]:
+        """Random kinks through sampled places."""
+        size = len(self.region.rows)
+        places = list(self.samples) or [self.region.lower]
+        weights: list[Vector] = []
+        bias: list[Fraction] = []
+        while len(weights) < width:
+            row = tuple(Fraction(self.chance.randint(-2, 2)) for _ in range(size))
+            if any(row):
+                weights.append(row)
+                bias.append(-dot(row, self.chance.choice(places)))
+        return tuple(weights), tuple(bias)
+
+    def _fit(self, weights: tuple[Vector, ...], bias: Vector) -> Network:
+        """The last layer that has the largest sum of values at the samples and is below all."""
+        size = len(self.region.rows)
+        lines = [
+            [*(max(dot(w, t) + b, _ZERO) for w, b in zip(weights, bias, strict=True)), *t, _ONE]
+            for t in self.samples
+        ]
+        sums = [sum(own, _ZERO) for own in zip(*lines, strict=True)] or [_ZERO] * (
+            len(weights) + size + 1
+        )
+        columns = [
+            Column(str(j), -_LARGEST, _LARGEST, Kind.CONTINUOUS, -a) for j, a in enumerate(sums)
+        ]
+        rows = [
+            Row(str(i), tuple((j, a) for j, a in enumerate(line) if a), None, value)
+            for i, (line, value) in enumerate(zip(lines, self.samples.values(), strict=True))
+        ]
+        outcome = Relaxation(Program(tuple(columns), tuple(rows))).solve()
+        if not isinstance(outcome, Optimal):
+            raise SolverError("The last layer was not fitted.")
+        sign = self.form.sign
+        inner = [Fraction(x).limit_denominator(_DENOMINATOR) for x in outcome.point]
+        own = [sign * x for x in inner]
+        constant = own[-1] + sign * self.form.constant
+        return Network(
+            weights, bias, tuple(own[: len(weights)]), tuple(own[-1 - size : -1]), constant
+        )
+
+    def lower(
+        self, network: Network | Graph, budget: Budget
+    ) -> tuple[NeuralDual, tuple[Vector, Fraction] | None]:
+        """The dual function of a network, and the place of the least ``z - N`` with z there."""
+        graph = network if isinstance(network, Graph) else network.graph()
+        encoding = mip_encoding(graph, self.region.box(graph))
+        program = self._program(encoding)
+        left = None if math.isinf(budget.deadline) else budget.seconds
+        answer = solve(program, certify=True, seconds=left, seed=self.seed).answer
+        worst, bound = None, None
+        match answer:
+            case Infeasible():
+                raise InfeasibleProgramError(
+                    "No right-hand side in the box has a feasible point.", hint="Take another box."
+                )
+            case Optimal(point=point, objective=bound):
+                n = len(self.form.columns)
+                t = tuple(point[n + j] for j in encoding.inputs)
+                costs = (column.cost for column in self.form.columns)
+                worst = t, dot(costs, point[:n])
+            case Feasible(bound=bound) | Unknown(bound=bound):
+                pass
+            case _:
+                raise SolverError("A program with a feasible dual cannot be unbounded.")
+        if bound is None:
+            raise SolverError(
+                "It was not proved in time by how much the network has to be lowered.",
+                hint="Give more seconds, a smaller box or a smaller network.",
+            )
+        found = NeuralDual(
+            self.form,
+            self.optimum,
+            network,
+            region=self.region,
+            least=bound + self.form.constant,
+            multipliers=self.multipliers,
+        )
+        return found, worst
+
+    def _program(self, encoding: Encoding) -> Program:
+        """``min c·x - N(t)``: the columns of the form, then those of the network."""
+        form, n = self.form, len(self.form.columns)
+        kinds = {True: Kind.INTEGER, False: Kind.CONTINUOUS}
+        columns = [
+            Column(str(j), kind=kinds[c.integral], cost=c.cost) for j, c in enumerate(form.columns)
+        ]
+        for one, two in opposites(form.columns).items():
+            columns[one] = replace(columns[one], lower=None)
+            columns[two] = replace(columns[two], upper=_ZERO)
+        (output,) = encoding.outputs
+        for j, column in enumerate(encoding.program.columns):
+            cost = Fraction(-form.sign) if j == output else _ZERO
+            columns.append(replace(column, name=str(n + j), cost=cost))
+        terms: list[list[tuple[int, Fraction]]] = [[] for _ in form.constraints]
+        for j, column in enumerate(form.columns):
+            for i, a in column.entries:
+                terms[i].append((j, a))
+        right = list(form.right)
+        for i, j in zip(self.region.rows, encoding.inputs, strict=True):
+            terms[i].append((n + j, -_ONE))
+            right[i] = -form.shift[i]
+        rows = [
+            c.row_of(f"row {i}", own, side)
+            for i, (c, own, side) in enumerate(zip(form.constraints, terms, right, strict=True))
+        ]
+        rows += [
+            replace(row, name=f"network {i}", terms=tuple((n + j, a) for j, a in row.terms))
+            for i, row in enumerate(encoding.program.rows)
+        ]
+        return Program(tuple(columns), tuple(rows), Sense.MINIMISE)
