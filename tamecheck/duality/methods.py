@@ -24,7 +24,7 @@ def _builder(method: str) -> Callable[..., DualFunction]:
         case "value":
             from tamecheck.duality.value.dual import value_dual as build
         case "network":
-            from tamecheck.duality.neural import neural_dual as build
+            from tamecheck.duality.neural.dual import neural_dual as build
         case _:
             from tamecheck.duality.tree import tree_dual as build
     return build

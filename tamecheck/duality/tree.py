@@ -284,10 +284,9 @@ def tree_dual(
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value."
         )
-    trees = [
-        [_affine(dict(enumerate(multipliers)))],
-        _tree_at(form, form.right, multipliers, found),
-    ]
+    trees = [[_affine(dict(enumerate(multipliers)))]]
+    if found.nodes is not None:
+        trees.append(_tree_at(form, form.right, multipliers, found))
     result = TreeDual(form, optimum, trees, multipliers, found.why)
     for b in more:
         result = result.improved(b, seconds=seconds, nodes=nodes)
@@ -310,7 +309,8 @@ def _tree_at(form: Form, d: Vector, multipliers: Vector, found: SearchOutcome) -
     """The affine functions of a tree; where it proves infeasibility, large ones."""
     if found.nodes is None:
         raise SolverError(
-            f"A node of the tree has no bound: {found.why}.", hint="Bound the variables."
+            f"A node of the tree has no bound: {found.why}.",
+            hint="Give more time, or bound the variables.",
         )
     value = found.value if found.value is not None else Fraction(2**40)
     return _Leaves(form, multipliers).functions(found.nodes, d, value)

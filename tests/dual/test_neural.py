@@ -11,7 +11,8 @@ import pytest
 import tamecheck as tc
 from tamecheck.cli.entry import main
 from tamecheck.duality import InfeasibleProgramError, dual
-from tamecheck.duality.neural import network_value, neural_dual
+from tamecheck.duality.neural.dual import neural_dual
+from tamecheck.duality.neural.function import network_value
 from tamecheck.duality.pair import pair_check, pair_graph
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.evaluate.exact import exact_values
