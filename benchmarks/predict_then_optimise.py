@@ -10,6 +10,7 @@ data, relative to the best objective, with all optima exact.
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 import subprocess
 import sys
@@ -222,8 +223,9 @@ def serve() -> None:
     import torch
 
     torch.set_num_threads(1)
-    answers = sys.stdout.buffer
-    sys.stdout = sys.stderr
+    # solvers print on the standard output of the process
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     known: dict[str, Callable[..., Any]] = {"data": data_of, "train": train_in_pyepo}
     while True:
         try:

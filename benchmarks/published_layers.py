@@ -9,6 +9,7 @@ in turns.  Times are CPU times of one thread, forward and backward, the least of
 from __future__ import annotations
 
 import argparse
+import os
 import pickle
 import subprocess
 import sys
@@ -196,8 +197,9 @@ def serve() -> None:
     import torch
 
     torch.set_num_threads(1)
-    answers = sys.stdout.buffer
-    sys.stdout = sys.stderr
+    # solvers print on the standard output of the process
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
     while True:
         try:
             peer, name, data = pickle.load(sys.stdin.buffer)  # noqa: S301 (our own parent)

@@ -193,7 +193,7 @@ class Guess:
         offset = np.where(systems.constant, 1.0, data.h - times(systems.G, start))
         unit = np.broadcast_to(systems.unit, offset.shape)
         far = np.maximum(-offset * unit, 0.0).max(1, initial=0)
-        length = np.sqrt(np.maximum((start * times(systems.Q, start)).sum(1), 0.0))
+        length = _length(start, times(systems.Q, start))
         size = np.maximum(far, length)[:, None]
         size = np.where(size > 0, size, 1.0)
         pressure, gap = 1 / (unit * size), unit / size
@@ -212,6 +212,14 @@ class Guess:
         z = np.where(active, self.z / self.pressure, 0.0)
         nu = times(transpose(systems.lift), -data.q - times(transpose(data.G), z))
         return self.start - times(systems.pg, z), z, nu - times(systems.schur, data.b)
+
+
+def _length(start: Array, image: Array) -> Array:
+    """The square root of the product of both, also of very large numbers."""
+    sizes = [np.abs(a).max(1, initial=0, keepdims=True) for a in (start, image)]
+    first, second = (np.where(size > 0, size, 1.0) for size in sizes)
+    product = np.maximum((start / first * (image / second)).sum(1), 0.0)
+    return np.sqrt(product) * (np.sqrt(first) * np.sqrt(second))[:, 0]
 
 
 def core_of(  # noqa: PLR0913, PLR0917 (what a solution consists of)

@@ -174,6 +174,13 @@ def test_sizes_of_data_do_not_matter(size):
     assert np.allclose(costs.vjp(g).q * size, plain.vjp(g).q)
 
 
+def test_numbers_may_be_huge():
+    far = quadratic_layer(np.eye(2), [1e200, 1], np.eye(2), [1, 1])
+    assert far.y.tolist() == [[-1e200, -1]]
+    loose = quadratic_layer(np.eye(2), [-3, -3], np.eye(2), [1, 1e30])
+    assert np.allclose(loose.y, [[1, 3]])
+
+
 def test_an_infeasible_program_of_a_batch_is_nan_if_asked():
     data = np.eye(1), [[-3.0], [0.0]], [[1.0], [-1.0]], [[1.0, 1.0], [-1.0, -1.0]]
     found = quadratic_layer(*data, infeasible="nan")
