@@ -55,7 +55,7 @@ def _run(args: Namespace) -> int:
     found = jacobian(model.graph, point, args.kind)
     clarke = found if args.kind == "clarke" else _clarke(model, point, listed=found.listed)
     document = found.to_json(clarke)
-    if document["vertices"] or document["base"]:
+    if document["vertices"] or document["base"] or document["parts"]:
         print_answer(args, document, jacobian_lines(found, document))
     else:
         lines = list(no_jacobian_lines(found, document))

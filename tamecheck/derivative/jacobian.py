@@ -17,8 +17,9 @@ from tamecheck.derivative.chainrule import (
 )
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.limits import kink_family, limit_set
-from tamecheck.derivative.lowering import lowered, with_choices, without_roots
+from tamecheck.derivative.lowering import lowered, with_choices, without_norms, without_roots
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
+from tamecheck.derivative.norms import norm_limits
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
 from tamecheck.derivative.reverse import Values, output_matrix
 from tamecheck.derivative.steep import steep
@@ -28,7 +29,7 @@ from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 
 DEFAULT_LIMIT = 4096
@@ -171,7 +172,19 @@ def _conventions(graph: Graph, values: Values) -> Autodiff:
     try:
         return _automatic(chain_rule(graph, values, choosing=False))
     except NotLipschitzAt as found:
+        plain = without_norms(graph, values)
+        if plain is None:
+            return Autodiff(None, None, f"the derivative of {found.where} is infinite")
+    try:
+        given = known_values(plain, _inputs(graph, values))
+        by_norms = _automatic(chain_rule(plain, given, choosing=False))
+    except NotLipschitzAt as found:
         return Autodiff(None, None, f"the derivative of {found.where} is infinite")
+    return replace(by_norms, jax=None, why=by_norms.why or "JAX's derivative of a norm at 0 is NaN")
+
+
+def _inputs(graph: Graph, values: Values) -> dict[str, Array]:
+    return {n.name: values[k] for k, n in enumerate(graph.nodes) if isinstance(n, Input)}
 
 
 def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
@@ -180,20 +193,7 @@ def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: in
     try:
         rule = chain_rule(graph, values)
     except NotLipschitzAt as found:
-        if kind == "conservative":
-            why = (
-                f"the last op of {found.where} is not Lipschitz at what it is given here, where "
-                "the chain rule says nothing"
-            )
-            return replace(empty, why=why, rests_on=_ALL_CHOICES)
-        simpler = without_roots(graph)
-        if simpler is not None:
-            why = (
-                f"the infinite derivative of {found.where} is multiplied by others, which may be 0"
-            )
-            automatic = Autodiff(None, None, why)
-            return replace(_jacobian_of(simpler, point, kind, limit), automatic=automatic)
-        return _without(empty, *why_not_lipschitz(graph, values, found.where))
+        return _at_roots(graph, point, empty, found.where, limit)
     empty = replace(empty, automatic=_automatic(rule))
     if kind == "conservative":
         return _conservative(rule, empty, limit)
@@ -217,6 +217,28 @@ def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: in
     except DomainError as edge:
         open_ = f"whether the function has a limit at this point: {edge.what}"
         return replace(empty, why=f"it is not known {open_}", open=(open_,))
+
+
+def _at_roots(
+    graph: Graph, point: Mapping[str, Array], empty: JacobianSet, where: str, limit: int
+) -> JacobianSet:
+    """The answer where an op is not Lipschitz at the point; the function may be."""
+    if empty.kind == "conservative":
+        why = (
+            f"the last op of {where} is not Lipschitz at what it is given here, where the chain "
+            "rule says nothing"
+        )
+        return replace(empty, why=why, rests_on=_ALL_CHOICES)
+    simpler = without_roots(graph)
+    if simpler is not None:
+        why = f"the infinite derivative of {where} is multiplied by others, which may be 0"
+        found = _jacobian_of(simpler, point, cast("Kind", empty.kind), limit)
+        return replace(found, automatic=Autodiff(None, None, why))
+    values = known_values(graph, point)
+    found = norm_limits(graph, point, empty, limit)
+    if found is None:
+        found = _without(empty, *why_not_lipschitz(graph, values, where))
+    return replace(found, automatic=_conventions(graph, values))
 
 
 def _automatic(rule: ChainRule) -> Autodiff:

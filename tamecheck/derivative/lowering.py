@@ -8,11 +8,14 @@ from functools import partial
 
 from tamecheck.derivative.kinks import pieces_of
 from tamecheck.derivative.orders import Orders
+from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.walk import site_of
+from tamecheck.exact.arrays import objects
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Fold, Selection, Value
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops import BY_NAME, SELECT
+from tamecheck.ops import BY_NAME, MUL, SELECT
 from tamecheck.ops.shapes import axes_of
 
 
@@ -113,6 +116,30 @@ def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
 
 def _chooses(node: Apply) -> bool:
     return node.op is SELECT or isinstance(node.op.meaning, Selection)
+
+
+def without_norms(graph: Graph, values: Mapping[int, Array]) -> Graph | None:
+    """The graph with 0 for norms that vanish, whose derivative PyTorch takes to be 0 there.
+
+    From the values of inputs and constants; None if there are no such norms.
+    """
+    known = dict(values)
+    zero: set[int] = set()
+    for index in graph.ancestors([node for _, node in graph.outputs]):
+        node = graph.nodes[index]
+        if isinstance(node, Apply):
+            args = [known[arg] for arg in node.args]
+            known[index] = objects(op_exact(site_of(graph, index, node), args))
+            if node.function == "norm" and all(v == 0 for v in known[index].reshape(-1).tolist()):
+                zero.add(index)
+
+    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
+        node = graph.nodes[index]
+        if index not in zero or not isinstance(node, Apply):
+            return None
+        return builder.apply(MUL, [number[node.args[0]], builder.constant(0)], node.label)
+
+    return _rebuild(graph, apply) if zero else None
 
 
 def without_roots(graph: Graph) -> Graph | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 from flint import arb, fmpq
 
 from tamecheck.derivative.minkowski import MinkowskiSum, Shares
+from tamecheck.derivative.rounds import Blend, Part, RoundSet
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.hull import (
     Matrix,
@@ -28,7 +29,7 @@ from tamecheck.exact.reals import (
     working_precision,
 )
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.tensor import Shape
+from tamecheck.ir.tensor import Shape, size_of
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -92,6 +93,8 @@ class JacobianSet(Readable):
     """For each full cone of directions its functionals and its Jacobian."""
     generated: MinkowskiSum | None = None
     """The set by generators, if its vertices are not listed."""
+    round: RoundSet | None = None
+    """The set by matrices and balls, if it is no polytope."""
     open: tuple[str, ...] = ()
     """What is not decided; if there is anything, the set has at least these elements."""
     rests_on: str = ""
@@ -106,12 +109,12 @@ class JacobianSet(Readable):
     @property
     def defined(self) -> bool:
         """Whether there is such a set."""
-        return bool(self.raw) or self.generated is not None
+        return bool(self.raw) or self.generated is not None or self.round is not None
 
     @property
     def listed(self) -> bool:
-        """Whether the vertices are there; otherwise the set is given by generators."""
-        return self.generated is None
+        """Whether the vertices are there; otherwise the set is given by generators, or is round."""
+        return self.generated is None and self.round is None
 
     @property
     def vertices(self) -> tuple[Rows, ...]:
@@ -122,6 +125,11 @@ class JacobianSet(Readable):
         UnsupportedError
             If they are not listed.
         """
+        if self.round is not None:
+            raise UnsupportedError(
+                f"The {self.kind} set is round, and has no list of vertices: {self.describe()}.",
+                hint="Ask for describe(), contains(matrix) or support(functional).",
+            )
         if self.generated is not None:
             raise UnsupportedError(
                 f"The {self.kind} set may have {self.generated.most_vertices} vertices, which are "
@@ -187,9 +195,37 @@ class JacobianSet(Readable):
         """Whether the set has one element, so that the function has a strict derivative."""
         return len(self.raw) == 1 and not self.open
 
+    def describe(self) -> str:
+        """The set in words: its vertices, or its base and generators, or its balls.
+
+        Raises
+        ------
+        InputError
+            If there is no set.
+        """
+        if not self.defined:
+            raise InputError(f"There is no set to describe: {self.why}.")
+        if self.round is not None:
+            return self.round.describe(self.names)
+        if self.generated is not None:
+            return str(self)
+        listed = ", ".join(_text(vertex) for vertex in self.vertices)
+        return listed if len(self.raw) == 1 else f"the hull of {listed}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all input elements."""
+        return tuple(
+            name if not shape else f"{name}[{k}]"
+            for name, shape in self.inputs.items()
+            for k in range(size_of(shape))
+        )
+
     @property
     def shape(self) -> tuple[int, int]:
         """The numbers of rows and columns of the matrices, of a set that is defined."""
+        if self.round is not None:
+            return self.round.shape
         example = self.raw[0] if self.generated is None else self.generated.base
         return len(example), len(example[0])
 
@@ -201,7 +237,9 @@ class JacobianSet(Readable):
         return rows
 
     @working_precision(_BITS)
-    def contains(self, matrix: Sequence[Sequence[Any]]) -> Membership | Shares | bool | None:
+    def contains(
+        self, matrix: Sequence[Sequence[Any]]
+    ) -> Membership | Shares | Blend | bool | None:
         """Whether a matrix is in the set (the hull, for a convex kind), with the proof.
 
         A `Combination` of vertices, or `Shares` of generators, is true, a `Separator` false; None
@@ -216,9 +254,13 @@ class JacobianSet(Readable):
         if not self.defined:
             return None
         rows = self._checked(matrix)
-        if self.generated is not None:
+        if self.generated is not None or self.round is not None:
             exact = rational(rows)
-            return None if exact is None else self.generated.membership(exact)
+            if exact is None:
+                return None
+            if self.round is not None:
+                return self.round.contains(exact)
+            return None if self.generated is None else self.generated.membership(exact)
         if self.kind == "bouligand":
             if any(rows == vertex for vertex in self.raw):
                 return True
@@ -226,8 +268,11 @@ class JacobianSet(Readable):
         found = membership(self.raw, rows)
         return None if self.open and isinstance(found, Separator) else found
 
-    def support(self, functional: Sequence[Sequence[Any]]) -> Fraction:
+    @working_precision(_BITS)
+    def support(self, functional: Sequence[Sequence[Any]]) -> Entry:
         """The largest value of ``<functional, M>``, the sum of products of entries, on the set.
+
+        A fraction, or a ball for a round set where no rational number is known.
 
         Raises
         ------
@@ -246,6 +291,8 @@ class JacobianSet(Readable):
         weights = rational(self._checked(functional))
         if weights is None:
             raise InputError("The functional has a ball.")
+        if self.round is not None:
+            return _entry(self.round.support(weights))
         if self.generated is not None:
             return as_fraction(self.generated.support(weights))
         return max(as_fraction(inner(weights, matrix)) for matrix in kept)
@@ -319,7 +366,9 @@ class JacobianSet(Readable):
             "exact": self.exact,
             "singleton": self.singleton,
             "listed": self.listed,
-            "vertices": [matrix_json(vertex) for vertex in self.vertices] if self.listed else [],
+            "vertices": self._vertices_json(),
+            "parts": [] if self.round is None else [part_json(part) for part in self.round.parts],
+            "describe": self.describe() if self.round is not None else None,
             "base": matrix_json(self.base),
             "generators": [[matrix_json(matrix) for matrix in group] for group in self.generators],
             "autodiff": matrix_json(self.autodiff),
@@ -334,6 +383,11 @@ class JacobianSet(Readable):
             "rests_on": self.rests_on or None,
         }
 
+    def _vertices_json(self) -> list[list[list[str]] | None] | None:
+        if self.round is not None:
+            return None
+        return [matrix_json(vertex) for vertex in self.vertices] if self.listed else []
+
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""
         return all(
@@ -344,6 +398,8 @@ class JacobianSet(Readable):
         )
 
     def __str__(self) -> str:
+        if self.round is not None:
+            return f"{self.kind} Jacobian: {self.describe()}"
         if self.generated is not None:
             count = self.generated.generators
             return f"{self.kind} Jacobian by {count} generators, its vertices not listed"
@@ -372,6 +428,23 @@ def _public(matrix: Matrix | None) -> Rows | None:
 def matrix_json(matrix: Sequence[Sequence[Entry]] | None) -> list[list[str]] | None:
     """The rows with exact entries as strings."""
     return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
+
+
+def part_json(part: Part) -> dict[str, Any]:
+    """A part of a round set: its base, its balls, and the directions that they share."""
+    return {
+        "base": matrix_json(public(part.base)),
+        "balls": [
+            {"factor": [str(b) for b in ball.factor], "gram": matrix_json(public(ball.gram))}
+            for ball in part.balls
+        ],
+        "directions": None if part.rows is None else matrix_json(public(part.rows)),
+        "ray": None if part.ray is None else [str(a) for a in part.ray],
+    }
+
+
+def _text(matrix: Rows) -> str:
+    return f"[{'; '.join(' '.join(map(exact_text, row)) for row in matrix)}]"
 
 
 def _number(value: Any) -> Number:

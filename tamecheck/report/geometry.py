@@ -125,6 +125,8 @@ def _summary(found: JacobianSet) -> str:
         return "The function has a strict derivative here: the set is this one matrix."
     if found.at_least:
         return f"The set has at least {count} matrices; it is open {'; '.join(found.open)}."
+    if found.round is not None:
+        return f"The set is {found.describe()}."
     if found.listed:
         return f"The set is the convex hull of {count} matrices: a kink."
     return (
@@ -166,7 +168,7 @@ def jacobian_part(subject: Subject, _limit: float) -> Part:
     kind = "Every entry is exact." if found.rational else "Entries are rigorous enclosures."
     parts = [paragraph(where, f" {many} {sure} {kind}"), point]
     rows, columns = found.shape
-    if not found.singleton:
+    if not found.singleton and found.round is None:
         parts.append(
             figure(draw_jacobian(found, names=subject.names), "jacobian", "The set of Jacobians.")
         )

@@ -116,20 +116,14 @@ def no_jacobian_lines(found: JacobianSet, document: Mapping[str, Any]) -> Iterat
 
 def jacobian_lines(found: JacobianSet, document: Mapping[str, Any]) -> Iterator[str]:
     """The vertices or generators of a Jacobian set, and what automatic differentiation gives."""
-    vertices, kind = document["vertices"], document["kind"]
-    if document["listed"]:
-        least = "at least " if document["at_least"] else ""
-        noun = "vertex" if len(vertices) == 1 else "vertices"
-        yield f"{kind} Jacobian: {least}{len(vertices)} {noun}"
-    else:
-        count = sum(map(len, document["generators"]))
-        yield f"{kind} Jacobian: a base and {count} generators; the vertices are not listed"
+    vertices, kind = document["vertices"] or [], document["kind"]
+    yield _heading(document, kind, len(vertices))
     for number, vertex in enumerate(vertices):
         place = ""
         if number < len(document["directions"]) and len(vertices) > 1:
             place = f"   towards ({', '.join(_decimal(v) for v in document['directions'][number])})"
         yield f"  {_matrix_text(vertex)}{place}"
-    if not document["listed"]:
+    if document["base"] is not None:
         yield f"  {_matrix_text(document['base'])}"
         for group in document["generators"]:
             share = "a share in [0, 1]" if len(group) == 1 else "shares >= 0 of sum <= 1"
@@ -144,6 +138,17 @@ def jacobian_lines(found: JacobianSet, document: Mapping[str, Any]) -> Iterator[
             yield f"automatic differentiation{name}: {matrix}, {inside} the Clarke set"
     if found.autodiff_why:
         yield f"automatic differentiation: not known, {found.autodiff_why}"
+
+
+def _heading(document: Mapping[str, Any], kind: str, count: int) -> str:
+    if document["parts"]:
+        return f"{kind} Jacobian: {document['describe']}"
+    if document["listed"]:
+        least = "at least " if document["at_least"] else ""
+        noun = "vertex" if count == 1 else "vertices"
+        return f"{kind} Jacobian: {least}{count} {noun}"
+    generators = sum(map(len, document["generators"]))
+    return f"{kind} Jacobian: a base and {generators} generators; the vertices are not listed"
 
 
 def _matrix_text(matrix: list[list[str]]) -> str:

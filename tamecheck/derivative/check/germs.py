@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias, TypeVar
 
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
 from tamecheck.exact.reals import Number, UndecidedError
 
@@ -26,10 +26,24 @@ _ZERO = fmpq(0)
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Germs in so many variables, known up to this order."""
+    """Germs in so many variables, known up to this order.
+
+    Where ``inputs`` are fewer, the other variables are roots of sums of squares, in the order in
+    which they are met.
+    """
 
     size: int
     order: int
+    inputs: int = -1
+    roots: list[tuple[Germ, fmpq_mat]] = field(
+        default_factory=list["tuple[Germ, fmpq_mat]"], compare=False
+    )
+    """Under each root: the germ, and its quadratic form in the inputs."""
+
+    @property
+    def own(self) -> int:
+        """The number of variables that are no roots."""
+        return self.size if self.inputs < 0 else self.inputs
 
     def constant(self, value: Number) -> Germ:
         """A constant."""
@@ -102,6 +116,8 @@ class Germ:
     """Whether nothing is known of it at all."""
     core: Germ | None = None
     """A simpler function that has the sign, near the point, of this one less its value there."""
+    squares: bool = False
+    """Whether it is known to be a sum of squares of Lipschitz functions."""
 
     @property
     def decisive(self) -> Germ:
@@ -195,7 +211,8 @@ class Germ:
         terms = {code: a * factor for code, a in self.terms.items()}
         tails = {name: a * factor for name, a in self.tails.items()}
         core = None if self.core is None else self.core_by(factor)
-        return Germ(self.space, terms, tails, self.rest, self.reach, self.lost, core)
+        squares = self.squares and bool(factor > 0)
+        return Germ(self.space, terms, tails, self.rest, self.reach, self.lost, core, squares)
 
     def __neg__(self) -> Germ:
         return self.scaled(fmpq(-1))
@@ -204,7 +221,9 @@ class Germ:
         terms, tails = _sum(self.terms, other.terms), _sum(self.tails, other.tails)
         rest, reach = self.rest | other.rest, self.reach | other.reach
         core = self.core if other.constant else other.core if self.constant else None
-        return Germ(self.space, terms, tails, rest, reach, self.lost or other.lost, core)
+        squares = self.squares and other.squares
+        lost = self.lost or other.lost
+        return Germ(self.space, terms, tails, rest, reach, lost, core, squares)
 
     def __sub__(self, other: Germ) -> Germ:
         return self + (-other)
@@ -234,7 +253,8 @@ class Germ:
         elif self.value == 0:
             core = self.core_by(other.value)
         reach = self.mask | other.mask if rest else 0
-        return Germ(self.space, kept, {}, rest, reach, core=core)
+        squares = self is other or (self.squares and other.squares)
+        return Germ(self.space, kept, {}, rest, reach, core=core, squares=squares)
 
     def along(self, series: Sequence[Sequence[Number]]) -> tuple[Number, ...]:
         """The coefficients of ``t^0, …`` along a curve, up to the order of the space.

@@ -159,18 +159,20 @@ def _on_wall(wall: Germ, rng: np.random.Generator) -> Curve | None:
     return Curve(tuple(tuple(a for a in c if isinstance(a, fmpq)) for c in columns))
 
 
-def read_limits(
+def read_limits(  # noqa: PLR0913, PLR0917 (a graph, a point, and how far to go)
     graph: Graph,
     point: Mapping[str, Array],
     find: Finder,
     limit: int,
     enough: Callable[[Limits], bool],
+    roots: int = 0,
 ) -> Limits | None:
     """At most ``limit`` patterns of a graph without expansions; None if it is not read.
 
-    ``enough`` says whether derivatives of higher order are not needed.
+    ``enough`` says whether derivatives of higher order are not needed.  So many ``roots`` of sums
+    of squares that vanish are variables of their own.
     """
-    size = sum(size_of(shape) for shape in graph.inputs.values())
+    size = roots + sum(size_of(shape) for shape in graph.inputs.values())
     if _work(graph) * (size + 1) > _MOST_WORK:
         return None
     deadline = time.process_time() + _SECONDS
@@ -178,9 +180,12 @@ def read_limits(
         (k for k in range(1, _HIGHEST + 1) if comb(size + k, k) <= _MOST_TERMS), default=1
     )
     found: Limits | None = None
-    for order in dict.fromkeys((1, min(_USUAL, highest), highest)):
+    if roots and highest < 2:
+        return None
+    orders = (2, min(3, highest), highest) if roots else (1, min(_USUAL, highest), highest)
+    for order in dict.fromkeys(orders):
         strict = order == 1 < highest
-        reading = _Reading(graph, point, order, find, limit, deadline, strict=strict)
+        reading = _Reading(graph, point, order, find, limit, deadline, roots, strict=strict)
         seen: list[Pattern] = []
         try:
             seen.extend(reading.patterns())
@@ -217,6 +222,7 @@ class _Reading:
     find: Finder
     limit: int
     deadline: float
+    roots: int = 0
     strict: bool = False
     """Whether to stop where it is open if a pattern occurs."""
     absent: list[frozenset[tuple[Any, int]]] = field(default_factory=list[frozenset[Any]])
@@ -224,7 +230,8 @@ class _Reading:
 
     def patterns(self) -> Iterator[Pattern]:
         """All patterns that are not proved to be absent near the point."""
-        space = Space(sum(size_of(shape) for shape in self.graph.inputs.values()), self.order)
+        size = sum(size_of(shape) for shape in self.graph.inputs.values())
+        space = Space(size + self.roots, self.order, size if self.roots else -1)
         values: dict[int, Array] = {}
         start = 0
         for index, node in enumerate(self.graph.nodes):

@@ -22,7 +22,7 @@ from itertools import combinations, combinations_with_replacement, product
 from math import comb
 from typing import TypeAlias
 
-from flint import fmpq, fmpq_mat
+from flint import arb, fmpq, fmpq_mat
 
 from tamecheck.derivative.check.germs import (
     Germ,
@@ -34,6 +34,7 @@ from tamecheck.derivative.check.germs import (
     union,
     variables_of,
 )
+from tamecheck.exact.reals import Number, power
 
 Vector: TypeAlias = tuple[fmpq, ...]
 
@@ -93,10 +94,35 @@ def approaches(curve: Curve, germs: Sequence[Germ]) -> bool:
 
 def leading_sign(curve: Curve, germ: Germ) -> int:
     """The sign along a curve near its start; 0 if it is not known."""
-    series = [curve.series(k) for k in range(germ.space.size)]
+    series = series_on(curve, germ.space)
     first = next((a for a in germ.along(series) if a != 0), _ZERO)
     # a ball about 0 has no sign
     return int(first > 0) - int(first < 0)
+
+
+def series_on(curve: Curve, space: Space) -> list[Sequence[Number]]:
+    """The coefficients of all variables along a curve; NaN where one is not known."""
+    series: list[Sequence[Number]] = [curve.series(k) for k in range(space.own)]
+    for under, _ in space.roots:
+        blank = [(_ZERO,)] * (space.size - len(series))
+        series.append(_root_series(under.along([*series, *blank])))
+    return [*series, *([(_ZERO,)] * (space.size - len(series)))]
+
+
+def _root_series(square: Sequence[Number]) -> tuple[Number, ...]:
+    """The root of a power series that is positive for small t > 0, as far as it is known."""
+    order = len(square) - 1
+    unknown = arb("nan")
+    first = next((k for k, a in enumerate(square) if a != 0), None)
+    if first is None or first % 2 or not square[first] > 0:
+        return (_ZERO, *([unknown] * order))
+    lead = power(square[first], fmpq(1, 2))
+    found: list[Number] = [lead]
+    for k in range(1, order - first + 1):
+        rest = square[first + k] - sum((found[i] * found[k - i] for i in range(1, k)), _ZERO)
+        found.append(rest / (2 * lead))
+    series = [*([_ZERO] * (first // 2)), *found]
+    return tuple([*series, *([unknown] * (order + 1 - len(series)))][: order + 1])
 
 
 def excludes(claim: Claim, germs: Sequence[Germ]) -> bool:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from math import comb
 from typing import Any, assert_never
 
 import numpy as np
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 
-from tamecheck.derivative.check.germs import Germ, Space, Tail, code_of
+from tamecheck.derivative.check.germs import (
+    Germ,
+    Space,
+    Tail,
+    code_of,
+    degree_of,
+    exponents_of,
+    variables_of,
+)
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
@@ -151,6 +160,64 @@ def _floor(term: Floor, germ: Germ, signs: Mapping[Term, int]) -> Germ:
 
 
 def _power(base: Germ, exponent: Number) -> Germ:
+    found = _plain_power(base, exponent)
+    even = isinstance(exponent, fmpq) and exponent.q == 1 and exponent.p % 2 == 0 and exponent > 0
+    return replace(found, squares=True) if even and not found.lost else found
+
+
+def _root(base: Germ) -> Germ | None:
+    """A root of a germ that vanishes with its gradient, as a variable; None where it is none.
+
+    Its square is a sum of squares, or positive definite in the variables on which it depends: its
+    gradients near the point are bounded then, and have limits in an ellipsoid.
+    """
+    space = base.space
+    if base.lost or not base.rational or any(base.gradient) or space.order < 2:
+        return None
+    for number, (under, _) in enumerate(space.roots):
+        code = code_of(((space.own + number, 2),))
+        if code in base.terms:
+            square = Germ(space, {code: base.terms[code]})
+            base = replace(base - square + under.scaled(base.terms[code]), squares=base.squares)
+    names = variables_of(base.mask)
+    if base.mask >> space.own or not _semidefinite(square := _quadratic(base)):
+        return None
+    if int(square.rank()) < len(names) and not base.squares:
+        return None
+    number = next((k for k, (g, _) in enumerate(space.roots) if g.key == base.key), None)
+    if number is None:
+        number = len(space.roots)
+        if space.own + number >= space.size:
+            return None
+        space.roots.append((base, square))
+    return Germ(space, {code_of(((space.own + number, 1),)): _ONE})
+
+
+def _quadratic(germ: Germ) -> fmpq_mat:
+    """The part of degree 2, as a symmetric matrix."""
+    size = germ.space.own
+    form = [[_ZERO] * size for _ in range(size)]
+    for code, a in germ.terms.items():
+        if degree_of(code) == 2 and isinstance(a, fmpq):
+            (i, first), *rest = exponents_of(code)
+            j = i if first == 2 else rest[0][0]
+            form[i][j] += a / 2
+            form[j][i] += a / 2
+    return fmpq_mat(form)
+
+
+def _semidefinite(form: fmpq_mat) -> bool:
+    """Whether no eigenvalue is negative, by the signs of the characteristic polynomial."""
+    coefficients = form.charpoly().coeffs()
+    size = len(coefficients) - 1
+    return all((-1) ** (size - k) * a >= 0 for k, a in enumerate(coefficients))
+
+
+def _plain_power(base: Germ, exponent: Number) -> Germ:
+    if isinstance(exponent, fmpq) and exponent.q == 2 and exponent > 0 and base.space.inputs >= 0:
+        root = _root(base) if base.value == 0 and not base.constant else None
+        if root is not None:
+            return _plain_power(root, fmpq(exponent.p))
     if isinstance(exponent, fmpq) and exponent.q == 1 and 0 <= exponent <= base.space.order + 9:
         if exponent > 1 and base.tails and base.loose == base.mask and not base.lost:
             # what is left has a name, by which it cancels
