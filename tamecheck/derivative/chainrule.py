@@ -26,6 +26,7 @@ from tamecheck.derivative.reverse import (
     Moved,
     Scaled,
     Values,
+    even_ties,
     linear_local,
     output_matrix,
     points_of,
@@ -143,6 +144,8 @@ class ChainRule:
     fixed: Mapping[int, Local]
     kinked: Mapping[int, _Kinked]
     tied: Mapping[int, _Tied]
+    ordered: Mapping[int, Local]
+    """For nodes that take tied elements by their order, the shares of all of these."""
 
     def conventional(self, framework: Framework = "PyTorch") -> dict[int, Local]:
         """The choice of a framework's automatic differentiation.
@@ -157,9 +160,17 @@ class ChainRule:
             first = framework == "PyTorch" and set(tied.ways.values()) == {"first"}
             return self._moved(index, [t[0] for t in tied.ties]) if first else Averaged(tied.ties)
 
-        return self._locals(lambda place, k: k.usual[framework][place[1]], shared)
+        found = self._locals(lambda place, k: k.usual[framework][place[1]], shared)
+        for index, even in self.ordered.items() if framework == "PyTorch" else ():
+            if self._ties(index) == "even":
+                found[index] = even
+        return found
 
-    def unknown(self, framework: Framework) -> str:
+    def _ties(self, index: int) -> Ties | None:
+        node = self.graph.nodes[index]
+        return node.op.ties.get(node.function) if isinstance(node, Apply) else None
+
+    def unknown(self, framework: Framework) -> str:  # noqa: C901 (a reason after the other)
         """Why it is not known what a framework's automatic differentiation gives; or nothing."""
         name = self.graph.name_of
         for index, kinked in self.kinked.items():
@@ -177,6 +188,9 @@ class ChainRule:
                 return f"{name(index)} has tied elements, for which nothing is known of JAX"
             if framework == "PyTorch" and len(set(tied.ways.values())) > 1:
                 return f"{name(index)} has tied elements, where {_several(tied.ways)}"
+        loose = [index for index in self.ordered if self._ties(index) is None]
+        if framework == "PyTorch" and loose:
+            return f"{name(loose[0])} has tied elements, and their order is not specified"
         gradient = self.graph.gradient
         if framework == "PyTorch" and gradient.lost:
             return gradient.lost
@@ -295,6 +309,7 @@ def chain_rule(
     fixed: dict[int, Local] = {}
     kinked: dict[int, _Kinked] = {}
     tied: dict[int, _Tied] = {}
+    ordered: dict[int, Local] = {}
     for index, node in nodes.items():
         args = [known[arg] for arg in node.args]
         if isinstance(node.op.meaning, Pointwise):
@@ -308,7 +323,10 @@ def chain_rule(
             needed = depends.needed[index]
             sorted_ = needed if choosing else np.zeros_like(needed)
             fixed[index] = linear_local(graph, index, args, sorted_)
-    return ChainRule(graph, known, depends, fixed, kinked, tied)
+            even = even_ties(node, args[0], fixed[index]) if node.function else None
+            if even is not None:
+                ordered[index] = even
+    return ChainRule(graph, known, depends, fixed, kinked, tied, ordered)
 
 
 def _ways(node: Apply) -> Mapping[str, Ties]:

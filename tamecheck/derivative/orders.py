@@ -93,18 +93,16 @@ class Orders(Choices):
         lanes = lanes.reshape(-1, shape[axis])
         lane_of = {int(k): lane for lane in lanes for k in lane}
         scalars: list[int] = []
-        tied_at_all = False
         for element in elements:
             lane = [int(k) for k in lane_of[element]]
             rank = lane.index(element)
             ranked = sorted(lane, key=by(lambda k: sign * values[k]))
             tied = [k for k in lane if same(values[k], values[ranked[rank]])]
             first = next(n for n, k in enumerate(ranked) if k in tied)
-            tied_at_all = tied_at_all or len(tied) > 1
             nodes = [self._element(data, k) for k in tied]
             place = rank - first if sign > 0 else len(tied) - 1 - (rank - first)
             scalars.append(self._statistic(nodes)[place])
-        return self._joined(scalars, found.shape) if tied_at_all else None
+        return self._joined(scalars, found.shape)
 
     def _statistic(self, nodes: Sequence[int]) -> list[int]:
         """The elements in ascending order, by insertion."""

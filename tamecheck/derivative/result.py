@@ -361,12 +361,13 @@ class JacobianSet(Readable):
         """The JSON form, with exact entries; ``clarke`` is the Clarke set, if that is known."""
         # told where it is not what PyTorch gives
         jax = self.autodiff_differs
+        listed = self.vertices if self.listed else ()
         return {
             "kind": self.kind,
             "exact": self.exact,
             "singleton": self.singleton,
             "listed": self.listed,
-            "vertices": self._vertices_json(),
+            "vertices": None if self.round else [matrix_json(matrix) for matrix in listed],
             "parts": [] if self.round is None else [part_json(part) for part in self.round.parts],
             "describe": self.describe() if self.round is not None else None,
             "base": matrix_json(self.base),
@@ -382,11 +383,6 @@ class JacobianSet(Readable):
             "open": list(self.open),
             "rests_on": self.rests_on or None,
         }
-
-    def _vertices_json(self) -> list[list[list[str]] | None] | None:
-        if self.round is not None:
-            return None
-        return [matrix_json(vertex) for vertex in self.vertices] if self.listed else []
 
     def accurate(self, bits: int) -> bool:
         """Whether every ball has so many good bits."""

@@ -333,6 +333,16 @@ def route_index(node: Apply, shapes: Sequence[Shape]) -> Array:
     return np.asarray(meaning.route(numbers, params)).astype(np.int64)
 
 
+def even_ties(node: Apply, data: Array, local: Local) -> Local | None:
+    """The mean of what is tied with each element that is moved; None if nothing is."""
+    if not isinstance(node.op.meaning, Selection) or not isinstance(local, Moved) or data.ndim != 1:
+        return None
+    flat = data.tolist()
+    places: list[int] = local.index.reshape(-1).tolist()
+    groups = [[k for k, v in enumerate(flat) if sign_of(v - flat[p]) == 0] for p in places]
+    return Averaged(groups) if any(len(group) > 1 for group in groups) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Tie:
     """A group of flat positions to choose from, and those that are tied for the best."""

@@ -129,13 +129,16 @@ class Kinks:
 
     pytorch: Mapping[str, Partials] = field(hash=False)
     jax: Partials
+    named: Mapping[str, Partials] = field(default_factory=dict[str, Partials], hash=False)
+    """Functions of PyTorch that are this op where a graph says so."""
 
     def by(self, framework: Framework, function: str = "") -> dict[str, Partials]:
         """Those of a framework, of one of its functions if it is known which."""
         if framework == "JAX":
             return {"": self.jax}
-        if function in self.pytorch:
-            return {function: self.pytorch[function]}
+        for known in (self.pytorch, self.named):
+            if function in known:
+                return {function: known[function]}
         return dict(self.pytorch)
 
 

@@ -120,7 +120,11 @@ MAXIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X >= Y, X), when(X <= Y, Y))),
-    kinks=Kinks(pytorch={"maximum": lambda _: _EVEN}, jax=lambda _: _EVEN),
+    kinks=Kinks(
+        pytorch={"maximum": lambda _: _EVEN},
+        jax=lambda _: _EVEN,
+        named={"cummax": lambda _: (0, 1)},
+    ),
 )
 
 MINIMUM = Op(
@@ -129,5 +133,9 @@ MINIMUM = Op(
     arity=2,
     shape=broadcast,
     meaning=Pointwise(lambda _: (when(X <= Y, X), when(X >= Y, Y))),
-    kinks=Kinks(pytorch={"minimum": lambda _: _EVEN}, jax=lambda _: _EVEN),
+    kinks=Kinks(
+        pytorch={"minimum": lambda _: _EVEN},
+        jax=lambda _: _EVEN,
+        named={"cummin": lambda _: (0, 1)},
+    ),
 )

@@ -1,4 +1,9 @@
-"""Ops that choose by comparing: argmax, argmin, argsort, and indexing by computed indices."""
+"""Ops that choose by comparing: argmax, argmin, argsort, and indexing by computed indices.
+
+Where elements are tied, ``torch.sort`` and ``jax.numpy.sort`` keep their order, and so does
+``jax.numpy.median``; ``torch.median`` shares the derivative evenly among them, and the order of
+``torch.topk`` is not specified (observed with PyTorch 2.13 and JAX 0.10).
+"""
 
 from __future__ import annotations
 
@@ -74,5 +79,6 @@ GATHER_ELEMENTS = Op(
     shape=_gather_elements_shape,
     meaning=Selection(),
     regularity=JUMPS,
+    ties={"sort": "first", "median": "even"},
     source="with constant indices it only moves elements, and is continuous",
 )

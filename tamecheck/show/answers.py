@@ -116,7 +116,8 @@ def no_jacobian_lines(found: JacobianSet, document: Mapping[str, Any]) -> Iterat
 
 def jacobian_lines(found: JacobianSet, document: Mapping[str, Any]) -> Iterator[str]:
     """The vertices or generators of a Jacobian set, and what automatic differentiation gives."""
-    vertices, kind = document["vertices"] or [], document["kind"]
+    vertices: list[list[list[str]]] = document["vertices"] or []
+    kind = document["kind"]
     yield _heading(document, kind, len(vertices))
     for number, vertex in enumerate(vertices):
         place = ""

@@ -81,6 +81,8 @@ DECLARED = {
 def test_every_declared_convention_is_tried():
     functions = {(op.name, f) for op in ALL if op.kinks is not None for f in op.kinks.pytorch}
     functions |= {(op.name, function) for op in ALL for function in op.ties}
+    # what only a formula says
+    functions -= {("gather_elements", "sort"), ("gather_elements", "median")}
     assert set(DECLARED) == functions
 
 

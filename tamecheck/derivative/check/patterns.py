@@ -22,6 +22,7 @@ from tamecheck.derivative.check.proofs import (
     Claim,
     Curve,
     approaches,
+    curve_on,
     excludes,
     leading_sign,
     used_by,
@@ -41,7 +42,8 @@ from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import extremum
+from tamecheck.ops import SQRT
+from tamecheck.ops.facets import extremum, is_analytic
 
 _MOST_TERMS = 130
 _USUAL, _HIGHEST = 4, 6
@@ -130,33 +132,13 @@ class Limits:
             others = [germ for k, germ in enumerate(first.positive) if k != walls[0]]
             gaps = [a - b for a, b in zip(first.outputs, second.outputs, strict=True)]
             for _ in range(_TRIES):
-                curve = _on_wall(wall, rng)
+                curve = curve_on(wall, rng)
                 if curve is None:
                     break
                 apart = any(leading_sign(curve, gap) != 0 for gap in gaps)
                 if apart and approaches(curve, others):
                     return curve
         return None
-
-
-def _on_wall(wall: Germ, rng: np.random.Generator) -> Curve | None:
-    """The first coefficients of a curve on which a function with a gradient is 0."""
-    size, order = wall.space.size, wall.space.order
-    gradient = wall.gradient
-    pivot = next((k for k, a in enumerate(gradient) if isinstance(a, fmpq) and a != 0), None)
-    if pivot is None or not wall.rational:
-        return None
-    table: list[list[Number]] = [[fmpq(0)] * order for _ in range(size)]
-    for k in range(size):
-        for power in range(min(2, order)):
-            if k != pivot:
-                table[k][power] = fmpq(int(rng.integers(-3, 4)))
-    # the rest of the one coordinate follows from the equation, by the implicit function theorem
-    for power in range(order):
-        value = wall.along([(fmpq(0), *row) for row in table])[power + 1]
-        table[pivot][power] = -value / gradient[pivot]
-    columns = zip(*table, strict=True)
-    return Curve(tuple(tuple(a for a in c if isinstance(a, fmpq)) for c in columns))
 
 
 def read_limits(  # noqa: PLR0913, PLR0917 (a graph, a point, and how far to go)
@@ -244,13 +226,23 @@ class _Reading:
                 flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
                 values[index] = germ_array([space.constant(v) for v in flat], node.shape)
         roots = [node for _, node in self.graph.outputs]
-        order = [i for i in self.graph.ancestors(roots) if isinstance(self.graph.nodes[i], Apply)]
+        order = self._order(roots)
         # a direction without small integer relations, with which the first splits are settled
         generic = Curve((tuple(fmpq(97 + 31 * k * k, 61 + 17 * k) for k in range(space.size)),))
         for number, pattern in enumerate(self._from(order, values, Pattern(curve=generic))):
             if number == self.limit:
                 raise _TooManyError
             yield pattern
+
+    def _order(self, roots: Sequence[int]) -> list[int]:
+        """The nodes in order, first those that no comparison decides, which are read once."""
+        nodes = self.graph.nodes
+        smooth = [not isinstance(node, Apply) for node in nodes]
+        for index, node in enumerate(nodes):
+            if isinstance(node, Apply) and all(smooth[arg] for arg in node.args):
+                smooth[index] = is_analytic(node.op, node.params) or node.op is SQRT
+        order = [i for i in self.graph.ancestors(roots) if isinstance(nodes[i], Apply)]
+        return sorted(order, key=lambda index: not smooth[index])
 
     def _from(
         self, order: Sequence[int], values: Mapping[int, Array], pattern: Pattern

@@ -22,6 +22,7 @@ from itertools import combinations, combinations_with_replacement, product
 from math import comb
 from typing import TypeAlias
 
+import numpy as np
 from flint import arb, fmpq, fmpq_mat
 
 from tamecheck.derivative.check.germs import (
@@ -123,6 +124,26 @@ def _root_series(square: Sequence[Number]) -> tuple[Number, ...]:
         found.append(rest / (2 * lead))
     series = [*([_ZERO] * (first // 2)), *found]
     return tuple([*series, *([unknown] * (order + 1 - len(series)))][: order + 1])
+
+
+def curve_on(wall: Germ, rng: np.random.Generator) -> Curve | None:
+    """The first coefficients of a curve on which a function with a gradient is 0."""
+    size, order = wall.space.size, wall.space.order
+    gradient = wall.gradient
+    pivot = next((k for k, a in enumerate(gradient) if isinstance(a, fmpq) and a != 0), None)
+    if pivot is None or not wall.rational:
+        return None
+    table: list[list[Number]] = [[fmpq(0)] * order for _ in range(size)]
+    for k in range(size):
+        for degree in range(min(2, order)):
+            if k != pivot:
+                table[k][degree] = fmpq(int(rng.integers(-3, 4)))
+    # the rest of the one coordinate follows from the equation, by the implicit function theorem
+    for degree in range(order):
+        value = wall.along([(fmpq(0), *row) for row in table])[degree + 1]
+        table[pivot][degree] = -value / gradient[pivot]
+    columns = zip(*table, strict=True)
+    return Curve(tuple(tuple(a for a in c if isinstance(a, fmpq)) for c in columns))
 
 
 def excludes(claim: Claim, germs: Sequence[Germ]) -> bool:
