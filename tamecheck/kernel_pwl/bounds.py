@@ -183,9 +183,12 @@ class Bounds:
             slope, at, over, over_at = rectifier(least, most, lines.get(z))
             positive = slots.positive(a)
             negative = a - positive
-            moved = slots.floor(positive * slope + negative * over, SLOPE)
-            # what is rounded off is at most one unit, times z
-            slots.constant += positive * at + negative * over_at + slots.ones * least
+            both = positive * slope + negative * over
+            moved = slots.floor(both, SLOPE)
+            slots.constant += positive * at + negative * over_at
+            if moved << SLOPE != both:
+                # what is rounded off is at most one unit, times z
+                slots.constant += slots.ones * least
             if moved:
                 pending[z] = pending.get(z, 0) + moved
 
@@ -216,9 +219,9 @@ class Bounds:
                     row = [column[m] for m in used] if few else column
                     found[j] = found.get(j, 0) + sum(map(mul, row, own))
         for j, a in found.items():
-            if block.shift and a:
-                slots.constant += slots.ones * min(low[j], 0)
             moved = slots.floor(a, block.shift) if block.shift and a else a
+            if moved << block.shift != a:
+                slots.constant += slots.ones * min(low[j], 0)
             pending[j] = pending.get(j, 0) + moved
 
     def least(self, part: Part, slots: Slots) -> Row:

@@ -134,8 +134,10 @@ class _Region:
         # of an end that neither part, one, or the other leaves out
         if kind == 1 and below.high[v] == end:
             below.beside[v, 1] = end
+            below.empty = below.empty or below.low[v] == end
         if kind == -1 and above.low[v] == end:
             above.beside[v, 0] = end
+            above.empty = above.empty or above.high[v] == end
         require(kind in (-1, 0, 1), "no such kind of split")
         return [below, above]
 

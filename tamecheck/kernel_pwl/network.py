@@ -25,7 +25,7 @@ from tamecheck.kernel_pwl.blocks import (
     known,
 )
 
-JUMPS = ("sign", "step", "floor", "ceil")
+JUMPS = ("sign", "step", "floor", "ceil", "round")
 RECTIFIED = {*JUMPS, "relu", "abs", "leaky_relu", "clip"}
 MOST, PRODUCTS = 1 << 22, 1 << 28
 
@@ -154,6 +154,7 @@ class Network:
     def _rectified(self, node: Node, x: Row) -> Row:
         """Return a function of one variable by rectifiers, or a jump."""
         if node.op in JUMPS:
+            require(node.mode in ("", "half_even"), "a rounding mode that has no rule here")
             return self._bend(x, node.op, node.q.get("at_zero", ZERO))
         if node.op == "clip":
             for end, larger in (("lo", True), ("hi", False)):

@@ -66,10 +66,22 @@ def range_of(block: Bend, part: Part, z: int, bits: int) -> tuple[int, int]:
             return (low >> bits) << bits, ((high - below) >> bits) << bits
         case "ceil":
             return -((-low - above) >> bits) << bits, -((-high) >> bits) << bits
+        case "round":
+            return nearest(low, bits, 1 if above else 0), nearest(high, bits, -1 if below else 0)
         case _:
             one, zero = 1 << bits, block.at_zero
             found = [(-one, -one) if block.op == "sign" else (0, 0)] if low < 0 else []
             if low <= 0 <= high and not (low == 0 and above) and not (high == 0 and below):
                 found.append((down(zero, bits), up(zero, bits)))
             found += [(one, one)] if high > 0 else []
+            # a point of which neither end is attained is none: any range will do
+            found = found or [(0, 0)]
             return min(a for a, _ in found), max(b for _, b in found)
+
+
+def nearest(v: int, bits: int, side: int) -> int:
+    """Return a value rounded to a whole number: from the middle to the side, or to an even one."""
+    whole, rest = v >> bits, (v & ((1 << bits) - 1)) - (1 << (bits - 1))
+    if rest == 0:
+        rest = side or (1 if whole & 1 else -1)
+    return (whole + (rest > 0)) << bits

@@ -204,8 +204,11 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
     limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
     for slack, shared in ATTEMPTS:
         # the answer is to be said in time, whatever becomes of the certificate
-        if not proofs.find(limit.part(limit.seconds / 2), slack=slack, shared=shared):
-            break
+        part = limit.part(limit.seconds / 2)
+        if not proofs.find(part, slack=slack, shared=shared):
+            if part.is_spent:
+                break
+            continue
         for _ in range(_MENDED):
             certificate, steps = proofs.certificate(), steps_in(budget)
             report = check(json.dumps(certificate), steps // 2)

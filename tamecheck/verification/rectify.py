@@ -16,7 +16,7 @@ from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.shapes import axes_of
 
-_BENT = {"relu", "sign", "step", "floor", "ceil"}
+BENT = {"relu", "sign", "step", "floor", "ceil", "round"}
 _LINEAR = {"add", "sub", "neg", "mul", "div", "matmul", "sum", "reshape", "transpose", "slice"} | {
     *("gather", "gather_elements", "concat", "pad", "broadcast")
 }
@@ -66,9 +66,11 @@ class _Rewriter:
         """The node by rectifiers."""
         name, build = node.op.name, self.builder.apply
         x = args[0]
-        if name in _LINEAR or name in _BENT:
+        if name == "round" and node.params["mode"] != "half_even":
+            return None
+        if name in _LINEAR or name in BENT:
             found = build(node.op, args, node.label, node.function, **node.params)
-            if name in _BENT:
+            if name in BENT:
                 self.groups.append(found)
             return found
         match name:

@@ -30,8 +30,9 @@ from tamecheck.model import Model
 from tamecheck.tame.document import tensor_document
 from tamecheck.verification.formula_proofs import formula_step
 from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
-from tamecheck.verification.rectify import rectify
+from tamecheck.verification.rectify import BENT, rectify
 from tamecheck.verification.split_boxes import Boxes
+from tamecheck.verification.split_pieces import FewPieces, Pieces
 from tamecheck.verification.split_search import VALUES, Names, Neurons, Search, Step, Tree
 from tamecheck.verification.witness import graph_of
 
@@ -39,12 +40,20 @@ FORMAT = "tamecheck-split-certificate"
 _WEIGHTS = 40
 """Bits of the largest weight."""
 
-ATTEMPTS = ((2.0**20, True), (2.0**20, False), (2.0**26, False))
+ATTEMPTS = ((2.0**20, True), (2.0**20, False), (2.0**26, False), (0.0, False))
 """What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost, and
-whether bounds are shared at inner nodes, which makes them tighter but other lines be chosen."""
+whether bounds are shared at inner nodes, which makes them tighter but other lines be chosen.  At
+last without room, for bounds that may be reached."""
 
 _EXACT = 256
 _FEW_INPUTS = 40
+
+
+_SEARCHES: Mapping[bool, tuple[type[Search], ...]] = {
+    True: (Neurons, Boxes),
+    False: (FewPieces, Boxes, Pieces),
+}
+"""By whether inputs are many: which searches are tried in turn."""
 
 
 def rows_of(case: Case) -> tuple[Inequality, ...]:
@@ -66,11 +75,17 @@ def proofs_of(model: Model | Graph, spec: Specification | str | Path) -> SplitPr
 class SplitProofs:
     """Proofs about all regions of a property, found one after the other."""
 
-    def __init__(self, graph: Graph, problem: Problem, groups: Mapping[int, int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        problem: Problem,
+        groups: Mapping[int, int],
+        bends: Mapping[int, tuple[str, float]],
+    ) -> None:
         self.graph, self.problem = graph, problem
         self.trees: list[Tree] = []
         self.searches: list[Search | None] = []
-        self.exact = False
+        self.exact = self.reached = False
         rows: dict[Inequality, int] = {}
         for row in (row for case in problem.spec.cases for row in rows_of(case)):
             rows.setdefault(row, len(rows))
@@ -81,7 +96,7 @@ class SplitProofs:
             for region in problem.regions
             for k, case in enumerate(np.flatnonzero(region.cases))
         }
-        self.names = Names(groups, numbers, places, list(map(_scale, rows)), *ATTEMPTS[0])
+        self.names = Names(groups, bends, numbers, places, list(map(_scale, rows)), *ATTEMPTS[0])
 
     @classmethod
     def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
@@ -103,7 +118,12 @@ class SplitProofs:
             if isinstance(one, Pointwise)
         ]
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
-        return cls(graph, problem, groups)
+        nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op.name in BENT]
+        bends = {
+            k: (node.op.name, float(Fraction(str(node.params.get("at_zero", 0)))))
+            for k, node in zip(bent, nodes, strict=True)
+        }
+        return cls(graph, problem, groups, bends)
 
     def find(self, budget: Budget, *, slack: float = ATTEMPTS[0][0], shared: bool = True) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
@@ -117,11 +137,15 @@ class SplitProofs:
                 self.trees.append(Tree([formulas]))
                 self.searches.append(None)
                 continue
-            search: Search = Neurons(problem, names, region, budget)
-            tree = search.find() if signs else None
-            if tree is None:
-                search = Boxes(problem, names, region, budget)
+            kinds = _SEARCHES[signs] if slack else (Pieces,)
+            tree, search = None, None
+            for kind in () if self.reached and slack else kinds:
+                part = budget.part(budget.seconds / 2) if kind is Pieces else budget
+                search = kind(problem, names, region, part)
                 tree = search.find()
+                self.reached |= isinstance(search, Pieces) and search.reached
+                if tree is not None or self.reached:
+                    break
             if tree is None:
                 return False
             tree.steps[0] = formulas + tree.steps[0]

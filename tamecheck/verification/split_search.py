@@ -86,12 +86,14 @@ class Tree:
 class Names:
     """How the kernel names things: groups of rectifiers by layer, cases, and rows in a case.
 
-    ``scales`` are the factors of rows in the layers over those in the kernel's integers, and
-    ``slack`` is the room that a closed leaf has, in multiples of what float64 may have lost;
-    ``shared`` says whether bounds are computed at inner nodes too.
+    ``bends`` has the op of each nonlinear layer, and what a jump is at 0; ``scales`` the factors
+    of rows in the layers over those in the kernel's integers, ``slack`` the room that a closed leaf
+    has, in multiples of what float64 may have lost, or 0 where a bound may be reached; ``shared``
+    says whether bounds are computed at inner nodes too.
     """
 
     groups: Mapping[int, int]
+    bends: Mapping[int, tuple[str, float]]
     numbers: Mapping[int, int]
     places: Sequence[Mapping[int, int]]
     scales: Sequence[float]

@@ -22,7 +22,7 @@ from tamecheck.verification import Violated, verify
 from tamecheck.verification.split_proofs import SplitProofs
 
 BITS = 34
-UNARY = ["relu", "leaky_relu", "abs", "clip", "sign", "step", "floor", "ceil"]
+UNARY = ["relu", "leaky_relu", "abs", "clip", "sign", "step", "floor", "ceil", "round"]
 CONTINUOUS = UNARY[:4]
 
 
@@ -43,6 +43,8 @@ def unary(rng, build, name, x):
         case "sign" | "step":
             op = ops.SIGN if name == "sign" else ops.STEP
             return build.apply(op, [x], at_zero=Fraction(rng.choice([-1, 0, 1, 3])))
+        case "round":
+            return build.apply(ops.ROUND, [x], mode="half_even")
         case _:
             return build.apply(getattr(ops, name.upper()), [x])
 

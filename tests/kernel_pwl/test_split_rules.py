@@ -4,6 +4,7 @@
 
 import copy
 import json
+import math
 from fractions import Fraction
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from tamecheck import ops
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.kernel_pwl import check
+from tamecheck.kernel_pwl.blocks import Bend
+from tamecheck.kernel_pwl.parts import Part, range_of
 from tamecheck.tame.document import tensor_document
 
 UNIT = 1 << 34
@@ -33,13 +36,9 @@ def absolute():
 
 
 def jump(op):
-    build = GraphBuilder()
-    return graph_of(
-        build,
-        build.apply(
-            op, [build.input("x", (1,))], **({"at_zero": Fraction(1)} if op is ops.SIGN else {})
-        ),
-    )
+    build, params = GraphBuilder(), {ops.SIGN: {"at_zero": Fraction(1)}}
+    params[ops.ROUND] = {"mode": "half_even"}
+    return graph_of(build, build.apply(op, [build.input("x", (1,))], **params.get(op, {})))
 
 
 def at_most(bound, *terms, strict=False, inputs=()):
@@ -200,6 +199,9 @@ def test_where_the_bound_is_reached(bound, strict, accepted):
         (ops.SIGN, "1", "-3/2", 1, 0, True),
         (ops.FLOOR, "1", "-3/2", 0, 0, True),
         (ops.FLOOR, "1", "-1", 0, 0, False),
+        # to the even number: -1/2 and 1/2 are rounded to 0, 3/2 to 2
+        (ops.ROUND, "1/2", "-1001/1000", 0, 0, True),
+        (ops.ROUND, "1/2", "-1", 0, 0, False),
     ],
 )  # fmt: skip
 def test_jumps(op, high, bound, kind, end, accepted):  # noqa: PLR0913, PLR0917
@@ -212,6 +214,62 @@ def test_jumps(op, high, bound, kind, end, accepted):  # noqa: PLR0913, PLR0917
         ["close", 0, 0],
     ]
     assert (verdict(certificate(jump(op), [asked], [tree]))[0] == "valid") is accepted
+
+
+VALUE = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "round": round,
+    "sign": lambda v: (v > 0) - (v < 0),
+    "step": lambda v: int(v > 0) + 3 * (v == 0),
+}
+
+
+@pytest.mark.parametrize("op", VALUE)
+def test_the_range_of_a_jump_is_that_of_its_values(op):
+    bend = Bend(range(1, 2), [0], op, Fraction(3 if op == "step" else 0))
+    ends = [Fraction(k, 4) for k in range(-5, 7)]
+    for low, high in ((a, b) for a in ends for b in ends if a <= b):
+        for open_ in ((), (0,), (1,), (0, 1)):
+            sides = [int(v * UNIT) for v in (low, high)]
+            part = Part(sides[:1], sides[1:], {(0, side): sides[side] for side in open_})
+            points = [v for v in (Fraction(k, 8) for k in range(-14, 15)) if low <= v <= high]
+            values = [
+                VALUE[op](v)
+                for v in points
+                if not (0 in open_ and v == low) and not (1 in open_ and v == high)
+            ]
+            found = range_of(bend, part, 0, 34)
+            if values:
+                assert found == (min(values) * UNIT, max(values) * UNIT), (low, high, open_)
+
+
+def test_a_split_leaves_nothing_of_an_end_that_is_not_attained():
+    # sign x <= 0, for x >= 0 where sign 0 is 1
+    asked = region(["0"], ["1"], [at_most("0", [0, "1"])])
+    for kind, accepted in ((1, True), (0, False), (-1, True)):
+        tree = [["split", 0, 0, 0, kind], ["close", 0, 0], ["bound", 0], ["close", 0, 0]]
+        document = certificate(jump(ops.SIGN), [asked], [tree])
+        assert (verdict(document)[0] == "valid") is (accepted or kind == 0), kind
+
+
+def test_other_roundings_have_no_rule():
+    build = GraphBuilder()
+    rounded = build.apply(ops.ROUND, [build.input("x", (1,))], mode="half_up")
+    document = certificate(graph_of(build, rounded), [region(["0"], ["1"])], [[]])
+    assert verdict(document)[2].endswith("a rounding mode that has no rule here")
+
+
+@pytest.mark.parametrize(("bound", "accepted"), [("3/8", True), ("383/1024", False)])
+def test_what_is_exact_loses_nothing(bound, accepted):
+    # max(3 x/4, 0) - 3 x/8 on [-1, 1] is at most 3/8, with slopes 0 and 1 and weights in quarters
+    build = GraphBuilder()
+    x = build.input("x", (1,))
+    bent = build.apply(ops.RELU, [build.apply(ops.MUL, [x, build.constant(Fraction(3, 4))])])
+    y = build.apply(ops.SUB, [build.apply(ops.MUL, [x, build.constant(Fraction(3, 8))]), bent])
+    asked = region(["-1"], ["1"], [at_most(f"-{bound}", [0, "1"], strict=True)])
+    tree = [["split", 1, 0, 0, 0], *_CLOSED, *_CLOSED]
+    assert (verdict(certificate(graph_of(build, y), [asked], [tree]))[0] == "valid") is accepted
 
 
 def test_which_end_a_jump_has():

@@ -77,3 +77,23 @@ def test_an_interrupt_of_the_search_for_a_certificate_leaves_the_answer(monkeypa
     found = tc.verify(tc.expression(HAT), above, certify=True)
     assert isinstance(found, Holds)
     assert "Interrupted" in found.note
+
+
+@pytest.mark.parametrize(
+    ("text", "bound", "strict"),
+    [
+        ("floor(2*x + y) - 2*round(x/2 + y) + sign(x - y)/2", "4", False),
+        ("step(x - y)*2 + max(x + y, 0) - sign(y - x)", "5.01", False),
+        ("ceil(3*x/2 - y) + floor(y - x)", "3", True),
+        ("max(x, y) - 2*max(x/2, y/2)", "0", True),
+        ("3*x/4 - 1", "-0.25", True),
+    ],
+)
+def test_jumps_and_bounds_that_are_reached_have_certificates(text, bound, strict):
+    ends = "".join(f"(assert (>= {v} -1))(assert (<= {v} 1))" for v in ("X_0", "X_1"))
+    model = tc.expression(text if "y" in text else f"{text} + 0*y")
+    declared = "".join(f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0"))
+    asked = f"(assert ({'>' if strict else '>='} Y_0 {bound}))"
+    found = tc.verify(model, parse_vnnlib(declared + ends + asked), certify=True)
+    assert isinstance(found, Holds)
+    assert found.rests_on == "certificate", found.note

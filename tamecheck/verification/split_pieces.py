@@ -1,0 +1,341 @@
+"""Rectifiers and jumps that are split one after the other: the tree of a split certificate.
+
+Each part has a linear program: its rows, the bounds of what was split, lines around rectifiers that
+are open and ranges of jumps that are.  Where it has no point, its multipliers say so to the kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, lcm
+
+import numpy as np
+
+from tamecheck.bounds.layers import Linear, Pointwise
+from tamecheck.bounds.propagation import State
+from tamecheck.evaluate.intervals import Interval
+from tamecheck.ir.tensor import Array
+from tamecheck.solvers.relaxation import deepest
+from tamecheck.verification.split_search import (
+    BOUND,
+    COEFFICIENT,
+    SLOPE,
+    VALUES,
+    Search,
+    Step,
+    Tree,
+    bounds_on,
+)
+
+_INPUTS, _BENDS, _NODES = 24, 256, 20_000
+_GAP, _TOUCH, _RATIO = 1e-7, 1e-9, 1000
+_SLIVER = 2.0**-36
+_NEAR = 2.0**-28
+_WHOLE = 2.0**30
+_ROOM = 2.0**-18
+"""Below 0 the largest least excess has to be by so much, of numbers of size 1."""
+
+Place = tuple[int, int]
+"""A nonlinear layer and one of its elements."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Program:
+    """Variables: inputs, then open elements; a form has a constant first.  ``rows @ v >= least``.
+
+    ``args`` are the forms of what nonlinear elements read; ``above`` has the row that puts an open
+    rectifier above its argument, after which comes the line above it, and the argument's bounds.
+    The first rows are those of the property, then come two for each of ``sides``: it is at least
+    its lower bound, and at most its upper one.
+    """
+
+    box: tuple[Array, Array]
+    outputs: Array
+    args: Mapping[Place, Array]
+    open: Sequence[Place]
+    sides: Sequence[Place]
+    rows: Array
+    least: Array
+    above: Mapping[Place, tuple[int, float, float]]
+
+
+class Pieces(Search):
+    """Parts by the pieces of rectifiers and jumps, each closed by multipliers.
+
+    ``most`` limits the parts; ``reached`` says whether a bound was, so that others need not try.
+    """
+
+    most, reached = _NODES, False
+
+    def find(self) -> Tree | None:
+        """The tree; None if it is not found in time, or there are too many pieces."""
+        layers, region = self.layers, self.region
+        self.bent = [
+            (index, layer.args[0], self.names.bends[index])
+            for index, layer in enumerate(layers.computed, 1)
+            if isinstance(layer, Pointwise)
+        ]
+        count = sum(layers.sizes[index] for index, _, _ in self.bent)
+        if layers.inputs > _INPUTS or count > _BENDS:
+            return None
+        lower, upper = region.lower[np.newaxis], region.upper[np.newaxis]
+        with np.errstate(all="ignore"):
+            root = bounds_on(layers, lower, upper)
+            self.tree.steps[0].append(BOUND)
+            stack: list[tuple[int, State, list[int]]] = [(0, root, self.cases.tolist())]
+            while stack:
+                if self.budget.is_spent or len(self.tree.steps) > self.most:
+                    return None
+                node, state, cases = stack.pop()
+                left = [case for case in cases if not self._closes(node, state, case)]
+                if not left:
+                    continue
+                halves = self._split(node, state, left)
+                if halves is None:
+                    return None
+                stack += [(child, part, left) for child, part in reversed(halves)]
+        return self.tree
+
+    # --- one part ---
+
+    def _closes(self, node: int, state: State, case: int) -> bool:
+        """Whether the program of a case has no point; the multipliers are written down."""
+        problem = self._program(state, case)
+        found = deepest(
+            problem.box, problem.rows, problem.least, np.zeros((0, len(problem.box[0])))
+        )
+        self.point = None if found is None else (problem, found[0])
+        if found is None:
+            return False
+        point, factors = found
+        excess = (problem.rows @ point - problem.least).min()
+        size = 1.0 + np.abs(problem.least).max(initial=0.0)
+        room = _ROOM * self.names.slack * 2.0**-20
+        if not room:
+            # rows that may be reached, but for one that is strict: the kernel decides, exactly
+            room = -_TOUCH if self.problem.strict[self.problem.members[case]].any() else _TOUCH
+        if not excess < -room * size or not np.isfinite(excess):
+            return False
+        self.tree.steps[node].append(self._step(problem, case, factors, excess))
+        return True
+
+    def _step(self, problem: _Program, case: int, factors: Array, excess: float) -> Step:
+        """What closes a case: weights of rows, multiples of variables, slopes below rectifiers."""
+        members = np.flatnonzero(self.problem.members[case])
+        weights, count = np.zeros(self.problem.members.shape[1]), len(members)
+        weights[members] = factors[:count]
+        if not weights.max() > 0:
+            # the bounds contradict each other whatever the rows say
+            first = problem.outputs[:, members[0]]
+            weights[members[0]] = -excess / (1 + 4 * np.abs(first) @ self._reach(problem))
+        changes = factors[count + 1 : count + 2 * len(problem.sides) : 2]
+        changes = changes - factors[count : count + 2 * len(problem.sides) : 2]
+        if self.names.slack:
+            said, unit = self.whole(case, weights, _WHOLE)
+        else:
+            factors = factors / weights.max()
+            weights, changes, said, unit = self._in_ratios(case, weights, changes)
+        slopes = self._slopes(problem, weights, changes, factors)
+        moved = list[list[int]]()
+        for (index, e), change in zip(problem.sides, changes.tolist(), strict=True):
+            factor = round(change * unit * 2**COEFFICIENT)
+            moved += [[self.names.groups[index], e, factor]] if factor else []
+        return ["combine", self.number[case], said, moved, slopes]
+
+    def _slopes(
+        self, problem: _Program, weights: Array, changes: Array, factors: Array
+    ) -> list[list[int]]:
+        """Slopes below open rectifiers, from the last to the first; changes may grow.
+
+        Where a rectifier is bounded from both sides at once, its argument is at a bound.
+        """
+        total, slopes = problem.outputs @ weights, list[list[int]]()
+        number = {place: k for k, place in enumerate(problem.sides)}
+        for place, change in zip(problem.sides, changes.tolist(), strict=True):
+            total = total + change * problem.args[place]
+        for k in reversed(range(len(problem.open))):
+            place, column = problem.open[k], 1 + self.layers.inputs + k
+            if place not in problem.above:
+                continue
+            row, bottom, top = problem.above[place]
+            form, over = problem.args[place], top / (top - bottom)
+            below, beyond = float(factors[row]), float(factors[row + 1])
+            twice = min(below, beyond) if place in number else 0.0
+            below, beyond = below - twice, beyond - twice
+            rest = max(min(beyond, total[column] - below + beyond), 0.0) if place in number else 0.0
+            shift = twice * (1 - over) - rest * over
+            if shift:
+                changes[number[place]] += shift
+                total = total + shift * form
+            factor = total[column]
+            slope = min(max(below / factor, 0.0), 1.0) if factor > 0 else over
+            if factor > 0:
+                slopes.append([self.names.groups[place[0]], place[1], round(slope * 2**SLOPE)])
+            total = total + factor * slope * form
+        return slopes
+
+    def _in_ratios(
+        self, case: int, weights: Array, changes: Array
+    ) -> tuple[Array, Array, list[list[int]], float]:
+        """Weights and changes in small ratios, as at a vertex, with integers for the kernel."""
+        most = float(weights.max())
+        w, c = (
+            [Fraction(v / most).limit_denominator(_RATIO) for v in side.tolist()]
+            for side in (weights, changes)
+        )
+        rows = {r: v * Fraction(self.names.scales[r]) for r, v in enumerate(w) if v}
+        unit = lcm(*(v.denominator for v in (*rows.values(), *c)))
+        places = self.names.places[case]
+        said = [[places[r], int(v * unit)] for r, v in rows.items()]
+        return np.array(w, float), np.array(c, float), said, float(unit)
+
+    @staticmethod
+    def _reach(problem: _Program) -> Array:
+        low, high = problem.box
+        return np.concatenate([[1.0], np.maximum(np.abs(low), np.abs(high))])
+
+    def _program(self, state: State, case: int) -> _Program:
+        """The linear program of a case on a part."""
+        layers, count = self.layers, self.layers.inputs
+        open_ = [
+            (index, e)
+            for index, arg, (op, _) in self.bent
+            for e in np.flatnonzero(_is_open(state, index, arg, op)).tolist()
+        ]
+        column = {place: 1 + count + k for k, place in enumerate(open_)}
+        width = 1 + count + len(open_)
+        forms = [np.eye(width)[:, 1 : 1 + count]]
+        low, high = ([*state.bounds[0].lower[0]], [*state.bounds[0].upper[0]])
+        args: dict[Place, Array] = {}
+        bent = {index: (arg, op) for index, arg, (op, _) in self.bent}
+        for index, layer in enumerate(layers.computed, 1):
+            if isinstance(layer, Linear):
+                form = layer.apply([forms[arg] for arg in layer.args])
+                if layer.offset is not None:
+                    form = form.copy()
+                    form[0] += layer.offset
+            else:
+                arg, op = bent[index]
+                own, read = state.bounds[index], state.bounds[arg]
+                form = np.zeros((width, layers.sizes[index]))
+                args |= {(index, e): forms[arg][:, e] for e in range(layers.sizes[index])}
+                if op == "relu":
+                    active = read.lower[0] >= -_NEAR
+                    form[:, active] = forms[arg][:, active]
+                else:
+                    form[0] = own.lower[0]
+                for e in np.flatnonzero(_is_open(state, index, arg, op)).tolist():
+                    form[:, e] = 0.0
+                    form[column[index, e], e] = 1.0
+                    low.append(own.lower[0, e])
+                    high.append(own.upper[0, e])
+            forms.append(form)
+        outputs, members = forms[layers.output], np.flatnonzero(self.problem.members[case])
+        rows, least = [-outputs[1:, r] for r in members], [outputs[0, r] for r in members]
+        sides = [place for place, form in args.items() if form[1:].any()]
+        ends = {index: state.bounds[arg] for index, arg, _ in self.bent}
+        for index, e in sides:
+            form = args[index, e]
+            rows += [form[1:], -form[1:]]
+            least += [ends[index].lower[0, e] - form[0], form[0] - ends[index].upper[0, e]]
+        above: dict[Place, tuple[int, float, float]] = {}
+        for index, e in open_:
+            if bent[index][1] != "relu":
+                continue
+            form, unit = args[index, e], np.eye(width)[column[index, e]]
+            bottom, top = ends[index].lower[0, e], ends[index].upper[0, e]
+            over = top / (top - bottom)
+            above[index, e] = len(rows), bottom, top
+            rows += [(unit - form)[1:], (over * form - unit)[1:]]
+            least += [form[0], over * (bottom - form[0])]
+        box = np.array(low), np.array(high)
+        return _Program(
+            box, outputs, args, open_, sides, np.array(rows), np.array(least), above
+        )  # fmt: skip
+
+    # --- splits ---
+
+    def _split(
+        self, node: int, state: State, cases: Sequence[int]
+    ) -> list[tuple[int, State]] | None:
+        """Both parts by the open element that the last program's point contradicts most."""
+        if self.point is None:
+            return None
+        problem, point = self.point
+        values = np.concatenate([[1.0], point])
+        inputs, best, chosen = 1 + self.layers.inputs, _GAP, None
+        ops = {index: (arg, *bend) for index, arg, bend in self.bent}
+        for k, (index, e) in enumerate(problem.open):
+            arg, op, at_zero = ops[index]
+            z, own = float(values @ problem.args[index, e]), float(values[inputs + k])
+            layer = self.layers[index]
+            exact = float(layer.value([np.array([[z]])])[0, 0]) if op != "relu" else max(z, 0.0)
+            ends = state.bounds[arg].lower[0, e], state.bounds[arg].upper[0, e]
+            if abs(own - exact) > best:
+                best, chosen = abs(own - exact), (index, arg, e, _break(op, at_zero, z, *ends))
+        if chosen is None:
+            self.reached = True
+            return None
+        index, arg, e, (end, kind) = chosen
+        step = ["split", self.names.groups[index], e, round(end * 2**VALUES), kind]
+        children = self.tree.split(node, step)
+        found: list[tuple[int, State]] = []
+        for side, child in enumerate(children):
+            known = {
+                i: Interval(b.lower.copy(), b.upper.copy()) for i, b in enumerate(state.bounds)
+            }
+            if side == 0:
+                top = np.nextafter(end, -np.inf) if kind == 1 else end
+                known[arg].upper[0, e] = min(known[arg].upper[0, e], top)
+            else:
+                bottom = np.nextafter(end, np.inf) if kind == -1 else end
+                known[arg].lower[0, e] = max(known[arg].lower[0, e], bottom)
+            self.tree.steps[child].append(["bound", 0])
+            strict = (1, -1)[side] == kind
+            if strict and known[arg].lower[0, e] >= known[arg].upper[0, e] - _SLIVER * max(
+                abs(end), 1.0
+            ):
+                # there is nothing but what floats have lost: the kernel knows
+                for case in cases:
+                    self.close(child, case, int(self.problem.members[case].argmax()))
+                continue
+            box = self.region.lower[np.newaxis], self.region.upper[np.newaxis]
+            found.append((child, bounds_on(self.layers, *box, known)))
+        return found
+
+
+class FewPieces(Pieces):
+    """As `Pieces`, where they are few."""
+
+    most = 300
+
+
+def _is_open(state: State, index: int, arg: int, op: str) -> Array:
+    """Which elements of a nonlinear layer are not affine on a part."""
+    if op == "relu":
+        # one that only rounding leaves open is the argument, or 0, as for the kernel
+        return (state.bounds[arg].lower[0] < -_NEAR) & (state.bounds[arg].upper[0] > _NEAR)
+    return state.bounds[index].lower[0] < state.bounds[index].upper[0]
+
+
+def _break(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
+    """Where an element is split, near z, and which part is without that end.
+
+    That is 1 for the first, -1 for the second, and 0 where both have it.
+    """
+    if op == "relu":
+        return 0.0, 0
+    if op in ("sign", "step"):
+        left = -1.0 if op == "sign" else 0.0
+        return 0.0, -1 if at_zero == left or low >= 0 else 1
+    shift = 0.5 if op == "round" else 0.0
+    found: list[tuple[float, float, int]] = []
+    for whole in (floor(v - shift) + k for v in (low, z, high) for k in (-1, 0, 1, 2)):
+        # a middle is rounded to the even number beside it
+        kind = -1 if op == "ceil" or (op == "round" and not whole % 2) else 1
+        end = whole + shift
+        if low < end <= high if kind == 1 else low <= end < high:
+            found.append((abs(end - z), end, kind))
+    return min(found, default=(0.0, 0.0, 0))[1:]
