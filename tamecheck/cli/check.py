@@ -164,14 +164,21 @@ def _other_question(
     """Why the certificate does not answer what the arguments ask; None if it does."""
     if args.monotone is not None or args.fair is not None:
         return _other_pairs(args, certificate, report)
-    if args.model is not None or args.expr is not None:
+    named = args.model is not None or args.expr is not None
+    from tamecheck.kernel_pwl import FORMAT as SPLITS
+
+    document = json.loads(certificate)
+    both = args.spec is not None and (named or args.network)
+    if both and document["format"] == SPLITS:
+        return _other_splits(args, document, report)
+    if args.network:
+        raise InputError("--network is for certificates of queries.", hint="Give --spec QUERY.")
+    if named:
         actual = _hash_of(args, certificate)
         if actual != report.model_sha256:
             return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
     from tamecheck.kernel_bnn import REGION
-    from tamecheck.kernel_pwl import FORMAT as SPLITS
 
-    document = json.loads(certificate)
     if document["format"] in (REGION, SPLITS) and args.spec is not None:
         return _other_regions(args.spec, document)
     asked = _asked(args, about)
@@ -180,6 +187,28 @@ def _other_question(
     name, domain = asked
     other = about.differs(domain)
     return None if other is None else f"{other} than {name}"
+
+
+def _other_splits(args: Namespace, document: Mapping[str, Any], report: Report) -> str | None:
+    """Why the claim is none about a model and a property, or about the model before its last op."""
+    from tamecheck.cli.verify import networks_of
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.run import subject_of
+    from tamecheck.verification.split_proofs import before_last_op, regions_json
+
+    spec = read_vnnlib(args.spec)
+    model = networks_of(args, spec) if args.network else model_of(args, notes=False)
+    graph = subject_of(model, spec)[0]
+    same = [
+        (one.sha256 == report.model_sha256, regions_json(cases) == document["claim"]["regions"])
+        for one, cases in ((graph, spec.cases), before_last_op(graph, spec))
+    ]
+    if (True, True) in same:
+        return None
+    if not any(model for model, _ in same):
+        name = "the networks" if args.network else name_of(args)
+        return f"it is about another model than {name}, whose sha256 is {graph.sha256}"
+    return f"it is about another property than --spec {args.spec}"
 
 
 def _other_pairs(args: Namespace, certificate: bytes, report: Report) -> str | None:
@@ -306,6 +335,12 @@ RECHECK = Verb(
         BOX,
         DOMAIN,
         Group("pairs of inputs", (*ASKED, *WITHIN)),
+        option(
+            "--network",
+            "NAME=FILE",
+            "with --spec QUERY, the model of a declared network; once for each",
+            action="append",
+        ),
         option("--steps", "N", "let the kernel take N elementary steps",
             type=natural("number of steps", digits=18)),
     ),

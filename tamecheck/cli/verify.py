@@ -151,20 +151,12 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
 # --- VNN-LIB 2.0 queries --------------------------------------------------------------------------
 
 
-def _run_query(args: Namespace) -> int:
-    """Answer as the standard says: a line, and the assignment if the query is satisfiable."""
-    given = [n for n in ("spec", "expr", "dim", "vnncomp", "output", "input") if getattr(args, n)]
-    if args.model is None or given or args.hamming is not None or args.distance:
-        what = "--network takes one positional argument, the query, and no other question."
-        raise InputError(what, hint="As in: tamecheck verify Q.vnnlib --network f=FILE.onnx.")
+def networks_of(args: Namespace, spec: Specification) -> dict[str, Model]:
+    """The models that ``--network`` names, with open dimensions as the query declares them."""
     import tamecheck
     from tamecheck.loaders.files import suffix_of
     from tamecheck.loaders.onnx import dims_for
-    from tamecheck.loaders.text.vnnlib import read_vnnlib
-    from tamecheck.verification import Holds, Violated, verify
-    from tamecheck.verification.assignment import assignment_of, assignment_text, query_status
 
-    spec = read_vnnlib(args.model)
     shapes = {n.name: [tensor.shape for tensor in n.inputs] for n in spec.networks}
     models: dict[str, Model] = {}
     for text in args.network:
@@ -172,14 +164,32 @@ def _run_query(args: Namespace) -> int:
         if not equals or name in models:
             what = "is given twice" if equals else "is not of the form NAME=FILE"
             raise InputError(f"--network {text!r} {what}.")
-        # open dimensions have the sizes that the query declares
         known = shapes.get(name, []) if suffix_of(path) == ".onnx" else []
         models[name] = tamecheck.load(path, dims=dims_for(path, known) if known else None)
+    return models
+
+
+def _run_query(args: Namespace) -> int:
+    """Answer as the standard says: a line, and the assignment if the query is satisfiable."""
+    given = [n for n in ("spec", "expr", "dim", "vnncomp", "input") if getattr(args, n)]
+    if args.model is None or given or args.hamming is not None or args.distance:
+        what = "--network takes one positional argument, the query, and no other question."
+        raise InputError(what, hint="As in: tamecheck verify Q.vnnlib --network f=FILE.onnx.")
+    from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification import Holds, Violated, verify
+    from tamecheck.verification.assignment import assignment_of, assignment_text, query_status
+
+    spec = read_vnnlib(args.model)
+    models = networks_of(args, spec)
     if args.serialise_assignments is not None:
         _claim_files(args, spec)
     with working(args, "verifying"):
-        answer = verify(models, spec, timeout=args.timeout, seed=args.seed)
+        answer = verify(
+            models, spec, timeout=args.timeout, seed=args.seed, certify=certifying(args)
+        )
     document = answer.to_json()
+    if isinstance(answer, Holds):
+        enter(args, document, answer.certificate, answer.note)
     status = query_status(answer)
     assigned = assignment_of(spec, answer.witness) if isinstance(answer, Violated) else ()
     document["status"] = status

@@ -38,6 +38,10 @@ _LEAST, _PATIENCE = 10.0, 10
 _MENDED = 32
 """How many parts may be split further because the kernel refuses them."""
 _NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
+_BEFORE = (
+    " The certificate is about the network before its last op, or boxes that relations imply; "
+    "'tamecheck recheck' with the model and --spec repeats that step."
+)
 _NONE_FOUND = "No certificate was found in time."
 
 
@@ -213,9 +217,9 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
             certificate, steps = proofs.certificate(), steps_in(budget)
             report = check(json.dumps(certificate), steps // 2)
             if report.verdict == "valid":
-                return replace(
-                    found, certificate=certificate, rests_on=CERTIFICATE, checked=CERTIFICATE
-                )
+                reason = found.reason + (_BEFORE if proofs.before_last else "")
+                found = replace(found, reason=reason, certificate=certificate)
+                return replace(found, rests_on=CERTIFICATE, checked=CERTIFICATE)
             if report.verdict == "incomplete":
                 return replace(found, certificate=certificate, note=_NO_TIME)
             # bounds at inner nodes would go on to be others than those of the search

@@ -64,12 +64,19 @@ def rows_of(case: Case) -> tuple[Inequality, ...]:
 def proofs_of(model: Model | Graph, spec: Specification | str | Path) -> SplitProofs | str:
     """The proofs of a property that are to be found, or why there are none."""
     asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
-    if asked.is_joint:
-        return "the property is about more than the outputs of one network"
     found = SplitProofs.of(graph_of(model), asked)
     if found is None:
         return "those of verify are about piecewise linear networks over bounded boxes"
     return found
+
+
+def before_last_op(graph: Graph, spec: Specification) -> tuple[Graph, tuple[Case, ...]]:
+    """The network without a last op that keeps order, and what is shown of it in that case.
+
+    Its boxes are those that relations between inputs imply, where the property has none.
+    """
+    problem = problem_of(graph, spec)
+    return problem.scores, problem.spec.cases
 
 
 class SplitProofs:
@@ -82,7 +89,7 @@ class SplitProofs:
         groups: Mapping[int, int],
         bends: Mapping[int, tuple[str, float]],
     ) -> None:
-        self.graph, self.problem = graph, problem
+        self.graph, self.problem, self.before_last = graph, problem, False
         self.trees: list[Tree] = []
         self.searches: list[Search | None] = []
         self.exact = self.reached = False
@@ -102,14 +109,16 @@ class SplitProofs:
     def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
         """The proofs to be found; None for a network that is not known to be piecewise linear."""
         try:
-            found = rectify(graph)
-            problem = None if found is None else problem_of(found.graph, spec)
+            asked = problem_of(graph, spec)
+            found = rectify(asked.scores)
+            problem = None if found is None else problem_of(found.graph, asked.spec)
         except TamecheckError:
             return None
         if found is None or problem is None or problem.layers is None:
             return None
         finite = all(region.finite for region in problem.regions)
-        if not finite or problem.spec.cases != spec.cases or problem.scores is not found.graph:
+        known = problem.spec.cases == asked.spec.cases and problem.scores is found.graph
+        if not finite or not known:
             return None
         problem = replace(problem, layers=separate_layers(problem))
         bent = [
@@ -123,7 +132,9 @@ class SplitProofs:
             k: (node.op.name, float(Fraction(str(node.params.get("at_zero", 0)))))
             for k, node in zip(bent, nodes, strict=True)
         }
-        return cls(graph, problem, groups, bends)
+        made = cls(asked.scores, problem, groups, bends)
+        made.before_last = asked.scores is not graph or asked.spec.cases != spec.cases
+        return made
 
     def find(self, budget: Budget, *, slack: float = ATTEMPTS[0][0], shared: bool = True) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room."""

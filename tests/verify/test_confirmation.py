@@ -6,10 +6,12 @@ from fractions import Fraction
 import pytest
 
 import tamecheck as tc
-from tamecheck import kernel_bnn, kernel_mip, kernel_pwl
+from tamecheck import kernel_bnn, kernel_mip, kernel_pwl, ops
+from tamecheck.ir.graph import GraphBuilder
 from tamecheck.kernel import Report
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.verification import Holds, confirm
+from tamecheck.verification.split_proofs import before_last_op, regions_json
 
 HAT = "max(x, 0) - 2*max(x - 1/2, 0)"
 REGION = "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (>= X_0 0))(assert (<= X_0 1))"
@@ -95,5 +97,30 @@ def test_jumps_and_bounds_that_are_reached_have_certificates(text, bound, strict
     declared = "".join(f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0"))
     asked = f"(assert ({'>' if strict else '>='} Y_0 {bound}))"
     found = tc.verify(model, parse_vnnlib(declared + ends + asked), certify=True)
+    assert isinstance(found, Holds)
+    assert found.rests_on == "certificate", found.note
+
+
+def test_a_last_op_that_keeps_order_is_left_out_of_the_certificate(above):
+    model = tc.expression(f"sigmoid({HAT})")
+    found = tc.verify(model, above, certify=True)
+    assert isinstance(found, Holds)
+    assert found.rests_on == "certificate"
+    assert "before its last op" in found.reason
+    graph, cases = before_last_op(model.graph, above)
+    assert found.certificate["model"]["sha256"] == graph.sha256 != model.graph.sha256
+    assert found.certificate["claim"]["regions"] == regions_json(cases)
+
+
+def test_a_query_about_two_networks_has_a_certificate():
+    text = """(vnnlib-version <2.0>)
+    (declare-network f (declare-input A real [1]) (declare-output B real [1]))
+    (declare-network g (equal-to f) (declare-input C real [1]) (declare-output D real [1]))
+    (assert (and (>= A[0] 0.0) (<= A[0] C[0]) (<= C[0] 1.0) (> B[0] D[0])))"""
+    build = GraphBuilder()
+    x = build.input("x", (1,))
+    bent = build.apply(ops.RELU, [build.apply(ops.SUB, [x, build.constant(Fraction(1, 2))])])
+    model = build.build([("y", build.apply(ops.ADD, [x, bent]))])
+    found = tc.verify({"f": model}, parse_vnnlib(text), certify=True)
     assert isinstance(found, Holds)
     assert found.rests_on == "certificate", found.note
