@@ -132,7 +132,7 @@ class Pieces(Search):
             weights[members[0]] = -excess / (1 + 4 * np.abs(first) @ self._reach(problem))
         changes = factors[count + 1 : count + 2 * len(problem.sides) : 2]
         changes = changes - factors[count : count + 2 * len(problem.sides) : 2]
-        if self.names.slack:
+        if self.names.slack or excess < -_GAP:
             said, unit = self.whole(case, weights, _WHOLE)
         else:
             factors = factors / weights.max()
@@ -276,7 +276,9 @@ class Pieces(Search):
             if abs(own - exact) > best:
                 best, chosen = abs(own - exact), (index, arg, e, _break(op, at_zero, z, *ends))
         if chosen is None:
-            self.reached = True
+            excess = (problem.rows @ point - problem.least).min()
+            size = 1.0 + np.abs(problem.least).max(initial=0.0)
+            self.reached = bool(abs(excess) <= _TOUCH * size)
             return None
         index, arg, e, (end, kind) = chosen
         step = ["split", self.names.groups[index], e, round(end * 2**VALUES), kind]
