@@ -40,6 +40,9 @@ _ZERO = Fraction(0)
 _ALONE = 200
 """Nodes that our search explores before solvers are asked for a good point to begin with."""
 
+_AGAIN = 5.0
+"""Seconds that are worth a new tree from that point."""
+
 
 # -- linear programs -----------------------------------------------------------------------------
 
@@ -185,15 +188,16 @@ def search_at(
             return SearchOutcome(None, None, closed=True)
         return SearchOutcome(value, (Bounded(Multipliers({}, 1), value),), closed=True)
     few = _ALONE if nodes is None else min(nodes, _ALONE)
-    tree = Search(program, granular=False).run(replace(budget, nodes=few))
-    spent = few
+    search = Search(program, granular=False)
+    tree = search.run(replace(budget, nodes=few))
     if not tree.closed and not tree.unbounded and not budget.is_spent and few != nodes:
         limit = min(budget.seconds / 4, 60.0)
         answer = solve(program, seconds=limit, seed=seed).answer
         point = answer.point if isinstance(answer, Optimal | Feasible) else None
-        search = Search(program, point=point, granular=False)
-        tree = search.run(budget)
-        spent = search.explored
+        # a tree from the start is smaller, but one that goes on keeps what is proved
+        if point is not None and budget.seconds > _AGAIN:
+            search = Search(program, point=point, granular=False)
+        tree = search.run(budget if nodes is None else replace(budget, nodes=nodes - few))
     value = None
     if tree.point is not None:
         value = form.sign * program.objective(tree.point) - form.constant
@@ -201,7 +205,8 @@ def search_at(
     if tree.unbounded:
         why = "the linear relaxation is unbounded there"
     elif not tree.closed:
-        over = "its nodes" if nodes is not None and spent >= nodes else "its time"
+        spent = search.explored
+        over = "its time" if budget.is_spent else "its nodes"
         why = f"the search had used up {over} after {spent} nodes"
         if not tree.limited:
             why = "the program is too large for exact arithmetic"

@@ -278,8 +278,9 @@ def tree_dual(
         proof = replace(budget.share(_PROOF).part(_LONGEST), nodes=None)
         optimum = prove_optimum(form, proof, seed=seed)
         if nodes != few and not budget.is_spent:
-            found = search_at(form, form.right, budget, seed=seed)
-            optimum = found.value if found.closed else optimum
+            again = search_at(form, form.right, budget, seed=seed)
+            optimum = again.value if again.closed else optimum
+            found = found if again.nodes is None else again
     elif optimum is None:
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value."

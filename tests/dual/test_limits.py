@@ -1,0 +1,104 @@
+"""What a search alone does not decide, limits that are kept, and random programs."""
+
+from __future__ import annotations
+
+import random
+import time
+from fractions import Fraction as Q
+
+import pytest
+
+from tamecheck.budget import Budget
+from tamecheck.duality import METHODS, InfeasibleProgramError, dual, normalise
+from tamecheck.duality.cutting import settle_by_cuts
+from tamecheck.errors import SolverError
+from tamecheck.ir.program import Column, Kind, Program, Row
+
+
+def whole(costs, rows, upper=None):
+    """A minimum over natural numbers; rows are coefficients, lower and upper side."""
+    columns = tuple(
+        Column(f"x{j}", Q(0), upper, Kind.INTEGER, Q(cost)) for j, cost in enumerate(costs)
+    )
+    made = (
+        Row(
+            f"r{i}",
+            tuple((j, Q(a)) for j, a in enumerate(line) if a),
+            *(None if end is None else Q(end) for end in ends),
+        )
+        for i, (line, *ends) in enumerate(rows)
+    )
+    return Program(columns, tuple(made))
+
+
+STRIP = whole([1, 1], [([5, -7], Q(1, 3), None), ([5, -7], None, Q(2, 3))])
+JEROSLOW = whole([1] + [0] * 15, [([1] + [2] * 15, 15, 15)], upper=Q(1))
+KNAPSACK = whole(
+    [213, 212, 211, 210, 209], [([12223, 12224, 36674, 61119, 85569], 89643481, 89643481)]
+)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_strip_without_integer_points_is_infeasible(method):
+    # every method needs the optimum; a search goes on along the strip for ever
+    with pytest.raises(InfeasibleProgramError):
+        dual(STRIP, method, seconds=20)
+
+
+def test_cuts_settle_values_with_a_function_that_is_evaluated():
+    assert settle_by_cuts(normalise(STRIP), Budget.of(5)) == float("inf")
+    assert settle_by_cuts(normalise(JEROSLOW), Budget.of(5)) == 1
+    mixed = Program((Column("y", cost=Q(1)),), (Row("r", ((0, Q(1)),), Q(1), None),))
+    assert settle_by_cuts(normalise(mixed), Budget.of(5)) is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_limits_are_kept_and_what_stopped_is_said(method):
+    begin = time.process_time()
+    try:
+        found = dual(KNAPSACK, method, seconds=2)
+    except SolverError as error:
+        assert "in 2 seconds" in str(error) or "in time" in str(error)  # noqa: PT017 (or a gap)
+    else:
+        assert found.checks["columns"].status
+        assert found.strong or found.optimum is None or found.gap > 0
+    assert time.process_time() - begin < 10
+
+
+@pytest.mark.slow
+def test_a_tree_that_stops_has_the_optimum_and_says_what_stopped_it():
+    found = dual(JEROSLOW, "tree", nodes=300, seconds=30)
+    assert found.optimum == 1
+    assert found.gap == 1
+    assert "its nodes" in found.notes[0]
+    assert found.to_json()["notes"] == list(found.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS[:5])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_family_exceeds_the_cost_of_a_point(method, seed):
+    """Mixed and pure programs with unbounded integers: F(d) <= c·x wherever x is feasible at d."""
+    rng = random.Random(seed)
+    size = rng.randint(2, 4)
+    kinds = [Kind.INTEGER, *(rng.choice([Kind.INTEGER, Kind.CONTINUOUS]) for _ in range(size - 1))]
+    matrix = [[rng.randint(-4, 6) for _ in range(size)] for _ in range(2)]
+    costs = [a + 2 * b + rng.randint(1, 4) for a, b in zip(*matrix, strict=True)]
+    columns = tuple(
+        Column(f"x{j}", kind=kind, cost=Q(c))
+        for j, (kind, c) in enumerate(zip(kinds, costs, strict=True))
+    )
+    start = [rng.randint(0, 3) for _ in range(size)]
+    rows = []
+    for i, line in enumerate(matrix):
+        side = Q(sum(a * x for a, x in zip(line, start, strict=True)))
+        terms = tuple((j, Q(a)) for j, a in enumerate(line) if a)
+        rows.append(Row(f"r{i}", terms, side, side if i else None))
+    program = Program(columns, tuple(rows))
+    found = dual(program, method, seconds=5)
+    assert found.checks["columns"].status
+    for _ in range(12):
+        x = [Q(rng.randint(0, 4)) if k is Kind.INTEGER else Q(rng.randint(0, 9), 2) for k in kinds]
+        d = [row.value(x) for row in program.rows]
+        assert found(d) <= program.objective(x)
