@@ -244,7 +244,14 @@ def _outline(found: JacobianSet, chosen: Sequence[int]) -> Array:
     reach = np.array([support(side) for side in sides.tolist()])
     pairs = np.stack([sides, np.roll(sides, -1, axis=0)], axis=1)
     heights = np.stack([reach, np.roll(reach, -1)], axis=1)
-    return np.linalg.solve(pairs, heights[:, :, None])[:, :, 0]
+    corners = np.linalg.solve(pairs, heights[:, :, None])[:, :, 0]
+    # opposite sides of a segment or a point meet
+    width = reach + np.roll(reach, _DIRECTIONS // 2)
+    if float(width.min()) > 1e-6 * float(width.max()):
+        return corners
+    far = int(width.argmax())
+    ends = corners[[far, (far + _DIRECTIONS // 2) % _DIRECTIONS]]
+    return ends if float(width.max()) > 0 else ends[:1]
 
 
 def _flat(points: Array, chosen: Sequence[int]) -> Array:

@@ -336,7 +336,10 @@ def _set_lines(found: JacobianSet, plane: Plane) -> Iterator[str]:
         for (row,) in found.vertices[:_MOST_ROWS]:
             yield f"  {_point(row)}"
     else:
-        yield str(found)
+        said = str(found)
+        for axis, name in enumerate(plane.chart.names):
+            said = said.replace(f"{next(iter(found.inputs))}[{axis}]", name)
+        yield said
     if found.contains([[0] * plane.size]):
         yield "0 is in it: a Clarke-critical point"
     if found.autodiff is not None and not found.singleton:

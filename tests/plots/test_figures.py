@@ -451,3 +451,9 @@ def test_a_set_that_is_no_polytope_is_drawn_by_its_support():
     # around the ellipse, and near to it
     assert ((level > 1 - 1e-9) & (level < 1.01)).all()
     assert np.allclose(projected(ellipse, (0,)), [[1, 0], [3, 0]])
+    # a segment from (-1, 1) to (1, -1)
+    segment = SimpleNamespace(
+        listed=False, base=None, shape=(1, 2), support=lambda m: abs(m[0][0] - m[0][1])
+    )
+    ends = projected(segment, (0, 1))
+    assert np.allclose(sorted(ends.tolist()), [[-1, 1], [1, -1]], atol=1e-4)
