@@ -63,7 +63,10 @@ def _solve(args: Namespace) -> int:
     document["certificate"] = written if args.proof is None else None
     document["proof"] = None if args.proof is None else written
     brief = " ".join(filter(None, (document["status"], document["objective"])))
-    print_answer(args, document, solved_sections(document), brief)
+    sections = solved_sections(document)
+    # in the text they stand on stderr
+    document["notes"] = [*source.notes, *document["notes"]]
+    print_answer(args, document, sections, brief)
     if document["rests_on"] is None:
         return 3
     return 1 if document["status"] == "infeasible" else 0

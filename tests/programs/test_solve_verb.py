@@ -130,3 +130,16 @@ def test_solve_loads_nothing_of_models():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "[]\n"
+
+
+def test_the_answer_says_how_the_file_was_read(tmp_path, capsys):
+    (tmp_path / "p.lp").write_text(
+        FEASIBLE.replace("bounds", "user cuts\n d: x <= 1\nbounds").replace("end", "semi\n x\nend")
+    )
+    code, streams = run(capsys, "solve", str(tmp_path / "p.lp"), "--json")
+    answer = json.loads(streams.out)
+    assert (code, answer["objective"]) == (0, "4")
+    assert answer["notes"] == [
+        "User cuts are left out, as they exclude no solution (1).",
+        "Integer and semi-continuous columns are semi-integer: x.",
+    ]
