@@ -83,12 +83,23 @@ def norm_limits(
     if len(kept) < len(ways):
         return None
     grams = [_rows(form) for _, form in checked.patterns[0].outputs[0].space.roots]
+    # what is under some roots starts with a higher degree, and so do their gradients
+    steep = [any(a != 0 for row in gram for a in row) for gram in grams]
+    kept = [replace(way, factors=_kept(way.factors, steep)) for way in kept]
     if not any(way.round for way in kept):
         return _polytope(kept, empty)
     if empty.kind != "clarke":
         open_ = "the limits, of which there are infinitely many; their hull is the Clarke set"
         return replace(empty, why=f"they are not listed: {open_}", open=(open_,))
     return _Family(kept, grams, size).answer(empty)
+
+
+def _kept(factors: Exact, steep: Sequence[bool]) -> Exact:
+    """The derivatives by roots, 0 for those that matter only to a higher order."""
+    wide = [*steep, *([False] * (len(factors[0]) - len(steep)))]
+    return tuple(
+        tuple(b if keep else _ZERO for b, keep in zip(row, wide, strict=True)) for row in factors
+    )
 
 
 def _is_root(node: object) -> bool:
