@@ -9,12 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest import mock
 
+import distributed
+import joblib
 import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import tamecheck as tc
 from tamecheck.cli import main
 
 BOX = "(declare-const X_0 Real)\n(declare-const X_1 Real)\n(declare-const Y_0 Real)\n"
@@ -68,7 +73,6 @@ def folder(tmp_path_factory):
 
 
 def _document(text):
-    import tamecheck as tc
     from tamecheck.loaders.json_model import graph_document
 
     return json.dumps(graph_document(tc.expression(text).graph))
@@ -290,6 +294,30 @@ def test_memory_is_limited_of_one_command_and_of_each_worker(capsys):
     assert main(["check", "models/relu.json", "models/sine.json", "--memory", "1G"]) == 1
     assert [line["exit_code"] for line in lines(capsys)] == [0, 1]
     assert main(["check", "net.onnx", "--memory", "much"]) == 2
+
+
+@pytest.mark.slow
+def test_executors_of_others_give_the_same_lines():
+    question = ("check", "models/relu.json", "models/sine.json", "models/damaged.onnx")
+    alone = list(tc.many(*question, timeout=60, workers=1))
+    assert [line["exit_code"] for line in alone] == [0, 1, 2]
+    with ThreadPoolExecutor(2) as pool:
+        assert list(tc.many(*question, timeout=60, executor=pool)) == alone
+    joblibs = joblib.Parallel(n_jobs=2, return_as="generator_unordered")
+    assert list(tc.many(*question, timeout=60, executor=joblibs)) == alone
+    # Dask's nannies leave the numbers of threads of their workers in our environment
+    with (
+        mock.patch.dict(os.environ),
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        assert list(tc.many(*question, timeout=60, executor=client)) == alone
+    with pytest.raises(tc.InputError, match="is about one item"):
+        tc.many("info", "models")
+    with pytest.raises(tc.InputError, match="processes of tamecheck's own"):
+        list(tc.many(*question, executor=pool, memory="1G"))
 
 
 def test_certificates_of_many_are_files_by_number(capsys):
