@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.cli.deadline import MEMORY
-from tamecheck.cli.options import OUTPUTS
+from tamecheck.cli.options import NO_INPUTS
 from tamecheck.errors import (
     MemoryLimitError,
     TamecheckError,
@@ -107,7 +107,7 @@ def claim(args: Namespace, path: str | Path | None, kind: Kind) -> None:
     from tamecheck.loaders.outputs import check_output
 
     if path is not None:
-        given = [value for option, value in vars(args).items() if option not in OUTPUTS]
+        given = [value for option, value in vars(args).items() if option not in NO_INPUTS]
         read = [value for value in given if isinstance(value, str)]
         beside = (f"{name}.features.json" for name in read)
         check_output(path, kind, inputs=[*read, *beside], force=args.force)

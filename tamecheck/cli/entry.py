@@ -129,6 +129,8 @@ def _run(arguments: list[str]) -> int:
         from tamecheck.cli.many import run_many
 
         return run_many(args)
+    if args.serves:
+        return args.run(args)
     if MEMORY in os.environ:
         from tamecheck.solvers.processes import end_with_parent
 

@@ -32,7 +32,18 @@ FORMAT = "tamecheck-answers"
 _UNNEEDED = frozenset(("parser", "options", "more", "heard"))
 _RUNNING = _UNNEEDED | frozenset(
     (
-        *("run", "answers", "last_words", "many", "verb", "workers", "shard", "results", "times"),
+        *(
+            "run",
+            "answers",
+            "last_words",
+            "many",
+            "serves",
+            "verb",
+            "workers",
+            "shard",
+            "results",
+            "times",
+        ),
         *("json", "json_lines", "quiet", "force", "sarif"),
     )
 )
@@ -98,10 +109,17 @@ def answers_of(
     # a process that ends costs the item that it had
     size = 1 if executor is None else _PART
     parts = [items[at : at + size] for at in range(0, len(items), size)]
-    workers = max(1, min(args.workers or os.cpu_count() or 1, len(parts)))
+    workers = max(1, min(args.workers or _cores(), len(parts)))
     with executor_of(executor, workers, args.memory) as pool:
         for _, found in answers_as_they_come(work, parts, pool, partial(_ended, args)):
             yield from found
+
+
+def _cores() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def shared_of(args: Namespace) -> dict[str, Any]:
@@ -253,13 +271,16 @@ def _results(
         lines = {line.get("item"): line for line in found.kept}
         if not lines.keys() <= numbers.keys():
             raise InputError("The file has answers about other items.", where=args.results)
-        yield tuple(line for line in lines.values() if _is_current(line)), found
+        yield tuple(line for line in lines.values() if _is_current(line, numbers)), found
 
 
-def _is_current(line: Line) -> bool:
-    """Whether the files of a line are still what they were."""
-    given, known = line["arguments"], line["sha256"]
-    return all(sha256_of(given.get(name, name)) == known[name] for name in known)
+def _is_current(line: Line, items: Mapping[int, Item]) -> bool:
+    """Whether a line is whole, and the files of its item are still what they were."""
+    known, values = line.get("sha256"), items[line["item"]].values
+    if line.get("exit_code") not in _GRAVEST or not isinstance(known, dict):
+        return False
+    files = cast("dict[str, Any]", known)
+    return all(sha256_of(str(values.get(name))) == files[name] for name in files)
 
 
 def _question(args: Namespace, everything: Sequence[Item]) -> dict[str, Any]:

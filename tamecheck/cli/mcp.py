@@ -158,4 +158,5 @@ VERB = Verb(
         option("--workers", "N", "questions that are answered at once (default 2)", type=int),
     ),
     _run,
+    serves=True,
 )

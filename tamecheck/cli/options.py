@@ -147,6 +147,8 @@ class Verb:
         What is left to do when a call does not return in time.
     many
         The arguments that may name many files; the last one is the last positional argument.
+    serves
+        Whether limits of time and memory are those of each question that it is asked.
     """
 
     name: str
@@ -157,6 +159,7 @@ class Verb:
     answers: bool = False
     last_words: Callable[[Namespace], None] | None = None
     many: tuple[Place, ...] = ()
+    serves: bool = False
 
     def add_to(self, subparsers: Subparsers) -> None:
         """Add the verb to the command line."""
@@ -168,6 +171,7 @@ class Verb:
             last_words=self.last_words,
             verb=self.name,
             many=self.many,
+            serves=self.serves,
             more=(),
             heard=None,
         )
@@ -188,8 +192,8 @@ def _add(parser: Parser, holder: Any, options: Options) -> None:
                 _add(parser, holder, part)
 
 
-OUTPUTS = ("output", "file", "plot", "vnncomp", "results", "sarif", "pair")
-"""Where the names of files that are written stand; the others are of files that are read."""
+NO_INPUTS = ("output", "file", "plot", "vnncomp", "results", "sarif", "pair", "verb")
+"""Where the names of files that are written stand, and the verb; others may be files to read."""
 
 _TAKES_EXPRESSION = ("--expr", "--box", "--at", "--target", "--domain", "--rows")
 
