@@ -122,7 +122,7 @@ class TameSign(nn.Module):
         """
         if not self._last:
             raise InputError("There was no backward pass.", hint="Call backward() first.")
-        a, signs, g, slope = (t.reshape(len(t), -1) if t.ndim > 1 else t[None] for t in self._last)
+        a, signs, g, slope = (t.flatten(1) if t.ndim > 1 else t.reshape(1, -1) for t in self._last)
         tilt = _tilt(a, self.rho, self.kappa)
         best = torch.where(tilt >= g, 1.0, -1.0).to(a.dtype)
         saved = (signs - best) * (g - tilt)

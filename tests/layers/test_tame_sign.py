@@ -105,6 +105,16 @@ def test_drawn_signs_have_the_probabilities_of_the_penalty():
     assert float((signs > 0).float().mean()) == pytest.approx(1 / (1 + np.exp(-1.2)), abs=0.015)
 
 
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (2, 3, 4, 4), (0, 3)])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_any_shape_and_precision(shape, dtype):
+    layer, a = TameSign(), torch.full(shape, -0.5, dtype=dtype, requires_grad=True)
+    layer(a).sum().backward()
+    assert a.grad.dtype == dtype
+    assert a.grad.isfinite().all()
+    assert layer.convergence().gradient_norm >= 0 or a.numel() == 0
+
+
 def test_transforms_of_functions_go_through():
     torch.manual_seed(5)
     layer, a = TameSign(reduction="sum"), torch.randn(5, 3)
