@@ -29,6 +29,7 @@ def points_of_table(path: str, plane: Plane, inputs: dict[str, Shape]) -> Points
         header, rows = [cell.strip() for cell in rows[0]], rows[1:]
     names = element_names(inputs)
     width = len(rows[0]) if rows else 0
+    header = header if len(header) == width else []
     size = next((n for n in (len(names), plane.size) if width in (n, n + 1)), None)
     if size is None:
         raise InputError(
@@ -45,7 +46,7 @@ def points_of_table(path: str, plane: Plane, inputs: dict[str, Shape]) -> Points
     points = np.array([[float(row[place]) for place in order] for row in rows])
     (last,) = {*range(width)} - {*order} or {None}
     labels = () if last is None else tuple(row[last].strip() for row in rows)
-    called = tuple(header[place] for place in order) if len(header) == width else ()
+    called = tuple(header[place] for place in order) if header else ()
     if size == plane.size:
         return Points(points, labels, None, called)
     moving = [next((axis for axis, a in enumerate(row) if a), -1) for row in plane.chart.matrix]

@@ -82,6 +82,9 @@ def test_classes_have_the_tables_names_and_wrong_rows_are_marked(tmp_path, capsy
     # a header in another order puts columns in their place
     _, document, svg = decide(tmp_path, capsys, f"y,x,kind\n{ROWS}", *given)
     assert document["misclassified"] == 1
+    # a header of another width is none
+    _, document, _ = decide(tmp_path, capsys, "a,b,c,x,y\n0.5,0.5,1\n", *given)
+    assert (document["points"], document["misclassified"]) == (1, 0)
     # numbers are the classes themselves
     _, document, _ = decide(tmp_path, capsys, "0.5,0.5,1\n0.6,0.5,1\n0.2,0,0\n", *given)
     assert (document["class_names"], document["misclassified"]) == (["class 0", "class 1"], 1)
