@@ -17,7 +17,7 @@ from tamecheck.cli.answer import (
 )
 from tamecheck.cli.options import CERTIFICATE, PROGRAM, Place, Verb, flag, option, output
 from tamecheck.cli.source import program_of
-from tamecheck.errors import DomainError, InputError, UnsupportedError
+from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -147,6 +147,7 @@ SOLVE = Verb(
 
 # --- dual ----------------------------------------------------------------------------------------
 
+_SEARCH = 0.5
 _METHODS = ("chvatal", "gomory", "tree", "generator", "value", "network")
 _ABOUT_DUAL = """\
 Build a function F of a program's right-hand side that bounds its optimal value everywhere, and
@@ -186,7 +187,9 @@ def _dual(args: Namespace) -> int:
         options["network"] = load(args.network).graph
     claim(args, args.pair, "certificate")
     program = program_of(args, args.program).program
-    function = dual(program, args.method, seconds=args.timeout, seed=args.seed, **options)
+    # the rest of the time is for the checks, the slope and the definability of what was found
+    seconds = None if args.timeout is None else _SEARCH * args.timeout
+    function = dual(program, args.method, seconds=seconds, seed=args.seed, **options)
     document = _document(function, side)
     document["pair"] = _write_pair(args, function)
     document["program"] = {"sha256": program.sha256}
@@ -219,7 +222,7 @@ def _document(function: DualFunction, side: dict[str, Fraction] | None) -> dict[
     slope, why = None, None
     try:
         slope = function.gradient(side).to_json()
-    except (DomainError, UnsupportedError) as error:
+    except (DomainError, SolverError, UnsupportedError) as error:
         why = error.message
     answer = function.to_json()
     checked = answer["checks"]["columns"] is True and answer["optimum"] is not None

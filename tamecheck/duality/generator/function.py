@@ -36,6 +36,7 @@ from tamecheck.programs.tree import Search
 
 _ZERO = Fraction(0)
 _SECONDS_A_VALUE = 10.0
+_SECONDS_A_CONDITION = 2.0
 _NODES = 400
 RESIDUALS = ("orthant", "cone", "monoid")
 
@@ -177,7 +178,7 @@ class GeneratorDual(DualFunction):
 
     def conditions(self) -> Mapping[str, CheckItem]:
         """Conditions of strong duality, each checked exactly, before it is claimed."""
-        budget = self._budget.part(_SECONDS_A_VALUE)
+        budget = self._budget.part(_SECONDS_A_CONDITION)
         known = True if self._optimum is not None else None
         form = self.source
         return conditions(form, feasible_multipliers(form), budget, feasible=known)
