@@ -1,4 +1,4 @@
-"""Verdicts and times of tamecheck and of Marabou, one after the other on the same instances.
+"""Verdicts and times of tamecheck, Marabou and nnenum, one after the other on the same instances.
 
 The table is that of ``benchmarks/verify.py``.  Marabou runs in an environment of its own:
 
@@ -6,8 +6,11 @@ The table is that of ``benchmarks/verify.py``.  Marabou runs in an environment o
     VENV/bin/pip install maraboupy==2.0.0 onnx onnxruntime 'numpy<2'
     python benchmarks/marabou.py INSTANCES.tsv --python VENV/bin/python --timeout 60
 
+With ``--nnenum OTHER/bin/python`` an environment into which a checkout of stanleybak/nnenum is
+installed (``OTHER/bin/pip install .``) runs as a third.
+
 A verdict is wrong if it is not the published one.  PAR-2 counts an undecided instance as twice the
-timeout; both tools pay for starting their process.
+timeout; all tools pay for starting their process.
 """
 
 from __future__ import annotations
@@ -55,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("table", type=Path)
     parser.add_argument("--python", type=Path, required=True, help="interpreter with maraboupy")
+    parser.add_argument("--nnenum", type=Path, help="interpreter with nnenum")
     parser.add_argument("--timeout", type=float, default=60.0, help="seconds an instance")
     parser.add_argument("--per-benchmark", type=int, help="at most so many, evenly chosen")
     parser.add_argument("--only", action="append", help="a benchmark; may be repeated")
@@ -75,24 +79,23 @@ def chosen(rows: list[dict[str, str]], most: int | None) -> list[dict[str, str]]
 
 
 def compared(name: str, rows: list[dict[str, str]], options: argparse.Namespace) -> str:
-    ours, theirs = Score(), Score()
+    runs = [run_tamecheck, run_marabou, *([run_nnenum] if options.nnenum else [])]
+    scores = {run.__name__.removeprefix("run_"): (run, Score()) for run in runs}
     for row in rows:
         known = row["resolved"].split()[0]
         with tempfile.TemporaryDirectory() as folder:
             files = [unpacked(options.table.parent / row[k], folder) for k in ("onnx", "vnnlib")]
-            for score, run in ((ours, run_tamecheck), (theirs, run_marabou)):
+            for tool, (run, score) in scores.items():
                 started = time.monotonic()
                 word = run(files, options)
                 seconds = time.monotonic() - started
                 score.add(word, known, seconds, options.timeout)
-                tool = run.__name__.removeprefix("run_")
                 print(f"  {files[1].name}: {tool} {word} ({known}) {seconds:.2f} s", flush=True)
-    ratio = ours.spent / theirs.spent
-    return (
-        f"{name}: solved {ours.solved} and {theirs.solved} of {len(rows)} (tamecheck, Marabou), "
-        f"wrong {ours.wrong} and {theirs.wrong}, PAR-2 {ours.spent / len(rows):.2f} and "
-        f"{theirs.spent / len(rows):.2f} s, ratio {ratio:.2f}"
+    told = (
+        f"{tool} solved {score.solved}, wrong {score.wrong}, PAR-2 {score.spent / len(rows):.2f} s"
+        for tool, (_, score) in scores.items()
     )
+    return f"{name}, {len(rows)} instances: " + "; ".join(told)
 
 
 def unpacked(path: Path, folder: str) -> Path:
@@ -119,6 +122,15 @@ def run_marabou(files: list[Path], options: argparse.Namespace) -> str:
         output([str(part) for part in command], options.timeout)
         words = summary.read_text().split() if summary.is_file() else []
     return words[0].lower() if words and words[0].lower() in {"sat", "unsat"} else "unknown"
+
+
+def run_nnenum(files: list[Path], options: argparse.Namespace) -> str:
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder) / "result.txt"
+        command = [options.nnenum, "-m", "nnenum.nnenum", *files, int(options.timeout), result]
+        output([str(part) for part in command], options.timeout)
+        words = result.read_text().split() if result.is_file() else []
+    return {"holds": "unsat", "violated": "sat"}.get(words[0] if words else "", "unknown")
 
 
 def output(command: list[str], timeout: float) -> str:
