@@ -134,6 +134,7 @@ FORMULAS = {
     "trunc(x)": (torch.trunc, jnp.trunc, [(0,), (1,), (HALF,)]),
     "logaddexp(x, y)": (torch.logaddexp, jnp.logaddexp, [(1, 1), (0, 3)]),
     "hypot(x, y)": (torch.hypot, jnp.hypot, [(0, 1), (3, 4)]),
+    "xlogy(x, y)": (torch.xlogy, jax.scipy.special.xlogy, [(0, 1), (0, 3), (2, 3)]),
 }
 
 

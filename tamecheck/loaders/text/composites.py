@@ -59,9 +59,11 @@ def threshold(terms: Terms, args: list[Operand], at: Span) -> Operand:
 def xlogy(terms: Terms, args: list[Operand], at: Span) -> Operand:
     """``x log y``, and 0 where x is 0."""
     x, y = args
-    vanishes = terms.comparison("==", x, terms.constant(0, at), at)
+    zero = terms.constant(0, at)
     product = terms.binary("*", x, terms.call("log", [y], at))
-    return where(terms, [vanishes, terms.constant(0, at), product], at)
+    # only where the logarithm has no value: elsewhere frameworks differentiate the product
+    rest = where(terms, [terms.comparison("<=", y, zero, at), zero, product], at)
+    return where(terms, [terms.comparison("==", x, zero, at), rest, product], at)
 
 
 def trunc(terms: Terms, args: list[Operand], at: Span) -> Operand:

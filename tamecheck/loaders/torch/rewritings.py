@@ -110,8 +110,10 @@ def _sinc(torch: Any, x: Any) -> Any:
 
 
 def _xlogy(torch: Any, x: Any, y: Any) -> Any:
-    product = x * torch.log(torch.where(x == 0, torch.ones_like(x), y))
-    return torch.where(x == 0, torch.zeros_like(product), product)
+    # only where the logarithm has no value: elsewhere its slope by x is that of the product
+    gone = (x == 0) & (y <= 0)
+    product = x * torch.log(torch.where(gone, torch.ones_like(y), y))
+    return torch.where(gone, torch.zeros_like(product), product)
 
 
 def _ndtr(torch: Any, x: Any) -> Any:
