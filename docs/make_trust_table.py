@@ -157,6 +157,8 @@ OTHERS: Mapping[str, str] = {
     "convert": "writes the model that was read",
     "plot": "draws answers of other verbs",
     "report": "prints answers of other verbs, with what they rest on",
+    "merge": "joins answers of other verbs",
+    "mcp": "answers of other verbs",
     "train": "makes a model; the bound on its training loss says in `proof` what it rests on",
     "doctor": "versions, and a self-test",
     "demo": "runs other verbs",

@@ -98,3 +98,9 @@ def script(path: str):
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def theorem_pages() -> str:
+    """The pages that state the theorems, one after the other."""
+    pages = (ROOT / "docs" / name for name in ("theorems.md", "theorems-bounds.md"))
+    return "\n".join(page.read_text(encoding="utf-8") for page in pages)

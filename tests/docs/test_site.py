@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MOST_BYTES = 2_000_000
+MOST_WORDS = 2_500
 
 pytestmark = pytest.mark.slow
 
@@ -101,3 +102,11 @@ def test_the_search_needs_no_network(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         assert not re.search(r'<(script|link)[^>]*(src|href)="(https?:)?//', text), page
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.stem)
+def test_a_page_is_read_in_one_sitting(page):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    # tables are looked up, not read
+    words = sum(len(line.split()) for line in lines if not line.startswith("|"))
+    assert words <= MOST_WORDS

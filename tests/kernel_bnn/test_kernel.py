@@ -292,7 +292,7 @@ def test_only_the_standard_library_no_assert_no_float(path):
 
 
 def test_the_example_of_the_page_is_valid():
-    page = Path(__file__).parents[2] / "docs" / "certificates.md"
+    page = Path(__file__).parents[2] / "docs" / "certificates-binarized.md"
     text = page.read_text(encoding="utf-8")
     examples = [part.split("```")[0] for part in text.split("```json\n")[1:]]
     for form, checker in ((FORMAT, check), (REGION, check_region)):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus import theorem_pages
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
@@ -232,12 +232,12 @@ BOUNDS = ("Sample complexity", "Linear regions", "Values", "Pieces", "Level sets
 
 @pytest.mark.parametrize("name", [*(theorem.name for theorem in THEOREMS), *BOUNDS])
 def test_every_theorem_is_documented(name):
-    text = (Path(__file__).parents[2] / "docs" / "theorems.md").read_text(encoding="utf-8")
+    text = theorem_pages()
     assert f"\n### {name}\n" in text
 
 
 def test_the_documented_sources_are_those_that_are_printed():
-    text = (Path(__file__).parents[2] / "docs" / "theorems.md").read_text(encoding="utf-8")
+    text = theorem_pages()
     for theorem in THEOREMS:
         section = text.split(f"\n### {theorem.name}\n")[1].split("\n### ")[0]
         for source in theorem.source.split(";"):

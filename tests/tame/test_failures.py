@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from corpus import theorem_pages
 
 import tamecheck as tc
 from tamecheck.kernel.rules import RULES
 from tamecheck.tame.failures import FAILURES
 from tamecheck.tame.verdict import Verdict
 
-DOCS = Path(__file__).parents[2] / "docs"
 SOMEWHERE = "On every bounded box"
 
 
@@ -51,7 +49,7 @@ def test_every_rule_that_refutes_is_explained():
 
 @pytest.mark.parametrize("name", [*(c.theorem.split(":")[0] for c in FAILURES.values()), SOMEWHERE])
 def test_every_line_is_documented(name):
-    text = (DOCS / "theorems.md").read_text(encoding="utf-8")
+    text = theorem_pages()
     section = text.split(f"\n### {name}\n")[1].split("\n### ")[0]
     for consequence in FAILURES.values():
         if consequence.theorem.startswith(name):
