@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational_text
@@ -152,7 +152,10 @@ def value_text(value: Any) -> str:
     """A value of a JSON document in words, cut off where it is long."""
     if isinstance(value, str):
         return value
-    text = json.dumps(value).translate({34: None}).strip("[]")
+    if isinstance(value, list) and all(isinstance(one, str) for one in cast("list[Any]", value)):
+        text = ", ".join(cast("list[str]", value))  # an interval begins with a bracket of its own
+    else:
+        text = json.dumps(value).translate({34: None}).strip("[]")
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 

@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any
 
 from tamecheck import ops
-from tamecheck.duality.answer import Definability, DualFunction, to_sympy
+from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.expression.function import (
     Ceiling,
@@ -31,6 +31,9 @@ from tamecheck.ir.verdict import Verdict
 _ZERO = Fraction(0)
 _LONGEST = 400
 """Nodes up to which the formula is written out in sympy."""
+
+_PATIENCE = 2.0
+"""Seconds for the derivation of a structure."""
 
 
 class ExpressionBuilder:
@@ -212,7 +215,11 @@ class ExpressionDual(DualFunction):
 
         radius = Fraction(1 + max((ceil(abs(b)) for b in self.form.right), default=0))
         box = Box.uniform(["d"], -radius, radius) if domain == "box" else Box.everything()
-        found = check(expression_graph(self.expression), box)
+        found = check(expression_graph(self.expression), box, timeout=_PATIENCE)
+        if found.verdict is Verdict.UNKNOWN:
+            why = "it is made of sums, maxima and ceilings with rational coefficients"
+            late = f"no more was derived from its graph in {_PATIENCE:g} s"
+            return definability(domain, why, late, tame=False, constant=self.expression.lipschitz)
         where = f"the box |d| <= {radius}" if domain == "box" else "all right-hand sides"
         reasons = [f"derived from the graph of F on {where}: {found.verdict.value}"]
         if domain == "box" and found.verdict is Verdict.TAME:
