@@ -75,8 +75,11 @@ def fetched(folder: Path) -> Path:
     line = [npm, "pack", "--silent", f"pyodide@{VERSION}"]
     subprocess.run(line, cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     with tarfile.open(folder / f"pyodide-{VERSION}.tgz") as archive:
-        archive.extractall(folder, filter="data")
-    return folder / "package"
+        for name in DIGESTS:
+            file = archive.extractfile(f"package/{name}")
+            if file is not None:
+                (folder / name).write_bytes(file.read())
+    return folder
 
 
 def write_page(folder: Path, package: Path) -> None:

@@ -30,7 +30,7 @@ def test_a_small_slice_of_the_collision_avoidance_net_is_exact(data, tmp_path):
     assert field.counts["cells"] == found.count > 50
     assert field.counts["kinks"] + field.counts["flat"] == len(found.adjacency)
     assert field.counts["jumps"] == 0
-    assert field.counts["arrows"] + field.counts["zeros"] == 17 * 17
+    assert sum(field.counts[kind] for kind in ("arrows", "zeros", "left_out")) == 16 * 16
     field.save(tmp_path / "field.svg")
     assert (tmp_path / "field.svg").stat().st_size < 500_000
 
@@ -47,7 +47,8 @@ def test_a_net_with_sine_has_a_smooth_field(data):
     whole = plane(data, "nets/lsnc/onnx/quadrotor2d_state.onnx.gz", [0] * 6, unit(6, 0, 2), "3/4")
     picture = draw_field(whole.only(0))
     assert not picture.exact
-    assert picture.counts["arrows"] == 17 * 17
+    assert picture.counts["arrows"] + picture.counts["left_out"] == 16 * 16
+    assert picture.counts["arrows"] > 200
     assert picture.counts["kinks"] > 0
 
 
@@ -58,7 +59,7 @@ def test_a_max_pooling_net_is_drawn(data):
     whole = plane(data, "nets/verivital/Convnet_maxpool.onnx.gz", ["1/2"] * 784, directions, "1/2")
     picture = draw_field(whole.only(0))
     assert picture.counts["cells"] > 100
-    assert picture.counts["arrows"] > 50
+    assert picture.counts["arrows"] + picture.counts["left_out"] > 50
 
 
 def test_a_binarised_net_is_constant_on_pieces_with_jumps(data):

@@ -127,7 +127,9 @@ def test_an_unfinished_tree_is_gone_on_with_from_its_certificate():
 
 
 def test_checkpoints_are_certificates_of_bounds(monkeypatch):
-    monkeypatch.setattr("tamecheck.programs.solving._OFTEN", 0.02)
+    for name in ("_FIRST", "_OFTEN"):
+        monkeypatch.setattr(f"tamecheck.programs.solving.{name}", 0.02)
+    monkeypatch.setattr("tamecheck.programs.solving._SHARE", 0.0)
     monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
     monkeypatch.setattr("tamecheck.programs.solving._ROOT", 0.0)
     kept, seen = [], []
