@@ -19,7 +19,7 @@ from tamecheck.derivative.check.germs import Space
 from tamecheck.derivative.check.terms import NotAnalyticError, term_germ
 from tamecheck.derivative.forms import Form, UnreadFormError
 from tamecheck.derivative.kinks import term_value
-from tamecheck.derivative.readings import Built, Reading, below, readings, spread
+from tamecheck.derivative.readings import Built, Reading, readings, spread
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.exact_terms import holds
 from tamecheck.exact.reals import Number, UndecidedError
@@ -224,7 +224,7 @@ class Choices(Built):
         """A branch without the choices in it that the condition decides where it is taken."""
         new: dict[int, int] = {}
         bare: set[int] = set()
-        for index in below(self.builder, branch):
+        for index in self.builder.below(branch):
             node = self.builder.node(index)
             if not isinstance(node, Apply):
                 continue

@@ -46,7 +46,7 @@ class Built:
 
     def value(self, root: int) -> Array:
         """The exact value of a node at the point."""
-        for index in below(self.builder, root):
+        for index in self.builder.below(root):
             if index in self._values:
                 continue
             match self.builder.node(index):
@@ -96,7 +96,7 @@ class Reading:
 
         Raises `UnreadFormError` if a node is not continuous or not read.
         """
-        for index in below(self.built.builder, root):
+        for index in self.built.builder.below(root):
             if index not in self._known:
                 self._known[index] = self._node(index)
         return self._known[root]
@@ -285,18 +285,6 @@ def same(left: Number, right: Number) -> bool:
     if not (gap == 0 or gap > 0 or gap < 0):
         raise UndecidedError
     return bool(gap == 0)
-
-
-def below(builder: GraphBuilder, node: int) -> list[int]:
-    """A node and all that it is made of, in order."""
-    seen, waiting = {node}, [node]
-    while waiting:
-        found = builder.node(waiting.pop())
-        for arg in found.args if isinstance(found, Apply) else ():
-            if arg not in seen:
-                seen.add(arg)
-                waiting.append(arg)
-    return sorted(seen)
 
 
 def spread(array: Array, shape: Sequence[int]) -> Array:

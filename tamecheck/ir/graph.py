@@ -212,6 +212,16 @@ class GraphBuilder:
         """The node itself."""
         return self._nodes[node]
 
+    def below(self, node: int) -> list[int]:
+        """A node and all that it is made of, in order."""
+        seen, waiting = {node}, [node]
+        while waiting:
+            found = self._nodes[waiting.pop()]
+            new = set(found.args if isinstance(found, Apply) else ()) - seen
+            seen |= new
+            waiting.extend(new)
+        return sorted(seen)
+
     def input(self, name: str, shape: Shape, label: str = "") -> int:
         """Add an input.
 

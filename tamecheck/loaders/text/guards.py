@@ -21,7 +21,7 @@ def guarded(builder: GraphBuilder, node: int, condition: int, *, taken: bool) ->
 
     An op whose domain is not everything gets a number inside of it elsewhere.
     """
-    below = _below(builder, node)
+    below = builder.below(node)
     partial = {index: place for index in below if (place := _place(builder, index)) is not None}
     if not partial:
         return node
@@ -39,18 +39,6 @@ def guarded(builder: GraphBuilder, node: int, condition: int, *, taken: bool) ->
         if args != list(found.args):
             new[index] = builder.apply(found.op, args, found.label, found.function, **found.params)
     return new.get(node, node)
-
-
-def _below(builder: GraphBuilder, node: int) -> list[int]:
-    """A node and all that it is made of, in order."""
-    seen, waiting = {node}, [node]
-    while waiting:
-        found = builder.node(waiting.pop())
-        for arg in found.args if isinstance(found, Apply) else ():
-            if arg not in seen:
-                seen.add(arg)
-                waiting.append(arg)
-    return sorted(seen)
 
 
 def _place(builder: GraphBuilder, index: int) -> int | None:
