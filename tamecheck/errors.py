@@ -134,7 +134,13 @@ def package(module: str, extra: str) -> Any:
         ) from None
 
 
-_CALLED = {"clarabel": "Clarabel", "scipy": "SciPy", "sklearn": "scikit-learn", "torch": "PyTorch"}
+_CALLED = {
+    "clarabel": "Clarabel",
+    "jax": "JAX",
+    "scipy": "SciPy",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+}
 
 _KEPT = frozenset("\n\t")
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})

@@ -36,6 +36,7 @@ from tamecheck.derivative.check.proofs import (
 )
 from tamecheck.derivative.cone import inner_direction
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
+from tamecheck.exact.hull import dot
 from tamecheck.exact.reals import UndecidedError
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
@@ -314,7 +315,7 @@ def _amounts(
     amounts = [_ZERO] * wide
     for line, start in zip(lines, starts, strict=True):
         if start < wide:
-            amounts[start] = -line[-1] - _dot(line[wide:-1], answer.values)
+            amounts[start] = -line[-1] - dot(line[wide:-1], answer.values)
     shares = list(answer.values)
     for k in forced:
         shares[k] += 1
@@ -373,7 +374,7 @@ def _curve_inside(
             total = [a + share * b for a, b in zip(total, vector, strict=True)]
         starts.append(tuple(total))
     for start in dict.fromkeys(starts):
-        if any(_dot(rows[k], start) < 0 for k in loose) or not any(start):
+        if any(dot(rows[k], start) < 0 for k in loose) or not any(start):
             continue
         found = _lift(germs, rows, start)
         if found is not None:
@@ -418,15 +419,10 @@ def _widest(unit: Vector, rows: Sequence[Vector]) -> Vector | None:
     if total is None:
         return None
     for k, row in enumerate(rows):
-        if _dot(row, total) > 0:
+        if dot(row, total) > 0:
             continue
         others = [other for j, other in enumerate(rows) if j != k]
         found = inner_direction(size, [unit, row], (), others)
         if found is not None:
             total = tuple(a + b for a, b in zip(total, found, strict=True))
     return total
-
-
-def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
-    """The sum of products."""
-    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)

@@ -8,7 +8,10 @@ from dataclasses import dataclass, replace
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.exact.feasibility import Alternative, Vector, nonnegative_solution, null_basis
-from tamecheck.exact.hull import rational
+from tamecheck.exact.hull import (
+    dot,
+    rational,
+)
 from tamecheck.exact.reals import Number, UndecidedError
 
 Row = tuple[Number, ...]
@@ -142,7 +145,7 @@ def inner_direction(
         return basis[0] if basis else (_ZERO,) * size
     columns: list[Vector] = []
     for rows, last in ((strict, _ONE), (weak, _ZERO)):
-        columns += [(*(_dot(row, vector) for vector in basis), last) for row in _exact(rows)]
+        columns += [(*(dot(row, vector) for vector in basis), last) for row in _exact(rows)]
     found = nonnegative_solution(columns, (*(_ZERO for _ in basis), _ONE))
     if not isinstance(found, Alternative):
         return None
@@ -155,10 +158,6 @@ def inner_direction(
 
 def _exact(rows: Sequence[Row]) -> list[Vector]:
     return [tuple(a for a in row if isinstance(a, fmpq)) for row in rows]
-
-
-def _dot(left: Vector, right: Vector) -> fmpq:
-    return sum((a * b for a, b in zip(left, right, strict=True) if a != 0 and b != 0), _ZERO)
 
 
 def _direction_by_centres(size: int, strict: Sequence[Row]) -> Vector | None:

@@ -16,6 +16,7 @@ from flint import fmpq
 from tamecheck.derivative.check.germs import Space
 from tamecheck.derivative.check.terms import NotAnalyticError, term_germ
 from tamecheck.evaluate.exact_terms import value_at
+from tamecheck.exact.polynomial import Monomial, monomial_product
 from tamecheck.exact.reals import Number, as_number
 from tamecheck.ir.formula import (
     Add,
@@ -32,9 +33,6 @@ from tamecheck.ir.formula import (
     everywhere,
     power,
 )
-
-Monomial = tuple[tuple[int, int], ...]
-"""Numbers of atoms, ascending, with their exponents."""
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_TERMS = 400
@@ -123,7 +121,7 @@ class Atoms:
         total: dict[Monomial, fmpq] = {}
         for first, a in left.terms.items():
             for second, b in right.terms.items():
-                monomial = _product(first, second)
+                monomial = monomial_product(first, second)
                 found = total.get(monomial, _ZERO) + a * b
                 if found == 0:
                     del total[monomial]
@@ -379,13 +377,6 @@ def _composed(function: Term, argument: Term) -> Term:
 
 def _certain(value: Number) -> bool:
     return bool(value > 0 or value < 0)
-
-
-def _product(left: Monomial, right: Monomial) -> Monomial:
-    powers = dict(left)
-    for k, exponent in right:
-        powers[k] = powers.get(k, 0) + exponent
-    return tuple(sorted(powers.items()))
 
 
 def _quotient(top: Monomial, low: Monomial) -> Monomial | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from flint import arb, fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat
 
 from tamecheck.derivative.chainrule import ChainRule, Place
 from tamecheck.derivative.check import Limits, Pattern, read_limits
@@ -30,6 +30,7 @@ from tamecheck.exact.hull import (
     Matrix,
     extreme,
     fractions_of,
+    matrix_text,
     membership,
     rational,
     same,
@@ -99,7 +100,7 @@ def limit_set(
     else:
         rest = [matrix for _, matrix in cones.known(settled=False)]
         open_ = [
-            f"whether {_text(m)} is a limit: curved kinks touch"
+            f"whether {matrix_text(m)} is a limit: curved kinks touch"
             for m in rest
             if not _inside(m, matrices, kind)
         ]
@@ -130,12 +131,7 @@ def _beyond(patterns: Sequence[Pattern], matrices: Sequence[Matrix], kind: str) 
 def _named(pattern: Pattern) -> str:
     names = list(dict.fromkeys(pattern.names))
     listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-    return f"whether {_text(pattern.matrix)} is a limit: signs at {listed}"
-
-
-def _text(matrix: Matrix) -> str:
-    rows = (" ".join(a.str(6) if isinstance(a, arb) else str(a) for a in row) for row in matrix)
-    return f"[{'; '.join(rows)}]"
+    return f"whether {matrix_text(pattern.matrix)} is a limit: signs at {listed}"
 
 
 def _compare(cones: _Cones, checked: Limits) -> None:
@@ -148,7 +144,7 @@ def _compare(cones: _Cones, checked: Limits) -> None:
     if missing:
         raise TamecheckError(
             f"The search for the Jacobians near this point and its check differ at "
-            f"{_text(missing[0])}; one of them is wrong.",
+            f"{matrix_text(missing[0])}; one of them is wrong.",
             hint="Please report the model and the point.",
         )
 

@@ -30,7 +30,16 @@ from tamecheck.derivative.kinks import pieces_of
 from tamecheck.derivative.result import JacobianSet, Proof
 from tamecheck.derivative.rounds import Ball, Part, RoundSet
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
-from tamecheck.exact.hull import Combination, Exact, extreme, fractions_of, membership, rational
+from tamecheck.exact.hull import (
+    Combination,
+    Exact,
+    dot,
+    extreme,
+    fractions_of,
+    matrix_text,
+    membership,
+    rational,
+)
 from tamecheck.ir.formula import Const, Pow, subterms
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
@@ -174,7 +183,7 @@ def _polytope(ways: Sequence[_Way], empty: JacobianSet) -> JacobianSet:
         empty,
         raw=tuple(matrices[k] for k in kept),
         proofs=tuple(_proof(curve) for curve in curves),
-        open=tuple(dict.fromkeys(f"whether {_text(matrix)} is a limit" for matrix in open_)),
+        open=tuple(dict.fromkeys(f"whether {matrix_text(matrix)} is a limit" for matrix in open_)),
         rests_on=_CHECKED,
     )
 
@@ -192,10 +201,6 @@ def _inside(matrix: Exact, matrices: Sequence[Exact], kind: str) -> bool:
         and bool(matrices)
         and isinstance(membership(matrices, matrix), Combination)
     )
-
-
-def _text(matrix: Exact) -> str:
-    return f"[{'; '.join(' '.join(map(str, row)) for row in matrix)}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +327,7 @@ class _Family:
         for row in rows:
             for sign in (1, -1):
                 ray = (sign * -row[1], sign * row[0])
-                if any(_dot(other, ray) < 0 for other in rows):
+                if any(dot(other, ray) < 0 for other in rows):
                     continue
                 if not _reached(way.pattern.positive, ray):
                     return None
@@ -345,10 +350,6 @@ def _reached(germs: Sequence[Germ], ray: Vector) -> bool:
 def _primitive(ray: Vector) -> Vector:
     lead = next(abs(a) for a in ray if a != 0)
     return tuple(a / lead for a in ray)
-
-
-def _dot(left: Vector, right: Vector) -> fmpq:
-    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
 
 
 def _rank(rows: Sequence[Sequence[fmpq]]) -> int:

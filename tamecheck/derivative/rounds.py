@@ -21,9 +21,11 @@ from tamecheck.exact.hull import (
     Combination,
     Exact,
     Separator,
+    dot,
     fractions_of,
     in_rows,
     inner,
+    matrix_text,
     membership,
 )
 from tamecheck.exact.reals import Number, as_fraction, power
@@ -67,7 +69,7 @@ class Ball:
 
     def square(self, vector: Sequence[fmpq]) -> fmpq:
         """``vᵀ Q v``."""
-        return _dot(vector, _times(self.gram, vector))
+        return dot(vector, _times(self.gram, vector))
 
     def element(self, vector: Sequence[fmpq]) -> Exact:
         """``factor (Q u)ᵀ``."""
@@ -297,7 +299,7 @@ def _highest(  # noqa: C901 (one search)
                 return
         upper = part.along(functional, sides).upper()
         middle = tuple((a + b) / 2 for a, b in box)
-        if all(_dot(row, middle) >= 0 for row in part.rows or ()):
+        if all(dot(row, middle) >= 0 for row in part.rows or ()):
             here = part.along(functional, [arb(a) for a in middle])
             if here.is_finite() and (best is None or here.mid() > best.mid()):
                 best, place = here, middle
@@ -360,7 +362,7 @@ def _solve(gram: Exact, target: Sequence[fmpq]) -> Vector | None:
 
 def _words(part: Part, names: Sequence[str]) -> str:
     """A part in words."""
-    pieces = [_matrix(part.base)] if any(a != 0 for row in part.base for a in row) else []
+    pieces = [matrix_text(part.base)] if any(a != 0 for row in part.base for a in row) else []
     for ball in part.balls:
         used = [k for k, row in enumerate(ball.gram) if any(a != 0 for a in row)]
         over = ", ".join(names[k] for k in used)
@@ -376,8 +378,8 @@ def _words(part: Part, names: Sequence[str]) -> str:
             kind = {1: "the segment", 2: "the ellipse"}.get(
                 int(fmpq_mat([list(r) for r in ball.gram]).rank()), "the ellipsoid"
             )
-            lead = _matrix((ball.factor,)) if factor is None else str(factor)
-            pieces.append(f"{lead} times {kind} of Q u with uᵀQu ≤ 1, Q = {_matrix(ball.gram)}")
+            lead = matrix_text((ball.factor,)) if factor is None else str(factor)
+            pieces.append(f"{lead} times {kind} of Q u with uᵀQu ≤ 1, Q = {matrix_text(ball.gram)}")
     text = " + ".join(pieces) or "0"
     if part.ray is not None:
         return f"{text} in the direction ({' '.join(map(str, part.ray))})"
@@ -394,10 +396,6 @@ def _linear(row: Vector, names: Sequence[str]) -> str:
         f"{a}*{name}" if a != 1 else name for a, name in zip(row, names, strict=True) if a != 0
     ]
     return " + ".join(terms).replace("+ -", "- ")
-
-
-def _matrix(matrix: Sequence[Sequence[fmpq]]) -> str:
-    return f"[{'; '.join(' '.join(map(str, row)) for row in matrix)}]"
 
 
 def _axes(height: int, width: int) -> Iterator[Exact]:
@@ -418,11 +416,7 @@ def _plus(left: Exact, right: Exact) -> Exact:
 
 
 def _times(gram: Exact, vector: Sequence[fmpq]) -> Vector:
-    return tuple(_dot(row, vector) for row in gram)
-
-
-def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
-    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
+    return tuple(dot(row, vector) for row in gram)
 
 
 def _exact(rows: Sequence[Sequence[Fraction]]) -> Exact:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, combinations
@@ -87,10 +87,20 @@ def rational(matrix: Matrix) -> Exact | None:
     return rows if all(len(a) == len(b) for a, b in zip(rows, matrix, strict=True)) else None
 
 
+def dot(left: Iterable[fmpq], right: Iterable[fmpq]) -> fmpq:
+    """The sum of the products of as many numbers."""
+    return sum((a * b for a, b in zip(left, right, strict=True) if a != 0 and b != 0), fmpq(0))
+
+
 def inner(left: Exact, right: Exact) -> fmpq:
     """The sum of the products of the entries."""
-    pairs = zip(chain(*left), chain(*right), strict=True)
-    return sum((a * b for a, b in pairs if a != 0 and b != 0), fmpq(0))
+    return dot(chain(*left), chain(*right))
+
+
+def matrix_text(matrix: Matrix) -> str:
+    """The rows in brackets, with six digits of balls."""
+    rows = (" ".join(a.str(6) if isinstance(a, arb) else str(a) for a in row) for row in matrix)
+    return f"[{'; '.join(rows)}]"
 
 
 def same(left: Matrix, right: Matrix) -> bool:

@@ -46,7 +46,7 @@ class Polynomial:
         terms: dict[Monomial, Fraction] = {}
         for left, a in self.terms.items():
             for right, b in other.terms.items():
-                monomial = _product(left, right)
+                monomial = monomial_product(left, right)
                 terms[monomial] = terms.get(monomial, Fraction(0)) + a * b
         return Polynomial({m: c for m, c in terms.items() if c})
 
@@ -99,11 +99,12 @@ def quadratic_squares(polynomial: Polynomial) -> tuple[Square, ...] | None:
 
 
 def _gram_entry(polynomial: Polynomial, left: Monomial, right: Monomial) -> Fraction:
-    coefficient = polynomial.terms.get(_product(left, right), Fraction(0))
+    coefficient = polynomial.terms.get(monomial_product(left, right), Fraction(0))
     return coefficient if left == right else coefficient / 2
 
 
-def _product(left: Monomial, right: Monomial) -> Monomial:
+def monomial_product(left: Monomial, right: Monomial) -> Monomial:
+    """The monomial of the sums of the exponents."""
     exponents = dict(left)
     for variable, exponent in right:
         exponents[variable] = exponents.get(variable, 0) + exponent

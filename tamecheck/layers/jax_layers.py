@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, package
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.batches import BatchLayer, Run
 from tamecheck.layers.functions import LayerFunctions
@@ -116,11 +115,8 @@ def _apply(run: Run, ranks: Sequence[int], given: Sequence[Any], size_of: int | 
     return function(*arrays)
 
 
-try:
-    jax: Any = import_module("jax")
-    import_module("jax.custom_derivatives")
-except ImportError:
-    raise UnsupportedError("JAX is not installed.", hint="pip install jax.") from None
+jax: Any = package("jax", "jax")
+package("jax.custom_derivatives", "jax")
 _FUNCTIONS = LayerFunctions(_apply)
 quadratic_function = _FUNCTIONS.quadratic_function
 equilibrium_function = _FUNCTIONS.equilibrium_function

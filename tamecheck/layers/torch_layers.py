@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, UnsupportedError, package
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.batches import BatchLayer, Run
 from tamecheck.layers.functions import LayerFunctions
@@ -137,10 +136,7 @@ def _require_numbers(tensor: Any) -> None:
         raise InputError("A tensor on the device meta has no numbers, so nothing is solved.")
 
 
-try:
-    torch: Any = import_module("torch")
-except ImportError:
-    raise UnsupportedError("PyTorch is not installed.", hint="pip install torch.") from None
+torch: Any = package("torch", "torch")
 _DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 _LAYER = _layer_class(_pullback_class())
 # solvers are no graph of tensors: torch.compile breaks its graph here

@@ -8,7 +8,8 @@ from tamecheck.verification.answer import (
     Witness,
     vnncomp_text,
 )
-from tamecheck.verification.confirm import maximise, minimise, verify
+from tamecheck.verification.confirm import verify
+from tamecheck.verification.extrema import maximise, minimise
 from tamecheck.verification.hamming import (
     HammingBall,
     hamming_distance,

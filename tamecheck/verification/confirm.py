@@ -13,15 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.ir.arguments import path, seconds
-from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.judge import UNLIMITED, judge
-from tamecheck.ir.program import Sense
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
-from tamecheck.verification.answer import CERTIFICATE, Answer, Holds, Optimum
-from tamecheck.verification.extrema import Method, Progress, extremum
+from tamecheck.verification.answer import CERTIFICATE, Answer, Holds
 from tamecheck.verification.run import decide, subject_of
 from tamecheck.verification.split_proofs import ATTEMPTS, proofs_of
 from tamecheck.verification.witness import Replay
@@ -94,80 +91,6 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
         return _by_splits(found, subject_of(model, asked)[0], asked, budget) if certify else found
     except KeyboardInterrupt:
         return replace(found, note="Interrupted before there was a certificate.")
-
-
-def maximise(  # noqa: PLR0913 (options, by keyword only)
-    model: Model,
-    *,
-    output: int = 0,
-    box: Box | Mapping[str, Any] | str,
-    method: Method = "auto",
-    timeout: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Optimum:
-    """The largest value of an output element on a bounded box.
-
-    A piecewise affine network becomes an exact mixed-integer program; walks find a first point,
-    the solvers of `tamecheck.solve` go on from it, and every value is that of the network itself
-    in rational arithmetic.  Other networks get a rigorous bound from linear bounds on boxes that
-    are halved; then the status is ``feasible``, unless value and bound are equal.
-
-    Parameters
-    ----------
-    model
-        A model.
-    output
-        The number of the element, all outputs one after the other.
-    box
-        The domain, bounded; see `Model.check`.
-    method
-        ``"walk"`` for Relax-and-Walk alone.
-    timeout
-        Seconds, roughly; None is as long as the solvers take.
-    seed
-        Seed of all random choices.
-    progress
-        Called now and then with a line about the state.
-
-    Raises
-    ------
-    InputError
-        If the box is unbounded or does not fit, or there is no such output.
-    """
-    return extremum(
-        model,
-        Sense.MAXIMISE,
-        output=output,
-        box=box,
-        method=method,
-        timeout=timeout,
-        seed=seed,
-        progress=progress,
-    )
-
-
-def minimise(  # noqa: PLR0913 (options, by keyword only)
-    model: Model,
-    *,
-    output: int = 0,
-    box: Box | Mapping[str, Any] | str,
-    method: Method = "auto",
-    timeout: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Optimum:
-    """The smallest value of an output element on a bounded box; see `maximise`."""
-    return extremum(
-        model,
-        Sense.MINIMISE,
-        output=output,
-        box=box,
-        method=method,
-        timeout=timeout,
-        seed=seed,
-        progress=progress,
-    )
 
 
 def steps_in(budget: Budget) -> int:

@@ -50,9 +50,8 @@ _SMALL = 50_000
 """Parameters up to which walks alone are given the relaxations of the program too."""
 
 
-def extremum(  # noqa: PLR0913 (options, by keyword only)
+def maximise(  # noqa: PLR0913 (options, by keyword only)
     model: Model,
-    sense: Sense,
     *,
     output: int = 0,
     box: Box | Mapping[str, Any] | str,
@@ -61,8 +60,50 @@ def extremum(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Optimum:
-    """What `maximise` and `minimise` answer, before the kernel has seen the proof."""
-    return _Task.of(model, output, box, sense, timeout, seed, progress).run(method)
+    """The largest value of an output element on a bounded box.
+
+    A piecewise affine network becomes an exact mixed-integer program; walks find a first point,
+    the solvers of `tamecheck.solve` go on from it, and every value is that of the network itself
+    in rational arithmetic.  Other networks get a rigorous bound from linear bounds on boxes that
+    are halved; then the status is ``feasible``, unless value and bound are equal.
+
+    Parameters
+    ----------
+    model
+        A model.
+    output
+        The number of the element, all outputs one after the other.
+    box
+        The domain, bounded; see `Model.check`.
+    method
+        ``"walk"`` for Relax-and-Walk alone.
+    timeout
+        Seconds, roughly; None is as long as the solvers take.
+    seed
+        Seed of all random choices.
+    progress
+        Called now and then with a line about the state.
+
+    Raises
+    ------
+    InputError
+        If the box is unbounded or does not fit, or there is no such output.
+    """
+    return _Task.of(model, output, box, Sense.MAXIMISE, timeout, seed, progress).run(method)
+
+
+def minimise(  # noqa: PLR0913 (options, by keyword only)
+    model: Model,
+    *,
+    output: int = 0,
+    box: Box | Mapping[str, Any] | str,
+    method: Method = "auto",
+    timeout: float | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Optimum:
+    """The smallest value of an output element on a bounded box; see `maximise`."""
+    return _Task.of(model, output, box, Sense.MINIMISE, timeout, seed, progress).run(method)
 
 
 def relax_and_walk(  # noqa: PLR0913 (options, by keyword only)

@@ -10,7 +10,7 @@ import sys
 
 class Nothing:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"sklearn", "scipy", "clarabel", "torch", "pandas"}:
+        if name.partition(".")[0] in {"sklearn", "scipy", "clarabel", "torch", "jax", "pandas"}:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Nothing())
@@ -43,6 +43,7 @@ def test_each_extra_is_named_where_it_is_missing(tmp_path):
     found = run(f"""
 said(lambda: tc.learn.TameBinarizedClassifier)
 said(lambda: tc.from_torch(None, None))
+said(lambda: __import__("tamecheck.layers.jax_layers"))
 from tamecheck.solvers.cone import cone_solution
 said(lambda: cone_solution(np.eye(1), np.zeros(1), np.eye(1), np.ones(1), [("zero", 1)]))
 sys.stderr = sys.stdout
@@ -51,6 +52,7 @@ assert main(["train", {str(tmp_path / "t.csv")!r}, "--target", "b"]) == 4
     assert found.splitlines() == [
         LEARN,
         "PyTorch is not installed. Install it with: pip install 'tamecheck[torch]'.",
+        "JAX is not installed. Install it with: pip install 'tamecheck[jax]'.",
         "Clarabel is not installed. Install it with: pip install 'tamecheck[layers]'.",
         f"tamecheck: {LEARN}",
     ]
