@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import highspy
+import mip
 import pytest
 
 from tamecheck.errors import InputError, TamecheckError
@@ -248,6 +249,23 @@ def test_what_is_written_is_read_by_highs_and_identical_for_us(tmp_path):
         ]
         assert other is not None, text
         assert [*mine[:3], sides] == other, text
+
+
+def test_cbc_keeps_the_names_of_what_is_written(tmp_path):
+    # it forgets all where one has more than 100 characters, or a row is called like a section
+    path = tmp_path / "p.lp"
+    for seed in [1245, *range(20)]:
+        program = drawn(seed)
+        text = program_to_lp(program)
+        path.write_text(text)
+        model = mip.Model(solver_name="CBC")
+        model.verbose = 0
+        model.read(str(path))
+        again = program_from_lp(text).program
+        assert [v.name for v in model.vars] == [c.name for c in again.columns], text
+        labels = [r.name for r in again.rows]
+        names = [c.name for c in model.constrs if c.name in labels]
+        assert names == labels, text
 
 
 def test_the_names_of_sets_are_none_of_rows_in_mps():

@@ -68,12 +68,13 @@ _NAME = rf"(?:[^\W\d]|[!\"#$%&(),;?@_'`{{}}~|]){_PART}*(?:\[{_PART}+\]{_PART}*)*
 _PORTABLE = re.compile(
     r"(?![eE]\d)(?:[^\W\d]|[!\"#$%&(),;?@_'`{}~|])[\w!\"#$%&(),;?@_'`{}~|.]*", re.ASCII
 )
-_LONGEST_NAME = 200
 LOWER_END = "@lower"
 """Ends the name of a row that states the lower end of the row before, with the same terms.
 
 Some readers know rows with one bound only.
 """
+LONGEST_NAME = 100 - len(LOWER_END)
+"""CBC forgets all names where one has more than 100 characters."""
 _TOKEN = re.compile(
     r"(?P<number>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<arrow>->)|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])|(?P<colon>:)"
@@ -83,7 +84,7 @@ _TOKEN = re.compile(
 
 def is_portable(name: str) -> bool:
     """Whether HiGHS, CBC and this reader all take a text before a colon for a name."""
-    return len(name) <= _LONGEST_NAME and _PORTABLE.fullmatch(name) is not None
+    return len(name) <= LONGEST_NAME and _PORTABLE.fullmatch(name) is not None
 
 
 def is_keyword(name: str) -> bool:

@@ -15,11 +15,12 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp_tokens import LOWER_END, is_keyword, is_portable
+from tamecheck.loaders.programs.lp_tokens import LONGEST_NAME, LOWER_END, is_keyword, is_portable
 
 _LONGEST_FRACTION_PART = 400
-_LONGEST_NAME = 200
 _WIDTH = 90
+_NUMBERED = 10
+"""Characters of a name that are kept for what tells it from others."""
 _JSON = "Write JSON instead."
 
 
@@ -189,10 +190,10 @@ def program_to_lp(program: Program) -> str:
     _check_writable(program)
     columns = [column.name for column in program.columns]
     names = _lp_names(columns, set(filter(is_keyword, columns)))
-    objective, *labels = _lp_names(
-        [program.objective_name, *(row.name for row in program.rows)],
-        {f"{row.name}{LOWER_END}" for row in program.rows},
-    )
+    rows = [program.objective_name, *(row.name for row in program.rows)]
+    # CBC forgets the names of all rows where one is a keyword
+    refused = {f"{row.name}{LOWER_END}" for row in program.rows}.union(filter(is_keyword, rows))
+    objective, *labels = _lp_names(rows, refused)
     lines = [f"\\Problem name: {program.name}"] if program.name else []
     given = [program.objective_name, *(item.name for item in (*program.rows, *program.columns))]
     renamed = zip(given, [objective, *labels, *names], strict=True)
@@ -226,7 +227,7 @@ def _lp_names(names: Sequence[str], refused: Container[str]) -> list[str]:
     for name in names:
         own = name
         if not is_portable(name) or name in refused:
-            base = own = f"_{re.sub('[^A-Za-z0-9_.]', '_', name)[:_LONGEST_NAME]}"
+            base = own = f"_{re.sub('[^A-Za-z0-9_.]', '_', name)[: LONGEST_NAME - _NUMBERED]}"
             count = 1
             while own in taken:
                 count += 1
