@@ -24,8 +24,8 @@ from tamecheck.learn import (
 )
 from tamecheck.learn.effort import Effort
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.mip.annealing import anneal
 from tamecheck.learn.mip.encoding import Encoding, Objective, lift
+from tamecheck.learn.mip.local_search import anneal
 from tamecheck.learn.mip.task import Architecture, task_of
 from tamecheck.loaders.tables.table import read_table
 

@@ -95,7 +95,7 @@ def _output(args: Namespace) -> Path:
 
 def _commands(args: Namespace) -> Any:
     """The options that say which table and which domain, for command lines that check again."""
-    from tamecheck.report.commands import Commands
+    from tamecheck.report.page import Commands
 
     table: list[str] = []
     for name in ("data", "target", "sep", "decimal", "missing", "ignore"):

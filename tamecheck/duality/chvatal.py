@@ -1,6 +1,6 @@
 """Chvátal functions of pure integer programs: sums and roundings of constraints.
 
-Cuts of the dictionary are those of `tamecheck.duality.cutting`: if the point becomes integral, the
+Cuts of the dictionary are those of `tamecheck.duality.proof`: if the point becomes integral, the
 final multipliers give F(b) = z(b) (Wolsey 1981; Blair, Jeroslow 1982).
 
 Separation: the cut with multipliers u in [0, 1) is ``sum of ceil(u·a_j) x_j >= ceil(u·b)``.  At a
@@ -17,7 +17,6 @@ from fractions import Fraction
 from functools import cache
 
 from tamecheck.budget import Budget
-from tamecheck.duality.cutting import CuttingRun, IntegerRow, cost_scale, integer_rows, round_up
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.form import (
     Form,
@@ -34,7 +33,14 @@ from tamecheck.duality.optimum import (
     form_at,
     require_integer_solution,
 )
-from tamecheck.duality.proof import prove_optimum
+from tamecheck.duality.proof import (
+    CuttingRun,
+    IntegerRow,
+    cost_scale,
+    integer_rows,
+    prove_optimum,
+    round_up,
+)
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Feasible, Optimal
 from tamecheck.ir.exact import rational_text

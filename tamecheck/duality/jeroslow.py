@@ -33,11 +33,11 @@ from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability, to_sympy
 from tamecheck.duality.check import CheckItem, Value
-from tamecheck.duality.cutting import CuttingRun
 from tamecheck.duality.expression.dual import ExpressionBuilder, expression_graph, expression_sympy
 from tamecheck.duality.expression.function import Expression
 from tamecheck.duality.form import Constraint, Form, FormColumn, Vector, dot, normalise, program_of
 from tamecheck.duality.optimum import require_dual
+from tamecheck.duality.proof import CuttingRun
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number

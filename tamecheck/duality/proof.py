@@ -3,17 +3,28 @@
 A search closes most programs; where integers have no bounds it may go on for ever beside a strip
 without integer points, which a few rounds of cuts decide.  So a pure integer program gets some of
 each.
+
+The cuts are Gomory's fractional ones, recorded as functions of the right-hand side.  The cut of a
+row of the dictionary is the Chvátal cut whose multipliers are the fractional parts of the row's
+multipliers; so a run is recorded as nested non-negative combinations and ceilings.  With the
+lexicographic dual simplex method, cuts from the first fractional row and a bounded feasible set it
+is finite (Gomory 1963).  It ends with a Chvátal function F that says why: F(a) <= c at all columns
+and F(b) = c·x at a feasible x; or F(a) <= 0 at all columns and F(b) > 0, so that there is no point
+(Chvátal, Farkas).  Both are evaluated again before they are believed.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import Value
-from tamecheck.duality.cutting import settle_by_cuts
+from tamecheck.duality.expression.dual import ExpressionBuilder
+from tamecheck.duality.expression.function import Expression
 from tamecheck.duality.form import Form, InfeasibleProgramError, Vector
 from tamecheck.duality.optimum import (
     empty_value,
@@ -22,10 +33,194 @@ from tamecheck.duality.optimum import (
     integer_contradiction,
 )
 from tamecheck.errors import DomainError
+from tamecheck.exact.simplex import LexicographicDictionary, State
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Program
 from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search, Tree
+
+_ROUNDS_BEFORE_SOLVING = 12
+_CUTS_A_ROUND = 10
+_LARGEST = 40_000
+"""Entries of the dictionary up to which a run is tried beside a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerRow:
+    """``coefficients · x >= bound`` in integers, and the node whose value at b is the bound."""
+
+    coefficients: tuple[int, ...]
+    bound: int
+    node: int
+
+
+def integer_rows(form: Form, builder: ExpressionBuilder) -> list[IntegerRow]:
+    """The constraints as ``>=`` rows with coprime integers; a bound that is none is rounded up.
+
+    An equation becomes two rows.
+    """
+    rows: list[IntegerRow] = []
+    vectors = [form.vector(j) for j in range(len(form.columns))]
+    for i, constraint in enumerate(form.constraints):
+        line = [vector[i] for vector in vectors]
+        # the denominators' multiple over the numerators' divisor makes coprime integers
+        scale = Fraction(
+            math.lcm(*(a.denominator for a in line)), math.gcd(*(a.numerator for a in line)) or 1
+        )
+        for sign in {"=": (1, -1), ">=": (1,), "<=": (-1,)}[constraint.sense]:
+            node = builder.linear([sign * scale * (i == k) for k in range(form.size)])
+            side = sign * scale * form.right[i]
+            if side.denominator > 1:
+                node = builder.ceiling(node)
+            coefficients = tuple(int(sign * scale * a) for a in line)
+            rows.append(IntegerRow(coefficients, math.ceil(side), node))
+    return rows
+
+
+def cost_scale(form: Form) -> int:
+    """The least common denominator of the costs: the multiple of the objective is an integer."""
+    return math.lcm(*(column.cost.denominator for column in form.columns))
+
+
+def round_up(
+    builder: ExpressionBuilder, terms: Sequence[tuple[int, Fraction]], bound: Fraction, scale: int
+) -> int:
+    """One over the scale of a combination, which is rounded up where that raises its bound."""
+    if bound.denominator > 1:
+        terms = [(builder.ceiling(builder.combination(terms)), Fraction(1))]
+    return builder.combination([(i, y / scale) for i, y in terms])
+
+
+class CuttingRun:
+    """One run of cuts at the form's right-hand side, and the functions of its cuts.
+
+    ``known`` is asked for the optimum now and then: where the rounded bound meets it, the run ends.
+    """
+
+    def __init__(
+        self,
+        form: Form,
+        budget: Budget,
+        builder: ExpressionBuilder,
+        known: Callable[[], Fraction | None] = lambda: None,
+    ) -> None:
+        self.form, self.budget, self.builder, self.known = form, budget, builder, known
+        rows = integer_rows(form, self.builder)
+        self.original = len(rows)
+        self.nodes = {k: row.node for k, row in enumerate(rows)}
+        self.scale = cost_scale(form)
+        self.dictionary = LexicographicDictionary(
+            [column.cost * self.scale for column in form.columns],
+            [(r.coefficients, Fraction(r.bound)) for r in rows],
+        )
+        self.optimum: Fraction | None = None
+        self.note = ""
+
+    def run(self, rounds: int) -> int:
+        """Cut until the point is integral, the bound meets the optimum, or time is over.
+
+        The node of the function.  Without a point it raises `InfeasibleProgramError`, after the
+        function that shows so was evaluated at all columns.
+        """
+        table, state = self.dictionary, State.STOPPED
+        cuts = done = 0
+        for done in range(rounds + 1):
+            state = table.optimise(self.budget)
+            if state in {State.UNBOUNDED, State.INFEASIBLE}:
+                feasible_multipliers(self.form)
+            if state is State.INFEASIBLE:
+                raise InfeasibleProgramError(
+                    "The program is infeasible, so that no dual function attains its value:"
+                    f" {self._contradiction()}"
+                )
+            table.drop_basic(self.original)
+            entries = range(len(self.form.columns) + 1)
+            fractional = [i for i in entries if table.value(i).denominator > 1]
+            if state is State.STOPPED or done == rounds:
+                break
+            self.note = f"{cuts} cuts in {done} rounds: the point is integral"
+            if not fractional:
+                self.optimum = table.value(0) / self.scale
+                return self._root()
+            self.note = f"{cuts} cuts in {done} rounds: the bound is the optimum"
+            if done >= _ROUNDS_BEFORE_SOLVING and self._meets_optimum():
+                return self._root()
+            for entry in fractional[:_CUTS_A_ROUND]:
+                terms = [(self.nodes[k], a - math.floor(a)) for k, a in table.surplus_terms(entry)]
+                node = self.builder.ceiling(self.builder.combination(terms))
+                self.nodes[table.add_cut(entry)] = node
+                cuts += 1
+        over = "the time was over" if state is State.STOPPED else "so many rounds were asked for"
+        self.note = f"{cuts} cuts in {done} rounds, where {over}: the point is not integral yet"
+        return self._root()
+
+    def _meets_optimum(self) -> bool:
+        optimum = self.known()
+        if optimum is None:
+            return False
+        self.optimum = optimum
+        return optimum == Fraction(math.ceil(self.dictionary.value(0)), self.scale)
+
+    def _root(self) -> int:
+        """The node of the final multipliers."""
+        if not self.dictionary.priced:
+            # stopped before the objective was reached: any multipliers that are feasible
+            return self.builder.linear(feasible_multipliers(self.form))
+        terms = [(self.nodes[k], y) for k, y in self.dictionary.surplus_terms(0)]
+        return round_up(self.builder, terms, self.dictionary.value(0), self.scale)
+
+    def _contradiction(self) -> str:
+        """What the row of the dictionary without points proves, evaluated at every column."""
+        function = self.builder.build(self.builder.combination(self._contradicting()))
+        bound = function(self.form.right)
+        if bound <= 0 or not _is_below(self.form, function, [Fraction(0)] * len(self.form.columns)):
+            raise AssertionError("the dictionary is infeasible, its row is not")
+        return (
+            "integer cuts of its rows contradict each other: a Chvátal function is at most 0 at"
+            f" all columns and {bound} at the right-hand side."
+        )
+
+    def _contradicting(self) -> list[tuple[int, Fraction]]:
+        """The rows of the form, with weights, that have no point: ``x_k - T x_N = 0``, T <= 0."""
+        table, n = self.dictionary, len(self.form.columns)
+        r, _ = table.stuck
+        k = table.basic[r]
+        terms = [(i, -a) for i, a in table.surplus_terms_of(k)]
+        if k >= n:
+            terms.append((k - n, Fraction(1)))
+        return [(self.nodes[i], y) for i, y in terms]
+
+
+def _is_below(form: Form, function: Expression, costs: Sequence[Fraction]) -> bool:
+    return all(function(form.vector(j)) <= cost for j, cost in enumerate(costs))
+
+
+def settle_by_cuts(form: Form, budget: Budget) -> Value | None:
+    """The value of a pure integer form, infinite without a point; None if cuts do not decide it.
+
+    The point is feasible and has the value of a Chvátal function that is at most the cost at every
+    column: both are evaluated here.
+    """
+    size = (len(form.columns) + 1) * (form.size + len(form.columns))
+    if size > _LARGEST or not all(column.integral for column in form.columns):
+        return None
+    builder = ExpressionBuilder(form.size)
+    own = CuttingRun(form, budget, builder)
+    try:
+        root = own.run(10_000)
+    except InfeasibleProgramError:
+        return math.inf
+    if own.optimum is None:
+        return None
+    function = builder.build(root)
+    point = form.point([own.dictionary.value(j + 1) for j in range(len(form.columns))])
+    shown = (
+        not form.program.violations(point)
+        and form.inward(form.program.objective(point)) == function(form.right) == own.optimum
+        and _is_below(form, function, [column.cost for column in form.columns])
+    )
+    return own.optimum if shown else None
+
 
 _SHORT, _NODES = 0.5, 200
 """Seconds and nodes of a search before anything else."""

@@ -13,9 +13,8 @@ import numpy as np
 
 from tamecheck.binarized import MAX_FREE, ThresholdNetwork, count_classes
 from tamecheck.errors import InputError
-from tamecheck.explain.blocks import diagram_after
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.merging import Merging, Rows
+from tamecheck.explain.merging import Merging, Rows, diagram_after
 from tamecheck.explain.tables import MAX_POINTS, score_blocks, sums_of
 from tamecheck.ir.tensor import Array
 

@@ -31,11 +31,12 @@ from tamecheck.explain.protected import Protected, Table, features_named, protec
 from tamecheck.explain.reasons import (
     changeable,
     enumerate_all,
+    involvement,
+    relevancy,
     shrink_contrast,
     smallest_sufficient,
     sufficient,
 )
-from tamecheck.explain.relevancy import involvement, relevancy
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, Search, second_opinion
 from tamecheck.explain.shapley import shapley

@@ -22,8 +22,11 @@ from tamecheck.explain.attributes import (
     Point,
     Range,
     Values,
+    count_points,
+    divide,
+    drawn,
+    values_of,
 )
-from tamecheck.explain.branching import count_points, divide, drawn, values_of
 from tamecheck.explain.check_trees import LeadCheck
 from tamecheck.explain.decisions import Decision
 from tamecheck.explain.ensemble_search import EnsembleSearch

@@ -28,7 +28,7 @@ from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.check_visits import is_kept
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
-from tamecheck.explain.turns import partner, said_table, turned
+from tamecheck.explain.tables import partner, said_table, turned
 from tamecheck.ir.graph import Graph
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.verification.answer import INTEGERS, output_texts

@@ -31,7 +31,7 @@ from tamecheck.explain.check_visits import count_turned
 from tamecheck.explain.counts import count_bounds
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.search import Codes, Search
-from tamecheck.explain.turns import partner, said_table, turned
+from tamecheck.explain.tables import partner, said_table, turned
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 

@@ -28,7 +28,7 @@ from tamecheck.explain.answers import Shapley, called
 from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.counts import Allowed, count_bounds
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.relevancy import relevancy
+from tamecheck.explain.reasons import relevancy
 from tamecheck.explain.search import Codes, Search
 from tamecheck.explain.tables import score_blocks
 

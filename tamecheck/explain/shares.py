@@ -19,8 +19,14 @@ import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
-from tamecheck.explain.attributes import Attributes, Interval, Listed, Range
-from tamecheck.explain.branching import count_points, values_of
+from tamecheck.explain.attributes import (
+    Attributes,
+    Interval,
+    Listed,
+    Range,
+    count_points,
+    values_of,
+)
 from tamecheck.explain.check import RECOMPUTED, confirm
 from tamecheck.explain.check_shares import Leaf, confirms
 from tamecheck.explain.models import ModelExplainer

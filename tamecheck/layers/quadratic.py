@@ -32,8 +32,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.kkt import Triple, cotangent_of
 from tamecheck.layers.quadratic_data import Equations, read_programs
-from tamecheck.layers.quadratic_failures import failure
-from tamecheck.layers.quadratic_singular import minimise_singular
+from tamecheck.layers.quadratic_singular import failure, minimise_singular
 from tamecheck.layers.quadratic_solve import (
     WEAKLY_ACTIVE,
     Core,

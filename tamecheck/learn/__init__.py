@@ -9,7 +9,7 @@ package("sklearn", "learn")  # before the modules below import it, so that the e
 
 # ruff: noqa: E402
 from tamecheck.learn.binariser import Binariser, on_features
-from tamecheck.learn.descent import Progress
+from tamecheck.learn.descent import Progress, SteBinarizedClassifier
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.estimator import BinarizedClassifier
 from tamecheck.learn.finetune.finetune import FineTuning, robust_finetune
@@ -24,7 +24,6 @@ from tamecheck.learn.mip.classifier import MIPBinarizedClassifier
 from tamecheck.learn.mip.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.network import BinarizedNetwork, Layer
 from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor
-from tamecheck.learn.ste import SteBinarizedClassifier
 from tamecheck.learn.tame import TameBinarizedClassifier
 
 __all__ = [

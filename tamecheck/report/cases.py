@@ -18,9 +18,8 @@ from tamecheck.explain.networks import Described
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.loaders.text.box import box_of_rows
-from tamecheck.report.commands import again
 from tamecheck.report.markup import Markup, bullets, element, facts, fold, joined, paragraph, table
-from tamecheck.report.page import NotMadeError, Part
+from tamecheck.report.page import NotMadeError, Part, again
 from tamecheck.report.subject import Subject, score_rows
 
 _SHOWN = 3

@@ -14,9 +14,8 @@ from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.rules_result import shares
 from tamecheck.explain.telling import tell
 from tamecheck.loaders.samples import exact_points
-from tamecheck.report.commands import again
 from tamecheck.report.markup import Markup, bullets, element, facts, joined, note, paragraph, table
-from tamecheck.report.page import NotMadeError, Part
+from tamecheck.report.page import NotMadeError, Part, again
 from tamecheck.report.subject import Subject
 from tamecheck.show.protected import protected_lines
 

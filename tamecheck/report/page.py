@@ -1,14 +1,15 @@
-"""The page and its sections: no script, no request, and a policy that forbids both."""
+"""The page, its sections and commands: no script, no request, and a policy that forbids both."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from tamecheck.errors import TamecheckError
-from tamecheck.report.markup import Markup, element, joined, note
+from tamecheck.report.markup import Markup, code, element, joined, note
 
 State = Literal["made", "partly", "not-made"]
 
@@ -242,3 +243,43 @@ nav,.skip{display:none}body{font-size:10.5pt}section{break-inside:auto}
 figure,tr,.note,.absent{break-inside:avoid}h2,h3{break-after:avoid}.wide{overflow:visible}
 details::details-content{content-visibility:visible;display:block;height:auto}}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """What a command line names, quoted for a shell: the model, the table, what can occur."""
+
+    model: str = "MODEL"
+    table: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    box: tuple[str, ...] = ()
+
+    def line(
+        self,
+        verb: str,
+        *options: str,
+        table: bool = True,
+        domain: bool = True,
+        box: bool = False,
+    ) -> str:
+        """A command about the model, with the options that say which table and which domain."""
+        words = [
+            *(self.table if table else ()),
+            *(self.box if box else self.domain if domain else ()),
+            *options,
+        ]
+        return " ".join(["tamecheck", verb, self.model, *map(shlex.quote, words)])
+
+
+def again(*lines: str) -> Markup:
+    """How to check a claim again: commands, one a line."""
+    return _again(code(line) for line in lines)
+
+
+def _again(lines: Iterable[Markup]) -> Markup:
+    separated = (
+        joined(Markup("<br>") if number else Markup(), line) for number, line in enumerate(lines)
+    )
+    return element(
+        "p", element("span", "Check it again: ", class_="soft"), *separated, class_="again"
+    )

@@ -21,9 +21,9 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import exact_points
 from tamecheck.loaders.tables.rows import Origin
 from tamecheck.report.markup import Markup, fold, joined, paragraph, table
+from tamecheck.report.mathematics import decision_rule
 from tamecheck.report.page import Download, NotMadeError, Part
 from tamecheck.report.subject import Subject
-from tamecheck.report.tameness import decision_rule
 from tamecheck.verification import HammingBall, Holds, Violated, verify
 
 _STEPS = 10

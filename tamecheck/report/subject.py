@@ -27,8 +27,7 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import Sample
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
-from tamecheck.report.commands import Commands
-from tamecheck.report.page import NotMadeError
+from tamecheck.report.page import Commands, NotMadeError
 from tamecheck.tame.verdict import Check
 
 Rule = Literal["argmax", "argmin", "sign"]

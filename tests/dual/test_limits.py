@@ -10,7 +10,7 @@ import pytest
 
 from tamecheck.budget import Budget
 from tamecheck.duality import METHODS, InfeasibleProgramError, dual, normalise
-from tamecheck.duality.cutting import settle_by_cuts
+from tamecheck.duality.proof import settle_by_cuts
 from tamecheck.errors import SolverError
 from tamecheck.ir.program import Column, Kind, Program, Row
 

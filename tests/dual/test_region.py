@@ -16,7 +16,7 @@ from tamecheck.cli.entry import main
 from tamecheck.duality import normalise
 from tamecheck.duality.proof import value_at
 from tamecheck.duality.value.dual import value_dual
-from tamecheck.duality.value.polytope import AffineFunction, Polytope, join_all
+from tamecheck.duality.value.region import AffineFunction, Polytope, join_all
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 

@@ -11,7 +11,7 @@ import pytest
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
-from tamecheck.explain import blocks, count, count_within, domain_of, merging
+from tamecheck.explain import count, count_within, domain_of, merging
 from tamecheck.explain.check import Recomputation
 from tamecheck.explain.counts import count_bounds
 from tamecheck.explain.tables import sums_of
@@ -44,7 +44,7 @@ def test_counts_are_those_of_all_points(seed):
 
 @pytest.mark.parametrize("points", [1, 12, 4096])
 def test_blocks_of_points_are_counted_like_points(monkeypatch, points):
-    monkeypatch.setattr(blocks, "_POINTS", points)
+    monkeypatch.setattr(merging, "_POINTS", points)
     for seed in range(30):
         rng = np.random.default_rng(seed)
         hidden = [(1,), (2,), (6,), (5, 3)][seed % 4]
@@ -84,8 +84,8 @@ def test_bounds_of_rows_that_stay_open_are_true(monkeypatch, steps):
 
 
 def test_no_diagram_is_made_of_many_neurons():
-    made = network(np.random.default_rng(0), 5, hidden=(blocks.MOST_NEURONS + 1,))
-    assert blocks.diagram_after(made) is None
+    made = network(np.random.default_rng(0), 5, hidden=(merging.MOST_NEURONS + 1,))
+    assert merging.diagram_after(made) is None
     assert list(count_bounds(made, domain_of(made)).lower) == count(made, domain_of(made))
 
 

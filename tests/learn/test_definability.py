@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.learn.definability import joint_objective
 from tamecheck.learn.elastic import Elastic, Problem, exact_minimisers, value_and_posterior
 from tamecheck.learn.losses import LOSSES
+from tamecheck.learn.tame import joint_objective
 
 ROWS = np.where(np.random.default_rng(0).random((40, 4)) < 0.5, -1.0, 1.0)
 LABELS = (ROWS[:, :3].sum(axis=1) > 0).astype(int)

@@ -8,7 +8,7 @@ import pytest
 
 import tamecheck as tc
 from tamecheck.learn.effort import Effort
-from tamecheck.learn.mip.ensemble_neuron import margin_bound, margin_of, wide_neuron
+from tamecheck.learn.mip.ensemble import margin_bound, margin_of, wide_neuron
 
 X = np.array([[2.0, 0], [3, 1], [-2, 0], [-3, -1]])
 SIGNS = np.array([1.0, 1, -1, -1])

@@ -16,9 +16,9 @@ from tamecheck.learn import (
 from tamecheck.learn.effort import interruptible
 from tamecheck.learn.finetune import steps as finetune_steps
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.mip import alternation as mip_alternation
-from tamecheck.learn.mip import annealing as mip_search
 from tamecheck.learn.mip import ensemble
+from tamecheck.learn.mip import local_search as mip_alternation
+from tamecheck.learn.mip import local_search as mip_search
 from tamecheck.learn.mip import stages as mip_stages
 from tamecheck.learn.regression import search as regression_search
 from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor

@@ -15,9 +15,9 @@ from tamecheck.budget import Budget
 from tamecheck.ir.answer import Optimal
 from tamecheck.learn.effort import Effort
 from tamecheck.learn.estimator import TrainingSet
-from tamecheck.learn.mip.annealing import anneal
 from tamecheck.learn.mip.encoding import Encoding, Objective, lift
 from tamecheck.learn.mip.enumeration import best_pair, enumerate_networks
+from tamecheck.learn.mip.local_search import anneal
 from tamecheck.learn.mip.task import (
     Architecture,
     errors_of,

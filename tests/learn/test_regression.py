@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.learn.regression.encoding import tree_point, tree_program
 from tamecheck.learn.regression.tree import (
     Points,
     PolynomialTree,
@@ -15,6 +14,8 @@ from tamecheck.learn.regression.tree import (
     absolute_error,
     exponents,
     leaf_polynomial,
+    tree_point,
+    tree_program,
 )
 
 GRID = np.array(list(itertools.product(np.arange(-4, 5, 2) / 4, repeat=2)))

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tamecheck.learn.descent import Adam, Batch
+from tamecheck.learn.descent import Adam, Batch, SteBinarizedClassifier, straight_through
 from tamecheck.learn.latent import Latent, Scaling, initial, scaling_of
 from tamecheck.learn.losses import LOSSES
-from tamecheck.learn.ste import SteBinarizedClassifier, straight_through
 
 ONES = np.ones(2)
 

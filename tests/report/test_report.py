@@ -15,7 +15,7 @@ from tamecheck.loaders.samples import sample_of
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema, Target, Training
 from tamecheck.loaders.tables.table import read_table
 from tamecheck.report import SECTIONS, subject_of
-from tamecheck.report.geometry import jacobian_part
+from tamecheck.report.mathematics import jacobian_part
 from tamecheck.report.page import NotMadeError
 from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part

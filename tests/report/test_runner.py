@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tamecheck.errors import InputError
+from tamecheck.report.document import Task, run_tasks
 from tamecheck.report.markup import Markup
 from tamecheck.report.page import NotMadeError, Part
-from tamecheck.report.runner import Task, run_tasks
 
 
 def fine(_limit):

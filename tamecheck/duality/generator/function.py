@@ -27,7 +27,7 @@ from tamecheck.duality.check import CheckItem, Value
 from tamecheck.duality.form import Form, FormColumn, Vector, normalise, opposites, program_of
 from tamecheck.duality.generator.monoid import conditions
 from tamecheck.duality.optimum import feasible_multipliers, minimise
-from tamecheck.duality.value.slope import local_slope
+from tamecheck.duality.value.region import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.exact import rational_text

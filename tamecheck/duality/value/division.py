@@ -17,8 +17,13 @@ from tamecheck.budget import Budget
 from tamecheck.duality.form import Form, Vector, dot, opposites
 from tamecheck.duality.optimum import minimise
 from tamecheck.duality.proof import decide
-from tamecheck.duality.value.polytope import AffineFunction, Polytope, join_all
-from tamecheck.duality.value.region import ValueCell, ValueRegion
+from tamecheck.duality.value.region import (
+    AffineFunction,
+    Polytope,
+    ValueCell,
+    ValueRegion,
+    join_all,
+)
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row

@@ -25,8 +25,7 @@ from tamecheck.duality.tree import affine_text
 from tamecheck.duality.value.division import MOST_ROWS, value_region
 from tamecheck.duality.value.line import Ray, line_profile, one_row, row_profile
 from tamecheck.duality.value.profile import Profile, ValueComplex, value_complex, value_on
-from tamecheck.duality.value.region import ValueRegion
-from tamecheck.duality.value.slope import local_slope
+from tamecheck.duality.value.region import ValueRegion, local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal
 

@@ -11,8 +11,7 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
-from tamecheck.learn.network import Floats
-from tamecheck.learn.onnx_export import onnx_bytes, write_onnx
+from tamecheck.learn.network import Floats, onnx_bytes, write_onnx
 
 if TYPE_CHECKING:
     from tamecheck.model import Model

@@ -23,8 +23,7 @@ from tamecheck.learn.effort import (
 )
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes, seed_of
 from tamecheck.learn.latent import kind_of
-from tamecheck.learn.mip.alternation import alternate
-from tamecheck.learn.mip.annealing import anneal
+from tamecheck.learn.mip.local_search import alternate, anneal
 from tamecheck.learn.mip.stages import OBJECTIVES, Candidate, Run, Stage, Training
 from tamecheck.learn.mip.task import Architecture, Params, errors_of, task_of
 from tamecheck.learn.network import Layer, WeightKind
@@ -60,7 +59,7 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         The least |pre-activation| of neurons whose sums are no integers, here and in the bound.
     solver
         ``"cbc"`` or ``"highs"``: that solver does everything; it gives the start by training one
-        neuron after the other (see `tamecheck.learn.mip.alternation`).
+        neuron after the other (see `tamecheck.learn.mip.local_search`).
         ``"annealing"``: annealing over weight flips (and straight-through training for real
         weights), and no bounds but those of the data.
         ``"auto"``: annealing, then all networks one after the other if they are few, else CBC and
@@ -198,7 +197,7 @@ def _straight_through(
     data: TrainingSet, architecture: Architecture, seed: int, seconds: float, budget: Budget
 ) -> Params:
     """The parameters of a network that straight-through training finds."""
-    from tamecheck.learn.ste import SteBinarizedClassifier
+    from tamecheck.learn.descent import SteBinarizedClassifier
 
     trained = SteBinarizedClassifier(
         architecture.widths[1:-1], weights="real", timeout=seconds, random_state=seed

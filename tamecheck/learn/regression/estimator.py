@@ -29,7 +29,6 @@ from tamecheck.learn.effort import (
 )
 from tamecheck.learn.estimator import check_fitted, read_rows, seed_of
 from tamecheck.learn.network import Floats
-from tamecheck.learn.regression.encoding import tree_point, tree_program
 from tamecheck.learn.regression.search import search_tree
 from tamecheck.learn.regression.tree import (
     Points,
@@ -41,6 +40,8 @@ from tamecheck.learn.regression.tree import (
     leaf_polynomial,
     misses,
     monomials,
+    tree_point,
+    tree_program,
 )
 from tamecheck.programs import solve
 

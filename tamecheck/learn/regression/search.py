@@ -18,7 +18,7 @@ from sklearn import linear_model
 
 from tamecheck.budget import Budget
 from tamecheck.learn.effort import Effort, interruptible
-from tamecheck.learn.mip.ensemble_neuron import wide_neuron
+from tamecheck.learn.mip.ensemble import wide_neuron
 from tamecheck.learn.network import Floats
 
 _LINEAR = cast("Any", linear_model)
