@@ -1,23 +1,30 @@
 """Square systems of rows and columns of a sparse matrix, solved in rationals.
 
 Most bases of linear programs are nearly triangular: rows and columns with one entry are taken away
-until none is left, and what remains, the kernel, is solved by Dixon's lifting.
+until none is left, and what remains, the kernel, is solved over one common denominator: by the
+floats of a solver's factor where there is one (`lifting`), else by Dixon's lifting.
 
 Source: Cook, Steffy 2011, Solving very sparse rational systems of equations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
 
-from flint import fmpq, fmpq_mat
+import numpy as np
+from flint import fmpq, fmpq_mat, fmpz_mat
+
+from tamecheck.exact.lifting import Floats, Square, lift
 
 Sparse: TypeAlias = dict[int, fmpq]
 Entries: TypeAlias = Sequence[tuple[int, fmpq]]
 
+_ONE = fmpq(1)
+
 _LARGEST_KERNEL = 2_000
-"""Larger kernels are not solved: the time grows with the cube of the size."""
+"""Larger kernels are not solved densely: the time grows with the cube of the size."""
 
 _SMALL = 12
 """The inverse of a small kernel is computed once."""
@@ -32,6 +39,18 @@ class Matrix:
         for i, row in enumerate(rows):
             for j, a in row:
                 self.columns[j].append((i, a))
+
+
+class Approximation(Protocol):
+    """A solver's factor of the matrix of some rows and columns; None where it fails."""
+
+    def solve(self, right: Floats) -> Floats | None:
+        """The values of all columns, 0 of others, for which the rows have about these values."""
+        ...
+
+    def solve_transposed(self, right: Floats) -> Floats | None:
+        """The multipliers of all rows, 0 of others, with which the columns have these values."""
+        ...
 
 
 class SingularError(ArithmeticError):
@@ -51,7 +70,13 @@ class Factor:
         If the matrix is singular; of a large kernel that shows only when it is solved.
     """
 
-    def __init__(self, matrix: Matrix, rows: Iterable[int], columns: Iterable[int]) -> None:
+    def __init__(
+        self,
+        matrix: Matrix,
+        rows: Iterable[int],
+        columns: Iterable[int],
+        approximation: Approximation | None = None,
+    ) -> None:
         self._matrix = matrix
         self.rows, self.columns = set(rows), set(columns)
         if len(self.rows) != len(self.columns):
@@ -59,7 +84,9 @@ class Factor:
         self._first: list[tuple[int, int, fmpq]] = []
         self._last: list[tuple[int, int, fmpq]] = []
         kernel_rows, kernel_columns = self._peel()
-        self._kernel = _Kernel(matrix, kernel_rows, kernel_columns) if kernel_rows else None
+        self._kernel = (
+            _Kernel(matrix, kernel_rows, kernel_columns, approximation) if kernel_rows else None
+        )
 
     def _peel(self) -> tuple[list[int], list[int]]:
         """Take away rows and columns with one entry; the rows and columns that remain."""
@@ -91,33 +118,46 @@ class Factor:
             _take(of_columns.pop(j), i, j, of_rows, single_rows)
         return sorted(of_rows), sorted(of_columns)
 
-    def solve(self, right: Mapping[int, fmpq]) -> Sparse:
-        """The values of the columns for which the rows have these values, 0 where none is given."""
-        rest, found = dict(right), dict[int, fmpq]()
-        matrix, rows = self._matrix.columns, self.rows
-        for i, j, a in self._first:
-            _settle(rest, found, (i, j, a), matrix[j], rows)
-        if self._kernel is not None:
-            for j, x in self._kernel.solve(rest).items():
-                found[j] = x
-                _subtract(rest, x, matrix[j], rows)
-        for i, j, a in reversed(self._last):
-            _settle(rest, found, (i, j, a), matrix[j], rows)
-        return found
+    def solve(self, right: Mapping[int, fmpq]) -> tuple[Sparse, fmpq]:
+        """The values of the columns for which the rows have these values, 0 where none is given.
 
-    def solve_transposed(self, right: Mapping[int, fmpq]) -> Sparse:
-        """The multipliers of the rows with which the columns have these values."""
-        rest, found = dict(right), dict[int, fmpq]()
-        matrix, columns = self._matrix.rows, self.columns
-        for i, j, a in self._last:
-            _settle(rest, found, (j, i, a), matrix[i], columns)
-        if self._kernel is not None:
-            for i, y in self._kernel.solve_transposed(rest).items():
-                found[i] = y
-                _subtract(rest, y, matrix[i], columns)
-        for i, j, a in reversed(self._first):
-            _settle(rest, found, (j, i, a), matrix[i], columns)
-        return found
+        They are to be divided by the number beside them: sums of multiples of them are found sooner
+        before that.
+        """
+        own = self._matrix.columns, self._matrix.rows
+        kernel = None if self._kernel is None else self._kernel.solve
+        return self._solve(right, kernel, self._first, self._last, own[0], self.rows)
+
+    def solve_transposed(self, right: Mapping[int, fmpq]) -> tuple[Sparse, fmpq]:
+        """The multipliers of the rows with which the columns have these values: see `solve`."""
+        first = [(j, i, a) for i, j, a in self._last]
+        last = [(j, i, a) for i, j, a in self._first]
+        kernel = None if self._kernel is None else self._kernel.solve_transposed
+        return self._solve(right, kernel, first, last, self._matrix.rows, self.columns)
+
+    @staticmethod
+    def _solve(  # noqa: PLR0913, PLR0917 (a matrix or its transpose)
+        right: Mapping[int, fmpq],
+        kernel: Callable[[Mapping[int, fmpq]], tuple[Sparse, fmpq]] | None,
+        first: Sequence[tuple[int, int, fmpq]],
+        last: Sequence[tuple[int, int, fmpq]],
+        entries: Sequence[Entries],
+        own: set[int],
+    ) -> tuple[Sparse, fmpq]:
+        rest, found, unit = dict(right), dict[int, fmpq](), _ONE
+        for i, j, a in first:
+            _settle(rest, found, (i, j, a), entries[j], own)
+        if kernel is not None:
+            solved, unit = kernel(rest)
+            if unit != 1:
+                rest = {i: unit * v for i, v in rest.items()}
+                found = {j: unit * x for j, x in found.items()}
+            found |= solved
+            for j, x in solved.items():
+                _subtract(rest, x, entries[j], own)
+        for i, j, a in reversed(last):
+            _settle(rest, found, (i, j, a), entries[j], own)
+        return found, unit
 
 
 def _take(
@@ -154,56 +194,112 @@ def _subtract(rest: Sparse, x: fmpq, entries: Entries, own: set[int]) -> None:
 
 
 class _Kernel:
-    """A dense square matrix, and its transpose once it is asked for."""
+    """A square matrix without rows and columns of one entry."""
 
-    def __init__(self, matrix: Matrix, rows: Sequence[int], columns: Sequence[int]) -> None:
-        size = len(rows)
-        if size > _LARGEST_KERNEL:
-            raise TooLargeError
-        self._rows, self._columns = rows, columns
-        place = {j: c for c, j in enumerate(columns)}
-        self._square: Any = fmpq_mat(size, size)
-        for r, i in enumerate(rows):
-            for j, a in matrix.rows[i]:
-                if j in place:
-                    self._square[r, place[j]] = a
-        self._transposed: Any = None
+    def __init__(
+        self,
+        matrix: Matrix,
+        rows: Sequence[int],
+        columns: Sequence[int],
+        approximation: Approximation | None,
+    ) -> None:
+        self._matrix, self._rows, self._columns = matrix, rows, columns
+        self._approximation = approximation
+        self._squares: dict[bool, Any] = {}
         self._inverse: Any = None
-        if size <= _SMALL:
+        if len(rows) <= _SMALL:
             try:
-                self._inverse = self._square.inv()
+                self._inverse = self._square(transposed=False).inv()
             except ZeroDivisionError:
                 raise SingularError from None
 
-    def solve(self, right: Mapping[int, fmpq]) -> Sparse:
-        """The values of the columns."""
-        return self._solved(self._square, self._inverse, self._rows, self._columns, right)
+    def _square(self, *, transposed: bool) -> Any:
+        """The dense matrix, or its transpose."""
+        if transposed not in self._squares:
+            size = len(self._rows)
+            if size > _LARGEST_KERNEL:
+                raise TooLargeError
+            square: Any = fmpq_mat(size, size)
+            if transposed:
+                square = self._square(transposed=False).transpose()
+            else:
+                place = {j: c for c, j in enumerate(self._columns)}
+                for r, i in enumerate(self._rows):
+                    for j, a in self._matrix.rows[i]:
+                        if j in place:
+                            square[r, place[j]] = a
+            self._squares[transposed] = square
+        return self._squares[transposed]
 
-    def solve_transposed(self, right: Mapping[int, fmpq]) -> Sparse:
-        """The multipliers of the rows."""
-        if self._transposed is None:
-            self._transposed = self._square.transpose()
-        inverse = None if self._inverse is None else self._inverse.transpose()
-        return self._solved(self._transposed, inverse, self._columns, self._rows, right)
+    def solve(self, right: Mapping[int, fmpq]) -> tuple[Sparse, fmpq]:
+        """The values of the columns, over a common denominator."""
+        return self._solved(right, self._rows, self._columns, transposed=False)
 
-    @staticmethod
+    def solve_transposed(self, right: Mapping[int, fmpq]) -> tuple[Sparse, fmpq]:
+        """The multipliers of the rows, over a common denominator."""
+        return self._solved(right, self._columns, self._rows, transposed=True)
+
     def _solved(
-        square: Any,
-        inverse: Any,
+        self,
+        right: Mapping[int, fmpq],
         equations: Sequence[int],
         unknowns: Sequence[int],
-        right: Mapping[int, fmpq],
-    ) -> Sparse:
+        *,
+        transposed: bool,
+    ) -> tuple[Sparse, fmpq]:
         zero = fmpq(0)
         side = [right.get(i, zero) for i in equations]
         if not any(side):
-            return {}
+            return {}, _ONE
         column: Any = fmpq_mat(len(side), 1, side)
-        if inverse is not None:
-            found = inverse * column
-        else:
+        if self._inverse is not None:
+            own = self._inverse.transpose() if transposed else self._inverse
+            return {
+                j: x for j, x in zip(unknowns, (own * column).entries(), strict=True) if x
+            }, _ONE
+        found = self._lift(column, equations, unknowns, transposed=transposed)
+        if found is None:
             try:
-                found = square.solve(column, algorithm="dixon")
+                exact = self._square(transposed=transposed).solve(column, algorithm="dixon")
             except ZeroDivisionError:
                 raise SingularError from None
-        return {j: x for j, x in zip(unknowns, found.entries(), strict=True) if x}
+            found = exact.numer_denom()
+        numerators, unit = found
+        values = zip(unknowns, numerators.entries(), strict=True)
+        return {j: fmpq(x) for j, x in values if x}, fmpq(unit)
+
+    def _lift(
+        self, column: Any, equations: Sequence[int], unknowns: Sequence[int], *, transposed: bool
+    ) -> tuple[Any, Any] | None:
+        """The solution by the solver's factor, None where that is not good enough."""
+        by = self._approximation
+        if by is None:
+            return None
+        lines = self._matrix.columns if transposed else self._matrix.rows
+        height = len(self._matrix.columns if transposed else self._matrix.rows)
+        place = {j: c for c, j in enumerate(unknowns)}
+        own = [[(place[j], a) for j, a in lines[i] if j in place] for i in equations]
+        units = [math.lcm(*(int(a.q) for _, a in row)) for row in own]
+        rows = [
+            [(j, int((a * unit).p)) for j, a in row] for row, unit in zip(own, units, strict=True)
+        ]
+        numerators, unit = column.numer_denom()
+        right = [int(b) * unit for b, unit in zip(numerators.entries(), units, strict=True)]
+        try:
+            scales = np.array([1 / unit for unit in units])
+        except OverflowError:
+            return None
+        at, into = np.array(equations), np.array(unknowns)
+        oracle = by.solve_transposed if transposed else by.solve
+
+        def approximate(residual: Floats) -> Floats | None:
+            whole = np.zeros(height)
+            whole[at] = residual * scales
+            found = oracle(whole)
+            return None if found is None else found[into]
+
+        found = lift(Square(rows), right, approximate)
+        if found is None:
+            return None
+        values, denominator = found
+        return fmpz_mat(len(values), 1, values), denominator * unit

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.exact.factor import Factor, Matrix, SingularError, Sparse, TooLargeError
+from tamecheck.exact.factor import (
+    Approximation,
+    Factor,
+    Matrix,
+    SingularError,
+    Sparse,
+    TooLargeError,
+)
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.exact.revised import Contradiction, End, Ray, Simplex, State
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
@@ -99,8 +106,16 @@ class Vertex:
     deficit: Fraction
 
 
-Refine: TypeAlias = Callable[[Vertex], Basis | None]
-"""A better basis than that of a vertex, None if none is known."""
+class Guide(Protocol):
+    """A solver that has solved the program in floats; nothing that it says is believed."""
+
+    def refine(self, vertex: Vertex) -> Basis | None:
+        """A better basis than that of a vertex, None if none is known."""
+        ...
+
+    def approximation(self) -> Approximation:
+        """The factor of the last basis."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +140,12 @@ class LinearProgram:
         basis: Basis | None = None,
         *,
         budget: Budget | None = None,
-        refine: Refine | None = None,
+        guide: Guide | None = None,
     ) -> LinearOutcome:
         """The minimum: see `minimum`.
 
-        Where a basis is not optimal, ``refine`` may know a better one, before there are pivots.
+        Where the basis, the ``guide``'s own, is not optimal, it may know a better one, before there
+        are pivots.
         """
         ends = (
             [*map(_end, box.lower), *self.row_ends[0]],
@@ -139,12 +155,13 @@ class LinearProgram:
 
         def begin(start: Basis | None) -> Simplex:
             at = None if start is None else (*start.columns, *start.rows)
-            return Simplex(self.matrix, ends, priced, at)
+            by = None if start is None or guide is None else guide.approximation()
+            return Simplex(self.matrix, ends, priced, at, by)
 
         try:
             run = begin(basis)
-            for _ in range(0 if refine is None or basis is None else _ROUNDS):
-                better = _refined(run, refine)
+            for _ in range(0 if guide is None or basis is None else _ROUNDS):
+                better = _refined(run, guide)
                 if better is None or better == basis:
                     break
                 run, basis = begin(better), better
@@ -180,19 +197,20 @@ class LinearProgram:
         columns = [j for j, status in enumerate(basis.columns) if status == "basic"]
         try:
             factor = Factor(self.matrix, rows, columns)
-            found = factor.solve_transposed({j: as_number(costs[j]) for j in columns if costs[j]})
+            right = {j: as_number(costs[j]) for j in columns if costs[j]}
+            found, unit = factor.solve_transposed(right)
         except (SingularError, TooLargeError):
             return None
-        return {i: as_fraction(y) for i, y in found.items()}
+        return {i: as_fraction(y / unit) for i, y in found.items()}
 
 
-def _refined(run: Simplex, refine: Refine | None) -> Basis | None:
+def _refined(run: Simplex, guide: Guide | None) -> Basis | None:
     """A better basis, None if this one is optimal or none is known."""
     violation, deficit = run.violation, run.deficit
-    if refine is None or not (violation or deficit):
+    if guide is None or not (violation or deficit):
         return None
     values = tuple(map(as_fraction, run.values))
-    return refine(Vertex(values, as_fraction(violation), as_fraction(deficit)))
+    return guide.refine(Vertex(values, as_fraction(violation), as_fraction(deficit)))
 
 
 def _end(bound: Number | None) -> fmpq | None:

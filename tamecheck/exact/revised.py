@@ -18,7 +18,7 @@ from typing import TypeAlias
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.exact.factor import Factor, Matrix, SingularError, Sparse
+from tamecheck.exact.factor import Approximation, Factor, Matrix, SingularError, Sparse
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
@@ -60,6 +60,7 @@ class Simplex:
         ends: tuple[Sequence[fmpq | None], Sequence[fmpq | None]],
         costs: Sequence[fmpq],
         at: Sequence[str] | None = None,
+        approximation: Approximation | None = None,
     ) -> None:
         self.matrix = matrix
         self.width, self.height = len(matrix.columns), len(matrix.rows)
@@ -69,14 +70,14 @@ class Simplex:
         self.pivots = 0
         plain = ("lower",) * self.width + ("basic",) * self.height
         try:
-            self._begin(at or plain)
+            self._begin(at or plain, approximation)
         except SingularError:
             self._begin(plain)
 
-    def _begin(self, wanted: Sequence[str]) -> None:
+    def _begin(self, wanted: Sequence[str], approximation: Approximation | None = None) -> None:
         self.at = [s if s == "basic" else self._stand(k, s) for k, s in enumerate(wanted)]
         self.basic = {k for k, s in enumerate(wanted) if s == "basic"}
-        self._refactor()
+        self._refactor(approximation)
         self._evaluate()
         self.rates = self._priced(self.costs)
 
@@ -87,10 +88,11 @@ class Simplex:
             return "upper"
         return "zero" if low is None else "lower"
 
-    def _refactor(self) -> None:
+    def _refactor(self, approximation: Approximation | None = None) -> None:
         width, basic = self.width, self.basic
         rows = [i for i in range(self.height) if width + i not in basic]
-        self.factor = Factor(self.matrix, rows, (k for k in basic if k < width))
+        columns = (k for k in basic if k < width)
+        self.factor = Factor(self.matrix, rows, columns, approximation)
 
     def _evaluate(self) -> None:
         """The values of all variables."""
@@ -101,12 +103,15 @@ class Simplex:
             if values[j]:
                 _add(sums, values[j], matrix.columns[j])
         right = {i: values[width + i] - sums.get(i, _ZERO) for i in self.factor.rows}
-        for j, x in self.factor.solve({i: b for i, b in right.items() if b}).items():
-            values[j] = x
+        found, unit = self.factor.solve({i: b for i, b in right.items() if b})
+        if unit != 1:
+            sums = {i: unit * v for i, v in sums.items()}
+        for j, x in found.items():
+            values[j] = x / unit
             _add(sums, x, matrix.columns[j])
         for i in range(self.height):
             if width + i in self.basic:
-                values[width + i] = sums.get(i, _ZERO)
+                values[width + i] = sums.get(i, _ZERO) / unit
         self.values = values
 
     def _place(self, k: int) -> fmpq:
@@ -121,12 +126,14 @@ class Simplex:
         for i in range(self.height):
             if costs[width + i] and width + i in basic:
                 _add(own, costs[width + i], matrix.rows[i])
-        y = self.factor.solve_transposed({j: c for j, c in own.items() if j in basic and c})
+        y, unit = self.factor.solve_transposed({j: c for j, c in own.items() if j in basic and c})
+        if unit != 1:
+            own = {j: unit * c for j, c in own.items()}
         for i, value in y.items():
             _add(own, -value, matrix.rows[i])
-        found = {j: d for j, d in own.items() if d and j not in basic}
+        found = {j: d / unit for j, d in own.items() if d and j not in basic}
         for i in self.factor.rows:
-            d = costs[width + i] + y.get(i, _ZERO)
+            d = costs[width + i] + y.get(i, _ZERO) / unit
             if d:
                 found[width + i] = d
         return found
@@ -136,32 +143,35 @@ class Simplex:
         width, rows = self.width, self.matrix.rows
         if k < width:
             form: Sparse = {}
-            rho = self.factor.solve_transposed({k: _ONE})
+            rho, unit = self.factor.solve_transposed({k: _ONE})
         else:
             form = dict(rows[k - width])
-            rho = self.factor.solve_transposed({j: a for j, a in form.items() if j in self.basic})
+            right = {j: a for j, a in form.items() if j in self.basic}
+            rho, unit = self.factor.solve_transposed(right)
+            if unit != 1:
+                form = {j: unit * a for j, a in form.items()}
         for i, value in rho.items():
             _add(form, -value, rows[i])
         found = {j: a for j, a in form.items() if a and j not in self.basic}
         for i, value in rho.items():
             found[width + i] = value
-        return found
+        return found if unit == 1 else {k: a / unit for k, a in found.items()}
 
     def _column(self, k: int) -> Sparse:
         """What a unit of a nonbasic variable adds to the basic ones."""
         width, columns, own = self.width, self.matrix.columns, self.factor.rows
         sums: Sparse = {}
         if k < width:
-            found = self.factor.solve({i: -a for i, a in columns[k] if i in own})
-            _add(sums, _ONE, columns[k])
+            found, unit = self.factor.solve({i: -a for i, a in columns[k] if i in own})
+            _add(sums, unit, columns[k])
         else:
-            found = self.factor.solve({k - width: _ONE})
+            found, unit = self.factor.solve({k - width: _ONE})
         for j, value in found.items():
             _add(sums, value, columns[j])
         for i, value in sums.items():
             if value and i not in own:
                 found[width + i] = value
-        return found
+        return found if unit == 1 else {k: a / unit for k, a in found.items()}
 
     # -- the two methods --------------------------------------------------------------------------
 

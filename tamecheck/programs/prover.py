@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import product
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Basis, Box, LinearOutcome, LinearProgram, Vertex, simple
+from tamecheck.exact.linear import Box, LinearOutcome, LinearProgram, simple
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
@@ -59,11 +59,8 @@ class Prover:
         basis = self._relaxation.basis()
         known = len(basis.columns) == len(self._program.columns)
         start = basis if known else None
-
-        def refine(vertex: Vertex) -> Basis | None:
-            return self._relaxation.refine(vertex, box)
-
-        return self.linear.minimum(self._costs, box, start, budget=budget, refine=refine)
+        guide = self._relaxation.guide(box)
+        return self.linear.minimum(self._costs, box, start, budget=budget, guide=guide)
 
     def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from tamecheck.exact.linear import Basis, Box, Number, Vertex
+from tamecheck.exact.factor import Approximation
+from tamecheck.exact.lifting import Floats
+from tamecheck.exact.linear import Basis, Box, Guide, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
-from tamecheck.solvers.scaling import power, scale_program, scaling, shift
+from tamecheck.solvers.scaling import Scaling, power, scaling, shift
 
 _Array: TypeAlias = npt.NDArray[Any]
 _Ends: TypeAlias = tuple[_Array, _Array]
@@ -35,27 +38,33 @@ class Relaxation:
     """The linear relaxation of a program, to be minimised, with bounds that may be changed.
 
     The solver is asked about the scaled program; answers are about the program itself.  Kinds are
-    ignored; of a maximised objective the negative is minimised.
+    ignored; of a maximised objective the negative is minimised.  ``presolve`` is for a relaxation
+    that is solved once.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, presolve: bool = False) -> None:
         highspy = highspy_module()
         self._scaling = scaling(program)
         self._plain = not any(
             (*self._scaling.columns, *self._scaling.rows, self._scaling.objective)
         )
-        program = self._program = scale_program(program, self._scaling)
+        self._program = program
         self._solver: Any = highs()
-        self._solver.setOptionValue("presolve", "off")
-        self._lower = [_end(c.lower, -1) for c in program.columns]
-        self._upper = [_end(c.upper, 1) for c in program.columns]
+        self._presolve = presolve
+        if not presolve:
+            self._solver.setOptionValue("presolve", "off")
+        self._factored = self._solver
+        columns = np.array(self._scaling.columns, int)
+        self._lower = _ends([c.lower for c in program.columns], -1, -columns).tolist()
+        self._upper = _ends([c.upper for c in program.columns], 1, -columns).tolist()
         self._statuses: Any = highspy.HighsModelStatus
         self._names: dict[Any, str] = {
             highspy.HighsBasisStatus.kBasic: "basic",
             highspy.HighsBasisStatus.kLower: "lower",
             highspy.HighsBasisStatus.kUpper: "upper",
         }
-        status = self._solver.passModel(_model(program, self._lower, self._upper))
+        model = _model(program, self._scaling, self._lower, self._upper)
+        status = self._solver.passModel(model)
         self._accepted = status != highspy.HighsStatus.kError
 
     def set_bounds(self, j: int, lower: Number | None, upper: Number | None) -> None:
@@ -82,7 +91,13 @@ class Relaxation:
         limit = min(seconds, 1e9) + self._solver.getRunTime()
         self._solver.setOptionValue("time_limit", limit)
         self._solver.run()
+        self._factored = self._solver
         status = self._solver.getModelStatus()
+        if self._presolve and status != self._statuses.kOptimal:
+            # what presolve finds comes without a basis
+            self._presolve = False
+            self._solver.setOptionValue("presolve", "off")
+            return self.solve(seconds=seconds)
         if status == self._statuses.kOptimal:
             solution = self._solver.getSolution()
             objective = self._solver.getInfo().objective_function_value
@@ -152,15 +167,15 @@ class Relaxation:
             return None
         by, columns, rows = self._scaling, self._scaling.columns, self._program.rows
         model = self._solver.getLp()
-        zoom = power(_magnification(vertex.violation, _DEEPEST))
-        box_ends = zip(box.lower, box.upper, vertex.values, columns, strict=False)
-        ends = [tuple(_lens(e, x, zoom * power(-c)) for e in (a, b)) for a, b, x, c in box_ends]
-        model.col_lower_ = np.array([_end(low, -1) for low, _ in ends], float)
-        model.col_upper_ = np.array([_end(high, 1) for _, high in ends], float)
-        values = [x * power(r) for x, r in zip(vertex.values[len(columns) :], by.rows, strict=True)]
-        pairs = list(zip(rows, values, strict=True))
-        model.row_lower_ = np.array([_end(_lens(r.lower, x, zoom), -1) for r, x in pairs], float)
-        model.row_upper_ = np.array([_end(_lens(r.upper, x, zoom), 1) for r, x in pairs], float)
+        most = _magnification(vertex.violation, _DEEPEST)
+        zooms = np.array([most - c for c in columns], int)
+        seen = list(zip(box.lower, box.upper, vertex.values, strict=False))
+        model.col_lower_ = _ends([_beyond(low, x) for low, _, x in seen], -1, zooms)
+        model.col_upper_ = _ends([_beyond(high, x) for _, high, x in seen], 1, zooms)
+        zooms = np.array([most + r for r in by.rows], int)
+        pairs = list(zip(rows, vertex.values[len(columns) :], strict=True))
+        model.row_lower_ = _ends([_beyond(r.lower, x) for r, x in pairs], -1, zooms)
+        model.row_upper_ = _ends([_beyond(r.upper, x) for r, x in pairs], 1, zooms)
         deficit = _magnification(vertex.deficit * power(by.objective), _STEEPEST)
         model.col_cost_ = np.array(model.col_cost_, float) * 2.0**deficit
         solver = highs()
@@ -171,7 +186,16 @@ class Relaxation:
         if solver.getModelStatus() != self._statuses.kOptimal:
             return None
         self._solver.setBasis(solver.getBasis())
+        self._factored = solver
         return self._basis_of(solver)
+
+    def guide(self, box: Box) -> Guide:
+        """What helps to solve the relaxation exactly within a box, from the last basis on."""
+        return _Guide(self, box)
+
+    def approximation(self) -> Approximation:
+        """The factor of the last basis."""
+        return _Factored(self._factored, self._scaling)
 
     def _ray(self) -> tuple[float, ...]:
         _, exists, values = self._solver.getDualRay()
@@ -186,14 +210,94 @@ class Relaxation:
         return _end(low, -1), _end(high, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class _Guide:
+    relaxation: Relaxation
+    box: Box
+
+    def refine(self, vertex: Vertex) -> Basis | None:
+        """A better basis than that of a vertex: see `Relaxation.refine`."""
+        return self.relaxation.refine(vertex, self.box)
+
+    def approximation(self) -> Approximation:
+        """The factor of the last basis."""
+        return self.relaxation.approximation()
+
+
+class _Factored:
+    """The factor that HiGHS has of a basis, for the program itself.
+
+    It is asked only when it is needed: without a row HiGHS has none, and may end the process.
+    """
+
+    def __init__(self, solver: Any, by: Scaling) -> None:
+        self._solver, self._by = solver, by
+
+    @cached_property
+    def _exponents(self) -> _Ends:
+        return np.array(self._by.columns, int), np.array(self._by.rows, int)
+
+    @cached_property
+    def _basic(self) -> _Ends | None:
+        """The places of columns in the basis, and which these are."""
+        status, found = self._solver.getBasicVariables()
+        if status != highspy_module().HighsStatus.kOk:
+            return None
+        basic = np.array(found, int)
+        places: _Array = np.flatnonzero(basic >= 0)
+        return places, basic[places]
+
+    def solve(self, right: Floats) -> Floats | None:
+        """The values of the columns."""
+        columns, rows = self._exponents
+        if self._basic is None:
+            return None
+        places, basic = self._basic
+        _, found = self._solver.getBasisSolve(np.ldexp(right, rows))
+        values = np.zeros(len(columns))
+        values[basic] = np.array(found, float)[places]
+        return np.ldexp(values, columns)
+
+    def solve_transposed(self, right: Floats) -> Floats | None:
+        """The multipliers of the rows."""
+        columns, rows = self._exponents
+        if self._basic is None:
+            return None
+        places, basic = self._basic
+        own = np.zeros(len(rows))
+        own[places] = np.ldexp(right, columns)[basic]
+        _, found = self._solver.getBasisTransposeSolve(own)
+        return np.ldexp(np.array(found, float), rows)
+
+
 def _end(bound: Number | None, sign: int) -> float:
     """The float nearest to a bound, or the infinity of that sign."""
     return sign * math.inf if bound is None else nearest(bound)
 
 
-def _lens(end: Number | None, at: Fraction, zoom: Fraction) -> Fraction | None:
-    """A bound as the distance from a value, magnified."""
-    return None if end is None else (end - at) * zoom
+def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floats:
+    """The floats nearest to bounds times powers of two, or infinities of that sign."""
+    known = np.array([bound is not None for bound in bounds], bool)
+    found = np.full(len(known), sign * math.inf)
+    found[known] = _floats([bound for bound in bounds if bound is not None], exponents[known])
+    return found
+
+
+def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
+    """The floats nearest to numbers times powers of two."""
+    plain = np.array([nearest(a) for a in numbers], float)
+    found = np.ldexp(plain, exponents)
+    size = np.abs(plain)
+    # of numbers near the ends of the range of floats the power is taken first
+    for k in np.flatnonzero((size >= _LARGEST) | (size < 1 / _LARGEST)).tolist():
+        if numbers[k]:
+            found[k] = nearest(numbers[k] * power(int(exponents[k])))
+    return np.clip(found, -_LARGEST, _LARGEST)
+
+
+def _beyond(end: Number | None, at: Fraction) -> Fraction | None:
+    """A bound as the distance from a value."""
+    return None if end is None else end - at
 
 
 def _magnification(value: Fraction, most: int) -> int:
@@ -215,18 +319,22 @@ def nearest(value: Number) -> float:
     return max(-_LARGEST, min(_LARGEST, found))
 
 
-def _model(program: Program, lower: Sequence[float], upper: Sequence[float]) -> Any:
-    terms = [term for row in program.rows for term in row.terms]
+def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequence[float]) -> Any:
+    columns, rows = np.array(by.columns, int), np.array(by.rows, int)
+    lengths = [len(row.terms) for row in program.rows]
+    places = np.array([j for row in program.rows for j, _ in row.terms], np.int32)
+    units = np.repeat(rows, lengths) + columns[places]
+    costs = [c.cost for c in program.columns]
     return _linear_program(
-        np.array([program.sense.sign * nearest(c.cost) for c in program.columns], float),
+        program.sense.sign * _floats(costs, columns + by.objective),
         (np.array(lower, float), np.array(upper, float)),
         (
-            np.array([_end(row.lower, -1) for row in program.rows], float),
-            np.array([_end(row.upper, 1) for row in program.rows], float),
+            _ends([row.lower for row in program.rows], -1, rows),
+            _ends([row.upper for row in program.rows], 1, rows),
         ),
-        np.cumsum([0, *(len(row.terms) for row in program.rows)]),
-        np.array([j for j, _ in terms], np.int32),
-        np.array([nearest(a) for _, a in terms], float),
+        np.cumsum([0, *lengths]),
+        places,
+        _floats([a for row in program.rows for _, a in row.terms], units),
     )
 
 

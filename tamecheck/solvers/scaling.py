@@ -7,13 +7,18 @@ has the same points, bases and optima up to these factors.  Integer columns keep
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Program
 
+_Array: TypeAlias = npt.NDArray[Any]
 _ROUNDS = 4
 _FINE = 6
 """Exponents up to this size are left alone: what is well scaled stays as it was written."""
@@ -44,30 +49,41 @@ def scaling(program: Program) -> Scaling:
     Rows and columns are divided in turn by the geometric mean of their smallest and largest
     coefficient (Curtis and Reid 1972 minimise the sum of squares instead).
     """
-    sizes = [[(j, _size(a)) for j, a in row.terms] for row in program.rows]
-    columns, rows = [0] * len(program.columns), [0] * len(sizes)
-    movable = [not column.kind.integral for column in program.columns]
-    for _ in range(_ROUNDS):
-        for i, row in enumerate(sizes):
-            rows[i] = -_middle(s + columns[j] for j, s in row)
-        seen: Mapping[int, list[int]] = {j: [] for j, free in enumerate(movable) if free}
-        for i, row in enumerate(sizes):
-            for j, s in row:
-                if movable[j]:
-                    seen[j].append(s + rows[i])
-        for j, own in seen.items():
-            columns[j] = -_middle(own)
-    if max(map(abs, (*columns, *rows)), default=0) <= _FINE:
-        columns, rows = [0] * len(columns), [0] * len(rows)
+    width, height = len(program.columns), len(program.rows)
+    columns: _Array = np.zeros(width, np.int64)
+    rows: _Array = np.zeros(height, np.int64)
+    sizes: _Array = np.array([_size(a) for row in program.rows for _, a in row.terms], np.int64)
+    if len(sizes):
+        lengths = [len(row.terms) for row in program.rows]
+        of_rows: _Array = np.repeat(np.arange(height), lengths)
+        of_columns: _Array = np.array([j for row in program.rows for j, _ in row.terms])
+        order: _Array = np.argsort(of_columns, kind="stable")
+        fixed: _Array = np.array([column.kind.integral for column in program.columns])
+        for _ in range(_ROUNDS):
+            rows = -_middles(sizes + columns[of_columns], of_rows, height)
+            columns = -_middles((sizes + rows[of_rows])[order], of_columns[order], width)
+            columns[fixed] = 0
+    if max(int(np.abs(own).max(initial=0)) for own in (columns, rows)) <= _FINE:
+        columns, rows = np.zeros_like(columns), np.zeros_like(rows)
+    exponents = columns.tolist()
     costs = [
         _size(column.cost) + c
-        for column, c in zip(program.columns, columns, strict=True)
+        for column, c in zip(program.columns, exponents, strict=True)
         if column.cost
     ]
-    objective = -_middle(costs)
+    objective = -max(-_MOST, min(_MOST, (min(costs) + max(costs)) // 2)) if costs else 0
     if abs(objective) <= _FINE:
         objective = 0
-    return Scaling(tuple(columns), tuple(rows), objective)
+    return Scaling(tuple(exponents), tuple(rows.tolist()), objective)
+
+
+def _middles(sizes: _Array, of: _Array, count: int) -> _Array:
+    """Half way between the smallest and the largest of each, in this order; 0 of those without."""
+    starts: _Array = np.flatnonzero(np.diff(of, prepend=-1))
+    ends = np.minimum.reduceat(sizes, starts) + np.maximum.reduceat(sizes, starts)
+    found: _Array = np.zeros(count, np.int64)
+    found[of[starts]] = np.clip(ends // 2, -_MOST, _MOST)
+    return found
 
 
 def scale_program(program: Program, by: Scaling) -> Program:
@@ -117,11 +133,3 @@ def _times(bound: Bound, factor: Fraction) -> Bound:
 def _size(value: Fraction) -> int:
     """The binary logarithm, up to 1."""
     return value.numerator.bit_length() - value.denominator.bit_length()
-
-
-def _middle(sizes: Iterable[int]) -> int:
-    """Half way between the smallest and the largest, 0 if there is none."""
-    known = list(sizes)
-    if not known:
-        return 0
-    return max(-_MOST, min(_MOST, (min(known) + max(known)) // 2))
