@@ -299,7 +299,7 @@ class Model(Readable):
         """
         from pysmt.environment import Environment
 
-        from tamecheck.encode.smtlib import smt_graph
+        from tamecheck.encode.symbolic import smt_graph
 
         return smt_graph(self.graph, self.box(box), environment=Environment()).text()
 

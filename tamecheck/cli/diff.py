@@ -84,7 +84,7 @@ def _point(args: Namespace, model: Model) -> dict[str, Any]:
             hint=f"For example --at '{','.join(f'{name}=0' for name in model.inputs)}'.",
         )
     if args.input is not None:
-        from tamecheck.loaders.arrays import read_point
+        from tamecheck.loaders.samples import read_point
 
         return dict(read_point(args.input, model.inputs))
     point: dict[str, Any] = {}

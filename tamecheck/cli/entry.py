@@ -21,7 +21,6 @@ from tamecheck import __version__
 from tamecheck.cli import (
     cells,
     check,
-    completion,
     count,
     diff,
     doctor,
@@ -49,7 +48,7 @@ _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
     *(rules.RULES, count.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    *(merge.MERGE, referee.VERB, supports.VERB, completion.VERB, mcp.VERB),
+    *(merge.MERGE, referee.VERB, supports.SUPPORTS, supports.COMPLETION, mcp.VERB),
 )
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,

@@ -303,7 +303,7 @@ def _answers(
         names = iter(rows.names)
         yield [], lambda answer: _show(args, answer, next(names))
         return
-    from tamecheck.loaders.journal import journal
+    from tamecheck.loaders.outputs import journal
 
     form = "tamecheck-explanations"
     with journal(args.output, "list of explanations", form, question, force=args.force) as kept:

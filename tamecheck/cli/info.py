@@ -193,7 +193,7 @@ def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
         return model, []
     if args.input is None:
         raise InputError("No --input is given.", hint=f"The model takes {', '.join(model.inputs)}.")
-    from tamecheck.loaders.arrays import read_point
+    from tamecheck.loaders.samples import read_point
 
     point = read_point(args.input, model.inputs)
     return model, [point[name] for name in model.inputs]
@@ -201,8 +201,8 @@ def _model_and_point(args: Namespace) -> tuple[Model, list[Array]]:
 
 def _model_at_point(args: Namespace) -> Model:
     import tamecheck
-    from tamecheck.loaders.arrays import read_point
     from tamecheck.loaders.onnx import input_shapes
+    from tamecheck.loaders.samples import read_point
 
     dims = dims_of(args)
     point = read_point(args.input, input_shapes(args.model, dims))

@@ -422,8 +422,7 @@ def chosen_rows(
     from tamecheck.explain.models import ModelExplainer
     from tamecheck.explain.row_reader import states_of
     from tamecheck.ir.tensor import size_of
-    from tamecheck.loaders.arrays import read_rows
-    from tamecheck.loaders.samples import exact_points
+    from tamecheck.loaders.samples import exact_points, read_rows
 
     if sample is None:
         points = read_rows(args.input, sum(map(size_of, model.inputs.values())))

@@ -26,7 +26,7 @@ from tamecheck.cli.items import Item, items_of, part_of, sha256_of_items
 from tamecheck.errors import EndedError, InputError, MemoryLimitError, TimeLimitError, visible
 
 if TYPE_CHECKING:
-    from tamecheck.loaders.journal import Journal
+    from tamecheck.loaders.outputs import Journal
 
 FORMAT = "tamecheck-answers"
 _UNNEEDED = frozenset(("parser", "options", "more", "heard"))
@@ -260,7 +260,7 @@ def _results(
     if args.results is None:
         yield (), None
         return
-    from tamecheck.loaders.journal import journal
+    from tamecheck.loaders.outputs import journal
 
     head = _question(args, everything)
     with journal(args.results, "list of answers", FORMAT, head, force=args.force) as found:
@@ -311,7 +311,7 @@ def _finish(
     """Write the lines once more, in the order of the items, unless they are."""
     ordered = [lines[item.number] for item in items]
     if list(kept) != ordered:
-        from tamecheck.loaders.journal import write_journal
+        from tamecheck.loaders.outputs import write_journal
 
         write_journal(args.results, FORMAT, _question(args, everything), ordered)
 

@@ -49,7 +49,7 @@ def _run(args: Namespace) -> int:
         text = f"{len(missing)} of {question['items']} items have no answer: {first}"
         print_answer(args, document, [text])
         return 3
-    from tamecheck.loaders.journal import write_journal
+    from tamecheck.loaders.outputs import write_journal
 
     write_journal(args.output, FORMAT, question, [found[k] for k in range(question["items"])])
     document["file"] = args.output

@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.cli import inputs
-from tamecheck.cli.answer import EXIT_CODES, message, print_answer, working
-from tamecheck.cli.certify import certify, certifying, enter, steps_of
+from tamecheck.cli.answer import (
+    EXIT_CODES,
+    certify,
+    certifying,
+    enter,
+    message,
+    print_answer,
+    steps_of,
+    working,
+)
 from tamecheck.cli.options import Group, option
 from tamecheck.cli.source import model_of, name_of
 from tamecheck.errors import InputError, UnsupportedError

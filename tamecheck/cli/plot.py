@@ -208,8 +208,7 @@ def _adjacency(args: Namespace, plane: Plane) -> Picture:
 
 
 def _on_plane(args: Namespace, model: Model, plane: Plane) -> Picture:
-    from tamecheck.plots.points import points_of_table
-    from tamecheck.plots.results import check_size, draw_on_plane
+    from tamecheck.plots.results import check_size, draw_on_plane, points_of_table
 
     check_size(plane, args.what)
     at = _points(args, model, plane)

@@ -124,7 +124,7 @@ def row_of_input(path: str, model: Model) -> Array:
     import numpy as np
 
     from tamecheck.ir.exact import rational
-    from tamecheck.loaders.arrays import read_point
+    from tamecheck.loaders.samples import read_point
 
     point = read_point(path, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]

@@ -1,15 +1,16 @@
-"""``tamecheck supports``: what is read and answered, as the VNN-LIB standard and programs ask."""
+"""``tamecheck supports`` and ``completion``: what other programs and shells ask of this one."""
 
 from __future__ import annotations
 
 import json
 from argparse import Namespace
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from tamecheck.cli.answer import print_answer
 from tamecheck.cli.options import Group, Verb, flag, option
 
-_DESCRIPTION = """\
+_ABOUT_SUPPORTS = """\
 Say which networks and queries 'tamecheck verify QUERY --network NAME=FILE' takes, one answer a
 line, as chapter 5 of the VNN-LIB 2.0 standard asks of every solver; and what else programs may want
 to know of this one.  --schema VERB prints the JSON schema of a verb's answer.
@@ -70,7 +71,7 @@ _CAPABILITIES: Mapping[str, tuple[str, Callable[[], list[str]]]] = {
 }
 
 
-def _run(args: Namespace) -> int:
+def _supports(args: Namespace) -> int:
     if args.schema is not None:
         from tamecheck.show.schemas import schema_of
 
@@ -84,10 +85,10 @@ def _run(args: Namespace) -> int:
     return 0
 
 
-VERB = Verb(
+SUPPORTS = Verb(
     "supports",
     "which networks and VNN-LIB queries are read",
-    _DESCRIPTION,
+    _ABOUT_SUPPORTS,
     (
         Group(
             None,
@@ -97,5 +98,40 @@ VERB = Verb(
             ),
         ),
     ),
-    _run,
+    _supports,
+)
+
+
+# --- completion ----------------------------------------------------------------------------------
+
+_FILES = ("FILE", "MODEL", "MODEL|PROGRAM", "PROGRAM", "TABLE", "CERT", "SPEC", "INPUTS|FILE")
+
+_ABOUT_COMPLETION = """\
+Print a script that completes verbs, options, their values and files.
+
+bash   tamecheck completion bash > ~/.local/share/bash-completion/completions/tamecheck
+zsh    tamecheck completion zsh > ~/.zfunc/_tamecheck   (a folder of $fpath)
+fish   tamecheck completion fish > ~/.config/fish/completions/tamecheck.fish"""
+
+
+def _completion(args: Namespace) -> int:
+    """Write the script of the whole command line."""
+    import shtab
+
+    parser: Any = args.parser
+    verbs = next(action for action in parser._actions if hasattr(action.choices, "items"))  # noqa: SLF001
+    for verb in verbs.choices.values():
+        for action in verb._actions:  # noqa: SLF001
+            if action.metavar in _FILES:
+                action.complete = shtab.FILE
+    print(shtab.complete(parser, args.shell))
+    return 0
+
+
+COMPLETION = Verb(
+    "completion",
+    "what the Tab key completes in bash, zsh and fish",
+    _ABOUT_COMPLETION,
+    (option("shell", None, "bash, zsh or fish", choices=("bash", "zsh", "fish")),),
+    _completion,
 )

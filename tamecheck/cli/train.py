@@ -58,7 +58,7 @@ def _run(args: Namespace) -> int:
     from tamecheck.learn.table import TableTraining, save_network, split
     from tamecheck.loaders.tables.rows import rows_of
     from tamecheck.loaders.tables.table import listing, read_table
-    from tamecheck.show.training import training_lines
+    from tamecheck.show.protected import training_lines
 
     path = _output(args)
     source = source_of(args.table)

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.budget import Budget
 from tamecheck.cli.answer import (
     EXIT_CODES,
+    certify,
+    certifying,
     claim,
+    enter,
+    left,
     message,
     print_answer,
     print_json,
     working,
 )
-from tamecheck.cli.certify import certify, certifying, enter, left
 from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import (
     CERTIFICATE,

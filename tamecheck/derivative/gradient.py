@@ -34,8 +34,8 @@ from tamecheck.derivative.reverse import (
     route_index,
 )
 from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
+from tamecheck.evaluate.exact import outside
 from tamecheck.evaluate.float_terms import choose_floats, condition_floats
-from tamecheck.evaluate.floats import outside
 from tamecheck.evaluate.walk import site_of
 from tamecheck.exact.arrays import pad_rank, take_flat
 from tamecheck.exact.reals import UndecidedError, working_precision

@@ -4,8 +4,7 @@ from tamecheck.evaluate.conditions import decide
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.enclose_op import range_of
 from tamecheck.evaluate.enclosure import Enclosure
-from tamecheck.evaluate.exact import exact_values, fold_constant
-from tamecheck.evaluate.floats import float_values
+from tamecheck.evaluate.exact import exact_values, float_values, fold_constant
 
 __all__ = [
     "Enclosure",

@@ -11,8 +11,16 @@ import numpy as np
 
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.conditions import Floors, refine, term_interval, truth
-from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up, within
-from tamecheck.evaluate.interval_matrix import matmul_enclosure, product_over_first, sum_over_first
+from tamecheck.evaluate.enclosure import (
+    Enclosure,
+    core,
+    float_down,
+    float_up,
+    matmul_enclosure,
+    product_over_first,
+    sum_over_first,
+    within,
+)
 from tamecheck.evaluate.intervals import Interval, add, point, subtract
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.transcendental import elementary

@@ -9,29 +9,32 @@ import copyreg
 from typing import Any
 
 from tamecheck.ir.op import Op
-from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, SUB
+from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, POW, POWER, SQRT, SUB
 from tamecheck.ops.contraction import MATMUL, PROD, REDUCE_MAX, REDUCE_MIN, SUM
 from tamecheck.ops.exponential import (
+    ACOS,
     ACOSH,
+    ASIN,
     ASINH,
+    ATAN,
     ATANH,
+    COS,
     COSH,
     ERF,
     EXP,
     LOG,
     SIGMOID,
+    SIN,
     SINH,
     SOFTPLUS,
+    TAN,
     TANH,
 )
-from tamecheck.ops.jumps import EQUAL, LESS, LESS_EQUAL, SELECT, SIGN, STEP
-from tamecheck.ops.powers import POW, POWER, SQRT
+from tamecheck.ops.jumps import CEIL, EQUAL, FLOOR, LESS, LESS_EQUAL, ROUND, SELECT, SIGN, STEP
 from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
-from tamecheck.ops.rounding import CEIL, FLOOR, ROUND
 from tamecheck.ops.routing import BROADCAST, CONCAT, PAD, RESHAPE, SLICE, TRANSPOSE
 from tamecheck.ops.selection import ARGMAX, ARGMIN, ARGSORT, GATHER, GATHER_ELEMENTS
 from tamecheck.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
-from tamecheck.ops.trigonometric import ACOS, ASIN, ATAN, COS, SIN, TAN
 
 ALL: tuple[Op, ...] = (
     *(ADD, SUB, MUL, DIV, NEG),

@@ -26,7 +26,7 @@ from tamecheck.errors import InputError, TamecheckError, visible
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.tensor import Array
 from tamecheck.plots.canvas import Picture, rendered
-from tamecheck.plots.critical import Point, inner_corners
+from tamecheck.plots.descent import Point, inner_corners
 from tamecheck.plots.jacobian import projected
 from tamecheck.plots.page_style import SCRIPT, STYLE
 from tamecheck.plots.paint import hull_order

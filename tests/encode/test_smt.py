@@ -12,7 +12,7 @@ from corpus import random_dense_network
 from pysmt.smtlib.parser import SmtLibParser
 
 import tamecheck as tc
-from tamecheck.encode.smtlib import smt_graph
+from tamecheck.encode.symbolic import smt_graph
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.loaders import Loaded

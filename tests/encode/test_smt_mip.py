@@ -11,7 +11,7 @@ from corpus import dense_network
 
 import tamecheck as tc
 from tamecheck.encode.mip.network import mip_encoding
-from tamecheck.encode.smtlib import smt_graph
+from tamecheck.encode.symbolic import smt_graph
 from tamecheck.ir.box import Box
 
 

@@ -21,7 +21,7 @@ from tamecheck.cli.entry import _parse
 from tamecheck.cli.inputs import naming_of
 from tamecheck.cli.items import items_of, names_many, sha256_of_items
 from tamecheck.cli.source import slice_of
-from tamecheck.loaders.arrays import read_point, read_rows
+from tamecheck.loaders.samples import read_point, read_rows
 from tamecheck.loaders.tables.schema_file import read_schema
 from tamecheck.loaders.tables.table import read_table
 from tamecheck.loaders.text.box import parse_point

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tamecheck.errors import InputError
-from tamecheck.loaders.arrays import read_point
+from tamecheck.loaders.samples import read_point
 
 INPUTS = {"x": (2, 2), "y": ()}
 

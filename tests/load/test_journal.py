@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tamecheck.errors import InputError
-from tamecheck.loaders.journal import journal
+from tamecheck.loaders.outputs import journal
 
 KIND, FORM = "list of explanations", "tamecheck-explanations"
 
 WRITER = textwrap.dedent("""
     import sys, time
-    from tamecheck.loaders.journal import journal
+    from tamecheck.loaders.outputs import journal
     path, count, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
     with journal(path, "list of explanations", "tamecheck-explanations", {"rows": 1}) as found:
         for number in range(len(found.kept), count):

@@ -21,10 +21,10 @@ from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.kinds import BOOL, FLOAT, Kind, kind_of
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
+from tamecheck.loaders.onnx.contraction import SELECTION
 from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.quantisation import QUANTISATION, is_zero, quantise
 from tamecheck.loaders.onnx.recurrent import long_short_term_memory
-from tamecheck.loaders.onnx.reductions import SELECTION
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.values import Value, axis_in
 

@@ -17,20 +17,24 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.kinds import kind_of
 from tamecheck.loaders.loaded import Loaded
-from tamecheck.loaders.onnx.constants import CONSTANTS
-from tamecheck.loaders.onnx.context import Context, Item, Lowering, TensorSequence
-from tamecheck.loaders.onnx.control import CONTROL
-from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError
+from tamecheck.loaders.onnx.constants import CONSTANTS, read_sparse, read_tensor
+from tamecheck.loaders.onnx.context import (
+    NUMPY_BROADCASTING,
+    Context,
+    Item,
+    Lowering,
+    TensorSequence,
+    renew,
+)
+from tamecheck.loaders.onnx.contraction import PRODUCTS, REDUCTIONS, SELECTION
+from tamecheck.loaders.onnx.control import CONTROL, SEQUENCES
 from tamecheck.loaders.onnx.estimators import ESTIMATORS
 from tamecheck.loaders.onnx.normalisation import NORMALISATION
-from tamecheck.loaders.onnx.older import NUMPY_BROADCASTING, renew
 from tamecheck.loaders.onnx.picking import PICKING
 from tamecheck.loaders.onnx.pointwise import POINTWISE
-from tamecheck.loaders.onnx.products import PRODUCTS
-from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION
+from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION, TYPES
 from tamecheck.loaders.onnx.quantised import MICROSOFT, QUANTISED
 from tamecheck.loaders.onnx.recurrent import RECURRENT
-from tamecheck.loaders.onnx.reductions import REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.resize import RESIZE
 from tamecheck.loaders.onnx.sampling import SAMPLING
 from tamecheck.loaders.onnx.scopes import (
@@ -41,11 +45,12 @@ from tamecheck.loaders.onnx.scopes import (
     opsets_of,
     stored_in,
 )
-from tamecheck.loaders.onnx.sequences import SEQUENCES
 from tamecheck.loaders.onnx.shaping import SHAPING
 from tamecheck.loaders.onnx.signals import SIGNALS
 from tamecheck.loaders.onnx.source import (
     Attributes,
+    Dimensions,
+    OpenDimensionError,
     Source,
     SourceNode,
     name_text,
@@ -53,8 +58,6 @@ from tamecheck.loaders.onnx.source import (
     read_source,
     source_nodes,
 )
-from tamecheck.loaders.onnx.tensors import read_sparse, read_tensor
-from tamecheck.loaders.onnx.types import TYPES
 from tamecheck.loaders.onnx.windows import WINDOWS
 from tamecheck.loaders.tables.schema_file import METADATA_KEY
 from tamecheck.loaders.values import Emitter, Value

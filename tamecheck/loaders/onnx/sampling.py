@@ -16,7 +16,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.onnx.sequences import stack
+from tamecheck.loaders.onnx.control import stack
 from tamecheck.loaders.values import Value
 
 HALF = Fraction(1, 2)

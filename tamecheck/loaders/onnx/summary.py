@@ -10,10 +10,15 @@ from typing import Any
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Shape
-from tamecheck.loaders.onnx.dimensions import Dimensions, OpenDimensionError, open_extents
 from tamecheck.loaders.onnx.reader import load_onnx, prefix_place
 from tamecheck.loaders.onnx.scopes import opsets_of
-from tamecheck.loaders.onnx.source import read_source, source_nodes
+from tamecheck.loaders.onnx.source import (
+    Dimensions,
+    OpenDimensionError,
+    open_extents,
+    read_source,
+    source_nodes,
+)
 
 
 def input_shapes(

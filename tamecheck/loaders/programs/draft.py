@@ -1,20 +1,241 @@
-"""A program while its file is being read: numbers as the formats write them, and open bounds."""
+"""A program while its file is being read: numbers as the formats write them, and open bounds.
+
+Special ordered sets and indicator rows become linear rows with binary columns, exactly.  A column
+of a set needs finite bounds, and so does the linear form of an indicator row: those that are not
+written are proved, by an exact linear program over the rows that hold in every case.
+"""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from tamecheck.budget import Budget
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import MAX_TEXT, decode, read_bytes
-from tamecheck.loaders.programs.logic import Indicator, OrderedSet, as_linear
+
+_SECONDS = 60.0
+_ZERO, _ONE = Fraction(0), Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Indicator:
+    """The condition of a row that need hold only if a binary column has this value."""
+
+    column: int
+    value: bool
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderedSet:
+    """Columns with weights of which one may be nonzero (kind 1), or two that are neighbours (2)."""
+
+    name: str
+    kind: int
+    members: list[tuple[int, Fraction]]
+    line: int
+
+
+def as_linear(
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    conditions: Mapping[int, Indicator],
+    sets: Sequence[OrderedSet],
+    notes: list[str],
+) -> tuple[list[Column], list[Row]]:
+    """Columns and rows of the same points, together with values of the binary columns added.
+
+    Parameters
+    ----------
+    columns, rows
+        Of the program; names are distinct.
+    conditions
+        For rows by their position: when they have to hold.
+    sets
+        The special ordered sets.
+    notes
+        What is added to the program is said here.
+
+    Raises
+    ------
+    UnsupportedError
+        If a bound that is needed does not exist, or the column of a condition is not binary.
+    """
+    own = _Rewriting(columns, rows, conditions)
+    for i, condition in conditions.items():
+        own.condition(rows[i], condition)
+    for number, chosen in enumerate(sets, start=1):
+        own.ordered(chosen, chosen.name or f"set{number}")
+    added = len(own.columns) - len(columns)
+    if conditions:
+        notes.append(f"Indicator rows are read as rows with proved bounds ({len(conditions)}).")
+    if sets:
+        notes.append(
+            f"Special ordered sets ({len(sets)}) are read as rows with {added} more binary columns."
+        )
+    return own.columns, own.rows
+
+
+class _Rewriting:
+    def __init__(
+        self, columns: Sequence[Column], rows: Sequence[Row], conditions: Mapping[int, Indicator]
+    ) -> None:
+        self.columns = list(columns)
+        self.rows = [row for i, row in enumerate(rows) if i not in conditions]
+        self._always = Program(tuple(columns), tuple(self.rows))
+        self._names = {row.name for row in rows}
+        self._column_names = {column.name for column in columns}
+        self._budget = Budget.of(_SECONDS)
+
+    def condition(self, row: Row, condition: Indicator) -> None:
+        """Add a row that holds where the condition does."""
+        switch = self.columns[condition.column]
+        line = str(condition.line)
+        if not switch.kind.integral or switch.kind.semi or not _within_unit(switch):
+            what = f"The column {switch.name[:40]!r} of a condition is not binary."
+            raise UnsupportedError(what, where=line)
+        sides = [(1, row.upper), (-1, row.lower)]
+        given = [(sign, sign * end) for sign, end in sides if end is not None]
+        for sign, end in given:
+            form = {j: sign * a for j, a in row.terms}
+            most = self._most(form)
+            if most is None:
+                raise UnsupportedError(
+                    f"The indicator row {row.name[:40]!r} has no finite bound where it need not"
+                    " hold, so that no linear row says the same.",
+                    where=line,
+                    hint="Give its columns finite bounds.",
+                )
+            # form + slack * (condition holds) <= end + slack
+            slack = max(most - end, _ZERO)
+            weight = slack if condition.value else -slack
+            form[condition.column] = form.get(condition.column, _ZERO) + weight
+            limit = end + slack if condition.value else end
+            name = row.name if len(given) == 1 else f"{row.name}@{'upper' if sign > 0 else 'lower'}"
+            if sign > 0:
+                self._add(name, form, upper=limit, own=len(given) == 1)
+            else:
+                self._add(name, {j: -a for j, a in form.items()}, lower=-limit, own=len(given) == 1)
+
+    def ordered(self, chosen: OrderedSet, name: str) -> None:
+        """Add the switches and rows of a special ordered set."""
+        members = [j for j, _ in sorted(chosen.members, key=lambda member: member[1])]
+        if len(members) <= chosen.kind:
+            return
+        ends = [self._ends(j, name, chosen.line) for j in members]
+        if chosen.kind == 1:
+            places = [[self._switch(j, name, *end)] for j, end in zip(members, ends, strict=True)]
+        else:
+            # a switch for each pair of neighbours, of which one is on
+            pairs = [self._binary(f"{self.columns[j].name}@{name}") for j in members[:-1]]
+            places = [pairs[max(k - 1, 0) : k + 1] for k in range(len(members))]
+        switches = sorted({k for own in places for k in own})
+        self._add(name, dict.fromkeys(switches, _ONE), upper=_ONE)
+        for j, own, (low, high) in zip(members, places, ends, strict=True):
+            if own == [j]:
+                continue
+            label = f"{self.columns[j].name}@{name}"
+            self._add(f"{label}_upper", {j: _ONE} | dict.fromkeys(own, -high), upper=_ZERO)
+            self._add(f"{label}_lower", {j: _ONE} | dict.fromkeys(own, -low), lower=_ZERO)
+
+    def _switch(self, j: int, name: str, low: Fraction, high: Fraction) -> int:
+        """A binary column that is 1 where a column is not 0; a binary column is its own."""
+        column = self.columns[j]
+        if column.kind.integral and low == 0 and high == 1:
+            return j
+        return self._binary(f"{column.name}@{name}")
+
+    def _binary(self, name: str) -> int:
+        while name in self._column_names:
+            name += "'"
+        self._column_names.add(name)
+        self.columns.append(Column(name, upper=_ONE, kind=Kind.INTEGER))
+        return len(self.columns) - 1
+
+    def _add(
+        self,
+        name: str,
+        form: Mapping[int, Fraction],
+        *,
+        lower: Bound = None,
+        upper: Bound = None,
+        own: bool = False,
+    ) -> None:
+        while name in self._names and not own:
+            name += "'"
+        self._names.add(name)
+        terms = tuple((j, a) for j, a in sorted(form.items()) if a)
+        self.rows.append(Row(name, terms, lower, upper))
+
+    def _ends(self, j: int, name: str, line: int) -> tuple[Fraction, Fraction]:
+        """Bounds of a column of a set, with 0 in between."""
+        low, high = _hull(self.columns[j])
+        least = self._most({j: Fraction(-1)}) if low is None else -low
+        most = self._most({j: _ONE}) if high is None else high
+        if least is None or most is None:
+            raise UnsupportedError(
+                f"The column {self.columns[j].name[:40]!r} of the set {name[:40]!r} has no finite"
+                f" {'lower' if least is None else 'upper'} bound, and the rows imply none.",
+                where=str(line),
+                hint="Give it one: special ordered sets are read as rows with binary columns.",
+            )
+        return min(-least, _ZERO), max(most, _ZERO)
+
+    def _most(self, form: Mapping[int, Fraction]) -> Bound:
+        """A proved upper bound of a linear form over the rows without condition."""
+        total = _ZERO
+        for j, a in form.items():
+            low, high = _hull(self.columns[j])
+            end = high if a > 0 else low
+            if end is None:
+                return self._most_over_rows(form)
+            total += a * end
+        return total
+
+    def _most_over_rows(self, form: Mapping[int, Fraction]) -> Bound:
+        from tamecheck.exact.linear import Box, minimum, simple
+
+        program = self._always
+        box = [_hull(column) for column in program.columns]
+        if any(_is_crossed(*ends) for ends in (*box, *((r.lower, r.upper) for r in program.rows))):
+            return _ZERO
+        costs = [-form.get(j, _ZERO) for j in range(len(program.columns))]
+        ends = Box([simple(low) for low, _ in box], [simple(high) for _, high in box])
+        match minimum(program, costs, ends, budget=self._budget):
+            case Optimal(objective=least):
+                return -least
+            case Infeasible():
+                # there is no point, with whatever rows
+                return _ZERO
+            case _:
+                return None
+
+
+def _hull(column: Column) -> tuple[Bound, Bound]:
+    low, high = column.lower, column.upper
+    if column.kind.semi:
+        low = None if low is None else min(low, _ZERO)
+        high = None if high is None else max(high, _ZERO)
+    return low, high
+
+
+def _is_crossed(low: Bound, high: Bound) -> bool:
+    return low is not None and high is not None and low > high
+
+
+def _within_unit(column: Column) -> bool:
+    low, high = column.lower, column.upper
+    return low is not None and low >= 0 and high is not None and high <= 1
+
 
 INFINITE = 10**20
 """Bounds of at least this size are infinite, as in all solvers that read these formats."""

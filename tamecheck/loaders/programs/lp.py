@@ -13,6 +13,8 @@ from tamecheck.loaders.programs.draft import (
     Draft,
     DraftColumn,
     DraftRow,
+    Indicator,
+    OrderedSet,
     ProgramFile,
     locate,
     lower_of,
@@ -20,8 +22,7 @@ from tamecheck.loaders.programs.draft import (
     read_program_text,
     upper_of,
 )
-from tamecheck.loaders.programs.logic import Indicator, OrderedSet
-from tamecheck.loaders.programs.lp_tokens import LOWER_END, Token, title_of, tokens, unread
+from tamecheck.loaders.programs.tokens import LOWER_END, Token, title_of, tokens, unread
 
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
 

@@ -13,6 +13,8 @@ from tamecheck.loaders.programs.draft import (
     Draft,
     DraftColumn,
     DraftRow,
+    Indicator,
+    OrderedSet,
     ProgramFile,
     locate,
     lower_of,
@@ -20,8 +22,7 @@ from tamecheck.loaders.programs.draft import (
     read_program_text,
     upper_of,
 )
-from tamecheck.loaders.programs.logic import Indicator, OrderedSet
-from tamecheck.loaders.programs.mps_lines import (
+from tamecheck.loaders.programs.tokens import (
     Splitter,
     drop_comment,
     fixed_fields,

@@ -15,7 +15,7 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import BLANKS
 from tamecheck.loaders.programs.draft import INFINITE
-from tamecheck.loaders.programs.lp_tokens import LONGEST_NAME, LOWER_END, is_keyword, is_portable
+from tamecheck.loaders.programs.tokens import LONGEST_NAME, LOWER_END, is_keyword, is_portable
 
 _LONGEST_FRACTION_PART = 400
 _WIDTH = 90

@@ -12,7 +12,7 @@ from functools import cache, partial
 from typing import Any
 
 from tamecheck.errors import UnsupportedError
-from tamecheck.loaders.torch import matrices
+from tamecheck.loaders.torch import moves as matrices
 from tamecheck.loaders.torch.moves import Call
 
 NEGLIGIBLE = 1e-9
