@@ -4,6 +4,9 @@ The table has the columns ``benchmark``, ``onnx``, ``vnnlib`` and ``resolved`` (
 or ``unknown``, perhaps with a remark), with paths relative to its folder:
 
     python benchmarks/verify.py INSTANCES.tsv --limit 60 --only acasxu --every 8
+
+With ``--certify`` every ``holds`` is to have a certificate, which is rechecked; the processor's
+seconds of both are told.
 """
 
 from __future__ import annotations
@@ -14,9 +17,11 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from statistics import median
 
 _WORDS = {"holds": "unsat", "violated": "sat", "unknown": "unknown"}
 
@@ -27,6 +32,8 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60.0, help="seconds an instance")
     parser.add_argument("--only", action="append", help="a benchmark; may be repeated")
     parser.add_argument("--every", type=int, default=1, help="every n-th instance of a benchmark")
+    parser.add_argument("--first", type=int, default=0, help="from this instance on")
+    parser.add_argument("--certify", action="store_true", help="write and recheck certificates")
     options = parser.parse_args()
     with options.table.open(newline="") as stream:
         rows = list(csv.DictReader(stream, delimiter="\t"))
@@ -37,51 +44,85 @@ def main() -> None:
     for name, members in groups.items():
         if options.only and name not in options.only:
             continue
-        totals.append(run_group(name, members[:: options.every], options))
+        totals.append(run_group(name, members[options.first :: options.every], options))
         print(totals[-1], flush=True)
     print("\n".join(["", *totals]))
 
 
 def run_group(name: str, rows: list[dict[str, str]], options: argparse.Namespace) -> str:
-    decided = wrong = 0
+    decided = wrong = unconfirmed = holds = valid = 0
     spent = 0.0
-    unconfirmed = 0
+    ratios: list[float] = []
     for row in rows:
-        answer, seconds = run_one(row, options)
+        answer, seconds, used = run_one(row, options)
         word = _WORDS[answer["verdict"]]
         known = row["resolved"].split()[0]
         decided += word != "unknown"
         # a verdict that others reached within a tolerance is no error of an exact one
-        wrong += word != "unknown" and known not in ("unknown", word)
+        wrong += word != "unknown" and known not in ("unknown", "open", word)
         witness = answer.get("witness")
         unconfirmed += bool(witness) and witness["float32"] is not True
         spent += seconds if word != "unknown" else 2 * options.limit
         line = f"  {Path(row['onnx']).name} {Path(row['vnnlib']).name}: {word} ({known})"
-        print(f"{line} {seconds:.2f} s", flush=True)
-    return (
+        line += f" {seconds:.2f} s, CPU {used:.2f} s"
+        if options.certify and word == "unsat":
+            holds += 1
+            checked, proved = answer["recheck"], answer["seconds"]
+            valid += checked is not None
+            ratios += [] if checked is None else [checked / max(proved, 0.01)]
+            line += f", proof {proved:.2f} s, recheck " + (
+                f"CPU {checked:.2f} s" if checked is not None else "none"
+            )
+        print(line, flush=True)
+    told = (
         f"{name}: {decided}/{len(rows)} decided, {wrong} differ from the published verdict, "
-        f"{unconfirmed} witnesses not confirmed in float32, PAR-2 {spent / len(rows):.2f} s"
+        f"{unconfirmed} witnesses not confirmed in float32, PAR-2 {spent / max(len(rows), 1):.2f} s"
     )
+    if holds:
+        told += f", {valid}/{holds} certificates valid"
+    return told + (f", median ratio {median(ratios):.2f}" if ratios else "")
 
 
-def run_one(row: dict[str, str], options: argparse.Namespace) -> tuple[dict, float]:
+def run_one(row: dict[str, str], options: argparse.Namespace) -> tuple[dict, float, float]:
     folder = options.table.parent
-    command = [sys.executable, "-m", "tamecheck", "verify", "--json", "-q"]
-    command += ["--timeout", str(options.limit), folder / row["onnx"], folder / row["vnnlib"]]
-    started = time.monotonic()
+    network, spec = folder / row["onnx"], folder / row["vnnlib"]
+    command: list[str | Path] = ["verify", "--json", "-q", "--timeout", str(options.limit)]
+    with tempfile.TemporaryDirectory() as kept:
+        certificate = Path(kept) / "proof.json.gz"
+        if options.certify:
+            command += ["--certify", "-o", certificate]
+        started = time.monotonic()
+        told, errors, used = run_command([*command, network, spec])
+        seconds = time.monotonic() - started
+        answer = json.loads(told) if told.strip() else {}
+        if "verdict" not in answer:
+            print(f"  {errors.strip()}", file=sys.stderr)
+            answer = {"verdict": "unknown"}
+        if options.certify:
+            answer["recheck"] = recheck(certificate, network) if certificate.exists() else None
+        return answer, seconds, used
+
+
+def recheck(certificate: Path, network: Path) -> float | None:
+    """The processor's seconds of a recheck, None if it does not say valid."""
+    told, _, used = run_command(["recheck", "--json", "-q", certificate, network])
+    return used if told and json.loads(told).get("verdict") == "valid" else None
+
+
+def run_command(words: list[str | Path]) -> tuple[str, str, float]:
+    """What a command prints, its errors, and the processor's seconds that it took."""
+    before = os.times()
     done = subprocess.run(
-        command,
+        [sys.executable, "-m", "tamecheck", *words],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"},
     )
-    seconds = time.monotonic() - started
-    answer = json.loads(done.stdout) if done.stdout.strip() else {}
-    if "verdict" not in answer:
-        print(f"  {done.stderr.strip()}", file=sys.stderr)
-        answer = {"verdict": "unknown"}
-    return answer, seconds
+    after = os.times()
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return done.stdout, done.stderr, used
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tamecheck.bounds.scalar import Scalar
+from tamecheck.bounds.sparse import Sparse, is_sparse
 from tamecheck.evaluate.intervals import Interval, multiply
 from tamecheck.ir.tensor import Array, Shape, size_of
 
@@ -157,25 +158,40 @@ class Dense(Linear):
     result: Shape
     left: bool
     magnitude: Array = field(repr=False)
+    sparse: tuple[Sparse, Sparse] | None = field(default=None, repr=False)
+    """The matrix and its transpose, if few entries are not 0."""
 
     @staticmethod
     def of(arg: int, weight: Array, shape: Shape, result: Shape, *, left: bool) -> Dense:
         """The product with a constant matrix."""
-        terms = weight.shape[-1] if left else weight.shape[-2]
-        size = size_of(result)
-        return Dense((arg,), size, None, terms, weight, shape, result, left, np.abs(weight))
+        terms, sparse = weight.shape[-1] if left else weight.shape[-2], None
+        if not left and is_sparse(weight):
+            sparse = Sparse.of(weight), Sparse.of(weight.T)
+            terms = sparse[0].longest
+        size, magnitude = size_of(result), np.abs(weight)
+        return Dense((arg,), size, None, terms, weight, shape, result, left, magnitude, sparse)
 
     def apply(self, xs: Sequence[Array]) -> Array:
         """See `Linear`."""
+        if self.sparse is not None:
+            return self._by_entries(xs[0], self.sparse[0])
         return self._times(xs[0], self.weight, self.shape)
 
     def absolute(self, xs: Sequence[Array]) -> Array:
         """See `Linear`."""
+        if self.sparse is not None:
+            return self._by_entries(xs[0], self.sparse[0], absolute=True)
         return self._times(xs[0], self.magnitude, self.shape)
 
     def adjoint(self, a: Array) -> list[Array]:
         """See `Linear`."""
+        if self.sparse is not None:
+            return [self._by_entries(a, self.sparse[1])]
         return [self._times(a, np.swapaxes(self.weight, -1, -2), self.result)]
+
+    def _by_entries(self, x: Array, matrix: Sparse, *, absolute: bool = False) -> Array:
+        rows = x.reshape(-1, matrix.height)
+        return matrix.times(rows, absolute=absolute).reshape((*x.shape[:-1], -1))
 
     def _times(self, x: Array, weight: Array, shape: Shape) -> Array:
         lead = x.shape[:-1]

@@ -8,7 +8,7 @@ import pytest
 import tamecheck as tc
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
-from tamecheck.bounds.layers import Pointwise
+from tamecheck.bounds.layers import Dense, Pointwise
 from tamecheck.bounds.opposites import join_opposites
 from tamecheck.bounds.propagation import Functional, add_rows, back, least_on
 from tamecheck.evaluate import exact_values
@@ -221,3 +221,24 @@ def test_sums_of_rows_are_bounded_from_below():
                 exact += min(c * ends[0][j], c * ends[1][j])
             assert Fraction(least[k]) <= exact
             assert not members[k].any() or least[k] >= single[k] - 1e-6 * (1 + abs(single[k]))
+
+
+def test_sparse_matrices_give_the_same_products():
+    """Columns and rows may be empty, or have different numbers of entries."""
+    rng = np.random.default_rng(5)
+    for case in range(12):
+        rows, columns = (80, 60) if case % 2 else (64, 200)
+        weight = np.zeros((rows, columns))
+        if case % 3 == 0:
+            weight[rng.integers(rows, size=columns), np.arange(columns)] = rng.normal(size=columns)
+        elif case > 1:
+            at = rng.integers(rows, size=150), rng.integers(columns, size=150)
+            weight[at] = rng.normal(size=150)
+        layer = Dense.of(0, weight, (1, rows), (1, columns), left=False)
+        assert layer.sparse is not None
+        x, a = rng.normal(size=(3, 2, rows)), rng.normal(size=(2, columns))
+        assert np.allclose(layer.apply([x]), x @ weight, atol=1e-12)
+        assert np.allclose(layer.absolute([x]), x @ np.abs(weight), atol=1e-12)
+        assert np.allclose(layer.adjoint(a)[0], a @ weight.T, atol=1e-12)
+        assert layer.terms == np.count_nonzero(weight, axis=0).max()
+    assert Dense.of(0, np.ones((80, 60)), (1, 80), (1, 60), left=False).sparse is None
