@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
-from operator import mul
 
 from tamecheck.kernel import read
-from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import Reject, common, require, spend_long
+from tamecheck.kernel.strict import Reject, common, pairs, require, spend_long
 
 Number = int | Fraction
 End = Number | None
@@ -45,20 +43,22 @@ class Program:
             return None if low is None else min(low, 0), None if high is None else max(high, 0)
         return low, high
 
-    def value(self, x: Sequence[Number]) -> Fraction:
+    def value(self, x: Sequence[Fraction]) -> Fraction:
         """Return the minimised objective at x, without the constant."""
-        return Fraction(sum(map(mul, self.costs, x))) / self.scale
+        top, over = _sum([(j, c) for j, c in enumerate(self.costs) if c], x)
+        return Fraction(top, over * self.scale)
 
     def require_feasible(self, x: Sequence[Fraction]) -> None:
         """Reject unless x satisfies every row, bound and kind."""
         spend_long(self.size, self.bits + longest(x))
         for j, v in enumerate(x):
             if not (self.semi[j] and v == 0):
-                require(_within(v, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
+                require(_within(v, 1, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
                 require(not self.integral[j] or v.denominator == 1, f"column {j} is not integral")
         for i, terms in enumerate(self.rows):
-            v = Fraction(sum(a * x[j] for j, a in terms)) / self.scale
-            require(_within(v, self.row_lower[i], self.row_upper[i]), f"row {i} is violated")
+            top, over = _sum(terms, x)
+            holds = _within(top, over * self.scale, self.row_lower[i], self.row_upper[i])
+            require(holds, f"row {i} is violated")
 
     def require_ray(self, ray: Sequence[Fraction]) -> None:
         """Reject unless every point plus the ray is a point, and is better."""
@@ -68,7 +68,7 @@ class Program:
             require(not self.integral[j] or v.denominator == 1, f"the ray is not integral at {j}")
             require(_recedes(v, self.lower[j], self.upper[j]), f"the ray leaves column {j}")
         for i, terms in enumerate(self.rows):
-            v = Fraction(sum(a * ray[j] for j, a in terms))
+            v, _ = _sum(terms, ray)
             require(_recedes(v, self.row_lower[i], self.row_upper[i]), f"the ray leaves row {i}")
         require(self.value(ray) < 0, "the ray does not improve the objective")
 
@@ -86,19 +86,19 @@ class Program:
         self, y: Terms, costs: Sequence[int], lower: Sequence[End], upper: Sequence[End]
     ) -> Number | None:
         """Return a lower bound of costs x, which the multipliers prove within the bounds."""
-        total: Number = 0
-        for i, n in y:
-            side = self.row_lower[i] if n > 0 else self.row_upper[i]
-            if side is None:
-                return None
-            total += n * side * self.scale
+        total, parts = 0, dict[int, int]()
+        sides = [(n * self.scale, (self.row_lower if n > 0 else self.row_upper)[i]) for i, n in y]
         for j, a in enumerate(self._combination(y, costs)):
-            d = costs[j] - a
-            end = lower[j] if d > 0 else upper[j] if d < 0 else 0
+            if d := costs[j] - a:
+                sides.append((d, (lower if d > 0 else upper)[j]))
+        for d, end in sides:
             if end is None:
                 return None
-            total += d * end
-        return total
+            if type(end) is int:
+                total += d * end
+            else:
+                parts[end.denominator] = parts.get(end.denominator, 0) + d * end.numerator
+        return sum((Fraction(top, low) for low, top in parts.items()), Fraction(total))
 
     def bound(
         self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]
@@ -157,29 +157,44 @@ def read_program(value: object) -> Program:
         require(len({read.word(c["name"]) for c in named}) == len(named), "two names are equal")
     kinds = [read.word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
-    lower = [_inward(c, "lower", ceil) for c in columns]
-    upper = [_inward(c, "upper", floor) for c in columns]
-    costs = [sign * read.rational(c["cost"]) for c in columns]
-    terms = [[_term(t, len(columns)) for t in read.items(r["terms"])] for r in rows]
+    known = dict[object, Fraction]()
+
+    def number(value: object) -> Fraction:
+        if type(value) is str and value in known:
+            spend_long(1, 4 * len(value))
+        else:
+            known[value] = read.rational(value)
+        return known[value]
+
+    lower, upper = ([_end(number, c[side]) for c in columns] for side in ("lower", "upper"))
+    row_lower, row_upper = ([_end(number, r[side]) for r in rows] for side in ("lower", "upper"))
+    costs = [number(c["cost"]) for c in columns]
+    terms = [
+        [
+            (read.integer(j, 0, len(columns) - 1), number(a))
+            for j, a in (read.pair(t, "a term is a pair") for t in read.items(r["terms"]))
+        ]
+        for r in rows
+    ]
     for row in terms:
         require(len({j for j, _ in row}) == len(row), "a row names a column twice")
-    row_lower, row_upper = ([_end(r[side]) for r in rows] for side in ("lower", "upper"))
     numbers = [*costs, *(a for row in terms for _, a in row)]
     bits = longest([*numbers, *lower, *upper, *row_lower, *row_upper])
     spend_long(len(numbers), bits)
-    scale = lcm(*(a.denominator for a in numbers))
+    scale = lcm(*{a.denominator for a in numbers})
+    integral = ["integer" in kind for kind in kinds]
     return Program(
         sha256=read.digest(value),
         sign=sign,
         constant=read.rational(objective["constant"]),
         scale=scale,
-        costs=[(c * scale).numerator for c in costs],
-        rows=[[(j, (a * scale).numerator) for j, a in row] for row in terms],
+        costs=[sign * c.numerator * (scale // c.denominator) for c in costs],
+        rows=[[(j, a.numerator * (scale // a.denominator)) for j, a in row] for row in terms],
         row_lower=row_lower,
         row_upper=row_upper,
-        lower=lower,
-        upper=upper,
-        integral=["integer" in kind for kind in kinds],
+        lower=[ceil(v) if w and v is not None else v for v, w in pairs(lower, integral)],
+        upper=[floor(v) if w and v is not None else v for v, w in pairs(upper, integral)],
+        integral=integral,
         semi=["semi" in kind for kind in kinds],
         size=len(numbers),
         bits=bits,
@@ -195,27 +210,26 @@ def longest(numbers: Iterable[End]) -> int:
     return whole.bit_length() + max((abs(v.numerator) for v in given), default=whole).bit_length()
 
 
-def _term(value: object, columns: int) -> tuple[int, Fraction]:
-    j, a = read.pair(value, "a term is a pair")
-    return read.integer(j, 0, columns - 1), read.rational(a)
+def _sum(terms: Terms, x: Sequence[Fraction]) -> tuple[int, int]:
+    """Return the sum of multiples of coordinates over their common denominator, and that."""
+    given = [(a, *x[j].as_integer_ratio()) for j, a in terms]
+    over = lcm(*{low for _, _, low in given})
+    return sum([a * top * (over // low) for a, top, low in given]), over
 
 
-def _end(value: object) -> End:
+def _end(number: Callable[[object], Fraction], value: object) -> End:
     if value is None:
         return None
-    end = read.rational(value)
+    end = number(value)
     return end.numerator if end.denominator == 1 else end
 
 
-def _inward(column: Json, side: str, turn: Callable[[Number], int]) -> End:
-    """Return a bound of a column, rounded if its values are integers."""
-    end = _end(column[side])
-    return turn(end) if end is not None and "integer" in read.word(column["kind"]) else end
+def _within(v: Number, over: int, low: End, high: End) -> bool:
+    """Tell whether v / over is between the ends."""
+    return (low is None or low.numerator * over <= v * low.denominator) and (
+        high is None or v * high.denominator <= high.numerator * over
+    )
 
 
-def _within(v: Fraction, low: End, high: End) -> bool:
-    return (low is None or low <= v) and (high is None or v <= high)
-
-
-def _recedes(v: Fraction, low: End, high: End) -> bool:
+def _recedes(v: Number, low: End, high: End) -> bool:
     return (low is None or v >= 0) and (high is None or v <= 0)

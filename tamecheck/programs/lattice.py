@@ -56,7 +56,7 @@ def gap(program: Program, scaled: Scaled, box: Box) -> Multipliers | None:
     found = contradiction(rows, free, side)
     if found is not None:
         candidates.append(dict(zip(equations, found, strict=True)))
-    shown = (scaled.express(candidate) for candidate in candidates)
+    shown = (Multipliers.of(candidate) for candidate in candidates)
     return next((y for y in shown if scaled.skips(y, box, program)), None)
 
 

@@ -64,7 +64,7 @@ class Prover:
 
     def exclude(self, values: Sequence[Fraction], box: Box) -> Multipliers | None:
         """The multipliers of an exact contradiction, if they are one: they always are."""
-        multipliers = self.scaled.express(dict(enumerate(values)))
+        multipliers = Multipliers.of(dict(enumerate(values)))
         return multipliers if self.excludes(multipliers, box) else None
 
     def excludes(self, multipliers: Multipliers, box: Box) -> bool:
@@ -77,7 +77,7 @@ class Prover:
             yield self.scaled.round(values, denominator)
         exact = self.linear.multipliers(self._costs, self._relaxation.basis())
         if exact is not None:
-            found = self.scaled.express(exact)
+            found = Multipliers.of(exact)
             yield self.scaled.support(found.numerators, found.denominator)
 
     def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:

@@ -28,6 +28,13 @@ class Multipliers:
     numerators: Mapping[int, int]
     denominator: int
 
+    @classmethod
+    def of(cls, values: Mapping[int, Fraction]) -> Multipliers:
+        """The multipliers with these values."""
+        known = {i: value.as_integer_ratio() for i, value in values.items() if value}
+        q = math.lcm(*{low for _, low in known.values()})
+        return cls({i: top * (q // low) for i, (top, low) in known.items()}, q)
+
 
 def hull(column: Column) -> tuple[Bound, Bound]:
     """The smallest interval with integer or rational ends that holds every admitted value."""
@@ -159,8 +166,3 @@ class Scaled:
         """The multipliers without those that no row bound supports."""
         kept = {i: n for i, n in numerators.items() if n and self.side(i, n) is not None}
         return Multipliers(kept, denominator)
-
-    def express(self, values: Mapping[int, Fraction]) -> Multipliers:
-        """The multipliers with these values."""
-        q = math.lcm(*(value.denominator for value in values.values()))
-        return Multipliers({i: (value * q).numerator for i, value in values.items() if value}, q)

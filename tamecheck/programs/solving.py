@@ -11,7 +11,6 @@ from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
-from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir import arguments
 from tamecheck.ir.answer import Answer as AnyAnswer
 from tamecheck.ir.answer import (
@@ -27,6 +26,7 @@ from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Derived, certificate, derived_of, nodes_of
 from tamecheck.programs.confirm import confirm
+from tamecheck.programs.linear import decide
 from tamecheck.programs.prover import Completion
 from tamecheck.programs.reformulate import (
     recession,
@@ -34,7 +34,6 @@ from tamecheck.programs.reformulate import (
     without_objective,
     without_semi,
 )
-from tamecheck.programs.scaled import minimised_costs
 from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_by
 from tamecheck.programs.tree import Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
@@ -258,6 +257,11 @@ class _Solving:
         if self.resumed is not None:
             tree = self._run(self.resumed, self.budget)
             return self._conclude(tree) if tree.closed else self._open(tree, ())
+        if not self.program.integral:
+            budget = self.budget if self.certify else self.budget.part(_PATIENCE)
+            if answer := decide(self.program, budget):
+                self.nodes = 1
+                return answer
         search = Search(self.program, point=self.incumbent, progress=self.progress)
         tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
         if tree.closed:
@@ -410,10 +414,8 @@ class _Solving:
 
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
         """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
-        bound, document = None, None
-        if tree.bound is not None:
-            bound = self._outward(tree.bound)
-            document = self._so_far_document(tree)
+        bound = None if tree.bound is None else self._outward(tree.bound)
+        document = self._so_far_document(tree)
         agreeing = self._find_agreeing(said, tree.point)
         word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:
@@ -428,9 +430,7 @@ class _Solving:
     def _conclude_unbounded(self, ray: Point) -> Answer:
         """The answer when the relaxation decreases without end along a ray."""
         if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
-            cone = recession(self.program)
-            costs = minimised_costs(cone)
-            found = minimum(cone, costs, linear_box(cone), budget=self.budget)
+            found = decide(recession(self.program), self.budget)
             if not isinstance(found, Optimal) or found.objective >= 0:
                 return Unknown("The relaxation is unbounded along a semi variable.")
             ray = found.point

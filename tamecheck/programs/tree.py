@@ -291,7 +291,7 @@ class Search:
                 self._ray = ray
                 return None
             case Optimal(point=point):
-                proof = self._prover.scaled.express(dict(enumerate(exact.certificate.multipliers)))
+                proof = Multipliers.of(dict(enumerate(exact.certificate.multipliers)))
                 by = exact_branch(self._program, point)
                 if by is None:
                     self._improve(point)

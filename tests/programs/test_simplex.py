@@ -9,7 +9,7 @@ from tamecheck.budget import Budget
 from tamecheck.exact.linear import Basis, Box, linear_box, minimum
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.programs.scaled import Scaled
+from tamecheck.programs.scaled import Multipliers, Scaled
 
 F = Fraction
 
@@ -53,7 +53,7 @@ def proved(program, costs, outcome):
     priced = Program(tuple(Column(f"{j}", cost=c) for j, c in enumerate(costs)), program.rows)
     scaled = Scaled(priced)
     if isinstance(outcome, Infeasible):
-        multipliers = scaled.express(dict(enumerate(outcome.certificate.multipliers)))
+        multipliers = Multipliers.of(dict(enumerate(outcome.certificate.multipliers)))
         assert scaled.bound(multipliers, box, costs=False) > 0
         return "infeasible"
     assert not program.violations(outcome.point)
@@ -63,7 +63,7 @@ def proved(program, costs, outcome):
         assert sum(c * r for c, r in zip(costs, outcome.ray, strict=True)) < 0
         return "unbounded"
     assert isinstance(outcome, Optimal)
-    multipliers = scaled.express(dict(enumerate(outcome.certificate.multipliers)))
+    multipliers = Multipliers.of(dict(enumerate(outcome.certificate.multipliers)))
     value = sum((c * x for c, x in zip(costs, outcome.point, strict=True)), F(0))
     assert outcome.objective == value == scaled.bound(multipliers, box)
     return "optimal"
