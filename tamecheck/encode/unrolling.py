@@ -18,25 +18,8 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, axis_last, folded_first, run, site_of
 from tamecheck.exact.arrays import from_list
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Relation,
-    Term,
-    Var,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
@@ -266,26 +249,26 @@ class _Scalars:
     def term(self, term: Term, point: Sequence[Any]) -> Any:
         """A term at a point."""
         match term:
-            case Var(index):
+            case formula.Var(index):
                 return point[index]
-            case Const(value):
+            case formula.Const(value):
                 return value
-            case Add(left, right):
+            case formula.Add(left, right):
                 return self.sum([self.term(left, point), self.term(right, point)])
-            case Mul(left, right):
+            case formula.Mul(left, right):
                 return self.times(self.term(left, point), self.term(right, point))
-            case Div(numerator, denominator):
+            case formula.Div(numerator, denominator):
                 top, low = self.term(numerator, point), self.term(denominator, point)
                 if isinstance(low, Fraction) and low:
                     return self.times(1 / low, top)
                 return self._algebra.divide(self._lift(top), self._lift(low))
-            case Pow(base, exponent):
+            case formula.Pow(base, exponent):
                 return self._power(self.term(base, point), self.term(exponent, point))
-            case Floor(argument):
+            case formula.Floor(argument):
                 value = self.term(argument, point)
                 whole = isinstance(value, Fraction)
                 return Fraction(value.__floor__()) if whole else self._algebra.floor(value)
-            case Call(function, argument):
+            case formula.Call(function, argument):
                 return self._algebra.call(function, self._lift(self.term(argument, point)))
             case _:
                 assert_never(term)
@@ -302,10 +285,10 @@ class _Scalars:
     def condition(self, condition: Condition, point: Sequence[Any]) -> Any:
         """A condition at a point: True, False, or one of the language."""
         match condition:
-            case Compare(term, relation):
+            case formula.Compare(term, relation):
                 return self.compare(self.term(term, point), relation)
-            case And(parts) | Or(parts):
-                every = isinstance(condition, And)
+            case formula.And(parts) | formula.Or(parts):
+                every = isinstance(condition, formula.And)
                 held = [self.condition(part, point) for part in parts]
                 if any(h is (not every) for h in held):
                     return not every

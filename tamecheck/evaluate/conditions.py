@@ -12,26 +12,8 @@ from tamecheck.evaluate import intervals as iv
 from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.evaluate.transcendental import elementary, root
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Pow,
-    Relation,
-    Term,
-    Var,
-    constant,
-    sides,
-    subtracted,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.tensor import Array
 
 _YES, _NO = np.ones((), dtype=bool), np.zeros((), dtype=bool)
@@ -61,18 +43,18 @@ Truth = tuple[Array, Array]
 def truth(condition: Condition, args: Sequence[Interval], floors: Floors) -> Truth:
     """Where a condition holds at all points of the intervals, and where at none."""
     match condition:
-        case Compare():
-            left, relation, right = sides(condition)
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
             return _relation(
                 relation, term_interval(left, args, floors), term_interval(right, args, floors)
             )
-        case And(parts):
+        case formula.And(parts):
             always, never = _YES, _NO
             for part in parts:
                 part_always, part_never = truth(part, args, floors)
                 always, never = always & part_always, never | part_never
             return always, never
-        case Or(parts):
+        case formula.Or(parts):
             always, never = _NO, _YES
             for part in parts:
                 part_always, part_never = truth(part, args, floors)
@@ -109,20 +91,20 @@ def refine(condition: Condition, args: Sequence[Interval], floors: Floors) -> li
     """
     found = list(args)
     match condition:
-        case Compare():
-            left, relation, right = sides(condition)
-            if isinstance(left, Var):
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
+            if isinstance(left, formula.Var):
                 found[left.index] = _cut(
                     found[left.index], relation, term_interval(right, args, floors)
                 )
-            if isinstance(right, Var):
+            if isinstance(right, formula.Var):
                 found[right.index] = _cut(
                     found[right.index], _MIRROR[relation], term_interval(left, args, floors)
                 )
-        case And(parts):
+        case formula.And(parts):
             for part in parts:
                 found = refine(part, found, floors)
-        case Or():
+        case formula.Or():
             pass
     return found
 
@@ -148,35 +130,35 @@ def _cut(x: Interval, relation: Relation, bound: Interval) -> Interval:
 
 def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:  # noqa: C901, PLR0912 one case a term
     """An interval that contains the term's value at every point of the arguments' intervals."""
-    folded = constant(term)
+    folded = formula.constant(term)
     if folded is not None:
         return Interval(np.asarray(float_down(folded)), np.asarray(float_up(folded)))
     whole = _recognised(term, args, floors)
     if whole is not None:
         return whole
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return Interval(np.asarray(float_down(value)), np.asarray(float_up(value)))
-        case Add(left, right):
-            other = subtracted(right)
+        case formula.Add(left, right):
+            other = formula.subtracted(right)
             x = term_interval(left, args, floors)
             if other is not None:
                 return iv.subtract(x, term_interval(other, args, floors))
             return iv.add(x, term_interval(right, args, floors))
-        case Mul(left, right):
+        case formula.Mul(left, right):
             y = term_interval(right, args, floors)
-            if constant(left) == -1:
+            if formula.constant(left) == -1:
                 return iv.negate(y)
             return iv.multiply(term_interval(left, args, floors), y)
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             return iv.divide(
                 term_interval(numerator, args, floors), term_interval(denominator, args, floors)
             )
-        case Pow(base, exponent):
+        case formula.Pow(base, exponent):
             return _power(base, exponent, args, floors)
-        case Floor(argument):
+        case formula.Floor(argument):
             found = iv.floor(term_interval(argument, args, floors))
             if term not in floors:
                 return found
@@ -184,7 +166,7 @@ def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Inter
             return Interval(
                 np.maximum(found.lower, known.lower), np.minimum(found.upper, known.upper)
             )
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return elementary(function, term_interval(argument, args, floors))
         case _:
             assert_never(term)
@@ -196,16 +178,16 @@ def _recognised(term: Term, args: Sequence[Interval], floors: Floors) -> Interva
     ``t / (1 + t)`` for ``t > -1``, and ``t + log(1 + exp(-t))``, which is ``log(1 + exp(t))``.
     """
     match term:
-        case Div(t, Add(Const(one), same)) if one == 1 and t == same:
+        case formula.Div(t, formula.Add(formula.Const(one), same)) if one == 1 and t == same:
             x = term_interval(t, args, floors)
             inner = [Interval(end, end) for end in x]
             low, high = (iv.divide(end, iv.add(iv.point(1.0), end)) for end in inner)
             known = x.lower > -1
             upper = np.where(np.isinf(x.upper), 1.0, high.upper)
             return Interval(np.where(known, low.lower, -np.inf), np.where(known, upper, np.inf))
-        case Add(t, Call(Elementary.LOG, Add(one, Call(Elementary.EXP, back)))) if (
-            constant(one) == 1 and subtracted(back) == t
-        ):
+        case formula.Add(
+            t, formula.Call(Elementary.LOG, formula.Add(one, formula.Call(Elementary.EXP, back)))
+        ) if formula.constant(one) == 1 and formula.subtracted(back) == t:
             x = term_interval(t, args, floors)
             ends = [_softplus(Interval(end, end)) for end in x]
             return Interval(ends[0].lower, ends[1].upper)
@@ -225,7 +207,7 @@ def _softplus(x: Interval) -> Interval:
 
 def _power(base: Term, exponent: Term, args: Sequence[Interval], floors: Floors) -> Interval:
     x = term_interval(base, args, floors)
-    fixed = constant(exponent)
+    fixed = formula.constant(exponent)
     if fixed is not None:
         return _fixed_power(x, fixed)
     y = term_interval(exponent, args, floors)

@@ -22,23 +22,8 @@ from tamecheck.exact.reals import (
     power,
     relates,
 )
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    subterms,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import Condition, Piece, Term
 from tamecheck.ir.tensor import Array
 
 _ZERO = fmpq(0)
@@ -93,16 +78,16 @@ def is_rational(pieces: Sequence[Piece], domain: Condition) -> bool:
     roots: list[Term | Condition] = [domain]
     for piece in pieces:
         roots += [piece.condition, piece.term]
-    return all(_algebraic(term) for root in roots for term in subterms(root))
+    return all(_algebraic(term) for root in roots for term in formula.subterms(root))
 
 
 def _algebraic(term: Term) -> bool:
     match term:
-        case Call():
+        case formula.Call():
             return False
-        case Pow(_, Const(exponent)):
+        case formula.Pow(_, formula.Const(exponent)):
             return exponent.denominator == 1 and 0 <= exponent <= 64
-        case Pow():
+        case formula.Pow():
             return False
         case _:
             return True
@@ -112,15 +97,15 @@ def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, on object arrays of rationals of one shape."""
     shape = args[0].shape
     match condition:
-        case Compare(term, relation):
+        case formula.Compare(term, relation):
             zero = np.full((), _ZERO, dtype=object)
             return np.broadcast_to(compared(relation, _rational_term(term, args), zero), shape)
-        case And(parts):
+        case formula.And(parts):
             held = np.ones(shape, dtype=bool)
             for part in parts:
                 held &= rational_where(part, args)
             return held
-        case Or(parts):
+        case formula.Or(parts):
             held = np.zeros(shape, dtype=bool)
             for part in parts:
                 held |= rational_where(part, args)
@@ -151,22 +136,22 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
 
 def _rational_term(term: Term, args: Sequence[Array]) -> Any:
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return np.full((), as_number(value), dtype=object)
-        case Add(left, right):
+        case formula.Add(left, right):
             return _rational_term(left, args) + _rational_term(right, args)
-        case Mul(left, right):
+        case formula.Mul(left, right):
             return _rational_term(left, args) * _rational_term(right, args)
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             return _rational_term(numerator, args) / _rational_term(denominator, args)
-        case Pow(base, Const(exponent)):
+        case formula.Pow(base, formula.Const(exponent)):
             return _rational_term(base, args) ** int(exponent)
-        case Floor(argument):
+        case formula.Floor(argument):
             floors = np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1)
             return floors(_rational_term(argument, args))
-        case Pow() | Call():
+        case formula.Pow() | formula.Call():
             raise UndecidedError
         case _:
             assert_never(term)
@@ -190,14 +175,16 @@ def _piece_values(pieces: Sequence[Piece], args: Sequence[Number], floors: _Floo
 
 def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> bool | None:
     match condition:
-        case Compare(Add(left, Mul(Const(factor), right)), relation) if factor == -1:
+        case formula.Compare(
+            formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
+        ) if factor == -1:
             return relates(relation, _value(left, args, floors), _value(right, args, floors))
-        case Compare(term, relation):
+        case formula.Compare(term, relation):
             return relates(relation, _value(term, args, floors), _ZERO)
-        case And(parts):
+        case formula.And(parts):
             results = [_holds(part, args, floors) for part in parts]
             return False if False in results else None if None in results else True
-        case Or(parts):
+        case formula.Or(parts):
             results = [_holds(part, args, floors) for part in parts]
             return True if True in results else None if None in results else False
         case _:
@@ -206,26 +193,26 @@ def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> boo
 
 def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:  # noqa: C901 one case a term
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return as_number(value)
-        case Add(left, right):
+        case formula.Add(left, right):
             return add(_value(left, args, floors), _value(right, args, floors))
-        case Mul(left, right):
+        case formula.Mul(left, right):
             return multiply(_value(left, args, floors), _value(right, args, floors))
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             return divide(_value(numerator, args, floors), _value(denominator, args, floors))
-        case Pow(base, exponent):
+        case formula.Pow(base, exponent):
             return power(_value(base, args, floors), _value(exponent, args, floors))
-        case Floor(argument):
+        case formula.Floor(argument):
             if term in floors:
                 return floors[term]
             candidates = floor_candidates(_value(argument, args, floors))
             if len(candidates) > 1:
                 raise _ForkError(term, candidates)
             return candidates[0]
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return call(function, _value(argument, args, floors))
         case _:
             assert_never(term)

@@ -10,26 +10,8 @@ from typing import Any, assert_never
 import numpy as np
 
 from tamecheck.evaluate.intervals import sum_error
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Pow,
-    Relation,
-    Term,
-    Var,
-    constant,
-    sides,
-    subtracted,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.tensor import Array
 
 
@@ -75,36 +57,38 @@ _FUNCTIONS: Mapping[Elementary, Callable[[Array], Array]] = {
 
 def term_floats(term: Term, args: Sequence[Array]) -> Array:  # noqa: C901, PLR0912 one case a term
     """The value of a term; each operation rounds to nearest."""
-    folded = constant(term)
+    folded = formula.constant(term)
     if folded is not None:
         return np.asarray(nearest_float(folded))
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return np.asarray(nearest_float(value))
-        case Add(Call(Elementary.EXP, argument), right) if constant(right) == -1:
+        case formula.Add(formula.Call(Elementary.EXP, argument), right) if (
+            formula.constant(right) == -1
+        ):
             return np.expm1(term_floats(argument, args))
-        case Add(left, right):
-            other = subtracted(right)
-            if other is None or constant(right) is not None:
+        case formula.Add(left, right):
+            other = formula.subtracted(right)
+            if other is None or formula.constant(right) is not None:
                 return term_floats(left, args) + term_floats(right, args)
             return term_floats(left, args) - term_floats(other, args)
-        case Mul(left, right):
-            if constant(left) == -1:
+        case formula.Mul(left, right):
+            if formula.constant(left) == -1:
                 return -term_floats(right, args)
             return term_floats(left, args) * term_floats(right, args)
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             return term_floats(numerator, args) / term_floats(denominator, args)
-        case Pow(base, exponent):
-            if constant(exponent) == Fraction(1, 2):
+        case formula.Pow(base, exponent):
+            if formula.constant(exponent) == Fraction(1, 2):
                 return np.sqrt(term_floats(base, args))
             return np.power(term_floats(base, args), term_floats(exponent, args))
-        case Floor(argument):
+        case formula.Floor(argument):
             return np.floor(term_floats(argument, args))
-        case Call(Elementary.LOG, Add(left, right)) if constant(left) == 1:
+        case formula.Call(Elementary.LOG, formula.Add(left, right)) if formula.constant(left) == 1:
             return np.log1p(term_floats(right, args))
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return _FUNCTIONS[function](term_floats(argument, args))
         case _:
             assert_never(term)
@@ -121,14 +105,14 @@ def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[
 def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, as a boolean array that broadcasts to the shape of ``args``."""
     match condition:
-        case Compare():
+        case formula.Compare():
             return _compare(condition, args)
-        case And(parts):
+        case formula.And(parts):
             held = np.ones((), dtype=bool)
             for part in parts:
                 held = held & condition_floats(part, args)
             return held
-        case Or(parts):
+        case formula.Or(parts):
             held = np.zeros((), dtype=bool)
             for part in parts:
                 held = held | condition_floats(part, args)
@@ -137,10 +121,10 @@ def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:
             assert_never(condition)
 
 
-def _compare(condition: Compare, args: Sequence[Array]) -> Array:
-    left, relation, right = sides(condition)
+def _compare(condition: formula.Compare, args: Sequence[Array]) -> Array:
+    left, relation, right = formula.sides(condition)
     a, b = term_floats(left, args), term_floats(right, args)
-    if isinstance(left, Add):
+    if isinstance(left, formula.Add):
         # x - floor(x) may round to a tie that it is not: the rounding error breaks it
         first, second = term_floats(left.left, args), term_floats(left.right, args)
         error = np.nan_to_num(sum_error(first, second, np.asarray(a)))

@@ -18,25 +18,8 @@ from tamecheck.evaluate.enclose_op import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.evaluate.transcendental import elementary, root
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Pow,
-    Relation,
-    Term,
-    Var,
-    constant,
-    sides,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.op import Op, Params, Pointwise
 
 End = Fraction | None
@@ -249,16 +232,16 @@ def _cut(condition: Condition, args: Sequence[Range]) -> list[Range]:
     """The arguments cut down by the conjuncts that compare one with a term."""
     found = list(args)
     match condition:
-        case Compare():
-            left, relation, right = sides(condition)
-            if isinstance(left, Var):
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
+            if isinstance(left, formula.Var):
                 found[left.index] &= _side(relation, _term(right, args))
-            if isinstance(right, Var):
+            if isinstance(right, formula.Var):
                 found[right.index] &= -_side(relation, -_term(left, args))
-        case And(parts):
+        case formula.And(parts):
             for part in parts:
                 found = _cut(part, found)
-        case Or():
+        case formula.Or():
             pass
     return found
 
@@ -279,12 +262,12 @@ def _side(relation: Relation, bound: Range) -> Range:
 def holds(condition: Condition, args: Sequence[Range]) -> bool:
     """Whether a condition holds for all numbers of the ranges."""
     match condition:
-        case And(parts):
+        case formula.And(parts):
             return all(holds(part, args) for part in parts)
-        case Or(parts):
+        case formula.Or(parts):
             return any(holds(part, args) for part in parts)
-        case Compare():
-            left, relation, right = sides(condition)
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
             gap = _term(left, args) + -_term(right, args)
             return _always(relation, gap)
 
@@ -320,38 +303,38 @@ _OPPOSITE = {
 def _fails(condition: Condition, args: Sequence[Range]) -> bool:
     """Whether a condition holds for no numbers of the ranges."""
     match condition:
-        case And(parts):
+        case formula.And(parts):
             return any(_fails(part, args) for part in parts)
-        case Or(parts):
+        case formula.Or(parts):
             return all(_fails(part, args) for part in parts)
-        case Compare():
-            left, relation, right = sides(condition)
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
             gap = _term(left, args) + -_term(right, args)
             return _always(_OPPOSITE[relation], gap)
 
 
 def _term(term: Term, args: Sequence[Range]) -> Range:
-    folded = constant(term)
+    folded = formula.constant(term)
     if folded is not None:
         return point_range(folded)
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Add(left, right):
+        case formula.Add(left, right):
             return _term(left, args) + _term(right, args)
-        case Mul(left, right):
+        case formula.Mul(left, right):
             return _term(left, args) * _term(right, args)
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             return _term(numerator, args) * _term(denominator, args).inverse()
-        case Pow(base, Const(exponent)) if exponent.denominator == 1:
+        case formula.Pow(base, formula.Const(exponent)) if exponent.denominator == 1:
             x = _term(base, args)
             power = x.power(abs(exponent.numerator))
             return power if exponent >= 0 else power.inverse()
-        case Pow(base, Const(exponent)):
+        case formula.Pow(base, formula.Const(exponent)):
             return _root(_term(base, args) & _NOT_NEGATIVE, exponent)
-        case Floor(argument):
+        case formula.Floor(argument):
             return _floor(_term(argument, args))
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return _call(function, _term(argument, args))
         case _:
             return REAL

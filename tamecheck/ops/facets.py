@@ -12,25 +12,8 @@ from functools import wraps
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    subterms,
-)
+from tamecheck.ir import formula
+from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Term
 from tamecheck.ir.op import (
     Contraction,
     Expansion,
@@ -98,19 +81,21 @@ def degree(op: Op, params: Params, degrees: Sequence[int], *, rounding: bool = F
 def term_degree(term: Term, degrees: Sequence[int], *, rounding: bool = False) -> int | None:
     """The degree of a term in variables of these degrees; None where it is no polynomial."""
     match term:
-        case Var(index):
+        case formula.Var(index):
             return degrees[index]
-        case Const():
+        case formula.Const():
             return 0
-        case Floor():
+        case formula.Floor():
             return 0 if rounding else None
-        case Add(left, right) | Mul(left, right) | Div(left, right):
+        case formula.Add(left, right) | formula.Mul(left, right) | formula.Div(left, right):
             first = term_degree(left, degrees, rounding=rounding)
             second = term_degree(right, degrees, rounding=rounding)
-            if first is None or second is None or (isinstance(term, Div) and second > 0):
+            if first is None or second is None or (isinstance(term, formula.Div) and second > 0):
                 return None
-            return max(first, second) if isinstance(term, Add) else first + second
-        case Pow(base, Const(exponent)) if exponent.denominator == 1 and exponent >= 0:
+            return max(first, second) if isinstance(term, formula.Add) else first + second
+        case formula.Pow(base, formula.Const(exponent)) if (
+            exponent.denominator == 1 and exponent >= 0
+        ):
             inner = term_degree(base, degrees, rounding=rounding)
             return None if inner is None else inner * int(exponent)
         case _:
@@ -137,10 +122,10 @@ def extremum(op: Op) -> int:
 def rounds(op: Op, params: Params) -> bool:
     """Whether the op jumps at infinitely many arguments: a floor is in its pieces."""
     return isinstance(op.meaning, Pointwise) and any(
-        isinstance(term, Floor)
+        isinstance(term, formula.Floor)
         for piece in op.meaning.pieces(params)
         for root in (piece.condition, piece.term)
-        for term in subterms(root)
+        for term in formula.subterms(root)
     )
 
 
@@ -155,7 +140,7 @@ def elementary_of(op: Op, params: Params) -> Elementary | None:
     if not isinstance(op.meaning, Pointwise):
         return None
     match op.meaning.pieces(params):
-        case (Piece(And(()), Call(function, Var(0))),):
+        case (Piece(formula.And(()), formula.Call(function, formula.Var(0))),):
             return function
         case _:
             return None
@@ -175,7 +160,9 @@ def is_analytic(op: Op, params: Params) -> bool:
             given = pieces(params)
             if whole is None and (len(given) != 1 or given[0].condition != TRUE):
                 return False
-            return all(map(_is_analytic, subterms(given[0].term if whole is None else whole)))
+            return all(
+                map(_is_analytic, formula.subterms(given[0].term if whole is None else whole))
+            )
         case Routing() | Contraction():
             return True
         case Fold(name):
@@ -186,13 +173,13 @@ def is_analytic(op: Op, params: Params) -> bool:
 
 def _is_analytic(term: Term) -> bool:
     match term:
-        case Floor():
+        case formula.Floor():
             return False
-        case Pow(_, Const(exponent)):
+        case formula.Pow(_, formula.Const(exponent)):
             return exponent.denominator == 1
-        case Pow():
+        case formula.Pow():
             return False
-        case Call(function):
+        case formula.Call(function):
             return function not in (Elementary.ASIN, Elementary.ACOS, Elementary.ACOSH)
         case _:
             return True
@@ -200,7 +187,9 @@ def _is_analytic(term: Term) -> bool:
 
 def variables(terms: Iterable[Term]) -> frozenset[int]:
     """The arguments that occur in some of the terms."""
-    return frozenset(t.index for term in terms for t in subterms(term) if isinstance(t, Var))
+    return frozenset(
+        t.index for term in terms for t in formula.subterms(term) if isinstance(t, formula.Var)
+    )
 
 
 @kept
@@ -215,9 +204,9 @@ def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
 def compared(condition: Condition) -> Iterator[Term]:
     """The terms that a condition compares with 0."""
     match condition:
-        case Compare(term, _):
+        case formula.Compare(term, _):
             yield term
-        case And(parts) | Or(parts):
+        case formula.And(parts) | formula.Or(parts):
             for part in parts:
                 yield from compared(part)
 
@@ -235,7 +224,7 @@ def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] |
             if _holds(piece.condition, lambda _, sign=sign: sign)
         )
         term = next(held, None)
-        if not isinstance(term, Const):
+        if not isinstance(term, formula.Const):
             return None
         values.append(term.value)
     return values[0], values[1], values[2]
@@ -324,34 +313,36 @@ def line_of(op: Op, params: Params) -> Line | None:
 
 def _holds(condition: Condition, sign: Callable[[Term], int]) -> bool:
     match condition:
-        case Compare(term, relation):
+        case formula.Compare(term, relation):
             return sign(term) in relation.signs
-        case And(parts):
+        case formula.And(parts):
             return all(_holds(part, sign) for part in parts)
-        case Or(parts):
+        case formula.Or(parts):
             return any(_holds(part, sign) for part in parts)
 
 
 def _affine(term: Term) -> Affine | None:
     """A term in the first variable as an affine form, None where it is none."""
     match term:
-        case Var():
+        case formula.Var():
             return Affine(Fraction(1), Fraction(0))
-        case Const(value):
+        case formula.Const(value):
             return Affine(Fraction(0), value)
-        case Pow(base, Const(exponent)) if exponent in (0, 1):
+        case formula.Pow(base, formula.Const(exponent)) if exponent in (0, 1):
             return _affine(base) if exponent else Affine(Fraction(0), Fraction(1))
-        case Add(first, second) | Mul(first, second) | Div(first, second):
+        case formula.Add(first, second) | formula.Mul(first, second) | formula.Div(first, second):
             left, right = _affine(first), _affine(second)
             return None if left is None or right is None else _combination(term, left, right)
         case _:
             return None
 
 
-def _combination(term: Add | Mul | Div, left: Affine, right: Affine) -> Affine | None:
-    if isinstance(term, Add):
+def _combination(
+    term: formula.Add | formula.Mul | formula.Div, left: Affine, right: Affine
+) -> Affine | None:
+    if isinstance(term, formula.Add):
         return Affine(left.slope + right.slope, left.intercept + right.intercept)
-    if isinstance(term, Div):
+    if isinstance(term, formula.Div):
         if right.slope or not right.intercept:
             return None
         right = Affine(Fraction(0), 1 / right.intercept)
