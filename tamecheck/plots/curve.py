@@ -14,21 +14,8 @@ from tamecheck.cells import Complex, cells
 from tamecheck.derivative import jacobian
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import (
-    CLARKE,
-    FILLS,
-    INK,
-    JUMP,
-    KINK,
-    LINES,
-    POLE,
-    Axes,
-    Drawing,
-    Picture,
-    counted,
-    drawing,
-    label_of,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, counted, drawing, label_of
 from tamecheck.plots.jacobian import projected
 from tamecheck.plots.paint import REPEAT, missing_set, usual_range
 from tamecheck.plots.plane import Plane
@@ -107,7 +94,7 @@ def draw_curve(
         name = label_of(plane.outputs[0])
         top.set_ylabel(name)
         for x, y in found.points:
-            top.plot(x, y, "o", color=LINES[0], markersize=3.5, zorder=5)
+            top.plot(x, y, "o", color=canvas.LINES[0], markersize=3.5, zorder=5)
         panels = [top] if below is None else [top, below]
         vertices = 0
         if below is not None:
@@ -119,7 +106,7 @@ def draw_curve(
             panel.set_xlim(plane.low[0], plane.high[0])
         _marks(drawn, panels, found)
         if vertices:
-            drawn.line("Clarke set", color=CLARKE, linewidth=3)
+            drawn.line("Clarke set", color=canvas.CLARKE, linewidth=3)
         panels[-1].set_xlabel(plane.labels[0])
     counts = {
         "cells": len(found.places),
@@ -135,12 +122,12 @@ def draw_curve(
 def _marks(drawn: Drawing, panels: Sequence[Axes], found: Pieces, *, told: bool = False) -> None:
     """Kinks, jumps, poles, maybe how many, and where there is no value."""
     kinds: Any = (
-        ("kink", found.kinks, {"color": KINK, "linewidth": 0.6, "linestyle": ":"}),
-        ("jump", found.jumps, {"color": JUMP, "linewidth": 1.1, "linestyle": "--"}),
+        ("kink", found.kinks, {"color": canvas.KINK, "linewidth": 0.6, "linestyle": ":"}),
+        ("jump", found.jumps, {"color": canvas.JUMP, "linewidth": 1.1, "linestyle": "--"}),
         (
             "pole",
             found.poles,
-            {"color": POLE, "linewidth": 1.4, "linestyle": (0, (4, 1.2, 1, 1.2))},
+            {"color": canvas.POLE, "linewidth": 1.4, "linestyle": (0, (4, 1.2, 1, 1.2))},
         ),
     )
     for name, places, looks in kinds:
@@ -172,7 +159,7 @@ def _bound(drawn: Drawing, panel: Axes, heights: Sequence[Array], found: Pieces)
 
 def _lines(axes: Axes, places: Sequence[Array], heights: Sequence[Array]) -> None:
     for x, y in zip(places, heights, strict=True):
-        axes.plot(x, y, color=LINES[0], linewidth=1.5, solid_capstyle="butt", zorder=3)
+        axes.plot(x, y, color=canvas.LINES[0], linewidth=1.5, solid_capstyle="butt", zorder=3)
 
 
 def _clarke(axes: Axes, plane: Plane, point: Sequence[Fraction]) -> int:
@@ -183,8 +170,15 @@ def _clarke(axes: Axes, plane: Plane, point: Sequence[Fraction]) -> int:
         missing_set(axes, x, 0)
         return 0
     slopes = projected(found, (0,))[:, 0].tolist()
-    axes.plot([x, x], [min(slopes), max(slopes)], color=CLARKE, linewidth=3, zorder=5)
-    axes.plot([x] * len(slopes), slopes, "o", color=CLARKE, markeredgecolor=INK, markersize=5)
+    axes.plot([x, x], [min(slopes), max(slopes)], color=canvas.CLARKE, linewidth=3, zorder=5)
+    axes.plot(
+        [x] * len(slopes),
+        slopes,
+        "o",
+        color=canvas.CLARKE,
+        markeredgecolor=canvas.INK,
+        markersize=5,
+    )
     return len(slopes)
 
 
@@ -194,17 +188,17 @@ def draw_intervals(plane: Plane, axes: Axes | None, limit: int) -> Picture:
     ends = found.groups
     with drawing(axes, [found.note] if found.note else [], height=2.6) as drawn:
         for number, (low, high) in enumerate(ends):
-            colour = FILLS[number % len(FILLS)]
+            colour = canvas.FILLS[number % len(canvas.FILLS)]
             drawn.axes.axvspan(low, high, facecolor=colour, edgecolor="none", zorder=0)
         _lines(drawn.axes, found.places, found.values)
         for x, y in found.points:
-            drawn.axes.plot(x, y, "o", color=LINES[0], markersize=3.5, zorder=5)
+            drawn.axes.plot(x, y, "o", color=canvas.LINES[0], markersize=3.5, zorder=5)
         _bound(drawn, drawn.axes, found.values, found)
         drawn.axes.set_xlim(plane.low[0], plane.high[0])
         few = "at least " if found.note else ""
         said = f"{few}{counted(len(found.places), 'cell')}, {counted(len(ends), 'map')}"
-        drawn.patch(said, facecolor=FILLS[0])
-        if len(ends) > len(FILLS):
+        drawn.patch(said, facecolor=canvas.FILLS[0])
+        if len(ends) > len(canvas.FILLS):
             drawn.notes.append(REPEAT)
         _marks(drawn, [drawn.axes], found, told=True)
         drawn.axes.set_xlabel(plane.labels[0])

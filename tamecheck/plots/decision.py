@@ -13,18 +13,8 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Routing, Selection
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices, comparisons, sign_values
-from tamecheck.plots.canvas import (
-    FILLS,
-    INK,
-    JUMP,
-    Axes,
-    Drawing,
-    Picture,
-    counted,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, counted, drawing, label_of, mpl
 from tamecheck.plots.curve import pieces_of
 from tamecheck.plots.mosaic import JUMPS, polylines
 from tamecheck.plots.paint import fill, image, lines, prepare
@@ -107,7 +97,7 @@ def draw_decision(  # noqa: PLR0913 - all but the plane are options
             look = {"facecolor": _fill(value), "hatch": _hatch(value), "edgecolor": "#00000066"}
             drawn.patch(name, linewidth=0.4, **look)
         if found.boundaries:
-            drawn.line("decision boundary", color=INK, linewidth=1.4)
+            drawn.line("decision boundary", color=canvas.INK, linewidth=1.4)
         if len(found.present) > _SHOWN:
             drawn.notes.append(f"{len(found.present) - _SHOWN} more classes are not in the legend")
         wrong = 0
@@ -146,7 +136,7 @@ def _on_plane(drawn: Drawing, judged: Plane, limit: int) -> _Found:
     prepare(drawn.axes, judged)
     present, segments = _fill_regions(drawn.axes, scene)
     between = polylines(segments)
-    lines(drawn.axes, between, INK, linewidths=1.4, capstyle="round", zorder=3)
+    lines(drawn.axes, between, canvas.INK, linewidths=1.4, capstyle="round", zorder=3)
     mark_domain(drawn, scene)
     return _Found(present, scene.count, len(between), scene.counted)
 
@@ -166,7 +156,7 @@ def _on_line(drawn: Drawing, judged: Plane, limit: int) -> _Found:
         looks: Any = {"facecolor": _fill(value), "hatch": _hatch(value), "edgecolor": "#00000040"}
         axes.axvspan(place[0], place[-1], linewidth=0, zorder=1, **looks)
         if before is not None and before != value:
-            axes.axvline(place[0], color=INK, linewidth=1.4, zorder=3)
+            axes.axvline(place[0], color=canvas.INK, linewidth=1.4, zorder=3)
             boundaries += 1
         before = value
     axes.set_xlim(judged.low[0], judged.high[0])
@@ -252,12 +242,12 @@ def _index(value: float) -> int:
 
 
 def _fill(value: float) -> str:
-    return FILLS[_index(value) % len(FILLS)]
+    return canvas.FILLS[_index(value) % len(canvas.FILLS)]
 
 
 def _hatch(value: float) -> str:
     # a second sign only once the colours repeat
-    return _HATCHES[(_index(value) // len(FILLS)) % len(_HATCHES)]
+    return _HATCHES[(_index(value) // len(canvas.FILLS)) % len(_HATCHES)]
 
 
 def _name(value: float, classes: Sequence[str]) -> str:
@@ -281,7 +271,7 @@ def _scatter(
         style: dict[str, Any] = {
             "marker": _MARKERS[number % len(_MARKERS)],
             "color": "white" if value is None else _fill(value),
-            "markeredgecolor": INK,
+            "markeredgecolor": canvas.INK,
             "markeredgewidth": 0.8,
             "markersize": 5,
             "ls": "none",
@@ -295,7 +285,7 @@ def _scatter(
         drawn.notes.append(f"{counted(unknown, 'point')} of a class that the model does not name")
     if wrong:
         ring: Any = {"marker": "o", "markersize": 10, "markerfacecolor": "none", "ls": "none"}
-        ring |= {"color": JUMP, "markeredgewidth": 1.5}
+        ring |= {"color": canvas.JUMP, "markeredgewidth": 1.5}
         axes.plot(*places[wrong].T, zorder=7, **ring)
         drawn.line(f"misclassified ({len(wrong)} of {len(places)})", **ring)
     return len(wrong)

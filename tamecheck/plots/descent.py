@@ -13,17 +13,8 @@ from tamecheck.cells import Cell, Complex
 from tamecheck.derivative import jacobian
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import (
-    CLARKE,
-    INK,
-    LINES,
-    Axes,
-    Drawing,
-    Picture,
-    counted,
-    drawing,
-    mpl,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, counted, drawing, mpl
 from tamecheck.plots.field import arrows_on, round_below, show_levels
 from tamecheck.plots.mosaic import FLAT, KINKS, Mosaic
 from tamecheck.plots.paint import hull_order, lines, prepare
@@ -332,10 +323,10 @@ def _within(plane: Plane, point: Array, step: Array) -> tuple[float, bool]:
 def _trace(drawn: Drawing, paths: Sequence[_Path], label: str) -> None:
     """Paths with a dot for each step; a ring where they start."""
     rim = [mpl.patheffects.Stroke(linewidth=2.6, foreground="white"), mpl.patheffects.Normal()]
-    line: Any = {"color": LINES[0], "linewidth": 1.1}
-    dots: Any = {"color": LINES[0], "marker": "o", "markersize": 2.6}
+    line: Any = {"color": canvas.LINES[0], "linewidth": 1.1}
+    dots: Any = {"color": canvas.LINES[0], "marker": "o", "markersize": 2.6}
     start: Any = {"marker": "o", "markersize": 6, "color": "white", "ls": "none"}
-    start |= {"markeredgecolor": LINES[0], "markeredgewidth": 1.6}
+    start |= {"markeredgecolor": canvas.LINES[0], "markeredgewidth": 1.6}
     for path in paths:
         drawn.axes.plot(*path.points.T, zorder=8, path_effects=rim, **line)
         drawn.axes.plot(*path.points.T, zorder=8, ls="none", **dots)
@@ -348,16 +339,21 @@ def _mark(drawn: Drawing, scene: Scene, critical: Critical) -> None:
     """Critical cells hatched, segments as broad lines, points as stars."""
     axes, mosaic = drawn.axes, scene.mosaic
     if mosaic is not None and critical.cells:
-        hatched: Any = {"facecolors": "none", "edgecolors": CLARKE, "linewidths": 0, "hatch": "xx"}
+        hatched: Any = {
+            "facecolors": "none",
+            "edgecolors": canvas.CLARKE,
+            "linewidths": 0,
+            "hatch": "xx",
+        }
         parts = [mosaic.polygons[number] for number in critical.cells]
         axes.add_collection(mpl.collections.PolyCollection(parts, zorder=2, **hatched))
-        drawn.patch("critical cell", facecolor="white", edgecolor=CLARKE, hatch="xx")
+        drawn.patch("critical cell", facecolor="white", edgecolor=canvas.CLARKE, hatch="xx")
     if critical.segments:
         parts = [np.array([[float(x) for x in end] for end in ends]) for ends in critical.segments]
-        lines(axes, parts, CLARKE, linewidths=3.4, capstyle="round", zorder=7)
-        drawn.line("critical segment", color=CLARKE, linewidth=3.4)
+        lines(axes, parts, canvas.CLARKE, linewidths=3.4, capstyle="round", zorder=7)
+        drawn.line("critical segment", color=canvas.CLARKE, linewidth=3.4)
     if critical.points:
         x, y = zip(*([float(u) for u in point] for point in critical.points), strict=True)
-        star: Any = {"marker": "*", "markersize": 13, "color": CLARKE, "ls": "none"}
-        axes.plot(x, y, zorder=10, markeredgecolor=INK, markeredgewidth=0.7, **star)
-        drawn.line("Clarke-critical point", markeredgecolor=INK, **star)
+        star: Any = {"marker": "*", "markersize": 13, "color": canvas.CLARKE, "ls": "none"}
+        axes.plot(x, y, zorder=10, markeredgecolor=canvas.INK, markeredgewidth=0.7, **star)
+        drawn.line("Clarke-critical point", markeredgecolor=canvas.INK, **star)

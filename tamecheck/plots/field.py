@@ -12,17 +12,8 @@ import numpy as np
 
 from tamecheck.derivative import JacobianSet, jacobian
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import (
-    CLARKE,
-    INK,
-    MUTED,
-    Axes,
-    Drawing,
-    Picture,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, drawing, label_of, mpl
 from tamecheck.plots.jacobian import projected
 from tamecheck.plots.mosaic import FLAT
 from tamecheck.plots.paint import hull_order, missing_set, pale, prepare, show_values
@@ -148,9 +139,9 @@ def arrows_on(
     walls = Walls.of(plane, scene)
     still = lengths <= 1e-12 * max(float(lengths.max(initial=0.0)), 1e-300)
     dots = points[still][walls.clear(points[still], points[still])]
-    drawn.axes.plot(*dots.T, ".", color=INK, markersize=1.6, zorder=5)
+    drawn.axes.plot(*dots.T, ".", color=canvas.INK, markersize=1.6, zorder=5)
     if len(dots):
-        drawn.line("zero gradient", color=INK, marker=".", ls="none", markersize=3)
+        drawn.line("zero gradient", color=canvas.INK, marker=".", ls="none", markersize=3)
     counts = {"arrows": 0, "zeros": len(dots), "left_out": len(lengths) - int(still.sum())}
     if still.all():
         pass
@@ -158,11 +149,11 @@ def arrows_on(
         counts["arrows"], counts["left_out"] = _streamlines(drawn.axes, plane, walls, sides), 0
     else:
         moving = _Arrows.of(points[~still], shown[~still], lengths[~still])
-        ink = MUTED if descent else INK
+        ink = canvas.MUTED if descent else canvas.INK
         counts["arrows"] = _draw_arrows(drawn, plane, walls, moving, ink)
         counts["left_out"] -= counts["arrows"]
     if counts["arrows"]:
-        name, ink = ("steepest descent", MUTED) if descent else ("gradient", INK)
+        name, ink = ("steepest descent", canvas.MUTED) if descent else ("gradient", canvas.INK)
         drawn.line(name, color=ink, marker=r"$\rightarrow$", ls="none")
     if not plane.to_scale:
         drawn.notes.append(
@@ -248,7 +239,7 @@ def _streamlines(axes: Axes, plane: Plane, walls: Walls, sides: tuple[int, int])
     size = plane.high - plane.low
     x, y = (plane.low[k] + size[k] * steps for k, steps in enumerate(grids))
     looks: dict[str, Any] = {"linewidth": 0.6, "arrowstyle": "-", "density": 1.3, "zorder": 5}
-    found: Any = axes.streamplot(x, y, flow[:, :, 0], flow[:, :, 1], color=INK, **looks)
+    found: Any = axes.streamplot(x, y, flow[:, :, 0], flow[:, :, 1], color=canvas.INK, **looks)
     steps = np.array(found.lines.get_segments()).reshape((-1, 2, 2))
     ahead = (steps[:, 1] - steps[:, 0]) / plane.scale
     length = np.hypot(*ahead.T)
@@ -259,7 +250,7 @@ def _streamlines(axes: Axes, plane: Plane, walls: Walls, sides: tuple[int, int])
     start = steps[kept, 0]
     free = walls.clear(start, start + heads)
     if free.any():
-        axes.quiver(*start[free].T, *heads[free].T, color=INK, pivot="tail", **_QUIVER)
+        axes.quiver(*start[free].T, *heads[free].T, color=canvas.INK, pivot="tail", **_QUIVER)
     return int(free.sum())
 
 
@@ -278,30 +269,34 @@ def _fans(
         tips = projected(found, (0, 1)) * scale / longest * _REACH * scale + np.array([x, y])
         corners = hull_order(tips)
         if len(corners) > 1:
-            looks: dict[str, Any] = {"facecolor": CLARKE, "alpha": 0.3, "edgecolor": CLARKE}
+            looks: dict[str, Any] = {
+                "facecolor": canvas.CLARKE,
+                "alpha": 0.3,
+                "edgecolor": canvas.CLARKE,
+            }
             hull = mpl.patches.Polygon(tips[corners], closed=True, linewidth=1, zorder=7, **looks)
             axes.add_patch(hull)
         # a set that is no polytope has no arrows that make it
         for tip in tips if found.listed or found.base is not None else ():
             if np.hypot(*((tip - (x, y)) / size)) < 1e-9:
-                axes.plot(x, y, "o", color=CLARKE, markersize=6, zorder=8)
+                axes.plot(x, y, "o", color=canvas.CLARKE, markersize=6, zorder=8)
             else:
                 axes.add_patch(_arrow((x, y), tuple(tip)))
-        axes.plot(x, y, "o", color="white", markeredgecolor=INK, markersize=4.5, zorder=9)
+        axes.plot(x, y, "o", color="white", markeredgecolor=canvas.INK, markersize=4.5, zorder=9)
     if defined:
         few = "of the Clarke set at least" if any(f.at_least for _, f in fans) else "Clarke set"
-        drawn.patch(few, facecolor=CLARKE, alpha=0.45)
+        drawn.patch(few, facecolor=canvas.CLARKE, alpha=0.45)
     if len(defined) < len(fans):
         unknown = any(found.at_least for _, found in fans if not found.defined)
         none = "no Clarke set, or not known" if unknown else "no Clarke set"
-        drawn.line(none, marker="X", color=CLARKE, ls="none")
+        drawn.line(none, marker="X", color=canvas.CLARKE, ls="none")
 
 
 def _arrow(start: tuple[float, float], tip: tuple[float, ...]) -> Any:
     """An arrow with a white rim."""
     looks: dict[str, Any] = {"linewidth": 1.6, "shrinkA": 0, "shrinkB": 0, "zorder": 8}
     style = "-|>,head_width=2.4,head_length=4.5"
-    arrow = mpl.patches.FancyArrowPatch(start, tip, arrowstyle=style, color=CLARKE, **looks)
+    arrow = mpl.patches.FancyArrowPatch(start, tip, arrowstyle=style, color=canvas.CLARKE, **looks)
     rim = mpl.patheffects.Stroke(linewidth=3, foreground="white")
     arrow.set_path_effects([rim, mpl.patheffects.Normal()])
     return arrow

@@ -14,18 +14,8 @@ from tamecheck.derivative import JacobianSet
 from tamecheck.derivative.result import Entry
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots.canvas import (
-    CLARKE,
-    INK,
-    LINES,
-    MUTED,
-    Axes,
-    Drawing,
-    Picture,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, drawing, label_of, mpl
 from tamecheck.plots.paint import hull_order
 
 _MOST_ENTRIES = 12
@@ -78,12 +68,12 @@ def draw_jacobian(
     with drawing(axes, _notes(found, chosen, labels)) as drawn:
         if outer is not None:
             same = sorted(outer.tolist()) == sorted(shown.tolist())
-            _hull(drawn, outer, f"conservative set{', the same' if same else ''}", MUTED)
+            _hull(drawn, outer, f"conservative set{', the same' if same else ''}", canvas.MUTED)
         _set(drawn, found, shown)
         if found.autodiff is not None:
             row = np.array([_row(found.autodiff)])
             inside = {True: "in the set", False: "outside the set", None: "not decided"}
-            mark: Any = {"marker": "*", "markersize": 12, "color": LINES[0], "ls": "none"}
+            mark: Any = {"marker": "*", "markersize": 12, "color": canvas.LINES[0], "ls": "none"}
             drawn.axes.plot(*_flat(row, chosen).T, markeredgecolor="white", zorder=6, **mark)
             drawn.line(f"autodiff, {inside[found.autodiff_in_set]}", **mark)
         _frame(drawn.axes, [labels[entry] for entry in chosen])
@@ -106,14 +96,14 @@ def _set(drawn: Drawing, found: JacobianSet, shown: Array) -> None:
     name = found.kind.capitalize()
     said = f"{name} set, at least" if found.at_least else f"{name} set"
     corners = hull_order(shown)
-    dot: Any = {"color": CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
+    dot: Any = {"color": canvas.CLARKE, "marker": "o", "markersize": 6, "ls": "none", "zorder": 5}
     if len(corners) == 1:
         ring: Any = {"marker": "o", "markersize": 17, "markerfacecolor": "none", "ls": "none"}
-        ring |= {"color": CLARKE, "markeredgewidth": 2.2, "zorder": 7}
+        ring |= {"color": canvas.CLARKE, "markeredgewidth": 2.2, "zorder": 7}
         drawn.axes.plot(*shown[:1].T, **ring)
         drawn.line(f"{said}: one point here", **{**ring, "markersize": 9})
     elif found.kind != "bouligand":
-        _hull(drawn, shown, said, CLARKE)
+        _hull(drawn, shown, said, canvas.CLARKE)
     if not found.listed and found.base is None:
         return
     drawn.axes.plot(*shown.T, **dot)
@@ -152,13 +142,13 @@ def _frame(axes: Axes, labels: Sequence[str]) -> None:
         axes.set_xlim(x - half, x + half)
         axes.set_ylim(y - half, y + half)
         axes.set_aspect("equal", adjustable="box")
-        axes.axhline(0, color=INK, linewidth=0.4, zorder=0)
+        axes.axhline(0, color=canvas.INK, linewidth=0.4, zorder=0)
     else:
         axes.set_yticks([])
         axes.set_ylim(-1, 1)
         axes.margins(x=0.15)
         axes.set_box_aspect(0.25)
-    axes.axvline(0, color=INK, linewidth=0.4, zorder=0)
+    axes.axvline(0, color=canvas.INK, linewidth=0.4, zorder=0)
 
 
 def _varying(found: JacobianSet, size: int) -> list[int]:
@@ -270,7 +260,7 @@ def _hull(drawn: Drawing, points: Array, label: str, colour: str) -> None:
     corners = points[hull_order(points)]
     if len(corners) > 2:
         # what is behind is paler
-        alpha = 0.18 if colour == MUTED else 0.4
+        alpha = 0.18 if colour == canvas.MUTED else 0.4
         filled: Any = {"facecolor": colour, "alpha": alpha, "edgecolor": "none", "zorder": 2}
         rim: Any = {"fill": False, "edgecolor": colour, "linewidth": 1.2, "zorder": 3}
         for looks in (filled, rim):
@@ -278,7 +268,7 @@ def _hull(drawn: Drawing, points: Array, label: str, colour: str) -> None:
         drawn.patch(label, facecolor=colour, alpha=1.5 * alpha)
     elif len(corners) == 2:
         # what is behind is wider
-        heavy: Any = {"color": colour, "linewidth": 9 if colour == MUTED else 4, "zorder": 3}
-        alpha = 0.55 if colour == MUTED else 0.9
+        heavy: Any = {"color": colour, "linewidth": 9 if colour == canvas.MUTED else 4, "zorder": 3}
+        alpha = 0.55 if colour == canvas.MUTED else 0.9
         drawn.axes.plot(*corners.T, alpha=alpha, solid_capstyle="round", **heavy)
         drawn.line(label, alpha=alpha, color=colour, linewidth=4)

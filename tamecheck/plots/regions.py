@@ -6,22 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.plots.canvas import (
-    FILLS,
-    INK,
-    JUMP,
-    KINK,
-    MUTED,
-    POLE,
-    POLE_STYLE,
-    Axes,
-    Drawing,
-    Picture,
-    counted,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots import canvas
+from tamecheck.plots.canvas import Axes, Drawing, Picture, counted, drawing, label_of, mpl
 from tamecheck.plots.curve import draw_intervals
 from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, polylines
 from tamecheck.plots.paint import (
@@ -51,18 +37,25 @@ def boundaries(drawn: Drawing, scene: Scene, *, told: bool = False) -> None:
     counts = scene.counts
     if told and scene.segments(FLAT):
         paths = polylines(scene.segments(FLAT))
-        lines(drawn.axes, paths, INK, linewidths=0.5, linestyles=":", zorder=2)
+        lines(drawn.axes, paths, canvas.INK, linewidths=0.5, linestyles=":", zorder=2)
         label = f"same map ({counts['flat']})"
-        drawn.line(label, color=INK, linewidth=0.8, linestyle=":")
+        drawn.line(label, color=canvas.INK, linewidth=0.8, linestyle=":")
     kinks, jumps = polylines(scene.segments(KINKS)), polylines(scene.segments(JUMPS))
     if kinks:
         width = thin(scene.count)
-        lines(drawn.axes, kinks, KINK, linewidths=width, capstyle="round", zorder=3)
-        drawn.line(name("kink", counts["kinks"]), color=KINK, linewidth=max(width, 0.7))
+        lines(drawn.axes, kinks, canvas.KINK, linewidths=width, capstyle="round", zorder=3)
+        drawn.line(name("kink", counts["kinks"]), color=canvas.KINK, linewidth=max(width, 0.7))
     if jumps:
         width = float(np.clip(2.6 * thin(scene.count), 0.5, 1.8))
-        looks: Any = {"color": JUMP, "linestyle": (0, (3.2, 1.4))}
-        lines(drawn.axes, jumps, JUMP, linewidths=width, linestyles=[looks["linestyle"]], zorder=4)
+        looks: Any = {"color": canvas.JUMP, "linestyle": (0, (3.2, 1.4))}
+        lines(
+            drawn.axes,
+            jumps,
+            canvas.JUMP,
+            linewidths=width,
+            linestyles=[looks["linestyle"]],
+            zorder=4,
+        )
         drawn.line(name("jump", counts["jumps"]), linewidth=max(width, 1.2), **looks)
     mark_domain(drawn, scene)
 
@@ -74,14 +67,21 @@ def mark_domain(drawn: Drawing, scene: Scene) -> None:
     least = 0.01 * float(np.hypot(*(scene.plane.high - scene.plane.low)))
     edges = [path for path in edges if np.abs(np.diff(path, axis=0)).sum() > least]
     if edges:
-        lines(axes, edges, MUTED, linewidths=0.9, zorder=3)
-        drawn.line("edge of the domain", color=MUTED, linewidth=0.9)
+        lines(axes, edges, canvas.MUTED, linewidths=0.9, zorder=3)
+        drawn.line("edge of the domain", color=canvas.MUTED, linewidth=0.9)
     if poles or len(scene.poles):
-        style: Any = POLE_STYLE
-        lines(axes, poles, POLE, linewidths=1.8, linestyles=[style], zorder=4)
-        looks: Any = {"marker": "P", "markersize": 7, "color": POLE, "markeredgecolor": "white"}
+        style: Any = canvas.POLE_STYLE
+        lines(axes, poles, canvas.POLE, linewidths=1.8, linestyles=[style], zorder=4)
+        looks: Any = {
+            "marker": "P",
+            "markersize": 7,
+            "color": canvas.POLE,
+            "markeredgecolor": "white",
+        }
         axes.plot(*scene.poles.T, ls="none", zorder=6, **looks)
-        drawn.line("pole", **({"color": POLE, "linewidth": 1.8, "ls": style} if poles else looks))
+        drawn.line(
+            "pole", **({"color": canvas.POLE, "linewidth": 1.8, "ls": style} if poles else looks)
+        )
     if scene.raster is not None and scene.raster.ids.min(initial=0) < 0:
         # seen through what is left blank
         axes.patch.set(hatch="////", edgecolor="#00000030")
@@ -127,7 +127,7 @@ def draw_scene(scene: Scene, axes: Axes | None = None, *, colour: str = "map") -
         else:
             groups, repeat = _by_map(drawn.axes, scene)
             maps = f", {counted(groups, 'map')}" if scene.exact else ""
-            drawn.patch(f"{said}{maps}", facecolor=FILLS[0])
+            drawn.patch(f"{said}{maps}", facecolor=canvas.FILLS[0])
             if repeat:
                 drawn.notes.append(REPEAT)
         boundaries(drawn, scene, told=True)
@@ -142,14 +142,14 @@ def _by_map(axes: Axes, scene: Scene) -> tuple[int, bool]:
         edges = (edge for edge in scene.mosaic.edges if edge.kind != FLAT)
         pairs = [(groups[edge.first], groups[edge.second]) for edge in edges]
         count = max(groups, default=-1) + 1
-        chosen = graph_colouring(count, pairs, len(FILLS))
-        fill(axes, scene.mosaic.polygons, [FILLS[chosen[group]] for group in groups])
+        chosen = graph_colouring(count, pairs, len(canvas.FILLS))
+        fill(axes, scene.mosaic.polygons, [canvas.FILLS[chosen[group]] for group in groups])
         return count, len(set(chosen)) < count
     raster = scene.raster
     if raster is None or not raster.count:
         return 0, False
-    chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(FILLS)))
-    table = mpl.colors.ListedColormap(FILLS)
+    chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(canvas.FILLS)))
+    table = mpl.colors.ListedColormap(canvas.FILLS)
     pixels = np.ma.masked_where(raster.ids < 0, chosen[raster.ids])
-    image(axes, scene.plane, pixels, cmap=table, vmin=-0.5, vmax=len(FILLS) - 0.5)
+    image(axes, scene.plane, pixels, cmap=table, vmin=-0.5, vmax=len(canvas.FILLS) - 0.5)
     return raster.count, len(np.unique(chosen)) < raster.count
