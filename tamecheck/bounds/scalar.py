@@ -14,11 +14,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tamecheck.evaluate.enclose_op import pointwise_enclosure
+from tamecheck.evaluate.enclose import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.evaluate.intervals import Interval, divide, integer_power, point
-from tamecheck.evaluate.transcendental import elementary
+from tamecheck.evaluate.intervals import Interval, divide, elementary, integer_power, point
 from tamecheck.ir.formula import (
     TRUE,
     Add,

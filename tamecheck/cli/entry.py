@@ -26,9 +26,8 @@ from tamecheck.cli import (
     doctor,
     explain,
     info,
+    items,
     mcp,
-    merge,
-    optimise,
     plot,
     program,
     referee,
@@ -46,9 +45,9 @@ from tamecheck.errors import InputError, TimeLimitError, visible
 
 _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
-    *(plot.VERB, program.SOLVE, verify.VERB, *optimise.VERBS, train.VERB, explain.VERB),
+    *(plot.VERB, program.SOLVE, verify.VERB, *verify.EXTREMES, train.VERB, explain.VERB),
     *(rules.RULES, count.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    *(merge.MERGE, referee.VERB, supports.SUPPORTS, supports.COMPLETION, mcp.VERB),
+    *(items.MERGE, referee.VERB, supports.SUPPORTS, supports.COMPLETION, mcp.VERB),
 )
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,

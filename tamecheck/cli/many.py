@@ -17,18 +17,17 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import tamecheck
 from tamecheck.cli.answer import claim, error_document, message, print_json, working, write_sarif
 from tamecheck.cli.deadline import MEMORY, deadline
-from tamecheck.cli.items import Item, items_of, part_of, sha256_of_items
+from tamecheck.cli.items import FORMAT, Item, Line, items_of, part_of, sha256_of_items
 from tamecheck.errors import EndedError, InputError, MemoryLimitError, TimeLimitError, visible
 
 if TYPE_CHECKING:
     from tamecheck.loaders.outputs import Journal
 
-FORMAT = "tamecheck-answers"
 _UNNEEDED = frozenset(("parser", "options", "more", "heard"))
 _RUNNING = _UNNEEDED | frozenset(
     (
@@ -55,8 +54,6 @@ _SELDOM = 30.0
 _BEFORE = ("item", "arguments", "sha256")
 _PART = 8
 """How many items executors of others take at once."""
-
-Line: TypeAlias = dict[str, Any]
 
 
 def run_many(args: Namespace) -> int:

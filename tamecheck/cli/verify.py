@@ -1,7 +1,8 @@
-"""``tamecheck verify``: does a property hold for a model; balls of a binarized network."""
+"""``tamecheck verify``, ``maximise`` and ``minimise``: properties of a model and extreme values."""
 
 from __future__ import annotations
 
+import sys
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -22,6 +23,7 @@ from tamecheck.cli.answer import (
 )
 from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import (
+    BOX,
     CERTIFICATE,
     MODEL,
     SARIF,
@@ -33,7 +35,7 @@ from tamecheck.cli.options import (
     output,
 )
 from tamecheck.cli.pairs import PAIRS, run_pairs
-from tamecheck.cli.source import model_of, name_of, number_of, row_of_input
+from tamecheck.cli.source import domain_of, model_of, name_of, number_of, row_of_input
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -379,3 +381,65 @@ VERB = Verb(
         Place("input", (".json", ".csv", ".npy"), listed=False),
     ),
 )
+
+
+# --- extreme values ------------------------------------------------------------------------------
+
+_ABOUT_EXTREMES = """\
+Find the {adjective} value of one output element on a bounded box.  A piecewise linear network
+becomes an exact mixed-integer program; walks over its linear pieces find a first point, solvers
+go on from it, and a search tree proves the bound; the kernel checks its certificate.  The value
+is that of the network at x in rational arithmetic.  Other networks get a rigorous bound from
+boxes that are halved.
+
+exit codes: 0 optimal, 3 otherwise"""
+
+
+def _extreme(args: Namespace, verb: str) -> int:
+    """Ask, print the answer, and give its exit code."""
+    from tamecheck.show.answers import optimum_lines
+    from tamecheck.verification import maximise, minimise
+
+    model = model_of(args)
+    output = number_of(args.output, f"{args.output!r} is no number of an output.", where="--output")
+    shown = not args.quiet and sys.stderr.isatty()
+    found = (maximise if verb == "maximise" else minimise)(
+        model,
+        output=output,
+        box=domain_of(args, model),
+        method=args.method,
+        timeout=args.timeout,
+        seed=args.seed,
+        progress=(lambda line: message(args, line)) if shown else None,
+    )
+    document = found.to_json()
+    document["output"] = output
+    document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
+    brief = " ".join(filter(None, (document["status"], document["value"])))
+    print_answer(args, document, optimum_lines(name_of(args), found), brief)
+    return 0 if found.status == "optimal" else 3
+
+
+def _verb(name: str, adjective: str) -> Verb:
+    return Verb(
+        name,
+        f"the {adjective} value of an output on a box",
+        _ABOUT_EXTREMES.format(adjective=adjective),
+        (
+            MODEL,
+            BOX,
+            option("--output", "K", "the output element's number (default 0)", default="0"),
+            option(
+                "--method",
+                None,
+                "'walk': Relax-and-Walk alone, with a linear bound",
+                default="auto",
+                choices=("auto", "walk"),
+            ),
+        ),
+        lambda args: _extreme(args, name),
+        answers=True,
+    )
+
+
+EXTREMES = (_verb("maximise", "largest"), _verb("minimise", "smallest"))

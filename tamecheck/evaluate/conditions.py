@@ -10,8 +10,7 @@ import numpy as np
 
 from tamecheck.evaluate import intervals as iv
 from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up
-from tamecheck.evaluate.intervals import Interval
-from tamecheck.evaluate.transcendental import elementary, root
+from tamecheck.evaluate.intervals import Interval, elementary, root
 from tamecheck.ir import formula
 from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.tensor import Array

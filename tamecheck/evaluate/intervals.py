@@ -2,14 +2,25 @@
 
 A sum or product that float64 holds exactly is not widened.  Bounds are bounds of *reals*: an
 infinite one means "none", so zero times no bound is zero.
+
+Values of elementary functions are those of arb, rounded to the nearest float64 and then moved one
+unit outward, which leaves a relative margin of at least 2**-55; functions with a zero move 2**-80
+further.  The margin is there so that a certificate kernel with its own, slightly wider, series
+confirms every bound.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
+from flint import arb, fmpq
 
+from tamecheck.exact.reals import working_precision
+from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 
 
@@ -161,3 +172,140 @@ def _split(a: Array) -> tuple[Array, Array]:
     scaled = _SPLITTER * a
     high = scaled - (scaled - a)
     return high, a - high
+
+
+_BITS = 128
+_ABSOLUTE = 2.0**-80
+_HALF_PI = 1.5707963267948966
+_LARGEST_ANGLE = 2.0**40
+
+
+@dataclass(frozen=True, slots=True)
+class _Function:
+    """A function as arb computes it, its limits at -inf and inf, and its absolute margin."""
+
+    at: Callable[[arb], arb]
+    limits: tuple[float, float] = (-np.inf, np.inf)
+    margin: float = _ABSOLUTE
+
+
+_INCREASING: Mapping[Elementary, _Function] = {
+    Elementary.EXP: _Function(arb.exp, (0.0, np.inf), 0.0),
+    Elementary.LOG: _Function(arb.log),
+    Elementary.ASIN: _Function(arb.asin),
+    Elementary.ATAN: _Function(arb.atan, (-_HALF_PI, _HALF_PI)),
+    Elementary.SINH: _Function(arb.sinh),
+    Elementary.TANH: _Function(arb.tanh, (-1.0, 1.0)),
+    Elementary.ASINH: _Function(arb.asinh),
+    Elementary.ACOSH: _Function(arb.acosh),
+    Elementary.ATANH: _Function(arb.atanh),
+    Elementary.ERF: _Function(arb.erf, (-1.0, 1.0)),
+}
+_SINE = _Function(arb.sin, (np.nan, np.nan))
+_COSINE = _Function(arb.cos, (np.nan, np.nan))
+_TANGENT = _Function(arb.tan, (np.nan, np.nan))
+_ACOS = _Function(arb.acos, (np.inf, -np.inf))
+_COSH = _Function(arb.cosh, (np.inf, np.inf), 0.0)
+
+
+def elementary(function: Elementary, x: Interval) -> Interval:
+    """The range of a function on intervals inside its domain."""
+    match function:
+        case Elementary.SIN:
+            return _wave(_SINE, x, 1.0)
+        case Elementary.COS:
+            return _wave(_COSINE, x, 0.0)
+        case Elementary.TAN:
+            return _tangent(x)
+        case Elementary.ACOS:
+            return Interval(_lower(_ACOS, x.upper), _upper(_ACOS, x.lower))
+        case Elementary.COSH:
+            straddles = (x.lower <= 0) & (x.upper >= 0)
+            near = np.where(straddles, 0.0, np.minimum(abs(x.lower), abs(x.upper)))
+            far = np.maximum(abs(x.lower), abs(x.upper))
+            return Interval(_lower(_COSH, near), _upper(_COSH, far))
+        case Elementary.TANH | Elementary.ERF:
+            return _clipped(_increasing(_INCREASING[function], x))
+        case Elementary.EXP:
+            found = _increasing(_INCREASING[function], x)
+            return Interval(np.maximum(found.lower, 0.0), found.upper)
+        case _:
+            return _increasing(_INCREASING[function], x)
+
+
+def root(x: Interval, exponent: Fraction) -> Interval:
+    """``x ** exponent`` for a non-integer exponent and ``x >= 0`` (``> 0`` when negative)."""
+    power = fmpq(exponent.numerator, exponent.denominator)
+    if exponent < 0:
+        falling = _Function(lambda ball: ball**power, (np.inf, 0.0), 0.0)
+        low = np.maximum(_lower(falling, x.upper), 0.0)
+        return Interval(low, _upper(falling, x.lower))
+    rising = _Function(lambda ball: ball**power, margin=0.0)
+    low = np.maximum(_lower(rising, x.lower), 0.0)
+    return Interval(
+        np.where(x.lower <= 0, 0.0, low), np.where(x.upper == 0, 0.0, _upper(rising, x.upper))
+    )
+
+
+def _increasing(function: _Function, x: Interval) -> Interval:
+    return Interval(_lower(function, x.lower), _upper(function, x.upper))
+
+
+def _lower(function: _Function, at: Array) -> Array:
+    near = _nearest(function, at)
+    return np.where(np.isnan(near), -np.inf, np.nextafter(near, -np.inf) - function.margin)
+
+
+def _upper(function: _Function, at: Array) -> Array:
+    near = _nearest(function, at)
+    return np.where(np.isnan(near), np.inf, np.nextafter(near, np.inf) + function.margin)
+
+
+def _nearest(function: _Function, at: Array) -> Array:
+    """The function at each distinct float, to nearest; NaN where it has no value."""
+    distinct, places = np.unique(at, return_inverse=True)
+    with working_precision(_BITS):
+        found = [_value(function, value) for value in distinct.tolist()]
+    return np.array(found, dtype=np.float64)[places].reshape(np.shape(at))
+
+
+def _value(function: _Function, at: float) -> float:
+    if np.isinf(at):
+        return function.limits[1 if at > 0 else 0]
+    ball = function.at(arb(at))
+    if not ball.is_finite():
+        return float("nan")
+    middle, radius = ball.mid(), ball.rad()
+    # a ball that has lost most of its bits does not round to one float
+    sharp = radius * 2**60 <= abs(middle) or radius * 2**90 <= arb(1)
+    return float(middle) if sharp else float("nan")
+
+
+def _clipped(x: Interval) -> Interval:
+    return Interval(np.maximum(x.lower, -1.0), np.minimum(x.upper, 1.0))
+
+
+def _wave(function: _Function, x: Interval, quarter: float) -> Interval:
+    """Sine (quarter 1) or cosine (quarter 0): 1 at quarter*pi/2 + 2k pi, -1 half a period on."""
+    wide = (np.maximum(abs(x.lower), abs(x.upper)) > _LARGEST_ANGLE) | (x.upper - x.lower > 7)
+    low, high = np.where(wide, 0.0, x.lower), np.where(wide, 0.0, x.upper)
+    lower = np.minimum(_lower(function, low), _lower(function, high))
+    upper = np.maximum(_upper(function, low), _upper(function, high))
+    top = wide | _meets(low, high, quarter * _HALF_PI)
+    bottom = wide | _meets(low, high, (quarter + 2) * _HALF_PI)
+    return _clipped(Interval(np.where(bottom, -1.0, lower), np.where(top, 1.0, upper)))
+
+
+def _meets(low: Array, high: Array, phase: float) -> Array:
+    """Whether ``phase + 2k pi`` may lie between, with room for the rounding of all of this."""
+    first, last = (low - phase) / (4 * _HALF_PI), (high - phase) / (4 * _HALF_PI)
+    room = 1e-14 * (1 + abs(first) + abs(last))
+    return np.ceil(first - room) <= np.floor(last + room)
+
+
+def _tangent(x: Interval) -> Interval:
+    """The tangent where the cosine has no zero, which makes it increasing; else no bound."""
+    cosine = _wave(_COSINE, x, 0.0)
+    pole = (cosine.lower <= 0) & (cosine.upper >= 0)
+    found = _increasing(_TANGENT, x)
+    return Interval(np.where(pole, -np.inf, found.lower), np.where(pole, np.inf, found.upper))

@@ -14,10 +14,9 @@ from functools import reduce
 import numpy as np
 
 from tamecheck.evaluate.conditions import refine
-from tamecheck.evaluate.enclose_op import pointwise_enclosure
+from tamecheck.evaluate.enclose import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
-from tamecheck.evaluate.intervals import Interval
-from tamecheck.evaluate.transcendental import elementary, root
+from tamecheck.evaluate.intervals import Interval, elementary, root
 from tamecheck.ir import formula
 from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.op import Op, Params, Pointwise

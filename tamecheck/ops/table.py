@@ -10,7 +10,21 @@ from typing import Any
 
 from tamecheck.ir.op import Op
 from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, POW, POWER, SQRT, SUB
-from tamecheck.ops.contraction import MATMUL, PROD, REDUCE_MAX, REDUCE_MIN, SUM
+from tamecheck.ops.axes import (
+    ARGMAX,
+    ARGMIN,
+    ARGSORT,
+    GATHER,
+    GATHER_ELEMENTS,
+    LOG_SOFTMAX,
+    LOGSUMEXP,
+    MATMUL,
+    PROD,
+    REDUCE_MAX,
+    REDUCE_MIN,
+    SOFTMAX,
+    SUM,
+)
 from tamecheck.ops.exponential import (
     ACOS,
     ACOSH,
@@ -33,8 +47,6 @@ from tamecheck.ops.exponential import (
 from tamecheck.ops.jumps import CEIL, EQUAL, FLOOR, LESS, LESS_EQUAL, ROUND, SELECT, SIGN, STEP
 from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
 from tamecheck.ops.routing import BROADCAST, CONCAT, PAD, RESHAPE, SLICE, TRANSPOSE
-from tamecheck.ops.selection import ARGMAX, ARGMIN, ARGSORT, GATHER, GATHER_ELEMENTS
-from tamecheck.ops.softmax import LOG_SOFTMAX, LOGSUMEXP, SOFTMAX
 
 ALL: tuple[Op, ...] = (
     *(ADD, SUB, MUL, DIV, NEG),

@@ -1,6 +1,5 @@
 """Figures by matplotlib, of everything that is computed exactly."""
 
-from tamecheck.plots.adjacency import draw_adjacency
 from tamecheck.plots.canvas import SUFFIXES, Picture, checked_path, save
 from tamecheck.plots.curve import draw_curve
 from tamecheck.plots.decision import RULES, Points, draw_decision
@@ -11,7 +10,7 @@ from tamecheck.plots.jacobian import draw_jacobian
 from tamecheck.plots.page import interactive_page
 from tamecheck.plots.plane import Plane, plane_of
 from tamecheck.plots.reasons import draw_explanation, draw_relevancy
-from tamecheck.plots.regions import draw_cells
+from tamecheck.plots.regions import draw_adjacency, draw_cells
 from tamecheck.plots.results import complex_axes, draw_model, model_axes
 from tamecheck.plots.surface import draw_surface
 from tamecheck.plots.value import bound_of, draw_value

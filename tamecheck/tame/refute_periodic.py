@@ -17,8 +17,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import DomainError
-from tamecheck.evaluate.enclose import tensor_is_integral
-from tamecheck.evaluate.enclose_op import Operand, op_enclosure
+from tamecheck.evaluate.enclose import Operand, op_enclosure, tensor_is_integral
 from tamecheck.evaluate.enclosure import Enclosure, of_tensor
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import UndecidedError

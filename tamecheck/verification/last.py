@@ -12,7 +12,7 @@ from flint import arb
 
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate import exact_values
-from tamecheck.evaluate.enclose_op import range_of
+from tamecheck.evaluate.enclose import range_of
 from tamecheck.exact.reals import as_number, working_precision
 from tamecheck.ir.graph import Apply, Graph, GraphBuilder
 from tamecheck.ir.op import Expansion, Op, Params, Routing

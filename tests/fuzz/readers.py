@@ -16,7 +16,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
-from tamecheck.cli import merge
+from tamecheck.cli import items as merge
 from tamecheck.cli.entry import _parse
 from tamecheck.cli.inputs import naming_of
 from tamecheck.cli.items import items_of, names_many, sha256_of_items

@@ -1,18 +1,29 @@
-"""What the translation of one node sees: its inputs, its attributes, and the graph to add to.
+"""What the translation of a node sees: inputs, attributes, the names in scope, the graph to add to.
 
 Nodes of operator sets before 7 are read as newer ones: broadcasting was said by attributes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.loaders.kinds import Kind
-from tamecheck.loaders.onnx.source import Attributes
+from tamecheck.loaders.kinds import Kind, code_of
+from tamecheck.loaders.onnx.source import Attributes, name_text
 from tamecheck.loaders.values import Emitter, Value, axis_in
+
+if TYPE_CHECKING:
+    from onnx import (
+        AttributeProto,
+        FunctionProto,
+        GraphProto,
+        ModelProto,
+        NodeProto,
+        OperatorSetIdProto,
+        TensorProto,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,3 +145,224 @@ def renew(ctx: Context) -> Context:
 
 def _second(ctx: Context, value: Value) -> Context:
     return replace(ctx, inputs=(ctx.inputs[0], value, *ctx.inputs[2:]))
+
+
+MAX_DEPTH = 64
+"""Branches, loops and functions inside each other, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the model, or the definition of an operator by others: its body and defaults.
+
+    ``key`` is its domain, its name and which of several of that name it is.
+    """
+
+    key: tuple[str, str, str]
+    proto: FunctionProto
+    defaults: Mapping[str, AttributeProto]
+
+    @property
+    def attributes(self) -> set[str]:
+        """The names of its attributes."""
+        return {*self.proto.attribute, *self.defaults}
+
+
+@dataclass(slots=True)
+class Scope:
+    """The tensors and attributes that nodes can name; what is not there is looked up ``outer``.
+
+    ``stored`` are tensors that are decoded when they are first needed, ``absent`` the inputs of a
+    function that its caller leaves out, ``label`` what stands before the names of nodes, ``calls``
+    the functions that led here.
+    """
+
+    opsets: Mapping[str, int]
+    values: dict[str, Item | None] = field(default_factory=dict[str, "Item | None"])
+    stored: Mapping[str, TensorProto] = field(default_factory=dict[str, "TensorProto"])
+    outer: Scope | None = None
+    attributes: Mapping[str, AttributeProto] = field(default_factory=dict[str, "AttributeProto"])
+    absent: frozenset[str] = frozenset()
+    label: str = ""
+    depth: int = 0
+    calls: tuple[tuple[str, str, str], ...] = ()
+
+    def own(self) -> set[str]:
+        """The names that stand for something here, whatever they mean around."""
+        return {*self.values, *self.stored, *self.absent}
+
+    def around(self) -> set[str]:
+        """The names of what can be seen from here."""
+        return set() if self.outer is None else self.outer.own() | self.outer.around()
+
+    def holder(self, name: str) -> Scope | None:
+        """The innermost scope that has a tensor."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.values and name not in scope.stored:
+            scope = None if name in scope.absent else scope.outer
+        return scope
+
+    def is_absent(self, name: str) -> bool:
+        """Whether a name is an input of a function that its caller leaves out."""
+        scope: Scope | None = self
+        while scope is not None and name not in scope.values and name not in scope.stored:
+            if name in scope.absent:
+                return True
+            scope = scope.outer
+        return False
+
+    def inside(self, label: str, values: dict[str, Item | None], graph: GraphProto) -> Scope:
+        """The scope of a branch, or of one trip of a loop."""
+        return Scope(
+            self.opsets,
+            values,
+            stored_in(graph),
+            self,
+            self.attributes,
+            label=f"{label}/",
+            depth=self._deeper(),
+            calls=self.calls,
+        )
+
+    def called(
+        self,
+        function: Function,
+        label: str,
+        inputs: Sequence[Item | None],
+        given: Iterable[AttributeProto],
+    ) -> Scope:
+        """The scope of a function's body, which sees only what it is given."""
+        attributes = {proto.name: proto for proto in given}
+        unknown = sorted(set(attributes) - function.attributes)
+        if unknown:
+            what = f"attribute {', '.join(map(repr, unknown))} is none of the function's."
+            raise UnsupportedError(what)
+        if function.key in self.calls:
+            raise InputError(f"The function {function.proto.name!r} calls itself.")
+        names = [name_text(name) for name in function.proto.input]
+        if len(inputs) > len(names):
+            raise InputError(f"The function {function.proto.name!r} takes {len(names)} inputs.")
+        padded = [*inputs, *[None] * (len(names) - len(inputs))]
+        present = {n: v for n, v in zip(names, padded, strict=True) if v is not None}
+        return Scope(
+            {**self.opsets, **opsets_of(function.proto.opset_import)},
+            dict(present),
+            attributes={**function.defaults, **attributes},
+            absent=frozenset(names) - frozenset(present),
+            label=f"{label}/",
+            depth=self._deeper(),
+            calls=(*self.calls, function.key),
+        )
+
+    def _deeper(self) -> int:
+        if self.depth >= MAX_DEPTH:
+            raise InputError(f"More than {MAX_DEPTH} branches and functions inside each other.")
+        return self.depth + 1
+
+    def resolve(self, node: NodeProto) -> NodeProto:
+        """The node, with the attributes of the function that it stands in put in."""
+        if not any(proto.ref_attr_name for proto in node.attribute):
+            return node
+        found = type(node)()
+        found.CopyFrom(node)
+        found.ClearField("attribute")
+        for proto in node.attribute:
+            if not proto.ref_attr_name:
+                found.attribute.append(proto)
+            elif proto.ref_attr_name in self.attributes:
+                known = found.attribute.add()
+                known.CopyFrom(self.attributes[proto.ref_attr_name])
+                known.name = proto.name
+        return found
+
+
+def opsets_of(imports: Iterable[OperatorSetIdProto]) -> dict[str, int]:
+    """The version of each operator set; the domain ``ai.onnx`` is the empty string."""
+    return {
+        "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version) for entry in imports
+    }
+
+
+def stored_in(graph: GraphProto) -> dict[str, TensorProto]:
+    """The constants that are stored in a graph, by name."""
+    found: dict[str, TensorProto] = {}
+    for tensor in graph.initializer:
+        if name_text(tensor.name) in found:
+            raise InputError(f"The tensor {tensor.name!r} is stored twice.")
+        found[tensor.name] = tensor
+    return found
+
+
+def functions_of(model: ModelProto) -> dict[tuple[str, str, str], Function]:
+    """The functions that a model brings along."""
+    found: dict[tuple[str, str, str], Function] = {}
+    for proto in model.functions:
+        domain = "" if proto.domain == "ai.onnx" else name_text(proto.domain)
+        key = (domain, name_text(proto.name), name_text(proto.overload))
+        if key in found:
+            raise InputError(f"Two functions are named {proto.name!r}.")
+        found[key] = Function(key, proto, {a.name: a for a in proto.attribute_proto})
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """How ONNX itself defines an operator by others, from some operator set on."""
+
+    schema: Any
+    version: int
+    by_inputs: bool
+
+    @staticmethod
+    def of(domain: str, operator: str, opset: int) -> Definition | None:
+        """The definition of an operator, if it has one."""
+        from onnx import defs
+
+        try:
+            # the stubs of onnx know less than its versions do
+            schema = cast("Any", defs.get_schema(operator, opset, domain))
+        except defs.SchemaError:
+            return None
+        for listed, by_inputs in (
+            (schema.function_opset_versions, False),
+            (schema.context_dependent_function_opset_versions, True),
+        ):
+            versions = [version for version in listed if version <= opset]
+            if versions:
+                return Definition(schema, max(versions), by_inputs)
+        return None
+
+    def function(self, node: NodeProto, inputs: Sequence[Item | None]) -> Function:
+        """The definition for the attributes of a node and for the types of its inputs."""
+        from onnx import FunctionProto
+
+        if self.by_inputs:
+            types = [_type_of(value) for value in inputs]
+            data = self.schema.get_context_dependent_function_with_opset_version(
+                self.version, node.SerializeToString(), types
+            )
+        else:
+            data = self.schema.get_function_with_opset_version(self.version)
+        defaults = {
+            name: attribute.default_value
+            for name, attribute in self.schema.attributes.items()
+            if attribute.default_value.name
+        }
+        key = (self.schema.domain, self.schema.name, "defined")
+        return Function(key, FunctionProto.FromString(data), defaults)
+
+
+def _type_of(item: Item | None) -> bytes:
+    from onnx import TypeProto
+
+    found = TypeProto()
+    if isinstance(item, TensorSequence):
+        for value in item.elements[:1]:
+            # elements may differ in their shapes
+            found.sequence_type.elem_type.tensor_type.elem_type = code_of(value.kind)
+    elif item is not None:
+        found.tensor_type.elem_type = code_of(item.kind)
+        found.tensor_type.shape.SetInParent()
+        for extent in item.shape:
+            found.tensor_type.shape.dim.add().dim_value = extent
+    return found.SerializeToString()

@@ -21,10 +21,16 @@ from tamecheck.loaders.onnx.constants import CONSTANTS, read_sparse, read_tensor
 from tamecheck.loaders.onnx.context import (
     NUMPY_BROADCASTING,
     Context,
+    Definition,
+    Function,
     Item,
     Lowering,
+    Scope,
     TensorSequence,
+    functions_of,
+    opsets_of,
     renew,
+    stored_in,
 )
 from tamecheck.loaders.onnx.contraction import PRODUCTS, REDUCTIONS, SELECTION
 from tamecheck.loaders.onnx.control import CONTROL, SEQUENCES
@@ -35,18 +41,9 @@ from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.quantisation import DOMAINS, QONNX, QUANTISATION, TYPES
 from tamecheck.loaders.onnx.quantised import MICROSOFT, QUANTISED
 from tamecheck.loaders.onnx.recurrent import RECURRENT
-from tamecheck.loaders.onnx.resize import RESIZE
+from tamecheck.loaders.onnx.resize import RESIZE, SIGNALS
 from tamecheck.loaders.onnx.sampling import SAMPLING
-from tamecheck.loaders.onnx.scopes import (
-    Definition,
-    Function,
-    Scope,
-    functions_of,
-    opsets_of,
-    stored_in,
-)
 from tamecheck.loaders.onnx.shaping import SHAPING
-from tamecheck.loaders.onnx.signals import SIGNALS
 from tamecheck.loaders.onnx.source import (
     Attributes,
     Dimensions,

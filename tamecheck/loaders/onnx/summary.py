@@ -10,8 +10,8 @@ from typing import Any
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Shape
+from tamecheck.loaders.onnx.context import opsets_of
 from tamecheck.loaders.onnx.reader import load_onnx, prefix_place
-from tamecheck.loaders.onnx.scopes import opsets_of
 from tamecheck.loaders.onnx.source import (
     Dimensions,
     OpenDimensionError,
