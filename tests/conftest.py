@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from hypothesis import HealthCheck, settings
 
 # generators that tests share are in corpus.py, beside this file
 sys.path.insert(0, str(Path(__file__).parent))
+
+# commands that tests start keep the bytecode of what they import, or each compiles it anew
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 settings.register_profile(
     "tamecheck",

@@ -15,14 +15,13 @@ IN_CI = os.environ.get("CI") == "true"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.slow)
+    here = [item for item in items if str(item.path).startswith(f"{HERE}{os.sep}")]
+    for item in here:
+        item.add_marker(pytest.mark.slow)
     if DATA.is_dir() or IN_CI:
         return
-    outside = [item for item in items if HERE not in item.path.parents]
-    config.hook.pytest_deselected(items=[item for item in items if item not in outside])
-    items[:] = outside
+    config.hook.pytest_deselected(items=here)
+    items[:] = [item for item in items if item not in set(here)]
 
 
 @pytest.fixture(scope="session")
