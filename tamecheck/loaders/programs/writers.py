@@ -191,8 +191,9 @@ def program_to_lp(program: Program) -> str:
     columns = [column.name for column in program.columns]
     names = _lp_names(columns, set(filter(is_keyword, columns)))
     rows = [program.objective_name, *(row.name for row in program.rows)]
-    # CBC forgets the names of all rows where one is a keyword
-    refused = {f"{row.name}{LOWER_END}" for row in program.rows}.union(filter(is_keyword, rows))
+    # CBC forgets the names of all rows where one is a keyword, of which nan is none to it
+    refused = {f"{row.name}{LOWER_END}" for row in program.rows}
+    refused |= {name for name in rows if is_keyword(name) and name.lower() != "nan"}
     objective, *labels = _lp_names(rows, refused)
     lines = [f"\\Problem name: {program.name}"] if program.name else []
     given = [program.objective_name, *(item.name for item in (*program.rows, *program.columns))]
