@@ -107,8 +107,6 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         folds: Any = getattr(self, "calibration_folds", None)
         self.calibrated_ = None
         if folds is not None and not self.interrupted_:
-            from tamecheck.learn.estimator import calibrated
-
             with data_errors():
                 self.calibrated_ = calibrated(self, X, y, sample_weight, folds)
         return self
@@ -156,8 +154,6 @@ class BinarizedClassifier(ClassifierMixin, BaseEstimator):
         DataError
             If Ctrl-C ended the training before the calibration.
         """
-        from tamecheck.learn.estimator import margins
-
         scores = self.decision_function(X)
         if self.calibrated_ is None:
             raise DataError("The training was interrupted before the probabilities were fitted.")
