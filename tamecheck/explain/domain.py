@@ -45,6 +45,10 @@ class Feature:
         """Whether the codes have an order: a thermometer."""
         return bool(self.words)
 
+    def text(self, code: int) -> str:
+        """That the feature has a code, in words."""
+        return self.values[code]
+
     def code(self, states: Array) -> int:
         """The number of the code in a vector of states; an error if these cannot occur."""
         hits = np.flatnonzero(self.coded(states[np.newaxis])[0])

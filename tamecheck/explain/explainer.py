@@ -2,50 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
-from typing import Any, Self, cast, get_args
+from typing import Any, Self, cast
 
 import numpy as np
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
-from tamecheck.errors import InputError
-from tamecheck.explain.answers import (
-    Abductive,
-    Contrastive,
-    Counterfactual,
-    Involvement,
-    Kind,
-    Relevancy,
-    Shapley,
-)
+from tamecheck.explain.answers import Involvement, Shapley
 from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.classifiers import classifier_of
 from tamecheck.explain.constraints import constrain
 from tamecheck.explain.domain import Domain, domain_of
+from tamecheck.explain.facade import Limits, RowExplainer
 from tamecheck.explain.joint import deciding_for
-from tamecheck.explain.nearest import Metric, confirm_out_of_reach, is_nearest, moves_of, nearest
+from tamecheck.explain.nearest import confirm_out_of_reach, is_nearest, moves_of, nearest
 from tamecheck.explain.networks import describe, image_shape, labels_of, occurring_network
 from tamecheck.explain.protected import Protected, Table, features_named, protected
-from tamecheck.explain.reasons import (
-    changeable,
-    enumerate_all,
-    involvement,
-    relevancy,
-    shrink_contrast,
-    smallest_sufficient,
-    sufficient,
-)
+from tamecheck.explain.reasons import Reasons, Sufficient, involvement, reasons_of, sufficient
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.search import Codes, Search, second_opinion
 from tamecheck.explain.shapley import shapley
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.arguments import seconds
-from tamecheck.ir.exact import rational_text
 
 
-class Explainer:
+class Explainer(RowExplainer[Domain, Codes, Search]):
     """Explains the decisions of a binarized network over a stated domain.
 
     Of any other classifier, and where inputs take other values than two levels, this makes a
@@ -118,7 +102,7 @@ class Explainer:
         self.network = occurring_network(about, domain)
         told = any(given is not None for given in (names, one_hot, thermometer, words))
         if about.schema is not None and not told:
-            self.domain: Domain = Vocabulary.of(about.schema).domain(self.network)
+            self.domain = Vocabulary.of(about.schema).domain(self.network)
         else:
             self.domain = domain_of(
                 self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
@@ -126,6 +110,7 @@ class Explainer:
         self.domain = constrain(self.domain, constraints, self.network, names)
         self.classes = labels_of(self.network, classes if len(classes) else about.classes)
         self.seed, self.shape = seed, image_shape(about.model)
+        self.count = self.network.classes
         self.reader = RowReader(
             about.schema, None if names is None else tuple(names), about.encoded
         )
@@ -143,7 +128,8 @@ class Explainer:
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
         made.network, made.domain, made.seed, made.shape = network, domain, seed, shape
-        made.classes, made.reader = labels_of(network, classes), RowReader()
+        made.classes, made.count = labels_of(network, classes), network.classes
+        made.reader = RowReader()
         return made
 
     def of_points(self) -> Explainer:
@@ -155,161 +141,6 @@ class Explainer:
     def decide(self, x: Any) -> int:
         """The class of an input; raises `InputError` if it cannot occur in the domain."""
         return self._decide(self._codes(x))
-
-    def abductive(
-        self,
-        x: Any,
-        *,
-        smallest: bool = False,
-        prefer: Sequence[int] = (),
-        timeout: float | None = None,
-        second: bool = False,
-    ) -> Abductive:
-        """A minimal set of features that, kept as they are, keep the decision.
-
-        Parameters
-        ----------
-        x
-            The input, in the model's own levels.
-        smallest
-            Whether it has to be one with the fewest features.
-        prefer
-            Inputs whose features should be kept rather than others, the most wanted first.
-        timeout
-            Seconds; when they are over the set is still sufficient, but perhaps not minimal.
-        second
-            Whether z3 is to check that the set is sufficient.
-
-        Raises
-        ------
-        InputError
-            If the input cannot occur in the domain.
-        TimeLimitError
-            If ``smallest`` is asked for and the time is over.
-        """
-        codes, search = self._question(x, timeout)
-        if smallest:
-            (features, contrasts), minimal = smallest_sufficient(search, codes), True
-            holds = self._recomputation.is_smallest_reason(codes, features, contrasts)
-        else:
-            wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
-            found = sufficient(search, codes, keep=wanted)
-            features, minimal = found.features, not found.doubtful
-            holds = self._recomputation.is_reason(codes, features, minimal=minimal)
-        opinion = second_opinion(search.network, search.domain, codes, features) if second else None
-        rests_on = confirm(holds, "this reason", search.rests_on)
-        more = {"minimal": minimal, "second": opinion}
-        return Abductive(**self._parts(search, codes, features, rests_on, **more))
-
-    def contrastive(
-        self, x: Any, *, smallest: bool = True, timeout: float | None = None
-    ) -> Contrastive | None:
-        """A minimal set of features whose change can change the decision; None if nothing can.
-
-        Parameters
-        ----------
-        x
-            The input.
-        smallest
-            Whether it has to be one with the fewest features.
-        timeout
-            Seconds, after which `TimeLimitError` is raised.
-        """
-        codes, search = self._question(x, timeout)
-        moves = moves_of(self.domain, codes, "features")
-        if not smallest:
-            changed = search.change(codes, changeable(search))
-            if changed is None:
-                return confirm_out_of_reach(self._recomputation, codes, moves)
-            start = [k for k in range(len(codes)) if changed[k] != codes[k]]
-            return self._contrastive(search, codes, shrink_contrast(search, codes, start))
-        near = nearest(search, codes, moves)
-        if near is None:
-            return confirm_out_of_reach(self._recomputation, codes, moves)
-        search.trusted |= {near.rests_on} - {"search"}
-        features = [k for k in range(len(codes)) if near.codes[k] != codes[k]]
-        holds = is_nearest(self._recomputation, codes, moves, near)
-        rests_on = confirm(holds, "this contrast", search.rests_on)
-        return self._contrast(search, codes, features, near.codes, rests_on)
-
-    def counterfactual(  # noqa: PLR0913  # each limit has its name
-        self,
-        x: Any,
-        *,
-        target: int | None = None,
-        metric: Metric = "features",
-        immutable: Sequence[int] = (),
-        increasing: Sequence[int] = (),
-        decreasing: Sequence[int] = (),
-        timeout: float | None = None,
-    ) -> Counterfactual | None:
-        """The nearest possible input of another class; None if no allowed change reaches one.
-
-        Parameters
-        ----------
-        x
-            The input.
-        target
-            The class that is wanted; any other if None.
-        metric
-            ``"features"`` counts the features that change, ``"inputs"`` the inputs, ``"steps"``
-            the codes that an ordered feature passes.
-        immutable
-            Inputs whose features must stay.
-        increasing, decreasing
-            Inputs whose features may only move up, or down, in the order of their codes.
-        timeout
-            Seconds.
-
-        Raises
-        ------
-        InputError
-            If the input has the wanted class already, or there is no such class.
-        TimeLimitError
-            If the time is over before the nearest is known.
-        """
-        codes, search = self._question(x, timeout)
-        if target is not None and not 0 <= target < self.network.classes:
-            raise InputError(f"There is no class {target}; there are {self.network.classes}.")
-        if target == search.decide(codes):
-            raise InputError("The input has the wanted class already.", where="target")
-        stay, up, down = (self.domain.covering(g) for g in (immutable, increasing, decreasing))
-        moves = moves_of(self.domain, codes, metric, stay, up, down)
-        found = nearest(search, codes, moves, target=target)
-        if found is None:
-            return confirm_out_of_reach(self._recomputation, codes, moves, target)
-        holds = is_nearest(self._recomputation, codes, moves, found, target)
-        features = [k for k in range(len(codes)) if found.codes[k] != codes[k]]
-        parts = self._parts(search, codes, features, confirm(holds, "this change", found.rests_on))
-        parts["literals"] = self._values(features, found.codes)
-        return Counterfactual(
-            **parts,
-            witness=self._point(found.codes),
-            other=search.decide(found.codes),
-            before=self._values(features, codes),
-            distance=found.cost,
-            metric=metric,
-        )
-
-    def enumerate(
-        self, x: Any, *, timeout: float | None = None
-    ) -> Iterator[Abductive | Contrastive]:
-        """Every abductive and contrastive explanation; ends early, with an error, out of time.
-
-        Raises
-        ------
-        TimeLimitError
-            If the time is over.
-        """
-        codes, search = self._question(x, timeout)
-        for found in enumerate_all(search, codes):
-            explain = self._abductive if found.abductive else self._contrastive
-            yield explain(search, codes, found.features)
-
-    def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
-        """Which features are in every reason, in some reason, and in none."""
-        codes, search = self._question(x, timeout)
-        return relevancy(search, codes, self._recomputation, self.classes)
 
     def shapley(
         self,
@@ -370,13 +201,6 @@ class Explainer:
         features = features_named(self.domain, attributes)
         return involvement(search, codes, self._recomputation, self.classes, features)
 
-    def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
-        """An explanation of a kind; options are those of the method of that name."""
-        if kind not in get_args(Kind):
-            hint = ", ".join(get_args(Kind))
-            raise InputError(f"There is no explanation of kind {kind!r}.", hint=hint)
-        return getattr(self, kind)(x, **options)
-
     def _question(self, x: Any, timeout: float | None) -> tuple[Codes, Search]:
         """A row, and the search for points of another class than its own that can occur."""
         codes, budget = self._codes(x), Budget.of(seconds(timeout))
@@ -396,54 +220,61 @@ class Explainer:
     def _codes_of(self, rows: Any) -> list[Codes]:
         return [self.domain.codes(s) for s in self.network.states(self.reader.points(rows))]
 
-    def _parts(
-        self, search: Search, codes: Codes, features: Sequence[int], rests_on: str, **more: Any
-    ) -> dict[str, Any]:
-        """What every explanation of an input says of the features concerned."""
-        own = [self.domain.features[k] for k in features]
-        return {
-            "decision": search.decide(codes),
-            "features": tuple(sorted(i for feature in own for i in feature.inputs)),
-            "names": tuple(feature.name for feature in own),
-            "literals": self._values(features, codes),
-            "rests_on": rests_on,
-            "classes": self.classes,
-            "point": self._point(codes),
-            "shape": self.shape,
-            "minimal": True,
-            "second": None,
-            **more,
-        }
+    def _flat(self, point: Codes) -> Sequence[Fraction]:
+        return self.network.point(self.domain.states(point))
 
-    def _values(self, features: Sequence[int], codes: Codes) -> tuple[str, ...]:
-        return tuple(self.domain.features[k].values[codes[k]] for k in features)
+    def _sufficient(self, engine: Search, point: Codes, keep: Sequence[int]) -> Sufficient:
+        return sufficient(engine, point, keep=keep)
 
-    def _point(self, codes: Codes) -> tuple[str, ...]:
-        return tuple(map(rational_text, self.network.point(self.domain.states(codes))))
+    def _second(self, engine: Search, point: Codes, features: Sequence[int]) -> str:
+        return second_opinion(engine.network, engine.domain, point, features)
 
-    def _abductive(self, search: Search, codes: Codes, features: Sequence[int]) -> Abductive:
-        """A minimal reason."""
-        holds = self._recomputation.is_reason(codes, features, minimal=True)
-        rests_on = confirm(holds, "this reason", search.rests_on)
-        return Abductive(**self._parts(search, codes, features, rests_on))
+    def _fewest(self, engine: Search, point: Codes) -> tuple[Sequence[int], Codes, str] | None:
+        moves = moves_of(self.domain, point, Limits())
+        near = nearest(engine, point, moves)
+        if near is None:
+            return confirm_out_of_reach(self._recomputation, point, moves)
+        engine.trusted |= {near.rests_on} - {"search"}
+        features = [k for k in range(len(point)) if near.codes[k] != point[k]]
+        holds = is_nearest(self._recomputation, point, moves, near)
+        return features, near.codes, confirm(holds, "this contrast", engine.rests_on)
 
-    def _contrastive(self, search: Search, codes: Codes, features: Sequence[int]) -> Contrastive:
-        """A minimal contrast, with what shows that it is one."""
-        other = search.change(codes, features)
-        if other is None:
-            raise AssertionError("a contrastive set has a witness")
-        holds = self._recomputation.is_contrast(codes, features)
-        rests_on = confirm(holds, "this contrast", search.rests_on)
-        return self._contrast(search, codes, features, other, rests_on)
+    def _nearest(
+        self, engine: Search, point: Codes, limits: Limits
+    ) -> tuple[Codes, int, str] | None:
+        moves = moves_of(self.domain, point, limits)
+        found = nearest(engine, point, moves, target=limits.target)
+        if found is None:
+            return confirm_out_of_reach(self._recomputation, point, moves, limits.target)
+        holds = is_nearest(self._recomputation, point, moves, found, limits.target)
+        return found.codes, found.cost, confirm(holds, "this change", found.rests_on)
 
-    def _contrast(
-        self, search: Search, codes: Codes, features: Sequence[int], other: Codes, rests_on: str
-    ) -> Contrastive:
-        return Contrastive(
-            **self._parts(search, codes, features, rests_on),
-            witness=self._point(other),
-            other=search.decide(other),
-        )
+    def _reasons(self, engine: Search, point: Codes) -> Reasons:
+        return reasons_of(engine, point, self._recomputation)
+
+    def _show_smallest(
+        self,
+        engine: Search,
+        point: Codes,
+        features: Sequence[int],
+        contrasts: Sequence[Sequence[int]],
+    ) -> str:
+        holds = self._recomputation.is_smallest_reason(point, features, contrasts)
+        return confirm(holds, "this reason", engine.rests_on)
+
+    def _show_reason(
+        self, engine: Search, point: Codes, features: Sequence[int], *, minimal: bool = True
+    ) -> str:
+        holds = self._recomputation.is_reason(point, features, minimal=minimal)
+        return confirm(holds, "this reason", engine.rests_on)
+
+    def _show_contrast(self, engine: Search, point: Codes, features: Sequence[int]) -> str:
+        holds = self._recomputation.is_contrast(point, features)
+        return confirm(holds, "this contrast", engine.rests_on)
+
+    def _show_constant(self, engine: Search, point: Codes) -> None:
+        del engine
+        confirm_out_of_reach(self._recomputation, point, moves_of(self.domain, point, Limits()))
 
     @cached_property
     def _recomputation(self) -> Recomputation:

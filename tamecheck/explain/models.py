@@ -2,42 +2,145 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, get_args
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
 
 from tamecheck.budget import Budget
-from tamecheck.errors import InputError, TimeLimitError
-from tamecheck.explain.answers import (
-    Abductive,
-    Contrastive,
-    Counterfactual,
-    Kind,
-    Relevancy,
-    called,
-)
+from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.attributes import Attributes, Interval, Listed, Point, Range, Values
+from tamecheck.explain.check import RECOMPUTED
 from tamecheck.explain.decisions import Decision
-from tamecheck.explain.model_reasons import fewest, hitting, sufficient, weakest, within_reach
-from tamecheck.explain.nearest import Metric
-from tamecheck.explain.oracles import Oracle, Question, oracle_of
-from tamecheck.explain.reasons import (
-    enumerate_all,
-    necessary,
-    shrink_contrast,
-    smallest_sufficient,
-)
+from tamecheck.explain.facade import Limits, RowExplainer
+from tamecheck.explain.oracles import SEARCH, Oracle, Question, oracle_of
+from tamecheck.explain.reasons import Found, Reasons, Sufficient, enumerate_all, necessary
 from tamecheck.explain.row_reader import RowReader
 from tamecheck.explain.thresholds import short_between, shorter
 from tamecheck.ir.arguments import seconds
-from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.exact import rational
+from tamecheck.solvers.sat import HittingSets
+from tamecheck.verification.answer import ROUNDING
 
-_HALVINGS = 10
 _MOST_HITTING = 100_000
+_REACHES, _HALVINGS = 7, 10
+"""How often the distance to look at is halved, and that between two values."""
 
 
-class ModelExplainer:
+def sufficient(oracle: Oracle, question: Question, prefer: Sequence[int] = ()) -> Sufficient:
+    """A minimal set among free features that, if it stays, keeps the decision, by deletion.
+
+    Features that move the scores least are freed first.  What is not decided in time stays.
+    """
+    wanted = list(prefer)
+    influence = oracle.influence(question.point)
+    order = sorted(question.free, key=lambda k: (k in wanted, influence[k]))
+    order = [k for k in order if k not in wanted] + [k for k in reversed(wanted) if k in order]
+    needed, doubtful, free = list[int](), list[int](), list[int]()
+    for number, feature in enumerate(order):
+        part = oracle.share(len(order) - number)
+        try:
+            found = part.ask(replace(question, free=(*free, feature)))
+        except TimeLimitError:
+            doubtful.append(feature)
+            continue
+        (free if found is None else needed).append(feature)
+    kept = tuple(sorted([*needed, *doubtful]))
+    return Sufficient(kept, tuple(sorted(doubtful)))
+
+
+def fewest(oracle: Oracle, question: Question) -> tuple[tuple[int, ...], Point, str] | None:
+    """The fewest features whose change does what is asked, a point, what that rests on.
+
+    A smallest set that hits all reasons found so far does, or shows a reason that it misses.
+    Every contrast hits every reason, so none has fewer features.
+    """
+    sets, reasons, grounds = HittingSets(), list[tuple[int, ...]](), list[str]()
+    try:
+        while (candidate := sets.smallest()) is not None:
+            other = oracle.ask(replace(question, free=candidate))
+            if other is not None:
+                features = tuple(k for k in candidate if other[k] != question.point[k])
+                grounds += hitting(reasons, len(features))
+                return features, other, weakest(grounds)
+            found = _sufficient_beside(oracle, question, candidate)
+            free = tuple(k for k in question.free if k not in found)
+            grounds.append(oracle.ground(replace(question, free=free)))
+            reasons.append(found)
+            if not found:
+                break
+            sets.hit(found)
+    finally:
+        sets.close()
+    if weakest(grounds) == SEARCH:
+        raise SolverError(
+            "A search finds no allowed change of this decision, but it takes too long to show"
+            " a second time that there is none.",
+            hint="Hold some features.",
+        )
+    return None
+
+
+def _sufficient_beside(
+    oracle: Oracle, question: Question, candidate: Sequence[int]
+) -> tuple[int, ...]:
+    """A minimal set without the candidate's features that, if it stays, keeps the decision."""
+    free, kept = list(candidate), list[int]()
+    influence = oracle.influence(question.point)
+    rest = [k for k in question.free if k not in candidate]
+    for feature in sorted(rest, key=lambda k: influence[k]):
+        found = oracle.ask(replace(question, free=(*free, feature)))
+        (free if found is None else kept).append(feature)
+    return tuple(sorted(kept))
+
+
+def within_reach(oracle: Oracle, question: Question, found: Point) -> Point:
+    """A point that answers a question near the question's own, by halving how far to look.
+
+    The search for a nearer one stops where it is not decided in time.
+    """
+    low, high = Fraction(0), Fraction(1)
+    for number in range(_REACHES):
+        middle = (low + high) / 2
+        try:
+            other = oracle.share(_REACHES - number).ask(replace(question, reach=middle))
+        except TimeLimitError:
+            break
+        if other is None:
+            low = middle
+        else:
+            found, high = other, middle
+    return found
+
+
+def weakest(grounds: Sequence[str]) -> str:
+    """What several proofs rest on together."""
+    order = (SEARCH, ROUNDING, RECOMPUTED)
+    return next((one for one in order if one in grounds), RECOMPUTED)
+
+
+def hitting(sets: Sequence[Sequence[int]], size: int) -> list[str]:
+    """What it rests on that fewer features than these do not hit all of the sets."""
+    nodes = 0
+    stack: list[frozenset[int]] = [frozenset()] if size else []
+    while stack:
+        chosen = stack.pop()
+        nodes += 1
+        missed = next((one for one in sets if chosen.isdisjoint(one)), None)
+        if missed is None:
+            raise SolverError(
+                "A recomputation contradicts that these are the fewest features.",
+                hint="Please report it, with the model.",
+            )
+        if nodes > _MOST_HITTING:
+            return [SEARCH]
+        if len(chosen) + 1 < size:
+            stack += [chosen | {k} for k in missed]
+    return [RECOMPUTED]
+
+
+class ModelExplainer(RowExplainer[Attributes, Point, Oracle]):
     """Explains the decisions of a classifier that is no binarized network.
 
     Features are numbers of an interval, integers, listed values, or groups of inputs; explanations
@@ -72,7 +175,7 @@ class ModelExplainer:
         self.classes = given
         self.reader = RowReader(names=None if names is None else tuple(names))
         self.oracle = oracle_of(decision, domain, seed)
-        self.shape: tuple[int, ...] = ()
+        self.shape, self.count = (), decision.classes
 
     def __getstate__(self) -> dict[str, Any]:
         # what the oracle knows is found again; its budget belongs to one process
@@ -92,7 +195,7 @@ class ModelExplainer:
 
         Raises `InputError` if the input cannot occur in the domain.
         """
-        return self.oracle.class_of(self.point(x))
+        return self.oracle.decide(self.point(x))
 
     def point(self, x: Any) -> Point:
         """The values of each feature at an input."""
@@ -101,245 +204,88 @@ class ModelExplainer:
             raise InputError(f"{len(flat)} numbers for {self.domain.inputs} inputs.")
         return self.domain.point(flat)
 
-    def abductive(
-        self,
-        x: Any,
-        *,
-        smallest: bool = False,
-        prefer: Sequence[int] = (),
-        timeout: float | None = None,
-    ) -> Abductive:
-        """A minimal set of features that, kept as they are, keep the decision.
-
-        Parameters
-        ----------
-        x
-            The input: a row of numbers, or one with names.
-        smallest
-            Whether it has to be one with the fewest features.
-        prefer
-            Inputs whose features should be kept rather than others, the most wanted first.
-        timeout
-            Seconds; when they are over the set is still sufficient, but perhaps not minimal.
-
-        Raises
-        ------
-        InputError
-            If the input cannot occur in the domain.
-        TimeLimitError
-            If ``smallest`` is asked for and the time is over.
-        """
-        point, oracle = self.point(x), self._within(timeout)
-        everything = oracle.changeable
-        if smallest:
-            features, contrasts = smallest_sufficient(oracle, point)
-            free = tuple(k for k in everything if k not in features)
-            rests_on = oracle.ground(Question(point, free))
-            rests_on = weakest([rests_on, *hitting(contrasts, len(features))])
-            return Abductive(**self._parts(point, features, rests_on))
-        wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
-        found = sufficient(oracle, Question(point, everything), wanted)
-        features = found.features
-        free = tuple(k for k in everything if k not in features)
-        rests_on = oracle.ground(Question(point, free))
-        minimal = not found.doubtful
-        return Abductive(**self._parts(point, features, rests_on, minimal=minimal))
-
-    def contrastive(
-        self, x: Any, *, smallest: bool = True, timeout: float | None = None
-    ) -> Contrastive | None:
-        """A minimal set of features whose change can change the decision; None if nothing can.
-
-        Parameters
-        ----------
-        x
-            The input.
-        smallest
-            Whether it has to be one with the fewest features.
-        timeout
-            Seconds, after which `TimeLimitError` is raised.
-        """
-        point, oracle = self.point(x), self._within(timeout)
-        question = Question(point, oracle.changeable)
-        if smallest:
-            found = fewest(oracle, question)
-            if found is None:
-                return None
-            features, other, rests_on = found
-        else:
-            changed = oracle.ask(question)
-            if changed is None:
-                oracle.ground(question)
-                return None
-            start = [k for k in question.free if changed[k] != point[k]]
-            features = shrink_contrast(oracle, point, start)
-            other = oracle.change(point, features)
-            rests_on = self._contrast_ground(oracle, point, features)
-        if other is None:
-            raise AssertionError("a contrast has a witness")
-        return self._contrast(point, features, other, rests_on)
-
-    def counterfactual(  # noqa: PLR0913  # each limit has its name
-        self,
-        x: Any,
-        *,
-        target: int | None = None,
-        metric: Metric = "features",
-        immutable: Sequence[int] = (),
-        increasing: Sequence[int] = (),
-        decreasing: Sequence[int] = (),
-        timeout: float | None = None,
-    ) -> Counterfactual | None:
-        """A possible input of another class with the fewest changed features; None if none is.
-
-        The values of the features that change are moved towards those of the input as long as the
-        class is the other one, which is a search; ``minimal`` is about their number.
-
-        Parameters
-        ----------
-        x
-            The input.
-        target
-            The class that is wanted; any other if None.
-        metric
-            ``"features"``.
-        immutable
-            Inputs whose features must stay.
-        increasing, decreasing
-            Inputs whose features may only rise, or fall.
-        timeout
-            Seconds.
-
-        Raises
-        ------
-        InputError
-            If the input has the wanted class already, or there is no such class.
-        TimeLimitError
-            If the time is over before the fewest are known.
-        """
-        point, oracle = self.point(x), self._within(timeout)
-        decision = oracle.class_of(point)
-        if target is not None and not 0 <= target < self.decision.classes:
-            raise InputError(f"There is no class {target}; there are {self.decision.classes}.")
-        if target == decision:
-            raise InputError("The input has the wanted class already.", where="target")
-        if metric != "features":
-            raise InputError(
-                f"The metric {metric!r} is for inputs of two levels.", hint="Use 'features'."
-            )
-        stay, up, down = (
-            frozenset(self.domain.covering(inputs))
-            for inputs in (immutable, increasing, decreasing)
-        )
-        for k in up | down:
-            if not self.domain.items[k].ordered:
-                name = self.domain.items[k].name
-                raise InputError(f"Feature {name!r} has no order, so it cannot rise or fall.")
-        free = tuple(k for k in oracle.changeable if k not in stay)
-        found = fewest(oracle, Question(point, free, target, up, down))
-        if found is None:
-            return None
-        features, other, rests_on = found
-        other = within_reach(oracle, Question(point, features, target, up, down), other)
-        other = self._nearer(point, features, other, target)
-        parts = self._parts(point, features, rests_on)
-        parts["literals"] = self._values(features, other)
-        return Counterfactual(
-            **parts,
-            witness=self._texts(other),
-            other=self.oracle.class_of(other),
-            before=self._values(features, point),
-            distance=len(features),
-            metric=metric,
-        )
-
-    def enumerate(
-        self, x: Any, *, timeout: float | None = None
-    ) -> Iterator[Abductive | Contrastive]:
-        """Every abductive and contrastive explanation; ends early, with an error, out of time.
-
-        Raises
-        ------
-        TimeLimitError
-            If the time is over.
-        """
-        yield from self._enumerate(self._within(timeout), self.point(x))
-
-    def _enumerate(self, oracle: Oracle, point: Point) -> Iterator[Abductive | Contrastive]:
-        for found in enumerate_all(oracle, point):
-            if found.abductive:
-                free = tuple(k for k in oracle.changeable if k not in found.features)
-                rests_on = oracle.ground(Question(point, free))
-                yield Abductive(**self._parts(point, found.features, rests_on))
-                continue
-            other = oracle.change(point, found.features)
-            if other is None:
-                raise AssertionError("a contrast has a witness")
-            rests_on = self._contrast_ground(oracle, point, found.features)
-            yield self._contrast(point, found.features, other, rests_on)
-
-    def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
-        """Which features are in every reason, in some reason, and in none."""
-        point, oracle = self.point(x), self._within(timeout)
-        found: list[Abductive | Contrastive] = []
-        needed: list[int] = []
-        complete = False
-        with suppress(TimeLimitError):
-            needed.extend(necessary(oracle, point))
-            found.extend(self._enumerate(oracle, point))
-            complete = True
-        names = self.domain.names
-        reasons = [one.names for one in found if isinstance(one, Abductive)]
-        used = set[str]().union(*(one.names for one in found))
-        times = Counter(name for reason in reasons for name in reason)
-        everything = [names[k] for k in oracle.changeable]
-        decision = oracle.class_of(point)
-        return Relevancy(
-            decision,
-            tuple(names[k] for k in needed),
-            tuple(name for name in everything if name in used),
-            tuple(name for name in everything if name not in used) if complete else (),
-            complete,
-            len(reasons),
-            {name: times[name] for name in everything},
-            called(decision, self.classes),
-            weakest([one.rests_on for one in found]),
-        )
-
-    def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
-        """An explanation of a kind; options are those of the method of that name."""
-        if kind not in get_args(Kind):
-            hint = ", ".join(get_args(Kind))
-            raise InputError(f"There is no explanation of kind {kind!r}.", hint=hint)
-        if not hasattr(self, kind):
-            what = f"Explanations of kind {kind!r} are about inputs of two levels."
-            raise InputError(what, hint="Give the two levels: domain=(0, 1), --domain 0,1.")
-        return getattr(self, kind)(x, **options)
-
     def of_points(self) -> ModelExplainer:
         """The same explainer; rows without names are the model's inputs in order."""
         return self
 
     # --- the searches ---------------------------------------------------------------------------
 
-    def _within(self, timeout: float | None) -> Oracle:
-        return self.oracle.within(Budget.of(seconds(timeout)))
+    def _question(self, x: Any, timeout: float | None) -> tuple[Point, Oracle]:
+        return self.point(x), self.oracle.within(Budget.of(seconds(timeout)))
 
-    def _contrast_ground(self, oracle: Oracle, point: Point, features: Sequence[int]) -> str:
-        """What it rests on that no proper subset of features changes the decision."""
+    def _flat(self, point: Point) -> Sequence[Fraction]:
+        return self.domain.flat(point)
+
+    def _sufficient(self, engine: Oracle, point: Point, keep: Sequence[int]) -> Sufficient:
+        return sufficient(engine, Question(point, engine.changeable), keep)
+
+    def _fewest(self, engine: Oracle, point: Point) -> tuple[Sequence[int], Point, str] | None:
+        return fewest(engine, Question(point, engine.changeable))
+
+    def _nearest(
+        self, engine: Oracle, point: Point, limits: Limits
+    ) -> tuple[Point, int, str] | None:
+        if limits.metric != "features":
+            raise InputError(
+                f"The metric {limits.metric!r} is for inputs of two levels.", hint="Use 'features'."
+            )
+        for k in limits.up | limits.down:
+            if not self.domain.items[k].ordered:
+                name = self.domain.items[k].name
+                raise InputError(f"Feature {name!r} has no order, so it cannot rise or fall.")
+        free = tuple(k for k in engine.changeable if k not in limits.stay)
+        question = Question(point, free, limits.target, limits.up, limits.down)
+        found = fewest(engine, question)
+        if found is None:
+            return None
+        features, other, rests_on = found
+        other = within_reach(engine, replace(question, free=features), other)
+        return self._nearer(point, features, other, limits.target), len(features), rests_on
+
+    def _reasons(self, engine: Oracle, point: Point) -> Reasons:
+        every, needed, grounds, complete = list[Found](), list[int](), list[str](), False
+        with suppress(TimeLimitError):
+            needed.extend(necessary(engine, point))
+            for one in enumerate_all(engine, point):
+                grounds.append(self._explained(engine, point, one).rests_on)
+                every.append(one)
+            complete = True
+        return Reasons.of(every, needed, weakest(grounds), complete=complete)
+
+    def _show_smallest(
+        self,
+        engine: Oracle,
+        point: Point,
+        features: Sequence[int],
+        contrasts: Sequence[Sequence[int]],
+    ) -> str:
+        holds = self._show_reason(engine, point, features)
+        return weakest([holds, *hitting(contrasts, len(features))])
+
+    def _show_reason(
+        self, engine: Oracle, point: Point, features: Sequence[int], *, minimal: bool = True
+    ) -> str:
+        del minimal
+        free = tuple(k for k in engine.changeable if k not in features)
+        return engine.ground(Question(point, free))
+
+    def _show_contrast(self, engine: Oracle, point: Point, features: Sequence[int]) -> str:
         grounds: list[str] = []
         for feature in features:
             fewer = Question(point, tuple(k for k in features if k != feature))
-            if oracle.ask(fewer) is not None:
+            if engine.ask(fewer) is not None:
                 raise AssertionError("a contrast is minimal")
-            grounds.append(oracle.ground(fewer))
+            grounds.append(engine.ground(fewer))
         return weakest(grounds)
+
+    def _show_constant(self, engine: Oracle, point: Point) -> None:
+        engine.ground(Question(point, engine.changeable))
 
     def _nearer(
         self, point: Point, features: Sequence[int], other: Point, target: int | None
     ) -> Point:
         """A point of the same changes and the other class, with values nearer to the input's."""
-        before = self.oracle.class_of(point)
+        before = self.oracle.decide(point)
 
         def turns(candidate: Point) -> bool:
             found = self.decision.class_at(self.domain.flat(candidate))
@@ -363,38 +309,6 @@ class ModelExplainer:
                     other = candidate
                     break
         return other
-
-    # --- what is said ---------------------------------------------------------------------------
-
-    def _parts(
-        self, point: Point, features: Sequence[int], rests_on: str, *, minimal: bool = True
-    ) -> dict[str, Any]:
-        """What every explanation of an input says of the features concerned."""
-        chosen = [self.domain.items[k] for k in features]
-        return {
-            "decision": self.oracle.class_of(point),
-            "features": tuple(sorted(i for one in chosen for i in one.inputs)),
-            "names": tuple(one.name for one in chosen),
-            "literals": self._values(features, point),
-            "minimal": minimal,
-            "rests_on": rests_on,
-            "second": None,
-            "classes": self.classes,
-            "point": self._texts(point),
-        }
-
-    def _contrast(
-        self, point: Point, features: Sequence[int], other: Point, rests_on: str
-    ) -> Contrastive:
-        parts = self._parts(point, features, rests_on)
-        found = self.oracle.class_of(other)
-        return Contrastive(**parts, witness=self._texts(other), other=found)
-
-    def _values(self, features: Sequence[int], point: Point) -> tuple[str, ...]:
-        return tuple(self.domain.items[k].text(point[k]) for k in features)
-
-    def _texts(self, point: Point) -> tuple[str, ...]:
-        return tuple(map(rational_text, self.domain.flat(point)))
 
 
 def _is_number(range_: Range) -> bool:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -14,10 +13,9 @@ from tamecheck.binarized import minimum_distance
 from tamecheck.errors import SolverError, TimeLimitError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.domain import Domain
+from tamecheck.explain.facade import Limits
 from tamecheck.explain.search import Codes, Search
 from tamecheck.ir.tensor import Array
-
-Metric: TypeAlias = Literal["features", "inputs", "steps"]
 
 _CHUNK = 1 << 15
 
@@ -31,25 +29,18 @@ class Move:
     cost: int
 
 
-def moves_of(  # noqa: PLR0913, PLR0917  # each limit has its name
-    domain: Domain,
-    codes: Codes,
-    metric: Metric,
-    stay: Collection[int] = (),
-    up: Collection[int] = (),
-    down: Collection[int] = (),
-) -> list[Move]:
-    """Every change of one feature of a point, with its cost.
-
-    Some features have to stay, and some may only go up, or down, in the order of their codes.
-    """
+def moves_of(domain: Domain, codes: Codes, limits: Limits) -> list[Move]:
+    """Every allowed change of one feature of a point, with its cost."""
+    stay, up, down = limits.stay, limits.up, limits.down
     moves: list[Move] = []
     for k, feature in enumerate(domain.features):
         for code in range(len(feature.codes)):
             barred = k in stay or (k in up and code < codes[k]) or (k in down and code > codes[k])
             if code != codes[k] and not barred:
                 flipped = int((feature.codes[code] != feature.codes[codes[k]]).sum())
-                cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[metric]
+                cost = {"features": 1, "inputs": flipped, "steps": abs(code - codes[k])}[
+                    limits.metric
+                ]
                 moves.append(Move(k, code, cost))
     return moves
 

@@ -137,7 +137,7 @@ class Oracle(ABC):
 
         Raises `TimeLimitError` if that is not decided in time, or not at all.
         """
-        number = self.class_of(question.point)
+        number = self.decide(question.point)
         for point, known in list(self._known.items()):
             if _differs(known, number, question.target) and question.allows(point, self.domain):
                 return point
@@ -176,7 +176,7 @@ class Oracle(ABC):
         left = self.budget.seconds
         return self if left == inf else self.within(self.budget.part(2 * left / (parts + 1)))
 
-    def class_of(self, point: Point) -> int:
+    def decide(self, point: Point) -> int:
         """The class at a point of the domain, by an exact evaluation."""
         if point not in self._known:
             self._known[point] = self.decision.decide(self.domain.flat(point))
@@ -184,7 +184,7 @@ class Oracle(ABC):
 
     def _remember(self, point: Point, number: int, target: int | None) -> None:
         """Evaluate a point that is said to be of another class."""
-        if not _differs(self.class_of(point), number, target):
+        if not _differs(self.decide(point), number, target):
             raise SolverError(
                 "An exact evaluation contradicts the search for another class.",
                 hint="Please report it, with the model.",
@@ -243,7 +243,7 @@ class EnsembleOracle(Oracle):
         """A recomputation, if the divided parts are confirmed in time."""
         if self.proofs[question] != SEARCH:
             return self.proofs[question]
-        number, allowed = self.class_of(question.point), self.allowed(question)
+        number, allowed = self.decide(question.point), self.allowed(question)
         left = self.budget.seconds
         limit = self.budget.part(_PATIENCE if left == inf else left / 2)
         rows = self.decision.others(number, question.target)
@@ -345,7 +345,7 @@ class VerifyOracle(Oracle):
         """A point of another class among all, which are few."""
         for point in product(*map(values_of, ranges)):
             self.budget.check()
-            if _differs(self.class_of(point), number, question.target):
+            if _differs(self.decide(point), number, question.target):
                 return point
         return None
 

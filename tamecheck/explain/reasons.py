@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import prod
 from operator import mul
@@ -49,6 +49,10 @@ class Changes(Protocol[T]):
 
     def change(self, codes: T, features: Sequence[int], /) -> T | None:
         """The same but for some features, with another decision; None if there is none."""
+        ...
+
+    def decide(self, codes: T, /) -> int:
+        """The class."""
         ...
 
 
@@ -312,8 +316,11 @@ class _TentativeDeletion:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reasons:
-    """The minimal reasons and contrasts of a decision that were found in time."""
+class Reasons:
+    """The minimal reasons and contrasts of a decision that were found in time.
+
+    ``needed`` are the features that every reason has.
+    """
 
     reasons: tuple[tuple[int, ...], ...]
     contrasts: tuple[tuple[int, ...], ...]
@@ -321,34 +328,45 @@ class _Reasons:
     complete: bool
     rests_on: str
 
+    @classmethod
+    def of(
+        cls, found: Sequence[Found], needed: Sequence[int], rests_on: str, *, complete: bool
+    ) -> Reasons:
+        """The two kinds apart."""
+        reasons = tuple(one.features for one in found if one.abductive)
+        contrasts = tuple(one.features for one in found if not one.abductive)
+        return cls(reasons, contrasts, tuple(needed), complete, rests_on)
 
-def _reasons_of(search: Search, codes: Codes, recomputation: Recomputation) -> _Reasons:
+
+def reasons_of(search: Search, codes: Codes, recomputation: Recomputation) -> Reasons:
+    """The reasons and contrasts that are found in time, and once more from the definition."""
     needed: tuple[int, ...] = ()
-    found: list[Found] = []
+    every: list[Found] = []
     complete = False
     with suppress(TimeLimitError):
         needed = tuple(necessary(search, codes))
-        found.extend(enumerate_all(search, codes))
+        every.extend(enumerate_all(search, codes))
         complete = True
-    reasons = tuple(one.features for one in found if one.abductive)
-    contrasts = tuple(one.features for one in found if not one.abductive)
-    holds = recomputation.is_enumeration(codes, reasons, contrasts) if complete else None
-    if complete and set(needed) != set(changeable(search)).intersection(*reasons):
+    found = Reasons.of(every, needed, search.rests_on, complete=complete)
+    if not complete:
+        return found
+    holds = recomputation.is_enumeration(codes, found.reasons, found.contrasts)
+    if set(needed) != set(changeable(search)).intersection(*found.reasons):
         holds = False
-    rests_on = confirm(holds, "these reasons", search.rests_on)
-    return _Reasons(reasons, contrasts, needed, complete, rests_on)
+    return replace(found, rests_on=confirm(holds, "these reasons", search.rests_on))
 
 
-def relevancy(
-    search: Search, codes: Codes, recomputation: Recomputation, classes: Sequence[str]
+def relevancy_of(
+    decision: int,
+    classes: Sequence[str],
+    names: Sequence[str],
+    everything: Sequence[int],
+    found: Reasons,
 ) -> Relevancy:
     """Which features are in every reason, in some reason, and in none; what is known in time."""
-    found, everything = _reasons_of(search, codes, recomputation), changeable(search)
     # a feature is in some reason exactly where it is in some contrast
     used = set[int]().union(*found.reasons, *found.contrasts)
     times = Counter(k for reason in found.reasons for k in reason)
-    names = [feature.name for feature in search.domain.features]
-    decision = search.decide(codes)
     return Relevancy(
         decision,
         tuple(names[k] for k in found.needed),
@@ -370,7 +388,7 @@ def involvement(
     attributes: Sequence[int],
 ) -> Involvement:
     """The reasons and contrasts of a decision that contain one of the attributes."""
-    found, names = _reasons_of(search, codes, recomputation), search.domain.features
+    found, names = reasons_of(search, codes, recomputation), search.domain.features
     kept = [
         tuple(
             tuple(names[k].name for k in one) for one in sets if not set(attributes).isdisjoint(one)

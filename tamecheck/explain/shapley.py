@@ -28,7 +28,7 @@ from tamecheck.explain.answers import Shapley, called
 from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.counts import Allowed, count_bounds
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.reasons import relevancy
+from tamecheck.explain.reasons import reasons_of, relevancy_of
 from tamecheck.explain.search import Codes, Search
 from tamecheck.explain.tables import score_blocks
 
@@ -82,7 +82,13 @@ def shapley(  # noqa: PLR0913, PLR0917  # the question, and what is known
         base,
         "domain" if rows is None else "table",
         points,
-        relevancy(search, codes, recomputation, classes),
+        relevancy_of(
+            decision,
+            classes,
+            names,
+            search.changeable,
+            reasons_of(search, codes, recomputation),
+        ),
         called(asked, classes),
         confirm(holds, "these Shapley values", "search"),
     )
