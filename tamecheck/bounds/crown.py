@@ -99,8 +99,10 @@ def _carry_forward(state: State, known: Mapping[int, Interval]) -> State:
         state.extend(known.get(index))
         if isinstance(layer, Linear):
             found = _linear(layer, [affine[arg] for arg in layer.args], magnitude(box))
+            found = found.blurred(state.noise.get(index))
         elif isinstance(layer, Pointwise):
             found = _pointwise(state, index, affine[layer.args[0]], magnitude(box))
+            found = found.blurred(state.noise.get(index))
         else:
             own = state.bounds[index]
             flat = np.zeros((count, size, layer.size))
@@ -121,6 +123,13 @@ class _Affine:
     low_at: Array
     high: Array
     high_at: Array
+
+    def blurred(self, noise: Array | None) -> _Affine:
+        """Bounds of elements that may be off by so much."""
+        if noise is None:
+            return self
+        noise = noise + (np.abs(self.low_at) + np.abs(self.high_at) + noise) * _ERROR
+        return _Affine(self.low, self.low_at - noise, self.high, self.high_at + noise)
 
     def size(self, box: Array) -> Array:
         """The magnitude of everything that is summed, given that of the inputs."""

@@ -376,12 +376,15 @@ class Layers:
     """A network: layer 0 is the flat input of ``inputs`` elements, the last one the flat output.
 
     ``computed`` are the layers from number 1 on.  A constant is known to a relative 2**-44, which
-    the bounds allow for; ``sharp`` says that all are exact.
+    the bounds allow for; ``sharp`` says that all are exact.  ``noise`` is by how much each layer's
+    elements may be off, relative to the magnitudes that meet there, and in absolute terms; nothing,
+    if it is empty.
     """
 
     inputs: int
     computed: tuple[Linear | Nonlinear, ...]
     sharp: bool = False
+    noise: tuple[tuple[float, float], ...] = ()
 
     @property
     def output(self) -> int:

@@ -44,6 +44,8 @@ class State:
     bounds: list[Interval] = field(default_factory=list[Interval])
     planes: dict[int, Planes] = field(default_factory=dict[int, Planes])
     sizes: dict[int, Array] = field(default_factory=dict[int, Array])
+    noise: dict[int, Array] = field(default_factory=dict[int, Array])
+    """By how much the elements of a layer may be off, where that is not 0."""
 
     @property
     def count(self) -> int:
@@ -59,6 +61,12 @@ class State:
             found, self.sizes[index] = _linear_range(layer, args)
         else:
             found = layer.range(args)
+        if self.layers.noise and any(lost := self.layers.noise[index - 1]):
+            # floats have the magnitudes of sums to a relative 2**-30 at least
+            size = self.sizes.get(index)
+            size = (magnitude(found) if size is None else size) * (1 + 2.0**-30)
+            self.noise[index] = noise = (size * lost[0] + lost[1]) * (1 + 2.0**-30)
+            found = Interval(found.lower - noise, found.upper + noise)
         if known is not None:
             found = meet(found, known)
         self.bounds.append(found)
@@ -193,6 +201,8 @@ def _lost(state: State, index: int, functional: Array, terms: int) -> Array:
     """A bound of what rounding changes when a functional passes a layer, or meets another."""
     meeting = magnitude(state.bounds[index]) * (4 * _UNIT)
     weight = state.sizes[index] * unit(terms + state.layers[index].size) + meeting
+    if index in state.noise:
+        weight = weight + state.noise[index]
     return np.matmul(np.abs(functional), weight[..., np.newaxis])[..., 0] * 1.01 + _FLOOR
 
 

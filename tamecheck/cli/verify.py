@@ -101,7 +101,14 @@ def _run_property(args: Namespace) -> int:
     from tamecheck.verification import Holds, verify, vnncomp_text
 
     with working(args, "verifying"):
-        answer = verify(model, spec, timeout=args.timeout, seed=args.seed, certify=certifying(args))
+        answer = verify(
+            model,
+            spec,
+            timeout=args.timeout,
+            seed=args.seed,
+            certify=certifying(args),
+            arithmetic=args.arithmetic,
+        )
     document = answer.to_json()
     if isinstance(answer, Holds):
         enter(args, document, answer.certificate, answer.note)
@@ -190,7 +197,12 @@ def _run_query(args: Namespace) -> int:
         _claim_files(args, spec)
     with working(args, "verifying"):
         answer = verify(
-            models, spec, timeout=args.timeout, seed=args.seed, certify=certifying(args)
+            models,
+            spec,
+            timeout=args.timeout,
+            seed=args.seed,
+            certify=certifying(args),
+            arithmetic=args.arithmetic,
         )
     document = answer.to_json()
     if isinstance(answer, Holds):
@@ -199,9 +211,9 @@ def _run_query(args: Namespace) -> int:
     assigned = assignment_of(spec, answer.witness) if isinstance(answer, Violated) else ()
     document["status"] = status
     document["assignment"] = {one.tensor.name: one.to_json() for one in assigned} or None
-    types = {t.element_type for n in spec.networks for t in n.inputs} - {"real", "Real"}
-    if types and isinstance(answer, Holds):
-        message(args, f"Proved of real arithmetic; rounding to {min(types)} is not covered.")
+    if isinstance(answer, Holds) and answer.arithmetic.reason:
+        why = answer.arithmetic
+        message(args, f"Proved of real arithmetic, not of {why.declared}. {why.reason}")
     if isinstance(answer, Violated) and answer.witness.float32 is False:
         message(args, "A float32 run does not confirm the assignment, which is exact.")
     if args.serialise_assignments is not None and assigned:
@@ -339,6 +351,12 @@ VERB = Verb(
         output("--vnncomp", "FILE", "write sat, unsat, unknown, timeout or error here, and exit 0"),
         CERTIFICATE,
         SARIF,
+        option(
+            "--arithmetic",
+            "TYPE",
+            "real, float32, float16, bfloat16 or float64: show that every execution in it has the "
+            "property, in any order of sums; by default what a VNN-LIB 2.0 query declares",
+        ),
         Group(
             "VNN-LIB 2.0 queries",
             (

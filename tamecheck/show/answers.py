@@ -192,19 +192,20 @@ def _names(names: list[str]) -> str:
 
 def verification_lines(name: str, answer: Answer, verdict: str) -> Iterator[str]:
     """Whether a property holds, why, and a point where it does not."""
-    from tamecheck.verification import Unknown, Violated
+    from tamecheck.verification import Holds, Unknown, Violated
+    from tamecheck.verification.answer import REAL, listed
 
     yield f"{name}: {verdict}"
     yield f"  {answer.reason}"
     if isinstance(answer, Violated):
         witness = answer.witness
-        shown = ", ".join(decimal_text(value) for value in witness.inputs[:_MOST_SHOWN])
-        more = ", …" if len(witness.inputs) > _MOST_SHOWN else ""
-        yield f"  at x = {shown}{more}  (exact in --json)"
+        yield f"  at x = {listed(witness.inputs)}  (exact in --json)"
         confirmed = {True: "yes", False: "no", None: "not run"}[witness.float32]
         yield f"  float32 run violates it too: {confirmed}"
     if not isinstance(answer, Unknown):
         yield f"  rests on: {answer.rests_on} ({answer.method})"
+    if isinstance(answer, Holds) and answer.arithmetic.declared != REAL:
+        yield f"  arithmetic: {answer.arithmetic}"
     facts = "".join(f", {count} {what}" for what, count in answer.facts.items())
     yield f"  {answer.seconds:.2f} s{facts}"
 

@@ -16,6 +16,7 @@ from tamecheck.ir.exact import decimal_text, rational_text
 RECOMPUTATION = "recomputation"
 INTEGERS = "integer bounds"
 ROUNDING = "outward rounding"
+REAL = "real"
 CERTIFICATE = "certificate"
 
 _DIGITS = 15
@@ -58,7 +59,8 @@ class Witness:
         }
 
 
-def _listed(values: Sequence[Fraction]) -> str:
+def listed(values: Sequence[Fraction]) -> str:
+    """The first elements of a point, as decimal numbers."""
     shown = ", ".join(decimal_text(value) for value in values[:_MOST_SHOWN])
     return f"{shown}, …" if len(values) > _MOST_SHOWN else shown
 
@@ -79,6 +81,7 @@ class _Verdict(Readable):
     def to_json(self) -> dict[str, Any]:
         """The answer as JSON; exact numbers are strings."""
         witness = getattr(self, "witness", None)
+        arithmetic = getattr(self, "arithmetic", None)
         return {
             "verdict": self.status,
             "reason": self.reason,
@@ -87,6 +90,7 @@ class _Verdict(Readable):
             "method": getattr(self, "method", None),
             "rests_on": getattr(self, "rests_on", None),
             "checked": getattr(self, "checked", None),
+            "arithmetic": arithmetic.to_json() if isinstance(arithmetic, Arithmetics) else None,
             "seconds": round(self.seconds, 3),
             "facts": dict(self.facts),
         }
@@ -95,11 +99,41 @@ class _Verdict(Readable):
         witness, rests_on = getattr(self, "witness", None), getattr(self, "rests_on", None)
         lines = [f"{self.status}: {self.reason}"]
         if isinstance(witness, Witness):
-            lines.append(f"  at x = {_listed(witness.inputs)}")
+            lines.append(f"  at x = {listed(witness.inputs)}")
         return "\n".join(lines if rests_on is None else [*lines, f"  rests on: {rests_on}"])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.reason!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetics:
+    """The arithmetic that is asked about, and the one of which the answer is proved.
+
+    ``proved`` is ``real``, or the ``declared`` type: then the answer holds of every execution in
+    that type, in any order of sums.  ``reason`` says why it is not; ``rests_on`` is as in `Holds`.
+    """
+
+    declared: str
+    proved: str
+    reason: str = ""
+    rests_on: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON."""
+        return {
+            "declared": self.declared,
+            "proved": self.proved,
+            "reason": self.reason or None,
+            "rests_on": self.rests_on,
+        }
+
+    def __str__(self) -> str:
+        if self.declared == self.proved == REAL:
+            return "real numbers"
+        if self.proved == REAL:
+            return f"real numbers, not {self.declared}: {self.reason}"
+        return f"{self.proved}, every order of its sums ({self.rests_on})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,6 +155,8 @@ class Holds(_Verdict):
         The document for `tamecheck.recheck`, where there is one.
     note
         Why there is no certificate, or none that the kernel has checked, where one was sought.
+    arithmetic
+        The arithmetic that the proof covers.
     """
 
     method: str
@@ -131,6 +167,7 @@ class Holds(_Verdict):
     checked: str | None = None
     certificate: Mapping[str, Any] | None = field(default=None, compare=False)
     note: str = ""
+    arithmetic: Arithmetics = Arithmetics(REAL, REAL)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -244,7 +281,7 @@ class Optimum(Readable):
         for what, value in (("value", self.value), ("bound", self.bound)):
             if value is not None:
                 lines.append(f"  {what} {decimal_text(value)}")
-        return "\n".join(lines if self.x is None else [*lines, f"  at x = {_listed(self.x)}"])
+        return "\n".join(lines if self.x is None else [*lines, f"  at x = {listed(self.x)}"])
 
     def __repr__(self) -> str:
         value, bound = (None if v is None else decimal_text(v) for v in (self.value, self.bound))

@@ -105,6 +105,8 @@ def split_inputs(
     """Close or halve boxes until none is left, or so many were looked at; see `_branch`."""
     scale = _scale(search)
     leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
+    # rationals know nothing of what rounding does
+    leaves = None if search.layers.noise else leaves
     effort = Effort(search.layers, scale)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
@@ -220,7 +222,7 @@ class _Boxes:
     def _settle_ties(self, least: Array) -> None:
         """Look again at boxes where no more than rounding is missing, now without rounding."""
         problem = self.search.problem
-        if problem.graph.parameters > _SMALL:
+        if problem.graph.parameters > _SMALL or self.search.layers.noise:
             return
         best = problem.depth(least)
         near: list[list[int]] = np.argwhere(self.cases & (best > -_TIE)).tolist()

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
-from tamecheck.ir.arguments import path, seconds
+from tamecheck.ir.arguments import choice, path, seconds
+from tamecheck.ir.arithmetic import FLOATS
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
-from tamecheck.verification.answer import CERTIFICATE, Answer, Holds
+from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Holds
+from tamecheck.verification.rounding import declared, in_floats
 from tamecheck.verification.run import decide, subject_of
 from tamecheck.verification.split_proofs import ATTEMPTS, proofs_of
 from tamecheck.verification.witness import Replay
@@ -50,6 +52,7 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     replay: Replay | None = None,
     certify: bool = False,
+    arithmetic: str | None = None,
 ) -> Answer:
     """Whether no input of the property's region is unsafe: a proof, an exact witness, or neither.
 
@@ -82,13 +85,20 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     limit = seconds(timeout)
     budget = Budget.of(limit)
     asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    name = (
+        declared(asked)
+        if arithmetic is None
+        else choice(arithmetic, (REAL, *FLOATS), what="arithmetic")
+    )
     found = decide(model, asked, timeout=limit, seed=seed, replay=replay)
     if not isinstance(found, Holds):
         return found
     try:
+        graph = subject_of(model, asked)[0]
+        found = in_floats(found, graph, asked, name or declared(asked), budget)
         if found.certificate is not None:
             return _over_windows(found, budget)
-        return _by_splits(found, subject_of(model, asked)[0], asked, budget) if certify else found
+        return _by_splits(found, graph, asked, budget) if certify else found
     except KeyboardInterrupt:
         return replace(found, note="Interrupted before there was a certificate.")
 

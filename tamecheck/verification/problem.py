@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -135,11 +135,16 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     )
 
 
-def separate_layers(problem: Problem) -> Layers:
-    """The layers of a problem whose nodes have linear bounds, with every rectifier as it is."""
+def separate_layers(
+    problem: Problem, change: Callable[[Layers], Layers] = lambda network: network
+) -> Layers:
+    """The layers of a problem whose nodes have linear bounds, with every rectifier as it is.
+
+    The network may be changed before the rows of the property follow it.
+    """
     cases = problem.spec.cases
     rows = dict.fromkeys(row for case in cases for row in (*case.region, *case.outputs))
-    return _with_rows(layers_of(problem.scores), list(map(_scale, rows)))
+    return _with_rows(change(layers_of(problem.scores)), list(map(_scale, rows)))
 
 
 def _places(members: Array) -> Array:
@@ -268,7 +273,9 @@ def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:
             parts.append(len(layers))
     offset = np.array([-float(row.bound) for row in rows])
     layers.append(Combine.of(parts, (1.0,) * len(parts), offset, len(rows)))
-    return Layers(network.inputs, tuple(layers))
+    # rows are about the numbers that come out
+    noise = (*network.noise, *[(0.0, 0.0)] * (len(layers) - network.output))
+    return Layers(network.inputs, tuple(layers), noise=noise if network.noise else ())
 
 
 def _regions(cases: Sequence[Case]) -> tuple[Region, ...]:
