@@ -23,6 +23,7 @@ from tamecheck.cli.answer import (
 )
 from tamecheck.cli.inputs import DOMAIN, levels_of
 from tamecheck.cli.options import (
+    ARITHMETIC,
     BOX,
     CERTIFICATE,
     MODEL,
@@ -95,20 +96,19 @@ def _run(args: Namespace) -> int:
     return _run_property(args) if args.vnncomp is None else _run_in_competition(args)
 
 
+def _limits(args: Namespace) -> dict[str, Any]:
+    """What the options say to `verify`."""
+    given = {"timeout": args.timeout, "seed": args.seed, "arithmetic": args.arithmetic}
+    return {**given, "certify": certifying(args)}
+
+
 def _run_property(args: Namespace) -> int:
     model, spec = _property_of(args)
     from tamecheck.show.answers import verification_lines
     from tamecheck.verification import Holds, verify, vnncomp_text
 
     with working(args, "verifying"):
-        answer = verify(
-            model,
-            spec,
-            timeout=args.timeout,
-            seed=args.seed,
-            certify=certifying(args),
-            arithmetic=args.arithmetic,
-        )
+        answer = verify(model, spec, **_limits(args))
     document = answer.to_json()
     if isinstance(answer, Holds):
         enter(args, document, answer.certificate, answer.note)
@@ -196,14 +196,7 @@ def _run_query(args: Namespace) -> int:
     if args.serialise_assignments is not None:
         _claim_files(args, spec)
     with working(args, "verifying"):
-        answer = verify(
-            models,
-            spec,
-            timeout=args.timeout,
-            seed=args.seed,
-            certify=certifying(args),
-            arithmetic=args.arithmetic,
-        )
+        answer = verify(models, spec, **_limits(args))
     document = answer.to_json()
     if isinstance(answer, Holds):
         enter(args, document, answer.certificate, answer.note)
@@ -351,12 +344,7 @@ VERB = Verb(
         output("--vnncomp", "FILE", "write sat, unsat, unknown, timeout or error here, and exit 0"),
         CERTIFICATE,
         SARIF,
-        option(
-            "--arithmetic",
-            "TYPE",
-            "real, float32, float16, bfloat16 or float64: show that every execution in it has the "
-            "property, in any order of sums; by default what a VNN-LIB 2.0 query declares",
-        ),
+        ARITHMETIC,
         Group(
             "VNN-LIB 2.0 queries",
             (
