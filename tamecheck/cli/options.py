@@ -281,8 +281,8 @@ CERTIFICATE = output("-o --output", "CERT", "write the certificate here (.json o
 ARITHMETIC = option(
     "--arithmetic",
     "TYPE",
-    "real, float32, float16, bfloat16 or float64: show that every execution in it has the property, "
-    "in any order of sums; by default what a VNN-LIB 2.0 query declares",
+    "real, float32, float16, bfloat16 or float64: show that every execution in it has the "
+    "property, in any order of sums; by default what a VNN-LIB 2.0 query declares",
 )
 
 SARIF = output("--sarif", "FILE", "write a SARIF log of what fails here, for code hosts")

@@ -204,8 +204,7 @@ def _run_query(args: Namespace) -> int:
     assigned = assignment_of(spec, answer.witness) if isinstance(answer, Violated) else ()
     document["status"] = status
     document["assignment"] = {one.tensor.name: one.to_json() for one in assigned} or None
-    if isinstance(answer, Holds) and answer.arithmetic.reason:
-        why = answer.arithmetic
+    if isinstance(answer, Holds) and (why := answer.arithmetic).reason:
         message(args, f"Proved of real arithmetic, not of {why.declared}. {why.reason}")
     if isinstance(answer, Violated) and answer.witness.float32 is False:
         message(args, "A float32 run does not confirm the assignment, which is exact.")
