@@ -105,8 +105,6 @@ def split_inputs(
     """Close or halve boxes until none is left, or so many were looked at; see `_branch`."""
     scale = _scale(search)
     leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
-    # rationals know nothing of what rounding does
-    leaves = None if search.layers.noise else leaves
     effort = Effort(search.layers, scale)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
@@ -241,7 +239,7 @@ class _Boxes:
 
     def _settle_leaves(self, state: State) -> Witness | None:
         """Follow the decisions of boxes that leave few of them open, the fewest first."""
-        leaves = self.leaves
+        leaves = None if self.search.layers.noise else self.leaves  # rationals do not round
         if leaves is None or not leaves.ready or not self.cases.any():
             return None
         count = state.open_decisions()
