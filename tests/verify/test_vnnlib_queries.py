@@ -79,7 +79,8 @@ def test_a_monotone_network_is_monotone(tmp_path, net, capsys):
     assert ask(tmp_path, query, "--network", f"f={net}") == 0
     printed = capsys.readouterr()
     assert printed.out == "unsat\n"
-    assert "rounding to float32 is not covered" in printed.err
+    # equal inputs may round apart: at A = C one network may be above the other
+    assert "Proved of real arithmetic, not of float32" in printed.err
 
 
 def test_all_variables_are_printed_in_the_order_of_the_query(tmp_path, net, capsys):
