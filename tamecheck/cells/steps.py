@@ -7,7 +7,7 @@ on a part where its decisions are the same it is affine like the others.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias, TypeVar, assert_never
@@ -22,19 +22,17 @@ from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.formula import (
     Add,
     And,
-    Call,
+    Arithmetic,
     Compare,
     Condition,
     Const,
-    Div,
-    Floor,
+    MissingError,
     Mul,
     Or,
     Piece,
-    Pow,
-    Relation,
     Term,
     Var,
+    comparisons_in,
 )
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import compared
@@ -251,27 +249,17 @@ def deciding(step: Step) -> Deciding | None:
 
 def _affine(term: Term, args: Sequence[F]) -> F:
     """The form of a term of forms; `NonlinearError` unless it is affine in what varies."""
-    match term:
-        case Var(index):
-            return args[index]
-        case Const(value):
-            return args[0].constant(value)
-        case Add(left, right):
-            return _affine(left, args).plus(_affine(right, args))
-        case Mul(Const(factor), right):
-            return _affine(right, args).scale(factor)
-        case Mul(left, right):
-            return _affine(left, args).times(_affine(right, args))
-        case Div(numerator, denominator):
-            return _affine(numerator, args).over(_affine(denominator, args))
-        case Pow(base, Const(exponent)) if exponent == 1:
-            return _affine(base, args)
-        case Pow(_, Const(exponent)) if exponent == 0:
-            return args[0].constant(Fraction(1))
-        case Pow() | Floor() | Call():
-            raise NonlinearError
-        case _:
-            assert_never(term)
+    arithmetic: Arithmetic[F] = Arithmetic(
+        constant=args[0].constant,
+        add=lambda left, right: left.plus(right),
+        multiply=lambda left, right: left.times(right),
+        divide=lambda left, right: left.over(right),
+        scale=lambda form, factor: form.scale(factor),
+    )
+    try:
+        return arithmetic.value(term, args)
+    except MissingError:
+        raise NonlinearError from None
 
 
 def _opposite(term: Term) -> Term | None:
@@ -299,20 +287,9 @@ def _same_as_zero(pieces: Sequence[Piece], term: Term, sign: int) -> bool:
     return all(
         (0 in relation.signs) == (turn * sign in relation.signs)
         for piece in pieces
-        for other, relation in _comparisons(piece.condition)
+        for other, relation in ((c.term, c.relation) for c in comparisons_in(piece.condition))
         if (turn := 1 if other == term else -1 if _opposite(other) == term else 0)
     )
-
-
-def _comparisons(condition: Condition) -> Iterator[tuple[Term, Relation]]:
-    match condition:
-        case Compare(term, relation):
-            yield term, relation
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from _comparisons(part)
-        case _:
-            assert_never(condition)
 
 
 def _holds(condition: Condition, terms: Sequence[Term], signs: Sequence[Array]) -> Array:

@@ -20,6 +20,7 @@ from tamecheck.exact.polynomial import Monomial, monomial_product
 from tamecheck.exact.reals import Number, as_number
 from tamecheck.ir.formula import (
     Add,
+    Arithmetic,
     Call,
     Const,
     Div,
@@ -84,6 +85,15 @@ class Atoms:
         self._atoms: list[Atom] = []
         self._numbers: dict[tuple[Term | int, tuple[tuple[Monomial, fmpq], ...]], int] = {}
         self._values: list[Number] = []
+        self._arithmetic: Arithmetic[Form] = Arithmetic(
+            constant=lambda value: self.number(as_number(value)),
+            power=self._power,
+            floor=self._floor,
+            call=lambda function, argument: self.apply(call(function, Var(0)), argument),
+            add=self.add,
+            multiply=self.multiply,
+            divide=self._divide,
+        )
 
     def number(self, value: Number) -> Form:
         """A rational number, or one that is only known by a ball: an atom of its own."""
@@ -140,30 +150,16 @@ class Atoms:
 
     def term(self, term: Term, args: Sequence[Form]) -> Form:
         """A term of forms."""
-        match term:
-            case Var(index):
-                return args[index]
-            case Const(value):
-                return self.number(as_number(value))
-            case Add(left, right):
-                return self.add(self.term(left, args), self.term(right, args))
-            case Mul(left, right):
-                return self.multiply(self.term(left, args), self.term(right, args))
-            case Div(left, right):
-                top, low = self.term(left, args), self.term(right, args)
-                if low.constant and low.terms:
-                    return self.multiply(top, self.number(1 / low.terms[()]))
-                return self.multiply(top, self.apply(1 / Var(0), low))
-            case Pow(base, Const(exponent)):
-                return self._power(self.term(base, args), exponent)
-            case Floor(argument):
-                return self._floor(self.term(argument, args))
-            case Call(function, argument):
-                return self.apply(call(function, Var(0)), self.term(argument, args))
-            case _:
-                raise UnreadFormError
+        return self._arithmetic.value(term, args)
 
-    def _power(self, base: Form, exponent: Fraction) -> Form:
+    def _divide(self, top: Form, low: Form) -> Form:
+        if low.constant and low.terms:
+            return self.multiply(top, self.number(1 / low.terms[()]))
+        return self.multiply(top, self.apply(1 / Var(0), low))
+
+    def _power(self, base: Form, exponent: Fraction | Form) -> Form:
+        if isinstance(exponent, Form):
+            raise UnreadFormError
         if exponent.denominator != 1 or not 0 <= exponent <= _MOST_POWER:
             return self.apply(power(Var(0), exponent), base)
         found = self.number(_ONE)
@@ -334,7 +330,7 @@ class Atoms:
                     return None
                 else:
                     argument = self.one_variable(atom.argument, inner)
-                    factor = None if argument is None else _composed(atom.function, argument)
+                    factor = None if argument is None else _TERMS.value(atom.function, [argument])
                 if factor is None:
                     return None
                 for _ in range(exponent):
@@ -355,24 +351,10 @@ def _value(function: Term, at: Number) -> Number:
     return value_at(everywhere(function), (at,), continuous=True)
 
 
-def _composed(function: Term, argument: Term) -> Term:
-    match function:
-        case Var():
-            return argument
-        case Const():
-            return function
-        case Add(left, right):
-            return _composed(left, argument) + _composed(right, argument)
-        case Mul(left, right):
-            return _composed(left, argument) * _composed(right, argument)
-        case Div(left, right):
-            return _composed(left, argument) / _composed(right, argument)
-        case Pow(base, exponent):
-            return power(_composed(base, argument), exponent)
-        case Floor(inner):
-            return Floor(_composed(inner, argument))
-        case Call(name, inner):
-            return call(name, _composed(inner, argument))
+_TERMS: Arithmetic[Term] = Arithmetic(
+    Const, power=power, floor=Floor, call=call, add=Add, multiply=Mul, divide=Div
+)
+"""Terms in place of the variables of a term."""
 
 
 def _certain(value: Number) -> bool:

@@ -16,16 +16,13 @@ from tamecheck.evaluate.exact_terms import holds, value_at
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.formula import (
     Add,
-    And,
     Call,
     Compare,
-    Condition,
     Const,
     Div,
     Elementary,
     Floor,
     Mul,
-    Or,
     Piece,
     Pow,
     Term,
@@ -34,6 +31,7 @@ from tamecheck.ir.formula import (
     everywhere,
     power,
     subterms,
+    truth,
 )
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
@@ -249,21 +247,13 @@ def _first_term(
 ) -> Term | None:
     """The term of the first piece whose condition holds when some terms have given signs."""
 
-    def held(condition: Condition) -> bool | None:
-        match condition:
-            case Compare(term, relation) if term in signs:
-                return signs[term] in relation.signs
-            case Compare():
-                return holds(condition, point)
-            case And(parts):
-                results = [held(part) for part in parts]
-                return False if False in results else None if None in results else True
-            case Or(parts):
-                results = [held(part) for part in parts]
-                return True if True in results else None if None in results else False
+    def decide(condition: Compare) -> bool | None:
+        if condition.term in signs:
+            return signs[condition.term] in condition.relation.signs
+        return holds(condition, point)
 
     for piece in pieces:
-        found = held(piece.condition)
+        found = truth(piece.condition, decide)
         if found is None:
             raise UndecidedError
         if found:

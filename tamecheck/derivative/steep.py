@@ -8,7 +8,7 @@ begins with a negative power, derivatives are unbounded arbitrarily near the poi
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
@@ -25,23 +25,7 @@ from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, multiply, power
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Term,
-    Var,
-)
+from tamecheck.ir.formula import Arithmetic, Call, Compare, Elementary, Piece, Term, Var, truth
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
@@ -177,26 +161,17 @@ def _polynomial(coefficients: Sequence[Number], rest: Puiseux) -> Puiseux:
 
 def series_of(term: Term, args: Sequence[Puiseux]) -> Puiseux:
     """A term of series."""
-    match term:
-        case Var(index):
-            return args[index]
-        case Const(value):
-            return constant(as_number(value))
-        case Add(left, right):
-            return series_of(left, args) + series_of(right, args)
-        case Mul(left, right):
-            return series_of(left, args) * series_of(right, args)
-        case Div(left, right):
-            return series_of(left, args) * series_of(right, args).power(Fraction(-1))
-        case Pow(base, exponent):
-            rise = series_of(exponent, args)
-            if len(rise.terms) > 1 or rise.order is not None or not isinstance(rise.start, fmpq):
-                raise UndecidedError
-            return series_of(base, args).power(as_fraction(rise.start))
-        case Floor(argument):
-            return _floor(series_of(argument, args))
-        case Call(function, argument):
-            return _call(function, series_of(argument, args))
+    return _ARITHMETIC.value(term, args)
+
+
+def _power(base: Puiseux, exponent: Fraction | Puiseux) -> Puiseux:
+    if isinstance(exponent, Fraction):
+        return base.power(exponent)
+    if len(exponent.terms) > 1 or exponent.order is not None:
+        raise UndecidedError
+    if not isinstance(exponent.start, fmpq):
+        raise UndecidedError
+    return base.power(as_fraction(exponent.start))
 
 
 def _floor(series: Puiseux) -> Puiseux:
@@ -223,6 +198,15 @@ def _call(function: Elementary, series: Puiseux) -> Puiseux:
         coefficients.append(term_value(term, [start]) * scale)
         term, scale = derivative(term, 0), scale / (k + 1)
     return _polynomial(coefficients, series - constant(start))
+
+
+_ARITHMETIC: Arithmetic[Puiseux] = Arithmetic(
+    constant=lambda value: constant(as_number(value)),
+    power=_power,
+    floor=_floor,
+    call=_call,
+    divide=lambda left, right: left * right.power(Fraction(-1)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,7 +372,7 @@ def _element(pieces: Sequence[Piece], args: Sequence[_Moving]) -> _Moving:
         point = [arg.value.start for arg in args]
         return _still(value_at(pieces, point, continuous=False))
     values = [arg.value for arg in args]
-    term = next((piece.term for piece in pieces if _holds(piece.condition, args)), None)
+    term = next((piece.term for piece in pieces if truth(piece.condition, _decide(args))), None)
     if term is None:
         raise UndecidedError
     slope = _ZERO
@@ -398,18 +382,16 @@ def _element(pieces: Sequence[Piece], args: Sequence[_Moving]) -> _Moving:
     return _Moving(series_of(term, values), slope, fixed=False)
 
 
-def _holds(condition: Condition, args: Sequence[_Moving]) -> bool:
-    """Whether a condition holds in a neighbourhood of the curve for small t, or fails in one."""
-    match condition:
-        case Compare(term, relation):
-            sign = series_of(term, [arg.value for arg in args]).sign
-            if sign == 0 and not all(args[k].fixed for k in variables([term])):
-                raise UndecidedError
-            return sign in relation.signs
-        case And(parts):
-            return all(_holds(part, args) for part in parts)
-        case Or(parts):
-            return any(_holds(part, args) for part in parts)
+def _decide(args: Sequence[_Moving]) -> Callable[[Compare], bool]:
+    """Whether a comparison holds in a neighbourhood of the curve for small t, or fails in one."""
+
+    def decide(condition: Compare) -> bool:
+        sign = series_of(condition.term, [arg.value for arg in args]).sign
+        if sign == 0 and not all(args[k].fixed for k in variables([condition.term])):
+            raise UndecidedError
+        return sign in condition.relation.signs
+
+    return decide
 
 
 def _best(group: Sequence[_Moving], wanted: int) -> _Moving:

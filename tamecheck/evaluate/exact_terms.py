@@ -99,7 +99,7 @@ def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
     match condition:
         case formula.Compare(term, relation):
             zero = np.full((), _ZERO, dtype=object)
-            return np.broadcast_to(compared(relation, _rational_term(term, args), zero), shape)
+            return np.broadcast_to(compared(relation, _RATIONALS.value(term, args), zero), shape)
         case formula.And(parts):
             held = np.ones(shape, dtype=bool)
             for part in parts:
@@ -125,7 +125,7 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
         rest = [arg[open_] for arg in args]
         held = rational_where(piece.condition, rest).astype(bool)
         chosen = [arg[held] for arg in rest]
-        result[open_[held]] = _rational_term(piece.term, chosen)
+        result[open_[held]] = _RATIONALS.value(piece.term, chosen)
         open_ = open_[~held]
         if not open_.size:
             return result
@@ -134,27 +134,11 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
     return result
 
 
-def _rational_term(term: Term, args: Sequence[Array]) -> Any:
-    match term:
-        case formula.Var(index):
-            return args[index]
-        case formula.Const(value):
-            return np.full((), as_number(value), dtype=object)
-        case formula.Add(left, right):
-            return _rational_term(left, args) + _rational_term(right, args)
-        case formula.Mul(left, right):
-            return _rational_term(left, args) * _rational_term(right, args)
-        case formula.Div(numerator, denominator):
-            return _rational_term(numerator, args) / _rational_term(denominator, args)
-        case formula.Pow(base, formula.Const(exponent)):
-            return _rational_term(base, args) ** int(exponent)
-        case formula.Floor(argument):
-            floors = np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1)
-            return floors(_rational_term(argument, args))
-        case formula.Pow() | formula.Call():
-            raise UndecidedError
-        case _:
-            assert_never(term)
+_RATIONALS: formula.Arithmetic[Any] = formula.Arithmetic(
+    constant=lambda value: np.full((), as_number(value), dtype=object),
+    power=lambda base, exponent: base ** int(exponent),
+    floor=np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1),
+)
 
 
 def _piece_values(pieces: Sequence[Piece], args: Sequence[Number], floors: _Floors) -> list[Number]:
@@ -174,21 +158,16 @@ def _piece_values(pieces: Sequence[Piece], args: Sequence[Number], floors: _Floo
 
 
 def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> bool | None:
-    match condition:
-        case formula.Compare(
-            formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
-        ) if factor == -1:
-            return relates(relation, _value(left, args, floors), _value(right, args, floors))
-        case formula.Compare(term, relation):
-            return relates(relation, _value(term, args, floors), _ZERO)
-        case formula.And(parts):
-            results = [_holds(part, args, floors) for part in parts]
-            return False if False in results else None if None in results else True
-        case formula.Or(parts):
-            results = [_holds(part, args, floors) for part in parts]
-            return True if True in results else None if None in results else False
-        case _:
-            assert_never(condition)
+    def decide(comparison: formula.Compare) -> bool | None:
+        match comparison:
+            case formula.Compare(
+                formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
+            ) if factor == -1:
+                return relates(relation, _value(left, args, floors), _value(right, args, floors))
+            case formula.Compare(term, relation):
+                return relates(relation, _value(term, args, floors), _ZERO)
+
+    return formula.truth(condition, decide)
 
 
 def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:  # noqa: C901 one case a term

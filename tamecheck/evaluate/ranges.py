@@ -260,15 +260,16 @@ def _side(relation: Relation, bound: Range) -> Range:
 
 def holds(condition: Condition, args: Sequence[Range]) -> bool:
     """Whether a condition holds for all numbers of the ranges."""
-    match condition:
-        case formula.And(parts):
-            return all(holds(part, args) for part in parts)
-        case formula.Or(parts):
-            return any(holds(part, args) for part in parts)
-        case formula.Compare():
-            left, relation, right = formula.sides(condition)
-            gap = _term(left, args) + -_term(right, args)
-            return _always(relation, gap)
+    return formula.truth(condition, lambda compare: _decide(compare, args)) is True
+
+
+def _decide(condition: formula.Compare, args: Sequence[Range]) -> bool | None:
+    """Whether a comparison holds for all numbers of the ranges, or for none."""
+    left, relation, right = formula.sides(condition)
+    gap = _term(left, args) + -_term(right, args)
+    if _always(relation, gap):
+        return True
+    return False if _always(_OPPOSITE[relation], gap) else None
 
 
 def _always(relation: Relation, gap: Range) -> bool:
@@ -301,15 +302,7 @@ _OPPOSITE = {
 
 def _fails(condition: Condition, args: Sequence[Range]) -> bool:
     """Whether a condition holds for no numbers of the ranges."""
-    match condition:
-        case formula.And(parts):
-            return any(_fails(part, args) for part in parts)
-        case formula.Or(parts):
-            return all(_fails(part, args) for part in parts)
-        case formula.Compare():
-            left, relation, right = formula.sides(condition)
-            gap = _term(left, args) + -_term(right, args)
-            return _always(_OPPOSITE[relation], gap)
+    return formula.truth(condition, lambda compare: _decide(compare, args)) is False
 
 
 def _term(term: Term, args: Sequence[Range]) -> Range:

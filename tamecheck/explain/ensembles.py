@@ -21,20 +21,7 @@ from tamecheck.cells.steps import Extreme, Fixed, Move, Pieces, Product, Step, T
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.arrays import fractions
 from tamecheck.ir.affine import AffineForm
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Term,
-    Var,
-)
+from tamecheck.ir.formula import Arithmetic, Compare, MissingError, Piece, Term, truth
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape, size_of
 
@@ -307,7 +294,13 @@ def _sign(value: Fraction) -> int:
 def _piece_of(step: Pieces, signs: Sequence[int]) -> Piece:
     """The piece that holds where the compared terms have these signs."""
     known = {_key(term): sign for term, sign in zip(step.terms, signs, strict=True)}
-    return next(piece for piece in step.pieces if _holds(piece.condition, known))
+
+    def decide(condition: Compare) -> bool:
+        key = _key(condition.term)
+        sign = known[key] if key in known else -known[_key(condition.term, -1)]
+        return sign in condition.relation.signs
+
+    return next(piece for piece in step.pieces if truth(piece.condition, decide))
 
 
 _Key: TypeAlias = tuple[frozenset[tuple[int, Fraction]], Fraction]
@@ -320,41 +313,27 @@ def _key(term: Term, factor: int = 1) -> _Key:
     return frozenset(scaled.terms.items()), scaled.constant
 
 
-def _holds(condition: Condition, known: Mapping[_Key, int]) -> bool:
-    match condition:
-        case Compare(term, relation):
-            key = _key(term)
-            sign = known[key] if key in known else -known[_key(term, -1)]
-            return sign in relation.signs
-        case And(parts):
-            return all(_holds(part, known) for part in parts)
-        case Or(parts):
-            return any(_holds(part, known) for part in parts)
-
-
 def _affine(term: Term, args: Sequence[AffineForm]) -> AffineForm:
     """A term of forms as a form; `NonlinearError` if it is none."""
-    match term:
-        case Var(index):
-            return args[index]
-        case Const(value):
-            return AffineForm.number(value)
-        case Add(left, right):
-            return _affine(left, args) + _affine(right, args)
-        case Mul(left, right):
-            first, second = _affine(left, args), _affine(right, args)
-            if first.terms and second.terms:
-                raise NonlinearError
-            return second * first.constant if not first.terms else first * second.constant
-        case Div(numerator, denominator):
-            below = _affine(denominator, args)
-            if below.terms:
-                raise NonlinearError
-            return _affine(numerator, args) * (1 / below.constant)
-        case Pow(base, Const(exponent)) if exponent == 1:
-            return _affine(base, args)
-        case _:
-            raise NonlinearError
+    try:
+        return _ARITHMETIC.value(term, args)
+    except MissingError:
+        raise NonlinearError from None
+
+
+def _times(first: AffineForm, second: AffineForm) -> AffineForm:
+    if first.terms and second.terms:
+        raise NonlinearError
+    return second * first.constant if not first.terms else first * second.constant
+
+
+def _over(numerator: AffineForm, denominator: AffineForm) -> AffineForm:
+    if denominator.terms:
+        raise NonlinearError
+    return numerator * (1 / denominator.constant)
+
+
+_ARITHMETIC = Arithmetic(AffineForm.number, multiply=_times, divide=_over)
 
 
 def _product(array: Array, known: Array, *, left: bool) -> Array:

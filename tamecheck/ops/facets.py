@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from tamecheck.ir import formula
-from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Term
+from tamecheck.ir.formula import Condition, Elementary, Piece, Term
 from tamecheck.ir.op import (
     Contraction,
     Expansion,
@@ -135,6 +135,18 @@ def steps(op: Op, params: Params) -> bool:
     return not op.regularity.continuous and degree(op, params, [1] * arity, rounding=True) == 0
 
 
+def term_of(op: Op, params: Params) -> Term | None:
+    """The one term that defines a pointwise op everywhere, or None if it has several pieces."""
+    match op.meaning:
+        case Pointwise(pieces=pieces, whole=whole):
+            given = pieces(params)
+            return (
+                given[0].term if len(given) == 1 and given[0].condition == formula.TRUE else whole
+            )
+        case _:
+            return None
+
+
 def elementary_of(op: Op, params: Params) -> Elementary | None:
     """The transcendental function that the op is on all of its domain, or None."""
     if not isinstance(op.meaning, Pointwise):
@@ -158,7 +170,7 @@ def is_analytic(op: Op, params: Params) -> bool:
     match op.meaning:
         case Pointwise(pieces=pieces, whole=whole):
             given = pieces(params)
-            if whole is None and (len(given) != 1 or given[0].condition != TRUE):
+            if whole is None and (len(given) != 1 or given[0].condition != formula.TRUE):
                 return False
             return all(
                 map(_is_analytic, formula.subterms(given[0].term if whole is None else whole))
@@ -203,31 +215,36 @@ def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
 
 def compared(condition: Condition) -> Iterator[Term]:
     """The terms that a condition compares with 0."""
-    match condition:
-        case formula.Compare(term, _):
-            yield term
-        case formula.And(parts) | formula.Or(parts):
-            for part in parts:
-                yield from compared(part)
+    return (comparison.term for comparison in formula.comparisons_in(condition))
 
 
 @kept
-def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
-    """The values where the one compared term is negative, 0 and positive, if that decides all."""
+def terms_by_sign(op: Op, params: Params) -> tuple[Term, Term, Term] | None:
+    """The terms where the one compared term is negative, 0 and positive, if that decides all."""
     if not isinstance(op.meaning, Pointwise) or len(comparisons(op, params)) != 1:
         return None
-    values: list[Fraction] = []
-    for sign in (-1, 0, 1):
-        held = (
-            piece.term
-            for piece in op.meaning.pieces(params)
-            if _holds(piece.condition, lambda _, sign=sign: sign)
-        )
-        term = next(held, None)
-        if not isinstance(term, formula.Const):
+    pieces = op.meaning.pieces(params)
+    found = [_term_where(pieces, lambda _, sign=sign: sign) for sign in (-1, 0, 1)]
+    below, at, above = found
+    return None if below is None or at is None or above is None else (below, at, above)
+
+
+def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
+    """The values where the one compared term is negative, 0 and positive, if that decides all."""
+    match terms_by_sign(op, params):
+        case (formula.Const(below), formula.Const(at), formula.Const(above)):
+            return below, at, above
+        case _:
             return None
-        values.append(term.value)
-    return values[0], values[1], values[2]
+
+
+def _term_where(pieces: Sequence[Piece], sign: Callable[[Term], int]) -> Term | None:
+    """The term of the first piece that holds where the compared terms have these signs."""
+
+    def decide(compare: formula.Compare) -> bool:
+        return sign(compare.term) in compare.relation.signs
+
+    return next((piece.term for piece in pieces if formula.truth(piece.condition, decide)), None)
 
 
 class Affine(NamedTuple):
@@ -281,44 +298,53 @@ class Line:
         return self.pieces[sum(end < x for end in self.breaks)](x)
 
 
-def line_of(op: Op, params: Params) -> Line | None:
-    """The graph of a one-variable op of finitely many affine pieces; None for any other op."""
+class Branches(NamedTuple):
+    """The terms of an op of one variable, by where its argument is."""
+
+    breaks: tuple[Fraction, ...]
+    """Where pieces meet, ascending."""
+    between: tuple[Term, ...]
+    """On the open intervals between the breaks: one more than there are breaks."""
+    at: tuple[Term, ...]
+    """At the breaks."""
+
+
+@kept
+def branches_of(op: Op, params: Params) -> Branches | None:
+    """The terms of a one-variable op whose conditions are affine; None for any other op."""
     if not isinstance(op.meaning, Pointwise) or op.arity != 1:
         return None
     pieces = op.meaning.pieces(params)
     lines = {term: _affine(term) for term in comparisons(op, params)}
-    values = [_affine(piece.term) for piece in pieces]
-    if None in values or None in lines.values():
-        return None
     forms = {term: form for term, form in lines.items() if form is not None}
-    ends = {-form.intercept / form.slope for form in forms.values() if form.slope}
-    breaks = tuple(sorted(ends))
+    if len(forms) < len(lines):
+        return None
+    breaks = tuple(sorted({-form.intercept / form.slope for form in forms.values() if form.slope}))
 
-    def form_at(x: Fraction) -> Affine | None:
-        def sign(term: Term) -> int:
-            value = forms[term](x)
-            return (value > 0) - (value < 0)
-
-        held = (f for p, f in zip(pieces, values, strict=True) if _holds(p.condition, sign))
-        return next(held, None)
+    def term_at(x: Fraction) -> Term | None:
+        values = {term: form(x) for term, form in forms.items()}
+        return _term_where(pieces, lambda term: (values[term] > 0) - (values[term] < 0))
 
     inner = [(a + b) / 2 for a, b in pairwise(breaks)]
     probes = [breaks[0] - 1, *inner, breaks[-1] + 1] if breaks else [Fraction(0)]
-    between = [form for form in map(form_at, probes) if form is not None]
-    at = [form(x) for x in breaks if (form := form_at(x)) is not None]
+    between = [term for term in map(term_at, probes) if term is not None]
+    at = [term for term in map(term_at, breaks) if term is not None]
     if len(between) != len(probes) or len(at) != len(breaks):
         return None
-    return Line(breaks, tuple(between), tuple(at))
+    return Branches(breaks, tuple(between), tuple(at))
 
 
-def _holds(condition: Condition, sign: Callable[[Term], int]) -> bool:
-    match condition:
-        case formula.Compare(term, relation):
-            return sign(term) in relation.signs
-        case formula.And(parts):
-            return all(_holds(part, sign) for part in parts)
-        case formula.Or(parts):
-            return any(_holds(part, sign) for part in parts)
+def line_of(op: Op, params: Params) -> Line | None:
+    """The graph of a one-variable op of finitely many affine pieces; None for any other op."""
+    branches = branches_of(op, params)
+    if branches is None:
+        return None
+    between = [form for form in map(_affine, branches.between) if form is not None]
+    at = [form for form in map(_affine, branches.at) if form is not None]
+    if len(between) != len(branches.between) or len(at) != len(branches.at):
+        return None
+    values = tuple(form(x) for form, x in zip(at, branches.breaks, strict=True))
+    return Line(branches.breaks, tuple(between), values)
 
 
 def _affine(term: Term) -> Affine | None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from tamecheck.ir.formula import TRUE, Add, Call, Const, Div, Elementary, Mul, Term, Var
 from tamecheck.ir.op import Op, Params, Pointwise
-from tamecheck.ops.facets import kept
+from tamecheck.ops.facets import kept, term_of
 
 
 @kept
@@ -35,13 +35,7 @@ def _term(op: Op, params: Params) -> Term | None:
     meaning = op.meaning
     if not isinstance(meaning, Pointwise) or op.arity != 1 or meaning.domain(params) != TRUE:
         return None
-    term = meaning.whole
-    if term is None:
-        pieces = meaning.pieces(params)
-        if len(pieces) != 1 or pieces[0].condition != TRUE:
-            return None
-        term = pieces[0].term
-    return term
+    return term_of(op, params)
 
 
 _INCREASING = frozenset(

@@ -12,20 +12,16 @@ import numpy as np
 from tamecheck.ir.answer import Feasible, Infeasible, Unknown
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import (
-    Add,
     And,
-    Call,
+    Arithmetic,
     Compare,
     Condition,
-    Const,
     Div,
-    Floor,
-    Mul,
+    MissingError,
     Or,
     Pow,
     Relation,
     Term,
-    Var,
     subterms,
 )
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -194,28 +190,24 @@ def _condition(condition: Condition, xs: Sequence[Any], scope: _Scope) -> Any:
 
 
 def _term(term: Term, xs: Sequence[Any], scope: _Scope) -> Any:
-    match term:
-        case Var(index):
-            return xs[index]
-        case Const(value):
-            return scope.number(value)
-        case Add(left, right):
-            return _term(left, xs, scope) + _term(right, xs, scope)
-        case Mul(left, right):
-            return _term(left, xs, scope) * _term(right, xs, scope)
-        case Div(numerator, denominator):
-            # z3's division by zero is an arbitrary function: a fresh quotient says what is meant
-            value = scope.fresh("q")
-            divisor = _term(denominator, xs, scope)
-            scope.constraints += [value * divisor == _term(numerator, xs, scope), divisor != 0]
-            return value
-        case Pow(base, Const(exponent)):
-            return _power(_term(base, xs, scope), exponent, scope)
-        case Pow() | Floor() | Call():
-            raise _OutsideError("a term outside real arithmetic")
+    def divide(numerator: Any, divisor: Any) -> Any:
+        # z3's division by zero is an arbitrary function: a fresh quotient says what is meant
+        value = scope.fresh("q")
+        scope.constraints += [value * divisor == numerator, divisor != 0]
+        return value
+
+    algebra: Arithmetic[Any] = Arithmetic(
+        scope.number, divide=divide, power=lambda base, exponent: _power(base, exponent, scope)
+    )
+    try:
+        return algebra.value(term, xs)
+    except MissingError:
+        raise _OutsideError("a term outside real arithmetic") from None
 
 
-def _power(base: Any, exponent: Fraction, scope: _Scope) -> Any:
+def _power(base: Any, exponent: Any, scope: _Scope) -> Any:
+    if not isinstance(exponent, Fraction):
+        raise MissingError
     numerator, denominator = abs(exponent.numerator), exponent.denominator
     if max(numerator, denominator) > 16:
         raise _OutsideError("a power too high for real arithmetic")

@@ -21,17 +21,19 @@ from tamecheck.evaluate.selection import pick, select
 from tamecheck.evaluate.walk import Site, folded_first
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import UndecidedError, as_number
-from tamecheck.ir.formula import Const, Pow, subterms
+from tamecheck.ir.formula import Add, Arithmetic, Const, Mul, Pow, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops.facets import chooses_indices
+from tamecheck.ops.facets import chooses_indices, term_of
 from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at, shorten
 
 _ZERO = fmpq(0)
 _MAX_RAMIFICATION = 6
+_EXACT = 1 << 30
+"""An order beyond that of every germ that is followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,22 +203,27 @@ def _together(args: Sequence[Germ]) -> tuple[list[tuple[Array, ...]], int, bool]
 
 
 def _pointwise(node: Apply, meaning: Pointwise, args: Sequence[Germ]) -> Germ:
-    match node.op.name:
-        case "add" | "sub":
-            (left, right), order, exact = _together(args)
-            sign = 1 if node.op is ops.ADD else -1
-            pairs = zip(left, right, strict=True)
-            sums = tuple(_object(a + b if sign > 0 else a - b) for a, b in pairs)
-            return Germ(sums, order, exact)
-        case "neg":
-            return args[0].mapped(lambda c: -c)
-        case "mul":
-            return _convolved(args[0], args[1], np.multiply)
-        case _:
-            pieces = meaning.pieces(node.params)
-            spread = [arg.mapped(lambda c: np.broadcast_to(c, node.shape)) for arg in args]
-            rows = zip(*(arg.elements() for arg in spread), strict=True)
-            return _gathered(node.shape, [pieces_at(pieces, row) for row in rows], args)
+    term = term_of(node.op, node.params)
+    if term is not None and all(isinstance(t, Var | Const | Add | Mul) for t in subterms(term)):
+        return _RING.value(term, args)
+    pieces = meaning.pieces(node.params)
+    spread = [arg.mapped(lambda c: np.broadcast_to(c, node.shape)) for arg in args]
+    rows = zip(*(arg.elements() for arg in spread), strict=True)
+    return _gathered(node.shape, [pieces_at(pieces, row) for row in rows], args)
+
+
+def _sum(first: Germ, second: Germ) -> Germ:
+    (left, right), order, exact = _together([first, second])
+    sums = tuple(_object(a + b) for a, b in zip(left, right, strict=True))
+    return Germ(sums, order, exact)
+
+
+_RING: Arithmetic[Germ] = Arithmetic(
+    constant=lambda value: Germ((np.full((), as_number(value), dtype=object),), _EXACT),
+    add=_sum,
+    multiply=lambda left, right: _convolved(left, right, np.multiply),
+    scale=lambda germ, factor: germ.mapped(lambda c: as_number(factor) * c),
+)
 
 
 def _convolved(left: Germ, right: Germ, product: Callable[[Array, Array], Any]) -> Germ:

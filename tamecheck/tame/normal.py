@@ -10,14 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import isqrt
 
 from flint import fmpq
 
+from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.ir.formula import Arithmetic, Elementary, MissingError, Var
 from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
+from tamecheck.ops.facets import (
+    Branches,
+    branches_of,
+    comparisons,
+    term_of,
+    terms_by_sign,
+    variables,
+)
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import ONE, ZERO, Complex, Form, Symbol, Term, number, symbol
 from tamecheck.tame.series import Series, pieces_at
@@ -28,7 +39,6 @@ _SQUARES = {"abs": 2, "sqrt": 1}
 """The power of its argument that the square of a symbol is."""
 
 _I: Complex = (fmpq(0), fmpq(1))
-_ODD = ("atan", "erf", "asin")
 _ODD_MODES = ("half_even", "half_away", "half_toward_zero", "toward_zero", "away_from_zero")
 
 
@@ -223,16 +233,17 @@ def _power(value: Value, exponent: int) -> Value:
     return Value(above, below) if exponent >= 0 else Value(ONE) / Value(above, below)
 
 
-_ONE, _TWO = Value(ONE), Value(number(2))
+def _rational_power(value: Value, exponent: Fraction | Value) -> Value:
+    if exponent == _HALF:
+        return _sqrt(value)
+    if not isinstance(exponent, Fraction) or exponent.denominator != 1:
+        raise MissingError
+    return _power(value, int(exponent))
 
 
 def _tanh(x: Value) -> Value:
     square = _exp(x + x)
     return (square - _ONE) / (square + _ONE)
-
-
-def _relu(x: Value) -> Value:
-    return (x + _abs(x)) / _TWO
 
 
 def _maximum(x: Value, y: Value) -> Value:
@@ -243,63 +254,97 @@ def _minimum(x: Value, y: Value) -> Value:
     return (x + y - _abs(x - y)) / _TWO
 
 
-_OF_ONE: Mapping[str, Callable[[Value], Value]] = {
-    "neg": lambda x: -x,
-    "abs": _abs,
-    "relu": _relu,
-    "exp": _exp,
-    "log": _log,
-    "sqrt": _sqrt,
-    "sin": _sin,
-    "cos": _cos,
-    "tan": lambda x: _sin(x) / _cos(x),
-    "sinh": lambda x: (_exp(x) - _exp(-x)) / _TWO,
-    "cosh": lambda x: (_exp(x) + _exp(-x)) / _TWO,
-    "tanh": _tanh,
-    "sigmoid": lambda x: _ONE / (_ONE + _exp(-x)),
-    "softplus": lambda x: _log(_ONE + _exp(x)),
-    "asinh": lambda x: _log(x + _sqrt(x * x + _ONE)),
-    "acosh": lambda x: _log(x + _sqrt(x * x - _ONE)),
-    "atanh": lambda x: _log((_ONE + x) / (_ONE - x)) / _TWO,
-    "floor": _floor,
-    "ceil": lambda x: -_floor(-x),
+_ZERO, _ONE, _TWO = Value(ZERO), Value(ONE), Value(number(2))
+_FUNCTIONS: Mapping[Elementary, Callable[[Value], Value]] = {
+    Elementary.EXP: _exp,
+    Elementary.LOG: _log,
+    Elementary.SIN: _sin,
+    Elementary.COS: _cos,
+    Elementary.TAN: lambda x: _sin(x) / _cos(x),
+    Elementary.SINH: lambda x: (_exp(x) - _exp(-x)) / _TWO,
+    Elementary.COSH: lambda x: (_exp(x) + _exp(-x)) / _TWO,
+    Elementary.TANH: _tanh,
+    Elementary.ASINH: lambda x: _log(x + _sqrt(x * x + _ONE)),
+    Elementary.ACOSH: lambda x: _log(x + _sqrt(x * x - _ONE)),
+    Elementary.ATANH: lambda x: _log((_ONE + x) / (_ONE - x)) / _TWO,
+    **{f: partial(_odd, f.value) for f in (Elementary.ATAN, Elementary.ERF, Elementary.ASIN)},
 }
-_OF_TWO: Mapping[str, Callable[[Value, Value], Value]] = {
-    "add": lambda x, y: x + y,
-    "sub": lambda x, y: x - y,
-    "mul": lambda x, y: x * y,
-    "div": lambda x, y: x / y,
-    "maximum": _maximum,
-    "minimum": _minimum,
-    "prelu": lambda x, y: _relu(x) - y * _relu(-x),
-}
+
+
+def _call(function: Elementary, argument: Value) -> Value:
+    if function not in _FUNCTIONS:
+        raise MissingError
+    return _FUNCTIONS[function](argument)
+
+
+_ARITHMETIC: Arithmetic[Value] = Arithmetic(
+    constant=lambda value: Value(number(value)), power=_rational_power, floor=_floor, call=_call
+)
 
 
 def _value(op: Op, params: Params, args: Sequence[Value]) -> Value:
-    exponent = args[-1].rational() if op.name == "power" else params.get("exponent")
-    ends = [params.get(end) for end in ("lo", "hi")] if op.name == "clip" else []
-    if len(args) == 1 and op.name in _OF_ONE:
-        return _OF_ONE[op.name](args[0])
-    if len(args) == 2 and op.name in _OF_TWO:
-        return _OF_TWO[op.name](*args)
-    if isinstance(exponent, Fraction) and _is_power(op, exponent):
-        return _power(args[0], int(exponent))
-    if ends:
-        found = args[0]
-        for end, cut in zip(ends, (_maximum, _minimum), strict=True):
-            found = cut(found, Value(number(end))) if isinstance(end, Fraction) else found
-        return found
-    odd_mode = op.name == "round" and params.get("mode") in _ODD_MODES
-    if op.name in _ODD or odd_mode:
-        return _odd(f"{op.name} {params['mode']}" if odd_mode else op.name, args[0])
-    if op.name in ("select", "leaky_relu", "elu"):
+    if op is ops.SELECT:
         raise UndecidedError
+    if op in (ops.POW, ops.POWER):
+        exponent = args[-1].rational() if op is ops.POWER else params["exponent"]
+        if isinstance(exponent, Fraction) and _is_power(op, exponent):
+            return _power(args[0], int(exponent))
+        return _symbol(op, params, args)
+    term = term_of(op, params)
+    try:
+        found = _joined(op, params, args) if term is None else _ARITHMETIC.value(term, args)
+    except MissingError:
+        found = None
+    return _symbol(op, params, args) if found is None else found
+
+
+def _symbol(op: Op, params: Params, args: Sequence[Value]) -> Value:
+    if params.get("mode") in _ODD_MODES:
+        return _odd(f"{op.name} {params['mode']}", args[0])
     known = tuple(sorted((key, str(value)) for key, value in params.items()))
     return Value(_named(op.name, tuple(arg.single() for arg in args), known))
 
 
+def _joined(op: Op, params: Params, args: Sequence[Value]) -> Value | None:
+    """A continuous op of several terms, each where it holds, with its argument kept there."""
+    if not op.regularity.continuous:
+        return None
+    branches, terms, value = branches_of(op, params), terms_by_sign(op, params), _ARITHMETIC.value
+    if terms is not None:
+        (compared,), (below, _, above) = comparisons(op, params), terms
+        lower, upper, gap = (value(term, args) for term in (below, above, compared))
+        if not gap.above.terms:
+            return lower
+        ratio = _settled((upper - lower) / gap).rational()
+        if ratio is not None:
+            return (_settled(lower + upper) + Value(number(ratio)) * _abs(gap)) / _TWO
+        if isinstance(compared, Var):
+            x = args[compared.index]
+            low, zero, high = (
+                [end if k == compared.index else arg for k, arg in enumerate(args)]
+                for end in (_minimum(x, _ZERO), _ZERO, _maximum(x, _ZERO))
+            )
+            return value(below, low) + value(above, high) - value(above, zero)
+    return None if branches is None else _chain(branches, args[0])
+
+
+def _chain(branches: Branches, x: Value) -> Value:
+    """The sum of the changes of each term between its breaks."""
+    breaks = [Value(number(end)) for end in branches.breaks]
+    total = _ZERO
+    for i, term in enumerate(branches.between):
+        within = x
+        if variables([term]):
+            within = _maximum(within, breaks[i - 1]) if i else within
+            within = _minimum(within, breaks[i]) if i < len(breaks) else within
+        total += _ARITHMETIC.value(term, [within])
+        if i:
+            total -= _ARITHMETIC.value(term, [breaks[i - 1]])
+    return total
+
+
 def _is_power(op: Op, exponent: Fraction) -> bool:
-    return exponent.denominator == 1 and (op.name == "pow" or exponent >= 0)
+    return exponent.denominator == 1 and (op is ops.POW or exponent >= 0)
 
 
 def _apply(op: Op, params: Params, args: Sequence[Value | None]) -> Value | None:

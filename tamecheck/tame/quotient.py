@@ -17,15 +17,17 @@ from tamecheck.budget import Budget
 from tamecheck.exact.polynomial import Polynomial, Square, quadratic_squares
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.formula import Arithmetic, MissingError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
+from tamecheck.ops.facets import line_of, term_of
 from tamecheck.tame.verdict import Step
 
 _BOUNDS = tuple(Fraction(2) ** k for k in range(-4, 21))
 _GAPS = tuple(Fraction(2) ** -k for k in range(21))
 _MAX_TERMS = 200
-_MAX_SIGNED, _MAX_DEGREE = 40, 8
+_MAX_SIGNED = 40
 
 
 def quotient_bound(graph: Graph, node: int) -> Step | None:
@@ -185,36 +187,18 @@ def _meet(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
 
 
 def _signed_apply(node: Apply, args: Sequence[_Signed]) -> _Signed | None:
-    first, second = args[0], args[-1]
-    match node.op.name:
-        case "add" | "sub":
-            sign = 1 if node.op is ops.ADD else -1
-            keys = {**first, **second}
-            zero = Fraction(0)
-            return {key: first.get(key, zero) + sign * second.get(key, zero) for key in keys}
-        case "neg":
-            return {key: -c for key, c in first.items()}
-        case "mul":
-            return _signed_product(first, second)
-        case "div" if set(second) == {()}:
-            return {key: c / second[()] for key, c in first.items()}
-        case "pow":
-            exponent = node.params["exponent"]
-            if not isinstance(exponent, Fraction) or exponent.denominator != 1:
-                return None
-            power: _Signed = {(): Fraction(1)}
-            for _ in range(int(exponent) if 0 <= exponent <= _MAX_DEGREE else 0):
-                power = _signed_product(power, first)
-            return power if 0 <= exponent <= _MAX_DEGREE else None
-        case "abs" | "relu":
-            apart = all(
-                _meet(a, b) for a, c in first.items() for b, d in first.items() if c > 0 > d
-            )
-            size = {key: abs(c) for key, c in first.items()}
-            half = {key: max(c, Fraction(0)) for key, c in first.items()}
-            return None if not apart else size if node.op is ops.ABS else half
-        case _:
+    term, line = term_of(node.op, node.params), line_of(node.op, node.params)
+    if term is not None:
+        try:
+            return _SIGNED.value(term, args)
+        except MissingError:
             return None
+    if line is None or line.breaks != (0,) or line.at != (0,) or not line.is_continuous:
+        return None
+    # the positive and the negative part of the argument are those of its terms if they never meet
+    terms = args[0].items()
+    apart = all(_meet(a, b) for a, c in terms for b, d in terms if c > 0 > d)
+    return {key: c * line.slopes[c > 0] for key, c in terms} if apart else None
 
 
 def _signed_product(left: _Signed, right: _Signed) -> _Signed:
@@ -225,6 +209,25 @@ def _signed_product(left: _Signed, right: _Signed) -> _Signed:
                 key = tuple(sorted(a + b))
                 found[key] = found.get(key, Fraction(0)) + c * d
     return found
+
+
+def _signed_quotient(left: _Signed, right: _Signed) -> _Signed:
+    if set(right) != {()}:
+        raise MissingError
+    return {key: c / right[()] for key, c in left.items()}
+
+
+def _no_quotient(*_: Polynomial) -> Polynomial:
+    raise MissingError
+
+
+_SIGNED: Arithmetic[_Signed] = Arithmetic(
+    constant=lambda value: {(): value} if value else {},
+    add=_signed_sum,
+    multiply=_signed_product,
+    divide=_signed_quotient,
+)
+_POLYNOMIALS: Arithmetic[Polynomial] = Arithmetic(constant=Polynomial.constant, divide=_no_quotient)
 
 
 def polynomial_of(graph: Graph, node: int) -> Polynomial | None:
@@ -252,23 +255,14 @@ def polynomial_of(graph: Graph, node: int) -> Polynomial | None:
 
 
 def _apply(node: Apply, args: Sequence[Polynomial]) -> Polynomial | None:
-    match node.op.name:
-        case "add":
-            return args[0] + args[1]
-        case "sub":
-            return args[0] + args[1].scaled(Fraction(-1))
-        case "neg":
-            return args[0].scaled(Fraction(-1))
-        case "mul":
-            return args[0] * args[1]
-        case "pow":
-            exponent = node.params["exponent"]
-            if not isinstance(exponent, Fraction) or exponent.denominator != 1:
-                return None
-            return args[0].power(int(exponent)) if 0 <= exponent <= 16 else None
-        case _:
-            moves = isinstance(node.op.meaning, Routing) and len(args) == 1
-            return args[0] if moves and node.op is not ops.PAD else None
+    term = term_of(node.op, node.params)
+    if term is None:
+        moves = isinstance(node.op.meaning, Routing) and len(args) == 1
+        return args[0] if moves and node.op is not ops.PAD else None
+    try:
+        return _POLYNOMIALS.value(term, args)
+    except MissingError:
+        return None
 
 
 def _squares(polynomial: Polynomial, shift: Fraction) -> tuple[Square, ...] | None:

@@ -14,7 +14,9 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.ir.formula import Arithmetic, MissingError
 from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import term_of
 from tamecheck.tame.follow import Algebra, Along
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at
@@ -72,33 +74,42 @@ def _product(left: Form, right: Form) -> Form | None:
     return {key: c for key, c in found.items() if c != 0}
 
 
+class _LongError(Exception):
+    """A form is too long."""
+
+
+def _times(left: Form, right: Form) -> Form:
+    found = _product(left, right)
+    if found is None:
+        raise _LongError
+    return found
+
+
+def _over(left: Form, right: Form) -> Form:
+    divisor = value_of(right)
+    if not divisor:
+        raise MissingError
+    return _sum({}, left, 1 / divisor)
+
+
+_FORMS: Arithmetic[Form] = Arithmetic(
+    constant=lambda value: {(): as_number(value)} if value else {},
+    add=_sum,
+    multiply=_times,
+    divide=_over,
+    scale=lambda form, factor: _sum({}, form, as_number(factor)),
+)
+
+
 def _ring(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | None]:
     """Whether the value follows by algebra alone, and the value."""
-    match op.name:
-        case "add":
-            return True, _sum(args[0], args[1])
-        case "sub":
-            return True, _sum(args[0], args[1], -_ONE)
-        case "neg":
-            return True, _sum({}, args[0], -_ONE)
-        case "mul":
-            return True, _product(args[0], args[1])
-        case "div" if (divisor := value_of(args[1])) is not None and divisor != 0:
-            return True, _sum({}, args[0], 1 / divisor)
-        case "pow" if (exponent := _natural(params)) is not None:
-            power: Form | None = {(): _ONE}
-            for _ in range(exponent):
-                power = None if power is None else _product(power, args[0])
-            return True, power
-        case _:
-            return _rational(op, params, args)
-
-
-def _natural(params: Params) -> int | None:
-    exponent = params["exponent"]
-    if not isinstance(exponent, Fraction) or exponent.denominator != 1:
-        return None
-    return int(exponent) if 0 <= exponent <= _MAX_DEGREE else None
+    term = term_of(op, params)
+    try:
+        return (True, _FORMS.value(term, args)) if term else _rational(op, params, args)
+    except _LongError:
+        return True, None
+    except MissingError:
+        return _rational(op, params, args)
 
 
 def _rational(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | None]:

@@ -14,23 +14,7 @@ from fractions import Fraction
 from flint import arb, arb_series, fmpq
 
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, working_precision
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Term,
-    Var,
-)
+from tamecheck.ir.formula import Arithmetic, Compare, Elementary, Piece, truth
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
@@ -247,12 +231,13 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
     Raises `UndecidedError` if no piece is known to hold, for series of positive order.
     """
     order = args[0].order if args else 0
+    arithmetic, decide = _arithmetic(args), _decide(args)
     possible: list[Series] = []
     for piece in pieces:
-        held = _holds(piece.condition, args)
+        held = truth(piece.condition, decide)
         if held is False:
             continue
-        possible.append(_term(piece.term, args))
+        possible.append(arithmetic.value(piece.term, args))
         if held is True:
             return possible[-1]
     if order > 0 or not possible:
@@ -263,19 +248,16 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
     return Series.constant(hull, 0)
 
 
-def _holds(condition: Condition, args: Sequence[Series]) -> bool | None:
-    match condition:
-        case Compare(term, relation):
-            try:
-                return _term(term, args).sign() in relation.signs
-            except UndecidedError:
-                return None
-        case And(parts):
-            held = [_holds(part, args) for part in parts]
-            return False if False in held else None if None in held else True
-        case Or(parts):
-            held = [_holds(part, args) for part in parts]
-            return True if True in held else None if None in held else False
+def _decide(args: Sequence[Series]) -> Callable[[Compare], bool | None]:
+    arithmetic = _arithmetic(args)
+
+    def decide(condition: Compare) -> bool | None:
+        try:
+            return arithmetic.value(condition.term, args).sign() in condition.relation.signs
+        except UndecidedError:
+            return None
+
+    return decide
 
 
 def _rational(series: Series) -> Fraction:
@@ -285,23 +267,12 @@ def _rational(series: Series) -> Fraction:
     return as_fraction(value)
 
 
-def _term(term: Term, args: Sequence[Series]) -> Series:
-    match term:
-        case Var(index):
-            return args[index]
-        case Const(value):
-            return Series.constant(as_number(value), args[0].order if args else 0)
-        case Add(left, right):
-            return _term(left, args) + _term(right, args)
-        case Mul(Const(value), right):
-            return _term(right, args).scaled(as_number(value))
-        case Mul(left, right):
-            return _term(left, args) * _term(right, args)
-        case Div(numerator, denominator):
-            return _term(numerator, args) / _term(denominator, args)
-        case Pow(base, exponent):
-            return _term(base, args).power(_rational(_term(exponent, args)))
-        case Floor(argument):
-            return _term(argument, args).floor()
-        case Call(function, argument):
-            return _term(argument, args).apply(function)
+def _arithmetic(args: Sequence[Series]) -> Arithmetic[Series]:
+    order = args[0].order if args else 0
+    return Arithmetic(
+        constant=lambda value: Series.constant(as_number(value), order),
+        power=lambda base, e: base.power(e if isinstance(e, Fraction) else _rational(e)),
+        floor=Series.floor,
+        call=lambda function, argument: argument.apply(function),
+        scale=lambda series, factor: series.scaled(as_number(factor)),
+    )

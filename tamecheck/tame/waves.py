@@ -16,23 +16,10 @@ from flint import fmpq
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import (
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Floor,
-    Mul,
-    Or,
-    Pow,
-    Term,
-    Var,
-)
+from tamecheck.ir.formula import Arithmetic, Compare, Term, truth
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ops.facets import variables
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, Along, Refuter, first_witness
@@ -109,6 +96,12 @@ def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
 
 
 _ALGEBRA = Algebra(_constant, Germ.value, _apply)
+_ARITHMETIC: Arithmetic[Germ] = Arithmetic(
+    constant=_constant,
+    power=lambda base, e: raised(base, _constant(e) if isinstance(e, Fraction) else e),
+    floor=Germ.floor,
+    call=call,
+)
 
 
 def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ | None:
@@ -122,11 +115,19 @@ def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> G
 
 
 def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ:
+    def decide(condition: Compare) -> bool:
+        return value(condition.term).sign() in condition.relation.signs
+
+    def value(term: Term) -> Germ:
+        if any(args[k] is None for k in variables([term])):
+            raise UndecidedError
+        return _ARITHMETIC.value(term, [WILD if germ is None else germ for germ in args])
+
     if meaning.whole is not None:
-        return _term(meaning.whole, args)
+        return value(meaning.whole)
     for piece in meaning.pieces(params):
-        if _holds(piece.condition, args):
-            return _term(piece.term, args)
+        if truth(piece.condition, decide):
+            return value(piece.term)
     raise UndecidedError
 
 
@@ -150,40 +151,3 @@ def _keeps_wild(op: Op, args: Sequence[Germ | None]) -> bool:
 
 def _is_wild(germ: Germ) -> bool:
     return germ.is_wild or waves_out_of_proportion(germ) is not None
-
-
-def _holds(condition: Condition, args: Sequence[Germ | None]) -> bool:
-    """Whether a condition holds for all large t.
-
-    Raises `UndecidedError` where that is not known.
-    """
-    match condition:
-        case Compare(term, relation):
-            return _term(term, args).sign() in relation.signs
-        case And(parts):
-            return all(_holds(part, args) for part in parts)
-        case Or(parts):
-            return any(_holds(part, args) for part in parts)
-
-
-def _term(term: Term, args: Sequence[Germ | None]) -> Germ:
-    match term:
-        case Var(index):
-            germ = args[index]
-            if germ is None:
-                raise UndecidedError
-            return germ
-        case Const(value):
-            return _constant(value)
-        case Add(left, right):
-            return _term(left, args) + _term(right, args)
-        case Mul(left, right):
-            return _term(left, args) * _term(right, args)
-        case Div(numerator, denominator):
-            return _term(numerator, args) / _term(denominator, args)
-        case Pow(base, exponent):
-            return raised(_term(base, args), _term(exponent, args))
-        case Floor(argument):
-            return _term(argument, args).floor()
-        case Call(function, argument):
-            return call(function, _term(argument, args))

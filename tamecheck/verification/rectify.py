@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import zip_longest
 
 from tamecheck import ops
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ir.tensor import size_of
+from tamecheck.ops.facets import line_of
 from tamecheck.ops.shapes import axes_of
 
 BENT = {"relu", "sign", "step", "floor", "ceil", "round"}
@@ -73,15 +73,15 @@ class _Rewriter:
             if name in BENT:
                 self.groups.append(found)
             return found
+        line = line_of(node.op, node.params)
+        if line is not None and line.is_continuous and line.breaks == line.at == (0,):
+            below, above = line.slopes
+            parts = [
+                build(ops.MUL, [part, self.builder.constant(factor)])
+                for part, factor in ((x, below), (self._relu(x), above - below))
+            ]
+            return build(ops.ADD, parts)
         match name:
-            case "abs" | "leaky_relu":
-                below = Fraction(-1) if name == "abs" else Fraction(str(node.params["alpha"]))
-                bent = self._relu(x)
-                parts = [
-                    build(ops.MUL, [part, self.builder.constant(factor)])
-                    for part, factor in ((x, below), (bent, 1 - below))
-                ]
-                return build(ops.ADD, parts)
             case "clip":
                 for key, larger in (("lo", True), ("hi", False)):
                     end = node.params[key]
