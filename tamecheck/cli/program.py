@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from tamecheck.duality import DualFunction
     from tamecheck.ir.program import Program
+    from tamecheck.loaders.outputs import Journal
     from tamecheck.programs.tree import Status
     from tamecheck.programs.vipr import Version
 
@@ -33,7 +36,8 @@ Find the optimum of a mixed-integer program.  A search tree of our own proves th
 that there is no point, or that there is no bound; CBC and HiGHS find good points for it.  Every
 point that is printed satisfies all rows exactly, the kernel checks the certificate of a definite
 answer before it is printed, and 'bound' is what was proved.  With -o an unfinished search leaves a
-certificate of its bound there, every minute and at Ctrl-C, with which --resume goes on.
+certificate of its bound there, with which --resume goes on; so it does with CERT.journal, to which
+a search adds what it finds, and which is left if it is killed.
 
 exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 
@@ -47,6 +51,8 @@ def _solve(args: Namespace) -> int:
         raise InputError("--proof needs a file to write.", hint="Give -o FILE.vipr.")
     claim(args, args.output, "certificate")
     source = program_of(args, args.program)
+    resume = None if args.resume is None else _resumed(args.resume)
+    journal = _journal(args, source.program, resume)
     with working(args, "solving") as show:
         solved = solve(
             source.program,
@@ -55,11 +61,13 @@ def _solve(args: Namespace) -> int:
             seed=args.seed,
             cutoff=args.proof is None,
             progress=None if show is None else lambda status: show(_status(source.program, status)),
-            resume=None if args.resume is None else _resumed(args.resume),
-            checkpoint=_checkpoint(args),
+            resume=resume,
+            journal=None if journal is None else journal.append,
         )
     document = solved.to_json(source.program)
     written = _write_proof(args, source.program, solved.answer.certificate)
+    if journal is not None and written is not None:
+        journal.finish()
     document["certificate"] = written if args.proof is None else None
     document["proof"] = None if args.proof is None else written
     brief = " ".join(filter(None, (document["status"], document["objective"])))
@@ -88,11 +96,20 @@ def _status(program: Program, status: Status) -> str:
 
 
 def _resumed(path: str) -> Mapping[str, Any]:
-    """A certificate of a tree, after the kernel has accepted it."""
+    """A certificate of a tree, after the kernel has accepted it; or what a journal says."""
     from tamecheck.certificates import recheck
     from tamecheck.kernel_mip import FORMAT
     from tamecheck.loaders.files import read_bytes
+    from tamecheck.loaders.outputs import read_journal
+    from tamecheck.programs.certificate import JOURNAL, unfinished
 
+    found = read_journal(path, JOURNAL)
+    if found is not None:
+        question, records = found
+        try:
+            return unfinished(question["program"], records)
+        except (InputError, KeyError, TypeError, ValueError) as error:
+            raise InputError(f"This is no journal of a search ({error}).", where=path) from None
     report = recheck(Path(path))
     document: Any = json.loads(read_bytes(path)) if report.verdict == "valid" else {}
     if document.get("format") != FORMAT:
@@ -101,11 +118,49 @@ def _resumed(path: str) -> Mapping[str, Any]:
     return document
 
 
-def _checkpoint(args: Namespace) -> Callable[[Mapping[str, Any]], None] | None:
-    """Where ``-o`` says, a certificate of what is proved so far is kept while the search runs."""
-    if args.output is None or args.proof is not None:
+@dataclass(slots=True)
+class _Journal:
+    """What a search finds, in case it is killed: a file from the first record to the last."""
+
+    path: str
+    program: Program
+    resumed: Mapping[str, Any] | None
+    stack: ExitStack = field(default_factory=ExitStack)
+    file: Journal | None = None
+
+    def append(self, record: Mapping[str, Any]) -> None:
+        """Add a record, first those of the search that is gone on with."""
+        from tamecheck.loaders.outputs import journal, write_journal
+        from tamecheck.programs.certificate import JOURNAL, records_of
+
+        if self.file is None:
+            question = {"program": self.program.sha256}
+            known = () if self.resumed is None else tuple(records_of(self.resumed))
+            write_journal(self.path, JOURNAL, question, known)
+            kept = journal(self.path, "journal", JOURNAL, question)
+            self.file = self.stack.enter_context(kept)
+        self.file.append(record)
+
+    def finish(self) -> None:
+        """Remove the file: what it says stands in a certificate."""
+        from tamecheck.loaders.outputs import remove
+
+        self.stack.close()
+        if self.file is not None:
+            remove(self.path)
+
+
+def _journal(
+    args: Namespace, program: Program, resume: Mapping[str, Any] | None
+) -> _Journal | None:
+    """Beside the file of ``-o``, what is found while the search runs, in case it is killed."""
+    from tamecheck.loaders.outputs import check_output, is_stream, target_of
+
+    if args.output is None or args.proof is not None or is_stream(target_of(args.output)):
         return None
-    return lambda document: write_document(args.output, document)
+    path = f"{args.output}.journal"
+    check_output(path, "journal", force=args.force)
+    return _Journal(path, program, resume)
 
 
 def _write_proof(

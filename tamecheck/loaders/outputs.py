@@ -27,7 +27,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from tamecheck.errors import InputError
 from tamecheck.ir.arguments import path as argument
-from tamecheck.loaders.files import MAX_BYTES
+from tamecheck.loaders.files import MAX_BYTES, read_bytes
 
 _Path: TypeAlias = "str | os.PathLike[str]"
 
@@ -42,6 +42,7 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/")
 
 Kind: TypeAlias = Literal[
     "certificate",
+    "journal",
     "model",
     "list of features",
     "dual function",
@@ -60,6 +61,7 @@ Kind: TypeAlias = Literal[
 
 _MARKS: Mapping[Kind, bytes] = {
     "certificate": rb'(\{"format":"tamecheck-(\w{4,6}-)?certificate",|% written by tamecheck\n)',
+    "journal": rb'\{"format": "tamecheck-search-journal",',
     "model": rb'\{"format":"tamecheck-graph",|\x08.\x12\x09tamecheck:',
     "list of features": rb'\{"format":"tamecheck-features",',
     "dual function": rb'\{"format":"tamecheck-dual",',
@@ -86,7 +88,7 @@ def check_output(
     and without ``force`` a file that is no earlier output of this kind.
     """
     where, target = str(path), target_of(path)
-    if _is_stream(target):
+    if is_stream(target):
         return
     there = target.exists()
     if target.is_dir():
@@ -133,7 +135,7 @@ def write_files(contents: Mapping[_Path, bytes]) -> None:
         for path, data in contents.items():
             packed = gzip.compress(data, 6, mtime=0) if _is_gzip(path) else data
             target = target_of(path)
-            if _is_stream(target):
+            if is_stream(target):
                 target.write_bytes(packed)
             else:
                 pairs.append((stage(target, packed), target))
@@ -181,7 +183,7 @@ def target_of(path: _Path) -> Path:
     """The file itself, behind all links."""
     try:
         found = Path(argument(path))
-        return found if _is_stream(found) else Path(os.path.realpath(found))
+        return found if is_stream(found) else Path(os.path.realpath(found))
     except (OSError, ValueError) as error:
         raise InputError(f"This is no name of a file ({error}).", where=str(path)) from None
 
@@ -197,7 +199,7 @@ def write_error(path: _Path, error: OSError) -> InputError:
     return InputError(f"The file cannot be written ({error.strerror or error}).", where=str(path))
 
 
-def _is_stream(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
     """Whether it is a pipe, a device or an open file: nothing that could be replaced."""
     other = path.exists() and not path.is_file() and not path.is_dir()
     return other or str(path).startswith(_STREAMS)
@@ -297,6 +299,22 @@ def journal(
         finally:
             with suppress(OSError):
                 os.fsync(stream.fileno())
+
+
+def read_journal(path: _Path, form: str) -> tuple[Any, tuple[dict[str, Any], ...]] | None:
+    """The question and the whole records of a journal, None if the file is of another form."""
+    where, data = str(path), read_bytes(path)
+    whole = data[: data.rfind(b"\n") + 1]
+    said = _object(whole.partition(b"\n")[0])
+    if said is None or said.get("format") != form:
+        return None
+    return said.get("question"), _records(where, whole, said, "journal")
+
+
+def remove(path: _Path) -> None:
+    """Remove a file of ours, if it is there."""
+    with suppress(OSError):
+        target_of(path).unlink()
 
 
 def write_journal(

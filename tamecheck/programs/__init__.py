@@ -2,7 +2,8 @@
 
 from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.programs.files import read, read_file, write
-from tamecheck.programs.solving import Answer, Solved, solve
+from tamecheck.programs.solved import Answer, Solved
+from tamecheck.programs.solving import solve
 from tamecheck.programs.tameness import ProgramCheck, check
 
 __all__ = [

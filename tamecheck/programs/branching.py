@@ -20,6 +20,8 @@ Ends: TypeAlias = tuple[Number | None, Number | None]
 _RELIABLE = 4
 _CANDIDATES = 10
 _ITERATIONS = 40
+_TOLERANCES = 1e-6, 2e-9
+"""Of floats that are integers: the finer where none differs by more than the other."""
 _LARGEST = 2.0**40
 """The fractional part of a larger float says little."""
 
@@ -78,12 +80,17 @@ class Brancher:
         for j in self._semi:
             if abs(x[j]) > 1e-6 and not _inside(x[j], *domain(self._program.columns[j])):
                 return Split(j)
-        candidates = [
-            (self._score(j, x[j]), j)
-            for j in self._integral
-            if abs(x[j]) < _LARGEST and abs(x[j] - round(x[j])) > 1e-6
-        ]
-        if not candidates:
+        for tolerance in _TOLERANCES:
+            candidates = [
+                (self._score(j, x[j]), j)
+                for j in self._integral
+                if abs(x[j] - round(x[j])) > tolerance
+                and abs(x[j]) < _LARGEST
+                and (box.lower[j] is None or box.lower[j] != box.upper[j])
+            ]
+            if candidates:
+                break
+        else:
             return None
         candidates.sort(reverse=True)
         for _, j in candidates[:_CANDIDATES]:

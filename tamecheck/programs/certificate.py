@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
+from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import Branch, Split
@@ -134,6 +135,9 @@ def _times(multipliers: Multipliers, exponents: Sequence[int], common: int = 0) 
     return Multipliers(numerators, multipliers.denominator << -least)
 
 
+JOURNAL = "tamecheck-search-journal"
+"""The format of the records of a search, one a line: steps, points and nodes as they are found."""
+
 _LONGEST_INTEGER = 10**17
 # longer ones are strings, since JSON readers may round them
 
@@ -158,12 +162,23 @@ def certificate(
         "program": program.document(),
         "claim": {"verdict": verdict, **{name: _text(value) for name, value in claim.items()}},
         "granularity": None if steps is None else _granularity(steps),
-        **({} if derived is None else {"derived": [_derived(step) for step in derived]}),
+        **({} if derived is None else {"derived": list(map(derived_record, derived))}),
         "nodes": [_node(node) for node in nodes],
     }
 
 
-def _derived(step: Derived) -> dict[str, Any]:
+def node_record(index: int, node: Node) -> dict[str, Any]:
+    """The record of a node in a journal."""
+    return {"node": index, **_node(node)}
+
+
+def point_record(point: Sequence[Fraction]) -> dict[str, Any]:
+    """The record of the best point so far in a journal."""
+    return {"x": _text(point)}
+
+
+def derived_record(step: Derived) -> dict[str, Any]:
+    """The record of a derived step in a journal, which is as in a certificate."""
     match step:
         case Tightened(column, sign, to, multipliers):
             return {
@@ -228,9 +243,41 @@ def _text(value: Fraction | Sequence[Fraction]) -> str | list[str]:
 # -- reading, for a search that goes on ------------------------------------------------------------
 
 
-def nodes_of(document: Mapping[str, Any]) -> tuple[Node, ...]:
-    """The nodes of a certificate that the kernel accepts; what leaves prove is not computed."""
-    return tuple(map(_node_of, document["nodes"]))
+def unfinished(sha256: str, records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a journal says of a program, in the form of a certificate with nodes that are open."""
+    nodes: dict[int, Any] = {}
+    derived: list[Mapping[str, Any]] = []
+    claim: dict[str, Any] = {}
+    for record in records:
+        match record:
+            case {"node": int(index), **node}:
+                nodes[index] = node
+            case {"x": x}:
+                claim["x"] = x
+            case _:
+                derived.append(record)
+    pairs = [(index, c) for index, node in nodes.items() for c in node.get("children", ())]
+    count, later = 1 + len(pairs), all(index < c for index, c in pairs)
+    children = sorted(c for _, c in pairs)
+    if not later or children != list(range(1, count)) or not nodes.keys() <= {0, *children}:
+        raise InputError("The journal does not hold all nodes of a tree.")
+    tree = [nodes.get(index) for index in range(count)]
+    return {"program": sha256, "claim": claim, "derived": derived, "nodes": tree}
+
+
+def records_of(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The records of a journal that says the same as a certificate, or as another journal."""
+    yield from document.get("derived", ())
+    if "x" in document["claim"]:
+        yield {"x": document["claim"]["x"]}
+    for index, node in enumerate(document["nodes"]):
+        if node is not None:
+            yield {"node": index, **node}
+
+
+def nodes_of(document: Mapping[str, Any]) -> tuple[Node | None, ...]:
+    """The nodes of a certificate or journal, None if open; what leaves prove is not computed."""
+    return tuple(None if node is None else _node_of(node) for node in document["nodes"])
 
 
 def derived_of(document: Mapping[str, Any]) -> tuple[Derived, ...]:

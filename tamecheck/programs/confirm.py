@@ -12,7 +12,7 @@ from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.judge import judge
 
 if TYPE_CHECKING:
-    from tamecheck.programs.solving import Solved
+    from tamecheck.programs.solved import Solved
 
 
 def confirm(solved: Solved) -> Solved:

@@ -22,10 +22,13 @@ from tamecheck.solvers.relaxation import nearest
 
 Vector: TypeAlias = npt.NDArray[np.float64]
 Weights: TypeAlias = Mapping[int, float]
+_Indices: TypeAlias = npt.NDArray[np.intp]
 
 _AGGREGATED = 6
 _DELTAS, _FLIPS = 8, 20
 _EFFICACY, _TIGHT = 1e-3, 1e-6
+_NEAR, _CLOSE = 1e-9, 0.01
+"""What is taken for an integer; how far from one a right side must be."""
 _PAIR = 2
 _LARGEST = 1e6
 """Ratios of coefficients beyond this are no good cuts."""
@@ -201,22 +204,29 @@ class _Base:
         sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
         if not len(sizes):
             return None
-        best = max((self._violation(d), d) for d in sizes)
-        best = max([best, *((self._violation(best[1] / k), best[1] / k) for k in (2, 4, 8))])
-        violation, delta = best
+        whole = np.flatnonzero(self.integral)
+        violations = self._violations(whole, sizes)
+        delta = float(sizes[int(np.argmax(violations))])
+        finer = delta / np.array([1.0, 2.0, 4.0, 8.0])
+        violations = self._violations(whole, finer)
+        delta = float(finer[int(np.argmax(violations))])
+        violation = float(violations.max())
         if violation <= 0:
             return None
         # the other bound of a row need not be integral
-        columns = np.flatnonzero(fractional[: len(self.columns)])
-        for k in columns[np.argsort(np.abs(self.value - self.room / 2)[columns])][:_FLIPS]:
-            if self.room[k] == math.inf:
-                continue
-            self._flip(k)
-            other = self._violation(delta)
-            if other > violation + 1e-9:
-                violation = other
-            else:
-                self._flip(k)
+        columns = np.flatnonzero(
+            fractional[: len(self.columns)] & np.isfinite(self.room[: len(self.columns)])
+        )
+        order = np.argsort(np.abs(self.value - self.room / 2)[columns])[:_FLIPS]
+        flips = columns[order]
+        while len(flips):
+            violations = self._violations(whole, delta, flips)
+            k = int(np.argmax(violations))
+            if violations[k] <= violation + 1e-9:
+                break
+            violation = float(violations[k])
+            self._flip(int(flips[k]))
+            flips = np.delete(flips, k)
         return self._guess(own, x, delta) if violation > 1e-6 else None
 
     def _flip(self, k: int) -> None:
@@ -227,28 +237,48 @@ class _Base:
         self.end[k] += self.room[k] if not self.up[k] else -self.room[k]
         self.up[k] = not self.up[k]
 
+    def _violations(
+        self, whole: _Indices, deltas: Vector | float, flips: _Indices | None = None
+    ) -> Vector:
+        """How far the point is beyond the cut of each divisor, or after each flip alone.
+
+        ``whole`` are the integral variables.
+        """
+        a, b, value = self.a[whole], np.array(self.b), self.value[whole]
+        if flips is not None:
+            at, k = np.searchsorted(whole, flips), np.arange(len(flips))
+            a, value = np.tile(a, (len(flips), 1)), np.tile(value, (len(flips), 1))
+            b = self.b - self.a[flips] * self.room[flips]
+            a[k, at] *= -1.0
+            value[k, at] = self.room[flips] - self.value[flips]
+        right = b / deltas
+        floor = np.floor(right)
+        f0 = right - floor
+        a = a / np.reshape(deltas, (-1, 1))
+        low = np.floor(a + _NEAR)
+        rest = np.maximum(1 - f0, _NEAR)
+        cut = low + np.maximum(a - low - f0[:, None], 0.0) / rest[:, None]
+        parts = np.minimum(np.delete(self.a, whole), 0.0)
+        values = np.delete(self.value, whole)
+        steep = 1 / (deltas * rest)
+        beyond = (cut * value).sum(axis=1) + steep * float(parts @ values) - floor
+        square = float((parts[values > _NEAR] ** 2).sum())
+        norm = np.sqrt((cut * cut * (value > _NEAR)).sum(axis=1) + steep * steep * square)
+        kept = (f0 > _CLOSE) & (f0 < 1 - _CLOSE) & (norm > 0)
+        return np.where(kept, beyond / np.where(norm > 0, norm, 1.0), 0.0)
+
     def _rounded(self, delta: float) -> tuple[Vector, float, Vector] | None:
         """Coefficients of the cut, the fraction of its right side, and the integers behind it."""
         b = self.b / delta
         f0 = b - math.floor(b)
-        if not 0.01 < f0 < 0.99:
+        if not _CLOSE < f0 < 1 - _CLOSE:
             return None
         a = self.a / delta
-        near = np.round(a)
-        a = np.where(self.integral & (np.abs(a - near) < 1e-9), near, a)
-        floor = np.floor(a)
-        f = a - floor
+        floor = np.floor(a + _NEAR)
+        f = np.maximum(a - floor, 0.0)
         whole = np.where(self.integral, np.where(f > f0, floor + 1, floor), 0.0)
         part = np.maximum(f - f0, 0.0) / (1 - f0)
         return np.where(self.integral, floor + part, np.minimum(a, 0.0) / (1 - f0)), f0, whole
-
-    def _violation(self, delta: float) -> float:
-        rounded = self._rounded(delta)
-        if rounded is None:
-            return 0.0
-        cut, _, _ = rounded
-        norm = float(np.linalg.norm(cut[self.value > 1e-9])) or 1.0
-        return (float(cut @ self.value) - math.floor(self.b / delta)) / norm
 
     def _guess(self, own: Separator, x: Vector, delta: float) -> Guess | None:
         rounded = self._rounded(delta)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import product
+from typing import TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box, LinearOutcome, LinearProgram, simple
@@ -12,7 +13,7 @@ from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
 from tamecheck.ir.program import Column, Kind, Program
 from tamecheck.programs.scaled import Multipliers, Scaled, domain, hull, minimised_costs
-from tamecheck.solvers.relaxation import Relaxation
+from tamecheck.solvers.relaxation import Relaxation, nearest
 
 _DENOMINATORS = (2**8, 2**20, 2**40)
 
@@ -89,7 +90,9 @@ class Prover:
             yield self.scaled.support({i: sign}, 1)
 
 
-_TOLERANCE = 1e-5
+_TOLERANCE, _TIE = 1e-5, 1e-9
+_KNOWN = 100
+_Point: TypeAlias = tuple[Fraction, ...]
 
 
 class Completion:
@@ -101,38 +104,59 @@ class Completion:
     def __init__(self, program: Program, linear: LinearProgram | None = None) -> None:
         self._program = program
         self._continuous = any(not column.kind.integral for column in program.columns)
+        self._known: dict[tuple[int, ...], _Point | None] = {}
+        """What the last discrete parts led to: near the optimum they come again and again."""
         self._relaxation: Relaxation | None = None
         self._linear = linear or LinearProgram.of(program)
 
     def point(
         self, x: Sequence[float], budget: Budget, below: Fraction | None = None
-    ) -> tuple[Fraction, ...] | None:
+    ) -> _Point | None:
         """A feasible point with the discrete part of ``x``, best for that part; None if none.
 
         Its minimised objective, without the constant, is ``below`` a value.  Nothing about ``x`` is
         believed: every row, bound and kind is checked exactly.
         """
         columns = self._program.columns
-        fixed = [_fix(column, value) for column, value in zip(columns, x, strict=True)]
+        key = tuple(map(_part, columns, x))
+        if key not in self._known:
+            if len(self._known) > _KNOWN:
+                self._known.clear()
+            ends = [_fix(c, v) for c, v in zip(columns, x, strict=True)]
+            point = self._best(ends, budget, below)
+            if budget.is_spent:
+                return point
+            self._known[key] = point
+        point = self._known[key]
+        if point is None or below is None:
+            return point
+        terms = zip(minimised_costs(self._program), point, strict=True)
+        return point if sum((c * v for c, v in terms if c), Fraction(0)) < below else None
+
+    def _best(
+        self, fixed: Sequence[tuple[Bound, Bound]], budget: Budget, below: Fraction | None
+    ) -> _Point | None:
+        """The best feasible point within these bounds, None if it seems to be no better."""
         if not self._continuous:
             point = tuple(low for low, _ in fixed if low is not None)
         else:
             relaxation = self._relaxation = self._relaxation or Relaxation(self._program)
             for j, (low, high) in enumerate(fixed):
                 relaxation.set_bounds(j, low, high)
-            if not isinstance(relaxation.solve(), Optimal):
+            relaxed = relaxation.solve()
+            if not isinstance(relaxed, Optimal):
                 return None
+            if below is not None:
+                limit = nearest(below)
+                if relaxed.objective > limit - _TIE * max(1.0, abs(limit)):
+                    return None
             box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
             costs, basis = minimised_costs(self._program), relaxation.basis()
             found = self._linear.minimum(costs, box, basis, budget=budget)
             point = found.point if isinstance(found, Optimal) else ()
-        if len(point) != len(fixed):
+        if len(point) != len(fixed) or self._program.violations(point):
             return None
-        if below is not None:
-            terms = zip(minimised_costs(self._program), point, strict=True)
-            if sum((c * v for c, v in terms if c), Fraction(0)) >= below:
-                return None
-        return None if self._program.violations(point) else point
+        return point
 
 
 def is_settled(column: Column, value: float) -> bool:
@@ -145,6 +169,13 @@ def is_settled(column: Column, value: float) -> bool:
     return (low is None or value >= low - _TOLERANCE) and (
         high is None or value <= high + _TOLERANCE
     )
+
+
+def _part(column: Column, value: float) -> int:
+    """The discrete part of a value as `_fix` keeps it."""
+    if column.kind.integral:
+        return round(value)
+    return int(column.kind.semi and abs(value) > _TOLERANCE)
 
 
 def _fix(column: Column, value: float) -> tuple[Bound, Bound]:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.ir import arguments
-from tamecheck.ir.answer import Answer as AnyAnswer
 from tamecheck.ir.answer import (
     Evidence,
     Feasible,
     Infeasible,
     Optimal,
-    Readable,
     Unbounded,
     Unknown,
 )
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.program import Program
-from tamecheck.programs.certificate import Derived, certificate, derived_of, nodes_of
+from tamecheck.programs.certificate import (
+    Derived,
+    certificate,
+    derived_of,
+    derived_record,
+    nodes_of,
+)
 from tamecheck.programs.confirm import confirm
 from tamecheck.programs.linear import decide
 from tamecheck.programs.prover import Completion
@@ -34,19 +37,17 @@ from tamecheck.programs.reformulate import (
     without_objective,
     without_semi,
 )
+from tamecheck.programs.solved import Answer, Document, Solved
 from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_by
-from tamecheck.programs.tree import Point, Progress, Search, Tree
+from tamecheck.programs.tree import Keep, Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.relaxation import nearest
-
-Document: TypeAlias = Mapping[str, Any]
-Answer: TypeAlias = AnyAnswer[Fraction, Document]
 
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
 
 _FIRST, _OFTEN, _SHARE = 5.0, 60.0, 5.0
-"""Seconds before the first checkpoint, between later ones; how much dearer search is than those."""
+"""Seconds until what is proved is first written down, then between; how much dearer search is."""
 
 _ROOT = 30.0
 """Seconds for presolve and cuts."""
@@ -55,84 +56,6 @@ _ALONE, _FEW = 2.0, 400
 """Seconds and nodes of our search before solvers are asked for a good point."""
 
 _TOLERANCE = 1e-6
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Solved(Readable):
-    """An answer, how it came about, and how long it took.
-
-    ``notes`` say in a sentence each what a user should know, such as a solver's wrong claim;
-    ``nodes`` is the number of nodes of our own search; ``interrupted`` says that Ctrl-C ended it.
-    """
-
-    answer: Answer
-    notes: tuple[str, ...]
-    nodes: int
-    seconds: float
-    interrupted: bool = False
-
-    @property
-    def status(self) -> str:
-        """``optimal``, ``feasible``, ``infeasible``, ``unbounded`` or ``unknown``."""
-        return type(self.answer).__name__.lower()
-
-    @property
-    def rests_on(self) -> str | None:
-        """``certificate`` where the answer is definite; else None."""
-        return None if isinstance(self.answer, Feasible | Unknown) else "certificate"
-
-    def __str__(self) -> str:
-        lines = [self.status]
-        match self.answer:
-            case Optimal(_, objective) | Feasible(_, objective):
-                lines = [f"{self.status}: objective {objective}"]
-            case Unknown():
-                lines = [f"{self.status}: {self.answer.why}"]
-            case _:
-                pass
-        return "\n".join([*lines, *(f"  {note}" for note in self.notes)])
-
-    def to_json(self, program: Program) -> dict[str, Any]:
-        """The JSON form: the optimum of a program, with exact numbers as strings."""
-        answer = self.answer
-        point, ray, objective, bound = None, None, None, None
-        evidence, why = Evidence.CERTIFICATE, None
-        match answer:
-            case Optimal():
-                # the tree proves that no point is better
-                point, objective, bound = answer.point, answer.objective, answer.objective
-            case Feasible():
-                point, objective, bound = answer.point, answer.objective, answer.bound
-                evidence = answer.claimed
-            case Infeasible():
-                pass
-            case Unbounded():
-                point, ray = answer.point, answer.ray
-            case Unknown():
-                evidence, bound, why = answer.claimed, answer.bound, answer.why
-        return {
-            "status": self.status,
-            "objective": None if objective is None else str(objective),
-            "bound": None if bound is None else str(bound),
-            "x": None if point is None else _named(program, point),
-            "ray": None if ray is None else _named(program, ray),
-            "checked": {
-                "feasible": point is not None,
-                "optimal": None if evidence is None else evidence.value,
-            },
-            "rests_on": self.rests_on,
-            "why": why,
-            "reason": "interrupted" if self.interrupted else why,
-            "notes": list(self.notes),
-            "nodes": self.nodes,
-            "seconds": round(self.seconds, 3),
-            "program": {"sha256": program.sha256},
-        }
-
-
-def _named(program: Program, values: Sequence[Fraction]) -> dict[str, str]:
-    columns = zip(program.columns, values, strict=True)
-    return {column.name: str(value) for column, value in columns}
 
 
 def solve(  # noqa: PLR0913 (options, by keyword only)
@@ -146,7 +69,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     incumbent: Point | None = None,
     cutoff: bool = True,
     resume: Document | None = None,
-    checkpoint: Callable[[Document], None] | None = None,
+    journal: Keep | None = None,
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
@@ -175,10 +98,11 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         Whether bounds may be narrowed for points that are better than the best one known, which
         the format of VIPR has no statement for.
     resume
-        A certificate about the program, of an unfinished search, that the kernel accepts: its tree
-        is gone on with.
-    checkpoint
-        Called with the certificate of what is proved so far, every minute or more often.
+        A certificate about the program, of an unfinished search, that the kernel accepts, or what a
+        journal says (`certificate.unfinished`): its tree is gone on with.
+    journal
+        Called with each step, point and node as it is found, from which a search that was killed
+        can go on.
 
     Raises
     ------
@@ -193,7 +117,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     if incumbent is not None and program.violations(incumbent):
         incumbent = None
     own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
-    own.checkpoint = checkpoint
+    own.journal = journal
     if resume is not None:
         own.resume(resume)
     return confirm(own.run())
@@ -215,13 +139,13 @@ class _Solving:
     best: Point | None = None
     interrupted: bool = False
     strengthened: Strengthened | None = None
-    checkpoint: Callable[[Document], None] | None = None
+    journal: Keep | None = None
     resumed: Search | None = None
     so_far: Tree | None = None
 
     def resume(self, document: Document) -> None:
         """Take over the tree of a certificate, and its point if it has one."""
-        if document.get("program") != self.program.document():
+        if document["program"] not in (self.program.sha256, self.program.document()):
             raise InputError("The certificate to resume is about another program.")
         claim, derived = document["claim"], derived_of(document)
         if "x" in claim:
@@ -231,8 +155,17 @@ class _Solving:
         value = self._minimised(self.incumbent)
         self.strengthened = strengthen_by(self.program, value, derived)
         program = self.strengthened.program if "derived" in document else self.program
-        self.resumed = Search(program, point=self.incumbent, progress=self.progress)
+        self.resumed = Search(
+            program, point=self.incumbent, progress=self.progress, keep=self.journal
+        )
         self.resumed.resume(nodes_of(document))
+
+    def _search_strengthened(self, own: Strengthened, point: Point | None) -> Search:
+        """The search of a strengthened program, which begins the journal."""
+        if self.journal is not None:
+            for step in own.derived:
+                self.journal(derived_record(step))
+        return Search(own.program, point=point, progress=self.progress, keep=self.journal)
 
     def run(self) -> Solved:
         """The answer, with the time that it took."""
@@ -276,7 +209,7 @@ class _Solving:
         budget = self.budget if self.certify else self.budget.part(_PATIENCE)
         value = self._minimised(point) if self.cutoff else None
         self.strengthened = strengthen(self.program, value, budget.part(_ROOT))
-        search = Search(self.strengthened.program, point=point, progress=self.progress)
+        search = self._search_strengthened(self.strengthened, point)
         tree = self._run(search, budget)
         if tree.closed:
             self._compare(said, tree)
@@ -310,9 +243,6 @@ class _Solving:
             if last or budget.seconds <= _SHARE * search.writing or budget.is_spent:
                 break
             self.so_far = tree if kept else self.so_far
-            document = self._so_far_document(tree) if kept and self.checkpoint else None
-            if document is not None and self.checkpoint is not None:
-                self.checkpoint(document)
             # most of the time is for the search
             pause = max(min(2 * pause, _OFTEN), _SHARE * search.writing)
         self.interrupted |= search.interrupted

@@ -9,7 +9,7 @@ from multipliers that were rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -29,6 +29,8 @@ from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 _ROUNDS, _PASSES, _CUTS = 40, 10, 60
 _FINE, _UNIT = 30, 1 << 20
 """Bits of the largest coefficient of a cut; the denominator of rounded multipliers."""
+_SIMPLE, _NEAR, _LARGEST, _DENOMINATOR = 10_000, 1e-9, 1e7, 1 << 40
+"""Fractions up to this denominator are recognised, so near; coefficients and denominators."""
 _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
 _LONGEST = 1 << 64
@@ -313,13 +315,14 @@ class _Root:
         split = {int(j): round(float(guess.split[j])) for j in np.flatnonzero(guess.split)}
         if not terms or not split:
             return None
-        over, scale = _UNIT, self.scaled.scale
+        scale = self.scaled.scale
         least: list[Fraction] = []
         sides: list[Side] = []
         for sign, limit, rows, times in (
             (-1, -guess.at, guess.rows[0], guess.times[0]),
             (1, guess.at + 1, guess.rows[1], guess.times[1]),
         ):
+            over = _denominator([times * sigma, *(y * sigma for y in rows.values())])
             numerators = {i: round(y * sigma * over) for i, y in rows.items()}
             numerators = {
                 i: n for i, n in numerators.items() if n and self.scaled.side(i, n) is not None
@@ -335,7 +338,9 @@ class _Root:
                 return None
             least.append((Fraction(found) / scale + weight * limit) / over)
             sides.append(Side(Multipliers(numerators, over), weight))
-        right = Fraction(math.floor(min(least) * _UNIT), _UNIT)
+        right = min(least)
+        if right.denominator > _UNIT:
+            right = Fraction(math.floor(right * _UNIT), _UNIT)
         if float(right) - sum(a * float(x[j]) for j, a in terms.items()) <= 1e-6 * sigma:
             return None
         pairs = tuple(sorted(terms.items()))
@@ -346,13 +351,32 @@ def _scale_of(form: Vector) -> float:
     """A factor that makes the coefficients small integers, or else just large ones."""
     sizes = np.abs(form[form != 0])
     least, largest = float(sizes.min()), float(sizes.max())
-    for k in range(1, 25):
-        scaled = sizes * (k / least)
-        if largest * k / least > 1e7:
-            break
-        if float(np.abs(scaled - np.round(scaled)).max()) < 1e-6:
-            return k / least
+    common = _common(np.unique(sizes / least), int(_LARGEST * least / largest))
+    if common is not None:
+        return common / least
     return 2.0 ** (_FINE - math.frexp(largest)[1])
+
+
+def _denominator(values: Sequence[float]) -> int:
+    """A common denominator of what the values are likely to be, or else a large one."""
+    return _common(values, _DENOMINATOR) or _UNIT
+
+
+def _common(values: Iterable[float], most: int) -> int | None:
+    """The least common denominator of the fractions near the values, None if it is large.
+
+    Sums of a cut's multipliers are then exact, and so is the right side where rounding would
+    lose what separates two points of equal value.
+    """
+    common = 1
+    for value in values:
+        near = Fraction(value).limit_denominator(_SIMPLE)
+        if abs(float(near) - value) > _NEAR * max(1.0, abs(value)):
+            return None
+        common = math.lcm(common, near.denominator)
+        if common > most:
+            return None
+    return common
 
 
 def _fraction(end: Number | None) -> Fraction | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box
@@ -31,6 +31,8 @@ from tamecheck.programs.certificate import (
     Excluded,
     Gap,
     Node,
+    node_record,
+    point_record,
     scale,
     unscale,
 )
@@ -57,7 +59,9 @@ class Status:
 
 
 Progress: TypeAlias = Callable[[Status], None]
-_SELDOM, _RARELY = 8, 32
+Keep: TypeAlias = Callable[[Mapping[str, Any]], None]
+"""What takes the records of a journal: see `tamecheck.programs.certificate`."""
+_SELDOM, _RARELY, _FINE = 8, 32, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Search:
     The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
     bound that only excludes the next possible objective, or by a combination of rows that is no
     integer; else the multipliers of every leaf prove the value of the best point, or that there is
-    none.  ``progress`` is called now and then with the `Status`.
+    none.  ``progress`` is called now and then with the `Status`, ``keep`` with each point and node.
     """
 
     def __init__(
@@ -118,17 +122,19 @@ class Search:
         point: Point | None = None,
         progress: Progress | None = None,
         granular: bool = True,
+        keep: Keep | None = None,
     ) -> None:
         self._scaling = scaling(program)
         self._program = scale_program(program, self._scaling)
         program = self._program
         self._budget = Budget()
         self._progress = progress
+        self._keep = keep
         self._point: Point | None = None
         self._value: Fraction | None = None
         self._granular = granular
         self._step = granularity(program) if granular else None
-        self._relaxation = Relaxation(program)
+        self._relaxation = Relaxation(program, tolerance=_FINE)
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
         self._completion = Completion(program, self._prover.linear)
@@ -177,6 +183,8 @@ class Search:
                 if self._progress and self.explored % 50 == 0:
                     self._progress(self._status(node))
                 self._nodes[node.index] = found = self._explore(node)
+                if found is not None and self._keep is not None:
+                    self._keep(node_record(node.index, unscale(found, self._scaling)))
             except KeyboardInterrupt:
                 self.interrupted = True
             if found is None:
@@ -187,6 +195,9 @@ class Search:
             if isinstance(found, Branched):
                 self._nodes += [None, None]
                 self._open += self._children
+            if self.interrupted:
+                self._limited = True
+                break
         start = time.monotonic()
         tree = self._tree()
         self.writing = time.monotonic() - start
@@ -204,9 +215,9 @@ class Search:
             shift(bound, unit) if math.isfinite(bound) else None,
         )
 
-    def resume(self, nodes: Sequence[Node]) -> None:
+    def resume(self, nodes: Sequence[Node | None]) -> None:
         """Go on with a tree of the same program: its leaves that prove enough stay closed."""
-        own = [scale(node, self._scaling) for node in nodes]
+        own = [None if node is None else scale(node, self._scaling) for node in nodes]
         self._nodes = list[Node | None]([None] * len(own))
         self._open = list[_Open]()
         stack = [_Open(0, {})] if own else []
@@ -226,7 +237,7 @@ class Search:
                     node.inherited = found.multipliers
                 self._open.append(node)
 
-    def _still(self, node: Node, box: Box) -> Node | None:
+    def _still(self, node: Node | None, box: Box) -> Node | None:
         """A leaf, if it proves enough."""
         scaled = self._prover.scaled
         match node:
@@ -373,6 +384,8 @@ class Search:
         if self._value is not None and value >= self._value:
             return False
         self._point, self._value = point, value
+        if self._keep is not None:
+            self._keep(point_record(self._scaling.outward(point)))
         return True
 
     def _branch(self, node: _Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> Branched:

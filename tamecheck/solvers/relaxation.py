@@ -39,10 +39,12 @@ class Relaxation:
 
     The solver is asked about the scaled program; answers are about the program itself.  Kinds are
     ignored; of a maximised objective the negative is minimised.  ``presolve`` is for a relaxation
-    that is solved once.
+    that is solved once; with a small ``tolerance`` a column has no room beside where it is fixed.
     """
 
-    def __init__(self, program: Program, *, presolve: bool = False) -> None:
+    def __init__(
+        self, program: Program, *, presolve: bool = False, tolerance: float | None = None
+    ) -> None:
         highspy = highspy_module()
         self._scaling = scaling(program)
         self._plain = not any(
@@ -53,6 +55,8 @@ class Relaxation:
         self._presolve = presolve
         if not presolve:
             self._solver.setOptionValue("presolve", "off")
+        for kind in () if tolerance is None else ("primal", "dual"):
+            self._solver.setOptionValue(f"{kind}_feasibility_tolerance", tolerance)
         self._factored = self._solver
         columns = np.array(self._scaling.columns, int)
         self._lower = _ends([c.lower for c in program.columns], -1, -columns).tolist()

@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+from contextlib import suppress
 from fractions import Fraction
 
 import pytest
@@ -13,7 +14,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
 from tamecheck.programs import solve
-from tamecheck.programs.certificate import certificate
+from tamecheck.programs.certificate import certificate, records_of, unfinished
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
 from tamecheck.programs.vipr import vipr_text
@@ -126,35 +127,79 @@ def test_an_unfinished_tree_is_gone_on_with_from_its_certificate():
             solve(other, resume=unfinished)
 
 
-def test_checkpoints_are_certificates_of_bounds(monkeypatch):
-    for name in ("_FIRST", "_OFTEN"):
-        monkeypatch.setattr(f"tamecheck.programs.solving.{name}", 0.02)
-    monkeypatch.setattr("tamecheck.programs.solving._SHARE", 0.0)
+class Killed(BaseException):
+    """What nobody catches."""
+
+
+def kill_at(records, count):
+    def keep(record):
+        records.append(json.loads(json.dumps(record)))
+        if len(records) == count:
+            raise Killed
+
+    return keep
+
+
+@pytest.mark.parametrize("root", [0.0, 30.0])
+def test_a_search_that_was_killed_goes_on_with_its_journal(monkeypatch, root):
+    monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
+    monkeypatch.setattr("tamecheck.programs.solving._ROOT", root)
+    program = hard(width=12)
+    whole = solve(program, solvers=())
+    records = []
+    solve(program, solvers=(), journal=records.append)
+    assert len(records) > 4
+    for count in (1, len(records) // 2, len(records) - 1):
+        records = []
+        with pytest.raises(Killed):
+            solve(program, solvers=(), journal=kill_at(records, count))
+        document = unfinished(program.sha256, records)
+        assert unfinished(program.sha256, records_of(document)) == document
+        # the journal of the journal: killed again
+        again = list(records_of(document))
+        with suppress(Killed):
+            solve(program, solvers=(), resume=document, journal=kill_at(again, len(again) + 2))
+        solved = solve(program, solvers=(), resume=unfinished(program.sha256, again))
+        assert solved.answer.objective == whole.answer.objective
+        assert root or solved.nodes <= whole.nodes
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [{"node": 1, "crossed": 0}],
+        [{"node": 0, "branch": 0, "at": 0, "children": [1, 3]}],
+        [{"node": -1, "crossed": 0}],
+        [{"node": 1, "branch": 0, "at": 0, "children": [1, 2]}],
+    ],
+)
+def test_a_journal_holds_a_tree(records):
+    with pytest.raises(InputError, match="all nodes"):
+        unfinished("", records)
+
+
+def test_progress_is_shown_and_what_was_found_is_kept(monkeypatch):
     monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
     monkeypatch.setattr("tamecheck.programs.solving._ROOT", 0.0)
-    kept, seen = [], []
+    seen = []
+    program = hard(width=60)
 
-    def keep(document):
-        kept.append(document)
-        if len(kept) == 2:
+    def stop(record):
+        if record.get("node") == 120:
             raise KeyboardInterrupt
 
-    program = hard(width=60)
-    start = (F(0),) * 60
     solved = solve(
         program,
         seconds=60,
         solvers=(),
-        checkpoint=keep,
+        journal=stop,
         progress=seen.append,
-        incumbent=start,
+        incumbent=(F(0),) * 60,
     )
     assert solved.interrupted
     assert not program.violations(solved.answer.point)
-    for document in kept:
-        assert document["claim"]["verdict"] == "bound"
-        assert check(json.dumps(document)).verdict == "valid"
     assert all(status.open >= 1 and status.explored > 0 for status in seen)
+    assert seen
 
 
 # -- the rules of the kernel, one by one ----------------------------------------------------------

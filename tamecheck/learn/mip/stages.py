@@ -27,7 +27,8 @@ from tamecheck.learn.mip.task import (
     weight_of,
 )
 from tamecheck.learn.network import BinarizedNetwork
-from tamecheck.programs.solving import Document, solve
+from tamecheck.programs.solved import Document
+from tamecheck.programs.solving import solve
 
 OBJECTIVES = {
     "errors": ("errors",),
