@@ -22,6 +22,7 @@ from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.exact.revised import Contradiction, End, Ray, Simplex, State
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
+from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
 
 _ZERO = fmpq(0)
@@ -128,7 +129,8 @@ class LinearProgram:
     @classmethod
     def of(cls, program: Program) -> LinearProgram:
         """The rows of a program."""
-        rows = [[(j, as_number(a)) for j, a in row.terms] for row in program.rows]
+        numbers = iter(map_once(as_number, [a for row in program.rows for _, a in row.terms]))
+        rows = [[(j, next(numbers)) for j, _ in row.terms] for row in program.rows]
         lower = [_end(row.lower) for row in program.rows]
         upper = [_end(row.upper) for row in program.rows]
         return cls(Matrix(rows, len(program.columns)), (lower, upper))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational
-from typing import Any
+from typing import Any, TypeVar
 
 from tamecheck.errors import InputError
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
 
 MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
@@ -86,7 +90,8 @@ def parse_rational(text: str) -> Fraction:
     Raises `InputError` if the text is no such literal, or is too long to be meant seriously.
     """
     match = _LITERAL.fullmatch(text.strip())
-    if match is None or max(len(part or "") for part in match.groups()) > _MAX_DIGITS:
+    long = len(text) > _MAX_DIGITS
+    if match is None or (long and max(len(p or "") for p in match.groups()) > _MAX_DIGITS):
         raise InputError(f"{text[:40]!r} is not a number.", hint="Write -1.5, 2e-3 or 1/3.")
     sign = -1 if match["sign"] == "-" else 1
     if match["numerator"] is not None:
@@ -103,10 +108,21 @@ def parse_rational(text: str) -> Fraction:
         raise InputError(f"The exponent of {text[:40]!r} is out of range.")
     if len(whole + part) > _MAX_DIGITS:
         raise InputError(f"{text[:40]!r} has too many digits.")
-    value = sign * Fraction(int(whole + part or "0"), 10 ** len(part)) * Fraction(10) ** exponent
+    top, places = sign * int(whole + part), exponent - len(part)
+    value = Fraction(top * 10**places) if places > 0 else Fraction(top, 10**-places)
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > _MAX_BITS:
         raise InputError(f"{text[:40]!r} has too many digits.")
     return value
+
+
+def map_once(function: Callable[[_A], _B], values: Sequence[_A]) -> list[_B]:
+    """The function of each value, computed once for an object that occurs often.
+
+    Numbers of large files are few objects.
+    """
+    known = {id(value): value for value in values}
+    found = {key: function(value) for key, value in known.items()}
+    return [found[id(value)] for value in values]
 
 
 def rational_text(value: Fraction) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Bound
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import map_once, rational_text
 
 
 class Sense(Enum):
@@ -218,6 +218,8 @@ class Program(Readable):
 
     def document(self) -> dict[str, Any]:
         """The canonical JSON form, with rationals as strings."""
+        entries = [a for row in self.rows for _, a in row.terms]
+        texts = iter(map_once(rational_text, entries))
         return {
             "format": "tamecheck-program",
             "version": 1,
@@ -239,7 +241,7 @@ class Program(Readable):
                     "name": row.name,
                     "lower": _bound_text(row.lower),
                     "upper": _bound_text(row.upper),
-                    "terms": [[j, rational_text(a)] for j, a in row.terms],
+                    "terms": [[j, next(texts)] for j, _ in row.terms],
                 }
                 for row in self.rows
             ],

@@ -56,7 +56,8 @@ def flag(value: object) -> bool:
 
 
 def _typed(value: object, kind: type, name: str) -> Any:
-    require(type(value) is kind, f"{name} was expected")
+    if type(value) is not kind:
+        raise Reject(f"{name} was expected")
     return value
 
 

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil, floor, lcm
 
 from tamecheck.kernel import read
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend_long
+from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend_long
 
 Number = int | Fraction
 End = Number | None
@@ -157,11 +157,12 @@ def read_program(value: object) -> Program:
         require(len({read.word(c["name"]) for c in named}) == len(named), "two names are equal")
     kinds = [read.word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
-    known = dict[object, Fraction]()
+    known, again = dict[object, Fraction](), 0
 
     def number(value: object) -> Fraction:
+        nonlocal again
         if type(value) is str and value in known:
-            spend_long(1, 4 * len(value))
+            again += 1 + (len(value) >> 8) ** 2
         else:
             known[value] = read.rational(value)
         return known[value]
@@ -179,6 +180,7 @@ def read_program(value: object) -> Program:
     for row in terms:
         require(len({j for j, _ in row}) == len(row), "a row names a column twice")
     numbers = [*costs, *(a for row in terms for _, a in row)]
+    spend(again)
     bits = longest([*numbers, *lower, *upper, *row_lower, *row_upper])
     spend_long(len(numbers), bits)
     scale = lcm(*{a.denominator for a in numbers})

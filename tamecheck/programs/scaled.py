@@ -18,7 +18,7 @@ from fractions import Fraction
 
 from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.box import Bound
-from tamecheck.ir.program import Column, Program
+from tamecheck.ir.program import Column, Program, Sense
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ def domain(column: Column) -> tuple[Bound, Bound]:
 
 def minimised_costs(program: Program) -> list[Fraction]:
     """The costs, of a maximised objective their negatives."""
-    return [program.sense.sign * column.cost for column in program.columns]
+    if program.sense is Sense.MINIMISE:
+        return [column.cost for column in program.columns]
+    return [-column.cost for column in program.columns]
 
 
 class Scaled:

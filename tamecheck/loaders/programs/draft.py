@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, UnsupportedError
@@ -387,6 +388,7 @@ def locate(where: str, line: Callable[[], int]) -> Generator[None]:
         raise type(error)(error.what, where=place, hint=error.hint) from None
 
 
+@lru_cache(maxsize=1 << 14)
 def number(text: str) -> Fraction:
     """The number that a decimal or ``p/q`` literal denotes; ``1.0D3`` is Fortran's ``1.0e3``."""
     if text.lower().lstrip("+-").startswith(("nan", "inf")):
