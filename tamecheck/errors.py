@@ -158,6 +158,11 @@ def visible(text: str) -> str:
     return "".join(map(_shown, text))
 
 
+def first_few(words: Sequence[str], most: int, more: str = ", …") -> str:
+    """The first words between commas, and a sign that there are more."""
+    return ", ".join(words[:most]) + (more if len(words) > most else "")
+
+
 def _shown(character: str) -> str:
     if character in _KEPT or unicodedata.category(character) not in _HIDDEN:
         return character

@@ -129,8 +129,7 @@ def write_sarif(args: Namespace, answers: Sequence[Mapping[str, Any]]) -> None:
     pairs = [({**known, **answer.get("arguments", {})}, answer) for answer in answers]
     order = ("model", "spec", "input")
     write_document(
-        args.sarif,
-        sarif_log([({k: f[k] for k in order if k in f}, answer) for f, answer in pairs]),
+        args.sarif, sarif_log([({k: f[k] for k in order if k in f}, answer) for f, answer in pairs])
     )
 
 
@@ -208,7 +207,12 @@ def enter(
     """Write the certificate of an answer where ``-o`` says; tell why there is none, or no check."""
     if note:
         message(args, note)
-    if certificate is not None and args.output is not None:
+    if certificate is not None:
+        _keep(args, document, certificate)
+
+
+def _keep(args: Namespace, document: dict[str, Any], certificate: Mapping[str, Any]) -> None:
+    if args.output is not None:
         write_document(args.output, certificate)
         document["certificate"] = args.output
 
@@ -234,8 +238,7 @@ def certify(
             message(args, f"No certificate that the kernel checks: {report.why}.")
             return
         message(args, "The kernel has no time for the certificate; 'tamecheck recheck' has.")
-        write_document(args.output, certificate)
-        document["certificate"] = args.output
+        _keep(args, document, certificate)
         return
     if report.verdict != "valid":
         raise CertificateError(f"The kernel rejects the certificate: {report.why}.")
@@ -243,6 +246,4 @@ def certify(
     if document["verdict"] == "unknown":
         document |= {"verdict": "holds", "reason": reason}
     document |= {"checked": "certificate", "rests_on": "certificate"}
-    if args.output is not None:
-        write_document(args.output, certificate)
-        document["certificate"] = args.output
+    _keep(args, document, certificate)

@@ -8,13 +8,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import (
-    EXIT_CODES,
-    claim,
-    message,
-    print_answer,
-    write_certificate,
-)
+from tamecheck.cli.answer import EXIT_CODES, claim, message, print_answer, write_certificate
 from tamecheck.cli.inputs import DOMAIN
 from tamecheck.cli.options import (
     BOX,

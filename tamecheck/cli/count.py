@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import message, print_answer
-from tamecheck.cli.inputs import CONSTRAINT, DOMAIN, naming_of, network_and_domain
+from tamecheck.cli.inputs import CONSTRAINT, DOMAIN, INTEGERS, naming_of, network_and_domain
 from tamecheck.cli.options import MODEL, Verb, option
 from tamecheck.cli.source import model_of, number_of, row_of_input
 from tamecheck.errors import InputError
@@ -154,7 +154,7 @@ COUNT = Verb(
         DOMAIN,
         CONSTRAINT,
         option("--box", "BOX", "of any classifier: what its inputs can be, 'age=18:90', or -1:1"),
-        option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
+        INTEGERS,
         option("--if", "CONDITIONS", "count these inputs only: 'x3=1,x5=-1', 'colour=red'",
             dest="conditions"),
         option("--input", "FILE", "the centre of the ball of --hamming"),

@@ -364,7 +364,7 @@ VERB = Verb(
         option("--box", "BOX",
             "what any other classifier's inputs can be: 'age=18:90,x=0:inf', or -1:1 for all; "
             "default: the range of each column of --data"),
-        option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
+        inputs.INTEGERS,
         inputs.table_options("instead of --input, rows for the model"),
         inputs.ROWS,
     ),

@@ -223,16 +223,12 @@ def _plain(array: Array) -> Any:
 
     if array.dtype != object and np.isfinite(array).all():
         return array.tolist()
-    values = np.empty(array.shape, dtype=object)
-    values.reshape(-1)[:] = [
-        exact_text(value)
-        if array.dtype == object
-        else value
-        if math.isfinite(value)
-        else str(value)
-        for value in array.reshape(-1).tolist()
+    exact = array.dtype == object
+    values = [
+        exact_text(v) if exact else v if math.isfinite(v) else str(v)
+        for v in array.reshape(-1).tolist()
     ]
-    return values.tolist()
+    return np.array(values, dtype=object).reshape(array.shape).tolist()
 
 
 EVAL = Verb(

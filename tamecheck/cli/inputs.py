@@ -48,6 +48,10 @@ CONSTRAINT = option("--constraint", "TEXT",
     "repeated", action="append", default=[])  # fmt: skip
 
 
+INTEGERS = option("--integers", "I,J",
+    "inputs of --box that take integers only, by number or name")  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """What inputs and classes are called; None where that is not known."""

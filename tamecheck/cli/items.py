@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from tamecheck.cli.answer import claim, print_answer
 from tamecheck.cli.options import Parser, Place, Verb, option, output
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, first_few
 
 FORMAT = "tamecheck-answers"
 Line: TypeAlias = dict[str, Any]
@@ -259,7 +259,7 @@ def _merge(args: Namespace) -> int:
     missing = [number for number in range(question["items"]) if number not in found]
     document = {"items": question["items"], "missing": missing, "file": None}
     if missing:
-        first = ", ".join(map(str, missing[:_SHOWN])) + ", ..." * (len(missing) > _SHOWN)
+        first = first_few([*map(str, missing)], _SHOWN, ", ...")
         text = f"{len(missing)} of {question['items']} items have no answer: {first}"
         print_answer(args, document, [text])
         return 3

@@ -49,10 +49,7 @@ ASKED = (
         "single output; default: the output where there is one and --monotone asks, else the class",
         choices=("decision", "score")),
 )  # fmt: skip
-WITHIN = (
-    option("--integers", "I,J", "inputs of --box that take integers only, by number or name"),
-    inputs.CONSTRAINT,
-)
+WITHIN = (inputs.INTEGERS, inputs.CONSTRAINT)
 PAIRS = Group(
     "pairs of inputs",
     (

@@ -10,13 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.cli.answer import (
-    claim,
-    print_answer,
-    working,
-    write_certificate,
-    write_document,
-)
+from tamecheck.cli.answer import claim, print_answer, working, write_certificate, write_document
 from tamecheck.cli.options import CERTIFICATE, PROGRAM, Place, Verb, flag, option, output
 from tamecheck.cli.source import program_of
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
@@ -186,10 +180,7 @@ SOLVE = Verb(
         PROGRAM,
         flag("--certify", "search for a proof as long as it takes, not for a minute"),
         option(
-            "--proof",
-            None,
-            "write a VIPR file, for checkers of others",
-            choices=tuple(_PROOFS),
+            "--proof", None, "write a VIPR file, for checkers of others", choices=tuple(_PROOFS)
         ),
         option("--resume", "CERT", "go on with the tree of a certificate of an earlier run"),
         CERTIFICATE,

@@ -128,9 +128,7 @@ def row_of_input(path: str, model: Model) -> Array:
 
     point = read_point(path, model.inputs)
     flat = [rational(v) for name in model.inputs for v in point[name].reshape(-1).tolist()]
-    row = np.empty((1, len(flat)), dtype=object)
-    row[0, :] = flat
-    return row
+    return np.array([flat], dtype=object)
 
 
 def point_of(text: str, inputs: Mapping[str, Shape]) -> Point:

@@ -102,9 +102,8 @@ def exact_array(array: Array) -> Array | None:
         return array.astype(np.int64 if array.dtype.kind == "b" else array.dtype).astype(object)
     if not bool(np.isfinite(array).all()):
         return None
-    exact = np.empty(array.shape, dtype=object)
-    exact.reshape(-1)[:] = [_simplest(Fraction(value)) for value in array.reshape(-1).tolist()]
-    return exact
+    exact = [_simplest(Fraction(value)) for value in array.reshape(-1).tolist()]
+    return np.array(exact, dtype=object).reshape(array.shape)
 
 
 def narrow(exact: Array) -> Array:

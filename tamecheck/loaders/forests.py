@@ -16,7 +16,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.folding import narrow
 from tamecheck.loaders.kinds import FLOAT
-from tamecheck.loaders.values import Emitter, Value
+from tamecheck.loaders.values import Emitter, Value, concat
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ class Forest:
                 exact = narrow(chosen) if chosen.dtype == object else chosen
                 constant = emitter.constant(exact, FLOAT)
                 parts.append(constant.broadcast((*rows, *constant.shape)))
-            joined = parts[0].apply(ops.CONCAT, *parts[1:], axis=axis) if parts[1:] else parts[0]
+            joined = concat(parts, axis)
             # inner nodes stand before leaves there
             order = np.argsort(np.argsort([place < 0 for place in level], kind="stable"))
             moved = bool((order != np.arange(len(order))).any())

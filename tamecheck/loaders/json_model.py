@@ -115,9 +115,7 @@ def _fractions(data: Any, shape: Shape) -> Any:
 
 def exact_vector(numbers: Sequence[Fraction]) -> Array:
     """Exact numbers as an array."""
-    found: Array = np.empty(len(numbers), dtype=object)
-    found[:] = numbers
-    return found
+    return np.array(numbers, dtype=object)
 
 
 def _tensors(documents: Any, where: str) -> Mapping[str, Tensor]:

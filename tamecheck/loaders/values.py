@@ -196,6 +196,20 @@ def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
     return tuple(found)
 
 
+def concat(values: Sequence[Value], axis: int, **options: Any) -> Value:
+    """Tensors joined along an axis; one alone as it is."""
+    first, *others = values
+    return first.apply(ops.CONCAT, *others, axis=axis, **options) if others else first
+
+
+def stack(values: Sequence[Value], axis: int) -> Value:
+    """Tensors joined along a new axis."""
+    if not values:
+        raise InputError("There is no tensor to stack.")
+    at = axis_in(axis, values[0].rank + 1)
+    return concat([v.reshape((*v.shape[:at], 1, *v.shape[at:])) for v in values], at)
+
+
 @dataclass(slots=True)
 class Emitter:
     """The graph being built; ``label`` names the node of the source that is translated.

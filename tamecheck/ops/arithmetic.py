@@ -43,12 +43,7 @@ DIV = Op(
     meaning=Pointwise(lambda _: everywhere(X / Y), domain=lambda _: Y.differs(0)),
 )
 
-NEG = Op(
-    name="neg",
-    summary="-x",
-    shape=same,
-    meaning=Pointwise(lambda _: everywhere(-X)),
-)
+NEG = Op(name="neg", summary="-x", shape=same, meaning=Pointwise(lambda _: everywhere(-X)))
 
 
 def _pow_domain(params: Params) -> Condition:
@@ -110,9 +105,6 @@ SQRT = Op(
     name="sqrt",
     summary="the square root of x, for x ≥ 0",
     shape=same,
-    meaning=Pointwise(
-        lambda _: everywhere(power(X, Fraction(1, 2))),
-        domain=lambda _: X >= 0,
-    ),
+    meaning=Pointwise(lambda _: everywhere(power(X, Fraction(1, 2))), domain=lambda _: X >= 0),
     regularity=Regularity(lipschitz=False, lipschitz_inside=lambda _: X > 0),
 )

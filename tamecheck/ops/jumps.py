@@ -19,11 +19,7 @@ SIGN = Op(
     params=(Param("at_zero", Fraction),),
     shape=same,
     meaning=Pointwise(
-        lambda p: (
-            when(X < 0, -1),
-            when(X.equals(0), fraction(p, "at_zero")),
-            when(X > 0, 1),
-        )
+        lambda p: (when(X < 0, -1), when(X.equals(0), fraction(p, "at_zero")), when(X > 0, 1))
     ),
     regularity=JUMPS,
     source="at_zero is 0 in ONNX and PyTorch, 1 in Larq and FINN",
@@ -35,11 +31,7 @@ STEP = Op(
     params=(Param("at_zero", Fraction),),
     shape=same,
     meaning=Pointwise(
-        lambda p: (
-            when(X < 0, 0),
-            when(X.equals(0), fraction(p, "at_zero")),
-            when(X > 0, 1),
-        )
+        lambda p: (when(X < 0, 0), when(X.equals(0), fraction(p, "at_zero")), when(X > 0, 1))
     ),
     regularity=JUMPS,
 )

@@ -9,57 +9,12 @@ import copyreg
 from typing import Any
 
 from tamecheck.ir.op import Op
-from tamecheck.ops.arithmetic import ADD, DIV, MUL, NEG, POW, POWER, SQRT, SUB
-from tamecheck.ops.axes import (
-    ARGMAX,
-    ARGMIN,
-    ARGSORT,
-    GATHER,
-    GATHER_ELEMENTS,
-    LOG_SOFTMAX,
-    LOGSUMEXP,
-    MATMUL,
-    PROD,
-    REDUCE_MAX,
-    REDUCE_MIN,
-    SOFTMAX,
-    SUM,
-)
-from tamecheck.ops.exponential import (
-    ACOS,
-    ACOSH,
-    ASIN,
-    ASINH,
-    ATAN,
-    ATANH,
-    COS,
-    COSH,
-    ERF,
-    EXP,
-    LOG,
-    SIGMOID,
-    SIN,
-    SINH,
-    SOFTPLUS,
-    TAN,
-    TANH,
-)
-from tamecheck.ops.jumps import CEIL, EQUAL, FLOOR, LESS, LESS_EQUAL, ROUND, SELECT, SIGN, STEP
-from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
-from tamecheck.ops.routing import BROADCAST, CONCAT, PAD, RESHAPE, SLICE, TRANSPOSE
+from tamecheck.ops import arithmetic, axes, exponential, jumps, rectifiers, routing
 
-ALL: tuple[Op, ...] = (
-    *(ADD, SUB, MUL, DIV, NEG),
-    *(ABS, RELU, LEAKY_RELU, PRELU, ELU, CLIP, MAXIMUM, MINIMUM),
-    *(SIGN, STEP, EQUAL, LESS, LESS_EQUAL, SELECT),
-    *(FLOOR, CEIL, ROUND),
-    *(POW, POWER, SQRT),
-    *(EXP, LOG, SIGMOID, SOFTPLUS, SINH, COSH, TANH, ASINH, ACOSH, ATANH, ERF),
-    *(SIN, COS, TAN, ASIN, ACOS, ATAN),
-    *(RESHAPE, TRANSPOSE, SLICE, CONCAT, PAD, BROADCAST, GATHER, GATHER_ELEMENTS),
-    *(MATMUL, SUM, PROD, REDUCE_MAX, REDUCE_MIN),
-    *(ARGMAX, ARGMIN, ARGSORT),
-    *(SOFTMAX, LOG_SOFTMAX, LOGSUMEXP),
+_MODULES = (arithmetic, rectifiers, jumps, exponential, routing, axes)
+
+ALL: tuple[Op, ...] = tuple(
+    one for module in _MODULES for one in vars(module).values() if isinstance(one, Op)
 )
 
 BY_NAME: dict[str, Op] = {op.name: op for op in ALL}

@@ -46,6 +46,17 @@ class Pieces:
     blank: Sequence[tuple[float, float]] = ()
 
     @property
+    def counts(self) -> dict[str, int]:
+        """How many there are of each."""
+        found = {
+            "cells": self.places,
+            "kinks": self.kinks,
+            "jumps": self.jumps,
+            "poles": self.poles,
+        }
+        return {name: len(places) for name, places in found.items()}
+
+    @property
     def groups(self) -> list[tuple[float, float]]:
         """The ends of intervals without kinks and jumps inside."""
         ends = {*self.kinks, *self.jumps, *self.poles}
@@ -108,14 +119,7 @@ def draw_curve(
         if vertices:
             drawn.line("Clarke set", color=canvas.CLARKE, linewidth=3)
         panels[-1].set_xlabel(plane.labels[0])
-    counts = {
-        "cells": len(found.places),
-        "kinks": len(found.kinks),
-        "jumps": len(found.jumps),
-        "poles": len(found.poles),
-        "arrows": 0,
-        "clarke_vertices": vertices,
-    }
+    counts = {**found.counts, "arrows": 0, "clarke_vertices": vertices}
     return drawn.picture("field", counts, exact=not found.note)
 
 
@@ -124,11 +128,7 @@ def _marks(drawn: Drawing, panels: Sequence[Axes], found: Pieces, *, told: bool 
     kinds: Any = (
         ("kink", found.kinks, {"color": canvas.KINK, "linewidth": 0.6, "linestyle": ":"}),
         ("jump", found.jumps, {"color": canvas.JUMP, "linewidth": 1.1, "linestyle": "--"}),
-        (
-            "pole",
-            found.poles,
-            {"color": canvas.POLE, "linewidth": 1.4, "linestyle": (0, (4, 1.2, 1, 1.2))},
-        ),
+        ("pole", found.poles, {"color": canvas.POLE, "linewidth": 1.4, "ls": canvas.POLE_STYLE}),
     )
     for name, places, looks in kinds:
         for panel in panels:
@@ -203,13 +203,7 @@ def draw_intervals(plane: Plane, axes: Axes | None, limit: int) -> Picture:
         _marks(drawn, [drawn.axes], found, told=True)
         drawn.axes.set_xlabel(plane.labels[0])
         drawn.axes.set_ylabel(label_of(plane.outputs[0]))
-    counts = {
-        "cells": len(found.places),
-        "kinks": len(found.kinks),
-        "jumps": len(found.jumps),
-        "poles": len(found.poles),
-        "maps": len(ends),
-    }
+    counts = {**found.counts, "maps": len(ends)}
     facts = {"count": "lower bound" if found.note else "exact"}
     return drawn.picture("cells", counts, exact=not found.note, facts=facts)
 

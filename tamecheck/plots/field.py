@@ -118,12 +118,7 @@ def _per_axis(plane: Plane) -> tuple[int, int]:
 
 
 def arrows_on(
-    drawn: Drawing,
-    plane: Plane,
-    scene: Scene,
-    *,
-    streamlines: bool = False,
-    descent: bool = False,
+    drawn: Drawing, plane: Plane, scene: Scene, *, streamlines: bool = False, descent: bool = False
 ) -> dict[str, int]:
     """Draw the gradient as arrows or streamlines, or the other way; how many there are.
 

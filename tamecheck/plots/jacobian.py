@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.cells import element_names
 from tamecheck.derivative import JacobianSet
 from tamecheck.derivative.result import Entry
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, first_few
 from tamecheck.ir.tensor import Array
 from tamecheck.plots import canvas
 from tamecheck.plots.canvas import Axes, Drawing, Picture, drawing, label_of, mpl
@@ -116,7 +116,7 @@ def _notes(found: JacobianSet, chosen: Sequence[int], labels: Sequence[str]) -> 
     if len(labels) > 2:
         drawn = " and ".join(labels[entry] for entry in chosen)
         others = [k for k in _varying(found, len(labels)) if k not in chosen]
-        rest = ", ".join(labels[k] for k in others[:3]) + (", …" if len(others) > 3 else "")
+        rest = first_few([labels[k] for k in others], 3)
         verb = "varies" if len(others) == 1 else "vary"
         told = f"{rest} {verb} too" if others else "no other entry varies"
         notes.append(f"{drawn} of {len(labels)} entries; {told}")

@@ -206,9 +206,7 @@ def _numbers(values: Sequence[Fraction]) -> Array:
     """Integers where all are, which are faster to compute with; else rationals."""
     if all(v.denominator == 1 and abs(v.numerator) < 2**53 for v in values):
         return np.array([int(v) for v in values], dtype=np.int64)
-    found = np.empty(len(values), dtype=object)
-    found[:] = list(values)
-    return found
+    return np.array(values, dtype=object)
 
 
 def _extended(graph: Graph) -> tuple[GraphBuilder, int]:

@@ -260,8 +260,7 @@ def optimum_lines(name: str, found: Optimum) -> Iterator[str]:
             why = f"  {_BOUNDS[found.checked]}" if what == "bound" else ""
             yield f"  {what} {decimal_text(value, 9)}{exact}{why}"
     if found.x is not None:
-        shown = ", ".join(decimal_text(value) for value in found.x[:8])
-        yield f"  at x = {shown}{', …' if len(found.x) > 8 else ''}"
+        yield f"  at x = {listed(found.x)}"
     yield from (f"  {note}" for note in found.notes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from tamecheck.errors import first_few
 from tamecheck.ir.exact import rational_text
 from tamecheck.learn.network import BinarizedNetwork
 from tamecheck.learn.selection import Quality, Scores, Selection
@@ -162,16 +163,15 @@ def training_lines(
 
 def _quality_rows(quality: Quality, test: Scores) -> Iterator[str]:
     """A table of scores: the network and the baselines."""
-    names = list(test.recall)[:_FEW]
+    names = list(test.recall)
     named = [("network", test)]
     for key, text in _RIVALS:
         if key in quality.baselines:
             named.append((text.format(quality.majority), quality.baselines[key]))
     width = max(len(name) for name, _ in named)
-    more = ", …" if len(test.recall) > _FEW else ""
-    yield f"  {'':{width}}  accuracy  balanced  recall of {', '.join(names)}{more}"
+    yield f"  {'':{width}}  accuracy  balanced  recall of {first_few(names, _FEW)}"
     for name, one in named:
-        shares = " ".join(f"{one.recall[k]:.2f}" for k in names)
+        shares = " ".join(f"{one.recall[k]:.2f}" for k in names[:_FEW])
         yield f"  {name:{width}}  {one.accuracy:8.3f}  {one.balanced:8.3f}  {shares}"
 
 
@@ -195,9 +195,8 @@ def columns_text(table: Table) -> str:
     for number, column in enumerate(table.columns[:_LISTED]):
         name, values = column.name, table.rows[:, number].tolist()
         if column.categories is not None:
-            shown = ", ".join(column.categories[:_FEW])
-            more = ", …" if len(column.categories) > _FEW else ""
-            found.append(f"{name} is one of {len(column.categories)} categories ({shown}{more})")
+            shown = first_few(column.categories, _FEW)
+            found.append(f"{name} is one of {len(column.categories)} categories ({shown})")
         else:
             kind, unit = "a day" if is_days(column.form) else "a number", unit_of(column.form)
             ends = (min(values), max(values))
@@ -209,7 +208,6 @@ def columns_text(table: Table) -> str:
         found.append(f"{len(table.columns) - _LISTED} more")
     if table.target:
         counts = Counter(map(str, table.labels.tolist())).most_common()
-        shown = ", ".join(f"{name} {count}" for name, count in counts[:_FEW])
-        more = ", …" if len(counts) > _FEW else ""
-        found.append(f"the label {table.target} is {shown}{more}")
+        shown = first_few([f"{name} {count}" for name, count in counts], _FEW)
+        found.append(f"the label {table.target} is {shown}")
     return "; ".join(found)

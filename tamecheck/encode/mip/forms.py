@@ -271,12 +271,7 @@ class Rows:
     def binary(self, name: str, rule: Callable[[Point], bool], after: Iterable[Form] = ()) -> Form:
         """A new column for 0 or 1."""
         return self.column(
-            name,
-            _ZERO,
-            Fraction(1),
-            Kind.INTEGER,
-            rule=lambda point: int(rule(point)),
-            after=after,
+            name, _ZERO, Fraction(1), Kind.INTEGER, rule=lambda point: int(rule(point)), after=after
         )
 
     def at_least(self, form: Form, name: str = "") -> None:

@@ -119,11 +119,7 @@ class Language:
         denominator = math.lcm(step.denominator, form.constant.denominator)
         ends = Fraction(math.floor(low)), Fraction(math.floor(high))
         found = self._rows.column(
-            "floor#",
-            *ends,
-            Kind.INTEGER,
-            rule=lambda x: math.floor(form.value(x)),
-            after=[form],
+            "floor#", *ends, Kind.INTEGER, rule=lambda x: math.floor(form.value(x)), after=[form]
         )
         rest = form - found
         self._rows.at_least(rest)

@@ -247,9 +247,7 @@ def _range(ctx: Context) -> Outputs:
     numbers, kind = [start + i * delta for i in range(count)], ctx.input(0).kind
     if kind.integral:
         return ctx.constant(np.array([int(n) for n in numbers], np.int64), kind)
-    exact = np.empty(count, dtype=object)
-    exact[:] = numbers
-    return ctx.constant(narrow(exact), kind)
+    return ctx.constant(narrow(np.array(numbers, dtype=object)), kind)
 
 
 def _dropout(ctx: Context) -> Outputs:

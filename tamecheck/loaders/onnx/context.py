@@ -15,15 +15,7 @@ from tamecheck.loaders.onnx.source import Attributes, name_text
 from tamecheck.loaders.values import Emitter, Value, axis_in
 
 if TYPE_CHECKING:
-    from onnx import (
-        AttributeProto,
-        FunctionProto,
-        GraphProto,
-        ModelProto,
-        NodeProto,
-        OperatorSetIdProto,
-        TensorProto,
-    )
+    import onnx
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +151,8 @@ class Function:
     """
 
     key: tuple[str, str, str]
-    proto: FunctionProto
-    defaults: Mapping[str, AttributeProto]
+    proto: onnx.FunctionProto
+    defaults: Mapping[str, onnx.AttributeProto]
 
     @property
     def attributes(self) -> set[str]:
@@ -179,9 +171,11 @@ class Scope:
 
     opsets: Mapping[str, int]
     values: dict[str, Item | None] = field(default_factory=dict[str, "Item | None"])
-    stored: Mapping[str, TensorProto] = field(default_factory=dict[str, "TensorProto"])
+    stored: Mapping[str, onnx.TensorProto] = field(default_factory=dict[str, "onnx.TensorProto"])
     outer: Scope | None = None
-    attributes: Mapping[str, AttributeProto] = field(default_factory=dict[str, "AttributeProto"])
+    attributes: Mapping[str, onnx.AttributeProto] = field(
+        default_factory=dict[str, "onnx.AttributeProto"]
+    )
     absent: frozenset[str] = frozenset()
     label: str = ""
     depth: int = 0
@@ -211,7 +205,7 @@ class Scope:
             scope = scope.outer
         return False
 
-    def inside(self, label: str, values: dict[str, Item | None], graph: GraphProto) -> Scope:
+    def inside(self, label: str, values: dict[str, Item | None], graph: onnx.GraphProto) -> Scope:
         """The scope of a branch, or of one trip of a loop."""
         return Scope(
             self.opsets,
@@ -229,7 +223,7 @@ class Scope:
         function: Function,
         label: str,
         inputs: Sequence[Item | None],
-        given: Iterable[AttributeProto],
+        given: Iterable[onnx.AttributeProto],
     ) -> Scope:
         """The scope of a function's body, which sees only what it is given."""
         attributes = {proto.name: proto for proto in given}
@@ -259,7 +253,7 @@ class Scope:
             raise InputError(f"More than {MAX_DEPTH} branches and functions inside each other.")
         return self.depth + 1
 
-    def resolve(self, node: NodeProto) -> NodeProto:
+    def resolve(self, node: onnx.NodeProto) -> onnx.NodeProto:
         """The node, with the attributes of the function that it stands in put in."""
         if not any(proto.ref_attr_name for proto in node.attribute):
             return node
@@ -276,16 +270,16 @@ class Scope:
         return found
 
 
-def opsets_of(imports: Iterable[OperatorSetIdProto]) -> dict[str, int]:
+def opsets_of(imports: Iterable[onnx.OperatorSetIdProto]) -> dict[str, int]:
     """The version of each operator set; the domain ``ai.onnx`` is the empty string."""
     return {
         "" if entry.domain == "ai.onnx" else entry.domain: int(entry.version) for entry in imports
     }
 
 
-def stored_in(graph: GraphProto) -> dict[str, TensorProto]:
+def stored_in(graph: onnx.GraphProto) -> dict[str, onnx.TensorProto]:
     """The constants that are stored in a graph, by name."""
-    found: dict[str, TensorProto] = {}
+    found: dict[str, onnx.TensorProto] = {}
     for tensor in graph.initializer:
         if name_text(tensor.name) in found:
             raise InputError(f"The tensor {tensor.name!r} is stored twice.")
@@ -293,7 +287,7 @@ def stored_in(graph: GraphProto) -> dict[str, TensorProto]:
     return found
 
 
-def functions_of(model: ModelProto) -> dict[tuple[str, str, str], Function]:
+def functions_of(model: onnx.ModelProto) -> dict[tuple[str, str, str], Function]:
     """The functions that a model brings along."""
     found: dict[tuple[str, str, str], Function] = {}
     for proto in model.functions:
@@ -332,7 +326,7 @@ class Definition:
                 return Definition(schema, max(versions), by_inputs)
         return None
 
-    def function(self, node: NodeProto, inputs: Sequence[Item | None]) -> Function:
+    def function(self, node: onnx.NodeProto, inputs: Sequence[Item | None]) -> Function:
         """The definition for the attributes of a node and for the types of its inputs."""
         from onnx import FunctionProto
 

@@ -6,20 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.kinds import BOOL, INT64
 from tamecheck.loaders.onnx.context import Context, Item, Lowering, Outputs, TensorSequence
-from tamecheck.loaders.values import Value, axis_in
-
-
-def stack(values: Sequence[Value], axis: int) -> Value:
-    """Tensors joined along a new axis."""
-    if not values:
-        raise InputError("There is no tensor to stack.")
-    at = axis_in(axis, values[0].rank + 1)
-    first, *others = (v.reshape((*v.shape[:at], 1, *v.shape[at:])) for v in values)
-    return first.apply(ops.CONCAT, *others, axis=at) if others else first
+from tamecheck.loaders.values import Value, axis_in, concat, stack
 
 
 def _position(ctx: Context, index: int, length: int, *, end: bool = False) -> int:
@@ -87,9 +77,7 @@ def _concat(ctx: Context) -> Outputs:
         return stack(elements, axis)
     if not elements:
         raise InputError("The sequence is empty.")
-    first, *others = elements
-    at = axis_in(axis, first.rank)
-    return first.apply(ops.CONCAT, *others, axis=at) if others else first
+    return concat(elements, axis_in(axis, elements[0].rank))
 
 
 def _optional(ctx: Context) -> Outputs:

@@ -16,15 +16,13 @@ from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.forests import Forest
 from tamecheck.loaders.kinds import BOOL, FLOAT, INT64
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.values import Value
+from tamecheck.loaders.values import Value, concat
 
 MAX_NODES = 2**20
 
 
 def _row(ctx: Context, numbers: Sequence[Fraction]) -> Value:
-    exact = np.empty(len(numbers), dtype=object)
-    exact[:] = numbers
-    return ctx.constant(narrow(exact), FLOAT)
+    return ctx.constant(narrow(np.array(numbers, dtype=object)), FLOAT)
 
 
 def _rows(ctx: Context) -> Value:
@@ -108,8 +106,7 @@ def _vectorizer(ctx: Context) -> Outputs:
     sizes = ctx.attributes.integers("inputdimensions")
     if sizes is not None and list(sizes) != [value.shape[1] for value in values]:
         raise InputError(f"Dimensions {list(sizes)} do not fit the inputs.")
-    first, *others = values
-    return first.apply(ops.CONCAT, *others, axis=1, kind=FLOAT) if others else first
+    return concat(values, 1, kind=FLOAT)
 
 
 def _scores(ctx: Context, count: int) -> Value:
@@ -196,17 +193,14 @@ def _tests(x: Value, splits: Sequence[_Split]) -> Value:
             continue
         if mode not in _TESTS:
             raise UnsupportedError(f"nodes of mode {mode!r} are not read.")
-        exact = np.empty(len(chosen), dtype=object)
-        exact[:] = [splits[i].threshold for i in chosen]
+        exact = np.array([splits[i].threshold for i in chosen], dtype=object)
         columns = x.take([splits[i].feature for i in chosen], 1)
         parts.append(_TESTS[mode](columns, x.emitter.constant(narrow(exact), x.kind)))
-    joined = parts[0].apply(ops.CONCAT, *parts[1:], axis=1) if parts[1:] else parts[0]
-    return joined.take(np.argsort(order), 1)
+    return concat(parts, 1).take(np.argsort(order), 1)
 
 
 def _member(x: Value, split: _Split) -> Value:
-    exact = np.empty(len(split.members), dtype=object)
-    exact[:] = split.members
+    exact = np.array(split.members, dtype=object)
     column = x.take([split.feature], 1)
     same = column.apply(ops.EQUAL, x.emitter.constant(narrow(exact), x.kind), kind=BOOL)
     return same.apply(ops.REDUCE_MAX, axes=(1,), keepdims=True)

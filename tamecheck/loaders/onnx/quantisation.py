@@ -220,8 +220,7 @@ def _rescaled(ctx: Context, whole: Value, mode: str) -> Value:
     powers = [round(math.log2(number)) for number in listed]
     if max(map(abs, powers)) > MAX_BITS:
         raise InputError(f"{max(map(abs, powers))} bits cannot be dropped.")
-    steps = np.empty(len(powers), dtype=object)
-    steps[:] = [Fraction(2) ** power for power in powers]
+    steps = np.array([Fraction(2) ** power for power in powers], dtype=object)
     step, zero = ctx.constant(steps.reshape(ratio.shape), FLOAT), ctx.input(2)
     levels = _round(whole / step, mode).clip(low, high)
     return (levels if is_zero(zero) else levels - zero / step) * ctx.input(4)

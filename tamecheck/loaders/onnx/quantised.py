@@ -26,7 +26,7 @@ from tamecheck.loaders.onnx.pointwise import POINTWISE
 from tamecheck.loaders.onnx.quantisation import QUANTISATION, is_zero, quantise
 from tamecheck.loaders.onnx.recurrent import long_short_term_memory
 from tamecheck.loaders.onnx.windows import WINDOWS
-from tamecheck.loaders.values import Value, axis_in
+from tamecheck.loaders.values import Value, axis_in, concat
 
 _INT32, _UINT8 = kind_of(6), kind_of(2)
 _STEPS = 255
@@ -312,9 +312,7 @@ def _concat(ctx: Context) -> Outputs:
         raise InputError(f"{len(ctx.inputs)} inputs are no scale, zero point and triples.")
     parts = [_Quantised.at(ctx, index).numbers() for index in range(2, len(ctx.inputs), 3)]
     axis = axis_in(ctx.attributes.integer("axis"), parts[0].rank)
-    first, *others = parts
-    joined = first.apply(ops.CONCAT, *others, axis=axis) if others else first
-    return _result(ctx, joined, 0, ctx.input(2).kind)
+    return _result(ctx, concat(parts, axis), 0, ctx.input(2).kind)
 
 
 def _where(ctx: Context) -> Outputs:

@@ -14,7 +14,7 @@ from tamecheck.ir.op import Op
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import elu, hard_sigmoid, softsign, threshold
-from tamecheck.loaders.values import Value
+from tamecheck.loaders.values import Value, stack
 
 MAX_STEPS = 1_024
 """A layer with more steps than this, over all directions, is not unrolled."""
@@ -133,8 +133,10 @@ def _layer(ctx: Context, gates: int, states: int, default: Sequence[str], step: 
         history, final = _unroll(cell, step, masks, initial, reverse=reverse)
         histories.append(history)
         finals.append(final)
-    every = _stack([_stack(history, 0) for history in histories], 1)
-    lasts = [_stack([final[i] for final in finals], 0) for i in range(states)]
+    if not steps:
+        raise InputError("The sequence has no step.")
+    every = stack([stack(history, 0) for history in histories], 1)
+    lasts = [stack([final[i] for final in finals], 0) for i in range(states)]
     if batch_first:
         every = every.transpose((2, 0, 1, 3))
         lasts = [last.transpose((1, 0, 2)) for last in lasts]
@@ -209,13 +211,6 @@ def _unroll(
                 for after, before in zip(new, state, strict=True)
             )
     return [history[t] for t in range(len(masks))], state
-
-
-def _stack(values: Sequence[Value], axis: int) -> Value:
-    if not values:
-        raise InputError("The sequence has no step.")
-    first, *others = (v.reshape((*v.shape[:axis], 1, *v.shape[axis:])) for v in values)
-    return first.apply(ops.CONCAT, *others, axis=axis) if others else first
 
 
 def _gru(ctx: Context) -> Outputs:

@@ -16,8 +16,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.folding import exact_array, narrow
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
-from tamecheck.loaders.onnx.control import stack
-from tamecheck.loaders.values import Value
+from tamecheck.loaders.values import Value, stack
 
 HALF = Fraction(1, 2)
 MAX_SAMPLES = 2**12

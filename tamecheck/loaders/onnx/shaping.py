@@ -14,7 +14,7 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
 from tamecheck.loaders.onnx.pointwise import uniform
-from tamecheck.loaders.values import Value, axes_in, axis_in
+from tamecheck.loaders.values import Value, axes_in, axis_in, concat
 
 MAX_RANK = 32
 MAX_TABLE = 2**24
@@ -76,9 +76,8 @@ def _transpose(ctx: Context) -> Outputs:
 
 
 def _concat(ctx: Context) -> Outputs:
-    first, *others = ctx.all_inputs()
-    axis = ctx.axis(None if ctx.opset >= 4 else 1, first.rank)
-    return first.apply(ops.CONCAT, *others, axis=axis) if others else first
+    values = ctx.all_inputs()
+    return concat(values, ctx.axis(None if ctx.opset >= 4 else 1, values[0].rank))
 
 
 def _split(ctx: Context) -> Outputs:

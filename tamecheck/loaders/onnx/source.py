@@ -23,26 +23,18 @@ from tamecheck.ir.tensor import Shape
 from tamecheck.loaders.files import read_bytes
 
 if TYPE_CHECKING:
-    from onnx import (
-        AttributeProto,
-        GraphProto,
-        ModelProto,
-        NodeProto,
-        SparseTensorProto,
-        TensorProto,
-        ValueInfoProto,
-    )
+    import onnx
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """A file: its protocol buffer, the folder of its external data if it has one, and its name."""
 
-    model: ModelProto
+    model: onnx.ModelProto
     folder: Path | None
     where: str
 
-    def inputs(self) -> list[ValueInfoProto]:
+    def inputs(self) -> list[onnx.ValueInfoProto]:
         """The inputs of the graph that have no stored value."""
         graph = self.model.graph
         stored = {tensor.name for tensor in graph.initializer}
@@ -71,7 +63,7 @@ class SourceNode:
     """A node of the file, with a name that the user can find: its own, or its number."""
 
     label: str
-    proto: NodeProto
+    proto: onnx.NodeProto
 
     @property
     def domain(self) -> str:
@@ -89,7 +81,7 @@ class SourceNode:
         return f"{self.domain}::{self.proto.op_type}" if self.domain else self.proto.op_type
 
 
-def source_nodes(nodes: Iterable[NodeProto], prefix: str = "") -> list[SourceNode]:
+def source_nodes(nodes: Iterable[onnx.NodeProto], prefix: str = "") -> list[SourceNode]:
     """The nodes as they stand in the file."""
     found: list[SourceNode] = []
     for index, node in enumerate(nodes):
@@ -136,7 +128,7 @@ def order_nodes(
         raise InputError("The graph has a cycle.", where=nodes[min(cycle)].place) from None
 
 
-def captured_names(node: NodeProto) -> Iterator[str]:
+def captured_names(node: onnx.NodeProto) -> Iterator[str]:
     """The tensors from outside that the branches and loop bodies of a node read."""
     for attribute in node.attribute:
         if attribute.type != GRAPH:
@@ -172,13 +164,13 @@ _NAMES = {
 class Attributes:
     """The attributes of one node; ``read`` collects the names that were asked for."""
 
-    found: dict[str, AttributeProto]
+    found: dict[str, onnx.AttributeProto]
     read: set[str] = field(default_factory=set[str])
 
     @staticmethod
-    def of(protos: Iterable[AttributeProto]) -> Attributes:
+    def of(protos: Iterable[onnx.AttributeProto]) -> Attributes:
         """The attributes by name."""
-        found: dict[str, AttributeProto] = {}
+        found: dict[str, onnx.AttributeProto] = {}
         for proto in protos:
             name = name_text(proto.name)
             if name in found:
@@ -224,17 +216,17 @@ class Attributes:
         proto = self._get(name, STRINGS, required=False)
         return None if proto is None else tuple(_decode(s) for s in proto.strings)
 
-    def tensor(self, name: str) -> TensorProto | None:
+    def tensor(self, name: str) -> onnx.TensorProto | None:
         """A tensor, or None."""
         proto = self._get(name, TENSOR, required=False)
         return None if proto is None else proto.t
 
-    def sparse(self, name: str) -> SparseTensorProto | None:
+    def sparse(self, name: str) -> onnx.SparseTensorProto | None:
         """A sparse tensor, or None."""
         proto = self._get(name, SPARSE, required=False)
         return None if proto is None else proto.sparse_tensor
 
-    def graph(self, name: str) -> GraphProto:
+    def graph(self, name: str) -> onnx.GraphProto:
         """A graph, such as a branch or the body of a loop."""
         proto = self._get(name, GRAPH, required=True)
         if proto is None:
@@ -251,7 +243,7 @@ class Attributes:
         if unread:
             raise UnsupportedError(f"attribute {', '.join(map(repr, unread))} is not read here.")
 
-    def _get(self, name: str, kind: int, *, required: bool) -> AttributeProto | None:
+    def _get(self, name: str, kind: int, *, required: bool) -> onnx.AttributeProto | None:
         self.read.add(name)
         proto = self.found.get(name)
         if proto is None:
@@ -281,7 +273,7 @@ _NO_BATCH = re.compile(
 """Names that say that a dimension is something else, or a product of a batch with it."""
 
 
-def open_extents(info: ValueInfoProto) -> list[int | str | None]:
+def open_extents(info: onnx.ValueInfoProto) -> list[int | str | None]:
     """The shape of a tensor; an extent that is not fixed is its name, or None."""
     return [
         int(d.dim_value)
@@ -314,7 +306,7 @@ class Dimensions:
     missing: dict[str, str] = field(default_factory=dict[str, str])
 
     @staticmethod
-    def of(given: Mapping[str, int], infos: Iterable[ValueInfoProto]) -> Dimensions:
+    def of(given: Mapping[str, int], infos: Iterable[onnx.ValueInfoProto]) -> Dimensions:
         """The sizes that are given, and the batches among the dimensions of inputs."""
         for name, size in given.items():
             if not 0 < size <= MAX_ELEMENTS:
@@ -323,7 +315,7 @@ class Dimensions:
         names = {name for first in firsts for name in first if isinstance(name, str)}
         return Dimensions(given, frozenset(filter(_names_batch, names)))
 
-    def shape(self, info: ValueInfoProto, known: Shape | None = None) -> Shape:
+    def shape(self, info: onnx.ValueInfoProto, known: Shape | None = None) -> Shape:
         """The shape of an input; one without a size has that of a ``known`` value, if it fits."""
         extents = open_extents(info)
         if known is not None and len(known) != len(extents):

@@ -181,8 +181,7 @@ ESTIMATORS: Mapping[str, Methods] = {
         ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), regressor(_generalised)
     ),
     **dict.fromkeys(
-        ("PLSRegression", "PLSCanonical", "CCA"),
-        Methods(_latent, _partial_least_squares),
+        ("PLSRegression", "PLSCanonical", "CCA"), Methods(_latent, _partial_least_squares)
     ),
     "PLSSVD": Methods(_latent),
     **dict.fromkeys(

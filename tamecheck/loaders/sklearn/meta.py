@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
@@ -30,13 +31,7 @@ _ALL = ("transform", *_CLASSIFIES)
 
 def _each(method: Callable[[str], Method], names: Sequence[str] = _ALL) -> Methods:
     """Methods by their names."""
-    asked = {name: method(name) for name in names}
-    return Methods(
-        asked.get("transform"),
-        asked.get("predict"),
-        asked.get("decision_function"),
-        asked.get("predict_proba"),
-    )
+    return replace(Methods(), **{name: method(name) for name in names})
 
 
 def answer(method: str, x: Value, estimator: Any) -> Value:

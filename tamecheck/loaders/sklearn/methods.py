@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.values import Operand, Value
+from tamecheck.loaders.values import Operand, Value, concat
 
 Method: TypeAlias = Callable[[Value, Any], Value]
 """The value of one method of a fitted estimator at a row of features."""
@@ -35,23 +35,9 @@ class Methods:
     why_not: Callable[[Any], str] = _reads
     """Why an estimator of this kind is not read; empty if it is."""
 
-    def but(
-        self,
-        *,
-        transform: Method | None = None,
-        predict: Method | None = None,
-        decision_function: Method | None = None,
-        predict_proba: Method | None = None,
-        why_not: Callable[[Any], str] | None = None,
-    ) -> Methods:
+    def but(self, *, why_not: Callable[[Any], str] | None = None, **others: Method) -> Methods:
         """These methods with some replaced."""
-        return Methods(
-            transform or self.transform,
-            predict or self.predict,
-            decision_function or self.decision_function,
-            predict_proba or self.predict_proba,
-            why_not or self.why_not,
-        )
+        return replace(self, why_not=why_not or self.why_not, **others)
 
 
 def transformer(transform: Method) -> Methods:
@@ -77,11 +63,7 @@ def classifier(
     """
     scores = decision_function or predict_proba
     label = scores and _label(scores, at_zero)
-    return Methods(
-        predict=predict or label,
-        decision_function=decision_function,
-        predict_proba=predict_proba,
-    )
+    return Methods(None, predict or label, decision_function, predict_proba)
 
 
 def _label(scores: Method, at_zero: int) -> Method:
@@ -115,9 +97,7 @@ def scalar(x: Value) -> Value:
 def join(parts: Sequence[Value], label: str = "") -> Value:
     """Vectors and scalars joined to a vector."""
     vectors = [part if part.rank else part.reshape((1,)) for part in parts]
-    if len(vectors) == 1:
-        return vectors[0]
-    return vectors[0].apply(ops.CONCAT, *vectors[1:], label=label, axis=0)
+    return concat(vectors, 0, label=label)
 
 
 def binary(share: Value) -> Value:

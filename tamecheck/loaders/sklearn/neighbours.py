@@ -24,7 +24,7 @@ from tamecheck.loaders.sklearn.methods import (
     regressor,
     scalar,
 )
-from tamecheck.loaders.values import Value
+from tamecheck.loaders.values import Value, concat
 
 BY_DISTANCE = frozenset(
     {
@@ -196,7 +196,7 @@ def _quadratic(x: Value, estimator: Any) -> Value:
     for mean, rotation, scale in parts:
         coordinates = (x - constant(mean)) @ constant(rotation * scale**-0.5)
         norms.append(coordinates.square().total((0,)))
-    squares = norms[0].apply(ops.CONCAT, *norms[1:], axis=0)
+    squares = concat(norms, 0)
     volumes = np.array([np.log(scale).sum() for scale in estimator.scalings_])
     offset = np.log(estimator.priors_) - 0.5 * volumes
     return squares * constant(-0.5) + constant(offset)
@@ -319,14 +319,10 @@ ESTIMATORS: Mapping[str, Methods] = {
     "BernoulliNB": _bayes(_bernoulli),
     **dict.fromkeys(("MultinomialNB", "ComplementNB"), _bayes(_counts)),
     "GaussianMixture": _bayes(_mixture),
-    **dict.fromkeys(
-        ("KMeans", "MiniBatchKMeans"),
-        Methods(_centre_distances, _centre_label),
-    ),
+    **dict.fromkeys(("KMeans", "MiniBatchKMeans"), Methods(_centre_distances, _centre_label)),
     "MeanShift": Methods(predict=_centre_label),
     "EllipticEnvelope": Methods(
-        predict=lambda x, e: positive(_ellipse(x, e), 1) * 2 - 1,
-        decision_function=_ellipse,
+        predict=lambda x, e: positive(_ellipse(x, e), 1) * 2 - 1, decision_function=_ellipse
     ),
     "DummyRegressor": regressor(_dummy_value),
     "DummyClassifier": classifier(None, _dummy_shares),

@@ -14,13 +14,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational
 from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sklearn.methods import (
-    Methods,
-    distances,
-    interpolate,
-    join,
-    transformer,
-)
+from tamecheck.loaders.sklearn.methods import Methods, distances, interpolate, join, transformer
 from tamecheck.loaders.values import Value
 
 _LEAST_NORM = 10 * np.finfo(np.float64).eps

@@ -290,9 +290,6 @@ ESTIMATORS: Mapping[str, Methods] = {
     "GradientBoostingRegressor": regressor(_boost),
     "HistGradientBoostingClassifier": _HIST_BOOSTED,
     "HistGradientBoostingRegressor": regressor(_hist_value),
-    "IsolationForest": Methods(
-        predict=_isolation_label,
-        decision_function=_isolation_decision,
-    ),
+    "IsolationForest": Methods(predict=_isolation_label, decision_function=_isolation_decision),
 }
 """Estimators by the name of their class."""

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, first_few
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import decode, read_text
 from tamecheck.loaders.tables.forms import form_of, number_text
@@ -202,9 +202,8 @@ def _from_text(text: str, where: str, *, header: bool | None, sep: str | None) -
     origins = [Origin(number, line) for number, line in enumerate(lines)]
     found = Rows(where, names, (None,) * len(names), rows, origins, named, sep)
     if header is None and _looks_like_row(found):
-        shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
         raise InputError(
-            f"The first line looks like a row: {shown}.",
+            f"The first line looks like a row: {first_few(names, _SHOWN)}.",
             where=where,
             hint="Say header=False (--no-header) if it is one, header=True (--header) if it has "
             "the names.",

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, first_few
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.tables.forms import (
     Decimal,
@@ -283,9 +283,8 @@ def _categories_of(
     raw: Rows, at: int, kept: Sequence[int], categories: tuple[str, ...]
 ) -> Sequence[Any]:
     """A column of texts that were there in training."""
-    shown, known = ", ".join(repr(c) for c in categories[:SHOWN]), set(categories)
-    more = ", …" if len(categories) > SHOWN else ""
-    what = f"is a category that was not there in training; there were {shown}{more}"
+    shown, known = first_few([*map(repr, categories)], SHOWN), set(categories)
+    what = f"is a category that was not there in training; there were {shown}"
     _refuse_cells(raw, at, kept, lambda cell: str(cell) not in known, what)
     return [str(raw.cells[k][at]) for k in kept]
 
@@ -325,9 +324,8 @@ def _places(raw: Rows, schema: Schema, place: int | None, ignore: Sequence[str] 
 
 
 def _columns(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:SHOWN])
-    more = ", …" if len(names) > SHOWN else ""
-    return f"The column {shown} is" if len(names) == 1 else f"The columns {shown}{more} are"
+    shown = first_few([*map(repr, names)], SHOWN)
+    return f"The column {shown} is" if len(names) == 1 else f"The columns {shown} are"
 
 
 def _class(cell: Any, classes: Sequence[str], *, numbers: bool) -> str | None:
@@ -404,8 +402,7 @@ def place_of(raw: Rows, target: str | int, where: str = "") -> int:
 
 def listing(raw: Rows) -> str:
     """The names of the columns, in a sentence."""
-    more = ", …" if len(raw.names) > _LISTED else ""
-    return f"There are: {', '.join(raw.names[:_LISTED])}{more}."
+    return f"There are: {first_few(raw.names, _LISTED)}."
 
 
 def _numbers(
