@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 from tamecheck.errors import InputError
 from tamecheck.ir.formula import And, Piece, Term, Var, everywhere, floor, when
@@ -13,63 +15,46 @@ from tamecheck.ops.shapes import broadcast, same
 X, Y, Z = Var(0), Var(1), Var(2)
 JUMPS = Regularity(continuous=False, lipschitz=False)
 
-SIGN = Op(
-    name="sign",
-    summary="-1 for x < 0, at_zero for x = 0, 1 for x > 0",
+
+def _jump(
+    name: str,
+    summary: str,
+    pieces: Callable[[Params], tuple[Piece, ...]],
+    arity: int = 1,
+    **more: Any,
+) -> Op:
+    """The op of pieces that need not meet."""
+    shape, meaning = same if arity == 1 else broadcast, Pointwise(pieces)
+    about: Any = {"shape": shape, "meaning": meaning, "regularity": JUMPS, **more}
+    return Op(name=name, summary=summary, arity=arity, **about)
+
+
+def _by_sign_of_x(low: int) -> Callable[[Params], tuple[Piece, ...]]:
+    return lambda p: (when(X < 0, low), when(X.equals(0), fraction(p, "at_zero")), when(X > 0, 1))
+
+
+SIGN = _jump(
+    "sign",
+    "-1 for x < 0, at_zero for x = 0, 1 for x > 0",
+    _by_sign_of_x(-1),
     params=(Param("at_zero", Fraction),),
-    shape=same,
-    meaning=Pointwise(
-        lambda p: (when(X < 0, -1), when(X.equals(0), fraction(p, "at_zero")), when(X > 0, 1))
-    ),
-    regularity=JUMPS,
     source="at_zero is 0 in ONNX and PyTorch, 1 in Larq and FINN",
 )
-
-STEP = Op(
-    name="step",
-    summary="0 for x < 0, at_zero for x = 0, 1 for x > 0",
+STEP = _jump(
+    "step",
+    "0 for x < 0, at_zero for x = 0, 1 for x > 0",
+    _by_sign_of_x(0),
     params=(Param("at_zero", Fraction),),
-    shape=same,
-    meaning=Pointwise(
-        lambda p: (when(X < 0, 0), when(X.equals(0), fraction(p, "at_zero")), when(X > 0, 1))
-    ),
-    regularity=JUMPS,
 )
-
-EQUAL = Op(
-    name="equal",
-    summary="1 where x = y, else 0",
-    arity=2,
-    shape=broadcast,
-    meaning=Pointwise(lambda _: (when(X.equals(Y), 1), when(X.differs(Y), 0))),
-    regularity=JUMPS,
+EQUAL = _jump(
+    "equal", "1 where x = y, else 0", lambda _: (when(X.equals(Y), 1), when(X.differs(Y), 0)), 2
 )
-
-LESS = Op(
-    name="less",
-    summary="1 where x < y, else 0",
-    arity=2,
-    shape=broadcast,
-    meaning=Pointwise(lambda _: (when(X < Y, 1), when(X >= Y, 0))),
-    regularity=JUMPS,
+LESS = _jump("less", "1 where x < y, else 0", lambda _: (when(X < Y, 1), when(X >= Y, 0)), 2)
+LESS_EQUAL = _jump(
+    "less_equal", "1 where x ≤ y, else 0", lambda _: (when(X <= Y, 1), when(X > Y, 0)), 2
 )
-
-LESS_EQUAL = Op(
-    name="less_equal",
-    summary="1 where x ≤ y, else 0",
-    arity=2,
-    shape=broadcast,
-    meaning=Pointwise(lambda _: (when(X <= Y, 1), when(X > Y, 0))),
-    regularity=JUMPS,
-)
-
-SELECT = Op(
-    name="select",
-    summary="y where x ≠ 0, else z",
-    arity=3,
-    shape=broadcast,
-    meaning=Pointwise(lambda _: (when(X.differs(0), Y), when(X.equals(0), Z))),
-    regularity=JUMPS,
+SELECT = _jump(
+    "select", "y where x ≠ 0, else z", lambda _: (when(X.differs(0), Y), when(X.equals(0), Z)), 3
 )
 
 
@@ -118,28 +103,12 @@ def _round(params: Params) -> tuple[Piece, ...]:
     return ROUND_MODES[mode]
 
 
-FLOOR = Op(
-    name="floor",
-    summary="the largest integer ≤ x",
-    shape=same,
-    meaning=Pointwise(lambda _: everywhere(LOW)),
-    regularity=JUMPS,
-)
-
-CEIL = Op(
-    name="ceil",
-    summary="the smallest integer ≥ x",
-    shape=same,
-    meaning=Pointwise(lambda _: everywhere(HIGH)),
-    regularity=JUMPS,
-)
-
-ROUND = Op(
-    name="round",
-    summary="an integer next to x, by the rounding mode",
+FLOOR = _jump("floor", "the largest integer ≤ x", lambda _: everywhere(LOW))
+CEIL = _jump("ceil", "the smallest integer ≥ x", lambda _: everywhere(HIGH))
+ROUND = _jump(
+    "round",
+    "an integer next to x, by the rounding mode",
+    _round,
     params=(Param("mode", str),),
-    shape=same,
-    meaning=Pointwise(_round),
-    regularity=JUMPS,
     source="ONNX Round is half_even",
 )

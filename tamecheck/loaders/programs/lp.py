@@ -9,36 +9,24 @@ from fractions import Fraction
 
 from tamecheck.errors import InputError
 from tamecheck.ir.program import Sense
-from tamecheck.loaders.programs.draft import (
-    Draft,
-    DraftColumn,
-    DraftRow,
-    Indicator,
-    OrderedSet,
-    ProgramFile,
-    locate,
-    lower_of,
-    number,
-    read_program_text,
-    upper_of,
-)
+from tamecheck.loaders.programs import draft
 from tamecheck.loaders.programs.tokens import LOWER_END, Token, title_of, tokens, unread
 
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
 
 
-def read_lp(path: str | os.PathLike[str]) -> ProgramFile:
+def read_lp(path: str | os.PathLike[str]) -> draft.ProgramFile:
     """The program in a ``.lp`` file, gzipped or not."""
-    text, notes = read_program_text(path)
+    text, notes = draft.read_program_text(path)
     return program_from_lp(text, where=str(path), notes=notes)
 
 
-def program_from_lp(text: str, *, where: str = "", notes: Sequence[str] = ()) -> ProgramFile:
+def program_from_lp(text: str, *, where: str = "", notes: Sequence[str] = ()) -> draft.ProgramFile:
     """The program that an LP text denotes."""
     parser = _Parser(tokens(text))
     parser.draft.notes += notes
     parser.draft.name = title_of(text)
-    with locate(where, lambda: parser.line):
+    with draft.locate(where, lambda: parser.line):
         parser.run()
         return parser.draft.file("lp", where)
 
@@ -56,11 +44,11 @@ class _Parser:
     """One pass over the sections; tokens are read late, so that the first mistake is reported."""
 
     def __init__(self, source: Iterator[Token]) -> None:
-        self.draft = Draft()
+        self.draft = draft.Draft()
         self.line = 1
         self._source = source
         self._ahead: list[Token] = []
-        self._binary: list[DraftColumn] = []
+        self._binary: list[draft.DraftColumn] = []
         self._bracket = False
         self._pool = ""
 
@@ -147,7 +135,7 @@ class _Parser:
                     hint="List it under 'Generals', or remove its bounds.",
                 )
 
-    def _column(self, token: Token) -> DraftColumn:
+    def _column(self, token: Token) -> draft.DraftColumn:
         known = self.draft.column_index.get(token.text)
         if known is None:
             self.draft.notes.append(f"Column {token.text} occurs in no row and no objective.")
@@ -192,7 +180,7 @@ class _Parser:
             self._quadratic()
             return
         if token.kind == "number":
-            coefficient *= number(self._take().text)
+            coefficient *= draft.number(self._take().text)
             if not self._next_is("name") or self._peek(1).kind == "colon":
                 side.constant += coefficient
                 return
@@ -218,7 +206,7 @@ class _Parser:
         while not self._next_is("section", "end") and self._peek().text != "]":
             coefficient = Fraction(self._signs())
             if self._next_is("number"):
-                coefficient *= number(self._take().text)
+                coefficient *= draft.number(self._take().text)
             factor = self._named()
             mark, other = self._take().text, factor
             if mark == "*":
@@ -266,7 +254,7 @@ class _Parser:
         sign, token = self._signs(), self._take()
         if token.kind == "infinity":
             return _Side(infinite=f"{'-' if sign < 0 else ''}{token.text}")
-        return _Side(constant=sign * number(token.text))
+        return _Side(constant=sign * draft.number(token.text))
 
     def _row(self) -> None:
         name, start = self._label(), self._peek()
@@ -279,22 +267,22 @@ class _Parser:
         row.pool = self._pool
         self._add_row(row, start.line)
 
-    def _indicator(self, row: DraftRow) -> Indicator:
+    def _indicator(self, row: draft.DraftRow) -> draft.Indicator:
         """The condition that was read as a row: a column is 0, or it is 1."""
         terms = list(row.terms.items())
         if row.lower != row.upper or row.lower not in {0, 1} or len(terms) != 1 or terms[0][1] != 1:
             raise InputError(
                 "What stands before '->' is no condition.", hint="Write 'b = 1 ->' or 'b = 0 ->'."
             )
-        return Indicator(terms[0][0], row.lower == 1, self.line)
+        return draft.Indicator(terms[0][0], row.lower == 1, self.line)
 
-    def _limited(self, name: str) -> DraftRow:
+    def _limited(self, name: str) -> draft.DraftRow:
         """A linear form with one bound or two."""
         start = self._peek()
         # after a label, a row may have no terms at all: ``c: <= 3``
         left = self._side(empty=bool(name))
         relation = self._relation()
-        row, moved = DraftRow(name, terms=dict(left.terms)), left.constant
+        row, moved = draft.DraftRow(name, terms=dict(left.terms)), left.constant
         if name and start.kind == "relation":
             _limit(row, relation, self._constant())
         elif not left.terms and not self._is_term_free():
@@ -346,7 +334,7 @@ class _Parser:
             raise InputError("The bounds of a row are numbers.")
         return side
 
-    def _add_row(self, row: DraftRow, line: int) -> None:
+    def _add_row(self, row: draft.DraftRow, line: int) -> None:
         before = self.draft.rows[-1] if self.draft.rows else row
         if row.name == f"{before.name}{LOWER_END}" and _is_lower_end(row, before):
             before.lower = row.lower
@@ -376,7 +364,7 @@ class _Parser:
             j = self._column(self._take())
             self._take()
             members.append((self.draft.column_index[j.name], self._constant().constant))
-        self.draft.add_set(OrderedSet(name, int(kind[1]), members, line))
+        self.draft.add_set(draft.OrderedSet(name, int(kind[1]), members, line))
 
     def _bound(self) -> None:
         left = None if self._next_is("name") else self._constant()
@@ -397,7 +385,7 @@ class _Parser:
             _limit(column, self._relation(), self._constant())
 
 
-def _is_lower_end(row: DraftRow, before: DraftRow) -> bool:
+def _is_lower_end(row: draft.DraftRow, before: draft.DraftRow) -> bool:
     """Whether a row bounds the same form below that the row before bounds above."""
     one_sided = row.upper is None and before.lower is None and before.upper is not None
     plain = row.indicator is before.indicator is None and row.pool == before.pool
@@ -405,13 +393,16 @@ def _is_lower_end(row: DraftRow, before: DraftRow) -> bool:
 
 
 def _limit(
-    target: DraftRow | DraftColumn, relation: str, side: _Side, moved: Fraction = Fraction(0)
+    target: draft.DraftRow | draft.DraftColumn,
+    relation: str,
+    side: _Side,
+    moved: Fraction = Fraction(0),
 ) -> None:
     """Bound a row's linear form plus ``moved``, or a column, by the constant of a side."""
     text = side.infinite or str(side.constant - moved)
     if relation == "=":
-        target.lower = target.upper = number(text)
+        target.lower = target.upper = draft.number(text)
     elif relation == "<":
-        target.upper = upper_of(text)
+        target.upper = draft.upper_of(text)
     else:
-        target.lower = lower_of(text)
+        target.lower = draft.lower_of(text)

@@ -9,19 +9,7 @@ from fractions import Fraction
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Sense
 from tamecheck.loaders.files import BLANKS
-from tamecheck.loaders.programs.draft import (
-    Draft,
-    DraftColumn,
-    DraftRow,
-    Indicator,
-    OrderedSet,
-    ProgramFile,
-    locate,
-    lower_of,
-    number,
-    read_program_text,
-    upper_of,
-)
+from tamecheck.loaders.programs import draft
 from tamecheck.loaders.programs.tokens import (
     Splitter,
     drop_comment,
@@ -54,13 +42,13 @@ _LOWER = {"LO", "LI", "MI"}
 _UPPER = {"UP", "UI", "SC", "SI", "PL"}
 
 
-def read_mps(path: str | os.PathLike[str]) -> ProgramFile:
+def read_mps(path: str | os.PathLike[str]) -> draft.ProgramFile:
     """The program in an ``.mps`` file, gzipped or not."""
-    text, notes = read_program_text(path)
+    text, notes = draft.read_program_text(path)
     return program_from_mps(text, where=str(path), notes=notes)
 
 
-def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -> ProgramFile:
+def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -> draft.ProgramFile:
     """The program that an MPS text denotes: in free format, or else in fixed format."""
     try:
         return _read(text, where, free_fields, notes)
@@ -72,10 +60,10 @@ def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -
             raise error from None
 
 
-def _read(text: str, where: str, split: Splitter, notes: Sequence[str]) -> ProgramFile:
+def _read(text: str, where: str, split: Splitter, notes: Sequence[str]) -> draft.ProgramFile:
     reader = _Reader(fixed=split is fixed_fields)
     reader.draft.notes += notes
-    with locate(where, lambda: reader.line):
+    with draft.locate(where, lambda: reader.line):
         for reader.line, header, fields in split_lines(text, split):
             if header == "ENDATA":
                 reader.finish()
@@ -88,7 +76,7 @@ class _Reader:
     """The state between two lines: the section, the draft, and which sets are being read."""
 
     def __init__(self, *, fixed: bool) -> None:
-        self.draft = Draft()
+        self.draft = draft.Draft()
         self.line = 0
         self._fixed = fixed
         self._section = ""
@@ -103,7 +91,7 @@ class _Reader:
         self._ranges: dict[str, Fraction] = {}
         self._bounded: set[int] = set()
         self._opened = 0
-        self._set: OrderedSet | None = None
+        self._set: draft.OrderedSet | None = None
         self._weighted: set[bool] = set()
         self._handlers: dict[str, Callable[[Sequence[str]], None]] = {
             "OBJSENSE": self._take_sense,
@@ -167,17 +155,17 @@ class _Reader:
             if column.integral and j not in self._bounded:
                 column.upper = Fraction(1)
 
-    def _finish_row(self, row: DraftRow) -> None:
+    def _finish_row(self, row: draft.DraftRow) -> None:
         kind, text = self._types[row.name], self._right.get(row.name, "0")
         match kind:
             case "N":
                 return
             case "L":
-                row.upper = upper_of(text)
+                row.upper = draft.upper_of(text)
             case "G":
-                row.lower = lower_of(text)
+                row.lower = draft.lower_of(text)
             case _:
-                row.lower = row.upper = number(text)
+                row.lower = row.upper = draft.number(text)
         width = self._ranges.get(row.name)
         if width is None:
             return
@@ -208,7 +196,7 @@ class _Reader:
         if kind == "N" and self._objective is None and self._wanted_objective in {None, name}:
             self._objective = name
         else:
-            self.draft.add_row(DraftRow(name, pool=_POOLS.get(self._section, "")))
+            self.draft.add_row(draft.DraftRow(name, pool=_POOLS.get(self._section, "")))
 
     def _take_column(self, fields: Sequence[str]) -> None:
         if "MARKER" in (field.strip("'") for field in fields[1:3]):
@@ -232,9 +220,9 @@ class _Reader:
                 raise InputError(f"Column {name!r} has two entries in row {row!r}.")
             self._entries.add(row)
             if row == self._objective:
-                self.draft.columns[j].cost = number(text)
+                self.draft.columns[j].cost = draft.number(text)
             else:
-                self.draft.rows[self.draft.row_index[row]].terms[j] = number(text)
+                self.draft.rows[self.draft.row_index[row]].terms[j] = draft.number(text)
 
     def _take_marker(self, fields: Sequence[str]) -> None:
         """Integers, or the members of a special ordered set, begin or end."""
@@ -257,7 +245,7 @@ class _Reader:
     def _open_set(self, kind: str, name: str) -> None:
         if kind not in {"S1", "S2"}:
             raise InputError(f"{kind[:40]!r} is no type of set.", hint="Types are S1 and S2.")
-        self._set = OrderedSet(name, int(kind[1]), [], self.line)
+        self._set = draft.OrderedSet(name, int(kind[1]), [], self.line)
 
     def _close_set(self) -> None:
         if self._set is not None:
@@ -283,7 +271,7 @@ class _Reader:
         self._weighted.add(len(own) == 2)
         if len(self._weighted) > 1:
             raise InputError("Either all columns of a set have a weight, or none.")
-        weight = number(own[1]) if len(own) == 2 else Fraction(len(members))
+        weight = draft.number(own[1]) if len(own) == 2 else Fraction(len(members))
         members.append((index[own[0]], weight))
 
     def _take_indicator(self, fields: Sequence[str]) -> None:
@@ -301,14 +289,14 @@ class _Reader:
         if chosen.indicator is not None:
             raise InputError(f"Row {row!r} has two conditions.")
         j = self.draft.column_index[column]
-        chosen.indicator = Indicator(j, value == "1", self.line)
+        chosen.indicator = draft.Indicator(j, value == "1", self.line)
 
     def _take_quadratic(self, fields: Sequence[str]) -> None:
         """An entry of a matrix of quadratic terms, which must be 0."""
         own = [field for field in fields if field]
         if len(own) != 3:
             raise InputError("A quadratic term is two columns and a number.")
-        if number(own[2]):
+        if draft.number(own[2]):
             what = f"The file has {_QUADRATIC[self._section]} ({self._section}), which is not read."
             raise UnsupportedError(what, where=str(self._opened))
         note = f"The quadratic terms of the section {self._section} are zero."
@@ -322,20 +310,22 @@ class _Reader:
             self._right[row] = text
             if row == self._objective:
                 # the objective's right-hand side is subtracted from it
-                self.draft.constant = -number(text)
+                self.draft.constant = -draft.number(text)
             elif self._type_of(row) == "N":
                 self.draft.notes.append(
                     f"Row {row} is free: its right-hand side is left out; HiGHS takes it for the"
                     " objective's constant."
                 )
             else:
-                {"E": number, "L": upper_of}.get(self._type_of(row), lower_of)(text)
+                {"E": draft.number, "L": draft.upper_of}.get(self._type_of(row), draft.lower_of)(
+                    text
+                )
 
     def _take_range(self, fields: Sequence[str]) -> None:
         for row, text in self._of_set(fields):
             if row in self._ranges:
                 raise InputError(f"Row {row!r} has two ranges.")
-            self._ranges[row] = number(text)
+            self._ranges[row] = draft.number(text)
             if self._type_of(row) == "N":
                 self.draft.notes.append(f"Row {row} is free: its range is left out.")
 
@@ -385,7 +375,7 @@ class _Reader:
             self.draft.notes += _apply_bound(chosen, kind, value[0] if value else None)
 
 
-def _apply_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
+def _apply_bound(column: draft.DraftColumn, kind: str, text: str | None) -> list[str]:
     """Change the column as a bound of this type says, and return notes for the user.
 
     Another bound than one that was given before is refused: HiGHS takes the first, and other
@@ -408,17 +398,17 @@ def _apply_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
     return notes
 
 
-def _set_bound(column: DraftColumn, kind: str, text: str | None) -> list[str]:
+def _set_bound(column: draft.DraftColumn, kind: str, text: str | None) -> list[str]:
     if text is None and kind not in {*_BARE, "SC", "SI"}:
         raise InputError(f"A bound of type {kind} needs a number.")
     value = text or "inf"
     match kind:
         case "LO" | "LI":
-            column.lower = lower_of(value)
+            column.lower = draft.lower_of(value)
         case "UP" | "UI" | "SC" | "SI":
-            column.upper = upper_of(value)
+            column.upper = draft.upper_of(value)
         case "FX":
-            column.lower = column.upper = number(value)
+            column.lower = column.upper = draft.number(value)
         case "FR":
             column.lower = column.upper = None
         case "MI":
