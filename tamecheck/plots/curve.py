@@ -279,7 +279,8 @@ def _sampled(plane: Plane, note: str) -> Pieces:
     steep = np.maximum(np.abs(sides).max(axis=0), 1e-3 * _typical(np.concatenate(slopes)))
     bent = ~apart & ~jumped & (np.abs(sides[0] - sides[1]) > 1e-6 * steep)
     alone = look(high[single]).values[:, 0].tolist()
-    blank = [(part[0], part[-1]) for part, y in zip(places, heights, strict=True) if _is_blank(y)]
+    pairs = zip(places, heights, strict=True)
+    blank = [(part[0], part[-1]) for part, y in pairs if np.isnan(y).all()]
     return Pieces(
         places,
         heights,
@@ -297,10 +298,6 @@ def _typical(values: Array) -> float:
     """A size of values that a pole does not decide."""
     known = np.abs(values[np.isfinite(values)])
     return max(float(np.quantile(known, 0.9)) if known.size else 0.0, 1e-300)
-
-
-def _is_blank(heights: Array) -> bool:
-    return bool(np.isnan(heights).all())
 
 
 def _poles(plane: Plane, look: Look, x: Array, seen: Sample, limits: Array) -> list[float]:

@@ -319,7 +319,8 @@ def _bits(value: Value) -> Value:
     """The binary digits of integers in two's complement, along a new last axis."""
     count = _width(value)
     column = value.reshape((*value.shape, 1))
-    units = (column / _place_values(value, count)).apply(ops.FLOOR)
+    places = value.emitter.constant(np.array([2**i for i in range(count)], dtype=object))
+    units = (column / places).apply(ops.FLOOR)
     return units - (units / 2).apply(ops.FLOOR) * 2
 
 
@@ -327,10 +328,6 @@ def _width(value: Value) -> int:
     if value.kind.family is not Family.INTEGER:
         raise InputError(f"Tensors of type {value.kind.name} have no bits.")
     return (value.kind.high - value.kind.low).bit_length()
-
-
-def _place_values(value: Value, count: int) -> Value:
-    return value.emitter.constant(np.array([2**i for i in range(count)], dtype=object))
 
 
 def _from_bits(bits: Value, kind: Kind) -> Value:

@@ -106,16 +106,13 @@ def _within(
     return first
 
 
-def _rows(parameter: Value) -> Value:
-    """A parameter of the rows of a left factor, ready to be broadcast over its columns."""
-    return parameter.reshape((*parameter.shape, 1)) if parameter.rank == 1 else parameter
-
-
 def _factor(parameter: Value | None, *, left: bool) -> Value | None:
     """A parameter of a matrix: one number, one a row of a left or a column of a right factor."""
     if parameter is None or parameter.shape in ((), (1,)):
         return None if parameter is None else parameter.reshape(())
-    return _rows(parameter) if left else parameter
+    # that of rows is broadcast over the columns
+    rows = left and parameter.rank == 1
+    return parameter.reshape((*parameter.shape, 1)) if rows else parameter
 
 
 def _matrix_product(left: _Quantised, right: _Quantised) -> Value:

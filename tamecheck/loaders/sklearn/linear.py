@@ -106,10 +106,6 @@ def _one_class(x: Value, estimator: Any) -> Value:
     return x.affine(np.asarray(estimator.coef_).reshape(-1), -offset, "decision")
 
 
-def _one_class_label(x: Value, estimator: Any) -> Value:
-    return positive(_one_class(x, estimator), 1) * 2 - 1
-
-
 def _hidden(x: Value, estimator: Any) -> Value:
     """The last layer before its activation."""
     last = len(estimator.coefs_) - 1
@@ -196,7 +192,9 @@ ESTIMATORS: Mapping[str, Methods] = {
         ("LogisticRegression", "LogisticRegressionCV"), _SCORED.but(predict_proba=_softmax)
     ),
     "LinearDiscriminantAnalysis": _SCORED.but(predict_proba=_softmax, transform=_discriminants),
-    "SGDOneClassSVM": Methods(predict=_one_class_label, decision_function=_one_class),
+    "SGDOneClassSVM": Methods(
+        predict=lambda x, e: positive(_one_class(x, e), 1) * 2 - 1, decision_function=_one_class
+    ),
     "MLPRegressor": regressor(lambda x, e: scalar(_forward(x, e))),
     "MLPClassifier": classifier(None, _perceptron, _perceptron_label),
 }

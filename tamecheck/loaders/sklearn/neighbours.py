@@ -107,6 +107,10 @@ def _units(estimator: Any) -> list[Array]:
     return [np.eye(len(k), dtype=np.int64)[code] for k, code in zip(labels, codes.T, strict=True)]
 
 
+def _values(estimator: Any) -> Array:
+    return np.asarray(estimator._y)  # noqa: SLF001 - has no public name
+
+
 def _targets(estimator: Any) -> Array:
     if estimator.outputs_2d_:
         raise UnsupportedError("its probabilities are several matrices")
@@ -120,14 +124,6 @@ def _average(rows: Value, weights: Value | None) -> Value:
     return (weights @ rows) / weights.total((0,), keepdims=False)
 
 
-def _neighbour_value(x: Value, estimator: Any) -> Value:
-    return _average(*_nearest(x, estimator, np.asarray(estimator._y)))  # noqa: SLF001 - has no public name
-
-
-def _neighbour_shares(x: Value, estimator: Any) -> Value:
-    return _average(*_nearest(x, estimator, _targets(estimator)))
-
-
 def _neighbour_label(x: Value, estimator: Any) -> Value:
     """The first class of the most votes, for each label; no division is needed for it."""
     tables = _units(estimator)
@@ -139,17 +135,9 @@ def _neighbour_label(x: Value, estimator: Any) -> Value:
     return join(found, "label") if estimator.outputs_2d_ else found[0]
 
 
-def _radius_value(x: Value, estimator: Any) -> Value:
-    return _average(x.emitter.constant(np.asarray(estimator._y)), _within(x, estimator))  # noqa: SLF001 - has no public name
-
-
-def _radius_votes(x: Value, estimator: Any) -> Value:
-    return _within(x, estimator) @ x.emitter.constant(_targets(estimator))
-
-
 def _radius_shares(x: Value, estimator: Any) -> Value:
     """The shares of classes within the radius; without a point there, of the outlier label."""
-    votes = _radius_votes(x, estimator)
+    votes = _within(x, estimator) @ x.emitter.constant(_targets(estimator))
     total = votes.total((0,))
     labels = estimator.outlier_label_
     if labels is None:
@@ -177,10 +165,6 @@ def _centroid_scores(x: Value, estimator: Any) -> Value:
     size = distances(x / constant(scale), np.asarray(estimator.centroids_) / scale, metric)
     squares = size if metric == 2 else size.square()
     return constant(2.0 * np.log(estimator.class_prior_)) - squares
-
-
-def _centroid_decision(x: Value, estimator: Any) -> Value:
-    return _difference(_centroid_scores(x, estimator))
 
 
 def _difference(scores: Value) -> Value:
@@ -288,10 +272,6 @@ def _constant(x: Value, values: Any) -> Value:
     return x.emitter.constant(np.asarray(values, dtype=np.float64))
 
 
-def _dummy_value(x: Value, estimator: Any) -> Value:
-    return scalar(_constant(x, estimator.constant_[0]))
-
-
 def _dummy_shares(x: Value, estimator: Any) -> Value:
     """What the strategy says of every row."""
     if estimator.n_outputs_ != 1:
@@ -309,11 +289,17 @@ def _dummy_shares(x: Value, estimator: Any) -> Value:
 
 
 ESTIMATORS: Mapping[str, Methods] = {
-    "KNeighborsRegressor": regressor(_neighbour_value),
-    "KNeighborsClassifier": classifier(None, _neighbour_shares, _neighbour_label),
-    "RadiusNeighborsRegressor": regressor(_radius_value),
+    "KNeighborsRegressor": regressor(lambda x, e: _average(*_nearest(x, e, _values(e)))),
+    "KNeighborsClassifier": classifier(
+        None, lambda x, e: _average(*_nearest(x, e, _targets(e))), _neighbour_label
+    ),
+    "RadiusNeighborsRegressor": regressor(
+        lambda x, e: _average(x.emitter.constant(_values(e)), _within(x, e))
+    ),
     "RadiusNeighborsClassifier": classifier(None, _radius_shares),
-    "NearestCentroid": classifier(_centroid_decision, _shares(_centroid_scores), _centroid_label),
+    "NearestCentroid": classifier(
+        lambda x, e: _difference(_centroid_scores(x, e)), _shares(_centroid_scores), _centroid_label
+    ),
     "QuadraticDiscriminantAnalysis": _discriminant(_quadratic),
     "GaussianNB": _bayes(_gaussian),
     "BernoulliNB": _bayes(_bernoulli),
@@ -324,7 +310,7 @@ ESTIMATORS: Mapping[str, Methods] = {
     "EllipticEnvelope": Methods(
         predict=lambda x, e: positive(_ellipse(x, e), 1) * 2 - 1, decision_function=_ellipse
     ),
-    "DummyRegressor": regressor(_dummy_value),
+    "DummyRegressor": regressor(lambda x, e: scalar(_constant(x, e.constant_[0]))),
     "DummyClassifier": classifier(None, _dummy_shares),
 }
 """Estimators by the name of their class."""

@@ -136,11 +136,6 @@ def _distribution(x: Value, knots: Array, heights: Array) -> Value:
     return level
 
 
-def _kept(x: Value, estimator: Any) -> Value:
-    """The features that were selected."""
-    return x.take(np.flatnonzero(estimator.get_support()), 0)
-
-
 def _imputed(x: Value, estimator: Any) -> Value:
     """Numbers as they are: a missing value is no real number, unless it is marked by one."""
     statistics = np.asarray(estimator.statistics_, dtype=np.float64)
@@ -201,16 +196,8 @@ def _factors(x: Value, estimator: Any) -> Value:
     return (x - constant(estimator.mean_)) @ constant(weights.T) @ constant(covariance)
 
 
-def _squared(x: Value) -> Value:
-    return x.square()
-
-
 def _op(op: Op, **params: Any) -> Callable[[Value], Value]:
     return lambda x: x.apply(op, **params)
-
-
-def _power_of(base: float) -> Callable[[Value], Value]:
-    return lambda x: (x * x.emitter.constant(np.log(base))).apply(ops.EXP)
 
 
 def _root(x: Value) -> Value:
@@ -222,41 +209,24 @@ def _log_to(base: float) -> Callable[[Value], Value]:
 
 
 _UFUNCS: Mapping[str, Callable[[Value], Value]] = {
+    **{op.name: _op(op) for op in (ops.EXP, ops.LOG, ops.SQRT, ops.FLOOR, ops.CEIL)},
+    **{op.name: _op(op) for op in (ops.SIN, ops.COS, ops.TAN, ops.SINH, ops.COSH, ops.TANH)},
     **{
-        name: _op(op)
-        for name, op in {
-            "exp": ops.EXP,
-            "log": ops.LOG,
-            "sqrt": ops.SQRT,
-            "absolute": ops.ABS,
-            "fabs": ops.ABS,
-            "negative": ops.NEG,
-            "sin": ops.SIN,
-            "cos": ops.COS,
-            "tan": ops.TAN,
-            "arcsin": ops.ASIN,
-            "arccos": ops.ACOS,
-            "arctan": ops.ATAN,
-            "sinh": ops.SINH,
-            "cosh": ops.COSH,
-            "tanh": ops.TANH,
-            "arcsinh": ops.ASINH,
-            "arccosh": ops.ACOSH,
-            "arctanh": ops.ATANH,
-            "floor": ops.FLOOR,
-            "ceil": ops.CEIL,
-        }.items()
+        f"arc{op.name[1:]}": _op(op)
+        for op in (ops.ASIN, ops.ACOS, ops.ATAN, ops.ASINH, ops.ACOSH, ops.ATANH)
     },
+    **dict.fromkeys(("absolute", "fabs"), _op(ops.ABS)),
+    "negative": _op(ops.NEG),
     "log1p": lambda x: (x + 1).apply(ops.LOG),
     "expm1": lambda x: x.apply(ops.EXP) - 1,
-    "square": _squared,
+    "square": lambda x: x.square(),
     "reciprocal": lambda x: 1 / x,
     "sign": _op(ops.SIGN, at_zero=Fraction(0)),
     "rint": _op(ops.ROUND, mode="half_even"),
     "trunc": _op(ops.ROUND, mode="toward_zero"),
     "log2": _log_to(2.0),
     "log10": _log_to(10.0),
-    "exp2": _power_of(2.0),
+    "exp2": lambda x: (x * x.emitter.constant(np.log(2.0))).apply(ops.EXP),
     "positive": lambda x: x,
     **dict.fromkeys(("deg2rad", "radians"), lambda x: x * x.emitter.constant(np.pi / 180)),
     **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * x.emitter.constant(180 / np.pi)),
@@ -312,7 +282,7 @@ ESTIMATORS: Mapping[str, Methods] = {
             *("SelectFwe", "GenericUnivariateSelect", "SelectFromModel"),
             "SequentialFeatureSelector",
         ),
-        transformer(_kept),
+        transformer(lambda x, e: x.take(np.flatnonzero(e.get_support()), 0)),
     ),
 }
 """Transformers by the name of their class."""

@@ -154,16 +154,8 @@ def _quotient(_: Any, __: Any, left: Any, right: Any) -> Any:
     )
 
 
-def _exp(torch: Any, _: Any, x: _Pair) -> Any:
-    return _polar(torch, _, torch.exp(x.re), x.im)
-
-
 def _polar(torch: Any, _: Any, size: Any, angle: Any) -> Any:
     return _Pair(size * torch.cos(angle), size * torch.sin(angle))
-
-
-def _size(torch: Any, _: Any, x: _Pair) -> Any:
-    return torch.sqrt(x.re * x.re + x.im * x.im)
 
 
 def _reshape(_: Any, node: Any, x: _Pair, *__: Any, **___: Any) -> Any:
@@ -175,43 +167,27 @@ def _same(_: Any, __: Any, x: Any, *___: Any, **____: Any) -> Any:
     return _pair(x)
 
 
-def _as_complex(_: Any, __: Any, x: Any) -> Any:
-    return _Pair(x[..., 0], x[..., 1])
-
-
-def _as_real(torch: Any, _: Any, x: _Pair) -> Any:
-    return torch.stack([x.re, x.im], -1)
-
-
 def _of_parts(_: Any, __: Any, re: Any, im: Any) -> Any:
     return _Pair(re, im)
 
 
-def _real_part(_: Any, __: Any, x: _Pair) -> Any:
-    return x.re
-
-
-def _imaginary_part(_: Any, __: Any, x: _Pair) -> Any:
-    return x.im
-
-
-def _conjugate(_: Any, __: Any, x: _Pair) -> Any:
-    return _Pair(x.re, -x.im)
-
+_OF_ONE: Mapping[str, Callable[[Any, Any, Any], Any]] = {
+    "view_as_complex": lambda _, __, x: _Pair(x[..., 0], x[..., 1]),
+    "view_as_real": lambda torch, _, x: torch.stack([x.re, x.im], -1),
+    "real": lambda _, __, x: x.re,
+    "imag": lambda _, __, x: x.im,
+    **dict.fromkeys(("conj", "_conj", "conj_physical"), lambda _, __, x: _Pair(x.re, -x.im)),
+    "exp": lambda torch, node, x: _polar(torch, node, torch.exp(x.re), x.im),
+    "abs": lambda torch, _, x: torch.sqrt(x.re * x.re + x.im * x.im),
+}
 
 _RULES: Mapping[str, _Rule] = {
-    "view_as_complex": _as_complex,
-    "view_as_real": _as_real,
+    **_OF_ONE,
     "polar": _polar,
     "complex": _of_parts,
-    "real": _real_part,
-    "imag": _imaginary_part,
-    **dict.fromkeys(("conj", "_conj", "conj_physical"), _conjugate),
     **dict.fromkeys(("add", "sub"), _sum),
     **dict.fromkeys(("mul", "matmul", "mm", "bmm"), _product),
     "div": _quotient,
-    "exp": _exp,
-    "abs": _size,
     **dict.fromkeys(("view", "_unsafe_view", "reshape", "squeeze"), _reshape),
     **dict.fromkeys(("_to_copy", "clone", "alias", "resolve_conj", "detach"), _same),
     **dict.fromkeys(

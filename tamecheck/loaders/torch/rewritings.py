@@ -120,10 +120,6 @@ def _ndtr(torch: Any, x: Any) -> Any:
     return (1 + torch.erf(x / torch.sqrt(_number(torch, x, 2.0)))) / 2
 
 
-def _logaddexp(torch: Any, x: Any, y: Any) -> Any:
-    return torch.logsumexp(torch.stack(torch.broadcast_tensors(x, y)), 0)
-
-
 def _kth(torch: Any, x: Any, rank: int, dim: int = -1, keepdim: Any = None) -> Any:
     """The element of a rank along an axis, counted from the least, and its place."""
     if x.dim() == 0:
@@ -312,7 +308,7 @@ _TWO: Mapping[str, Callable[[Any, Any, Any], Any]] = {
     "atan2": _atan2,
     "xlogy": _xlogy,
     "heaviside": lambda t, x, y: t.where(x == 0, y, (x > 0).to(x.dtype)),
-    "logaddexp": _logaddexp,
+    "logaddexp": lambda t, x, y: t.logsumexp(t.stack(t.broadcast_tensors(x, y)), 0),
     "cummax": lambda t, x, dim: (_scan(t, t.maximum, x, dim), None),
     "cummin": lambda t, x, dim: (_scan(t, t.minimum, x, dim), None),
     "logcumsumexp": _logcumsumexp,
