@@ -81,7 +81,7 @@ def _count_classifier(args: Namespace, model: Model, naming: Naming) -> int:
     """How much of a domain each class of any classifier has; print it."""
     from tamecheck.cli.classifiers import classifier_explainer
     from tamecheck.explain.shares import shares_of
-    from tamecheck.show.answers import shares_lines
+    from tamecheck.show.protected import shares_lines
 
     for name in ("conditions", "hamming", "constraint"):
         if getattr(args, name, None) not in (None, []):
@@ -110,7 +110,7 @@ def _labels(classes: list[str] | None, count: int) -> list[str]:
 
 def _print_bounds(args: Namespace, found: CountBounds, classes: list[str] | None) -> int:
     """Print what is known of counts that took too long."""
-    from tamecheck.show.answers import bounds_lines
+    from tamecheck.show.protected import bounds_lines
 
     bounds = list(zip(found.lower, found.upper, strict=True))
     total = sum(found.lower) + found.open
@@ -132,7 +132,7 @@ def _print_counts(
     rests_on: str,
 ) -> None:
     from tamecheck.ir.exact import rational_text
-    from tamecheck.show.answers import count_lines
+    from tamecheck.show.protected import count_lines
 
     total = sum(counts)
     document: dict[str, Any] = {"total": total, "counts": list(counts), "rests_on": rests_on}

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from tamecheck.cells.formulas import FormulaCells
     from tamecheck.derivative import JacobianSet
     from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
-    from tamecheck.explain.shares import Shares
     from tamecheck.verification import Answer
     from tamecheck.verification.answer import Optimum
     from tamecheck.verification.referee import Verdicts
@@ -411,39 +410,3 @@ def explanation_lines(
 def ground_text(found: Abductive | Contrastive | Counterfactual | Relevancy) -> str:
     """What an explanation rests on."""
     return "an exact search" if found.rests_on == "search" else found.rests_on
-
-
-def shares_lines(found: Shares, labels: Sequence[str]) -> Iterator[str]:
-    """How much of a domain each class has; bounds are rounded outwards, so that they hold."""
-    yield f"{decimal_text(found.total, 9)} {'points' if found.measure == 'points' else 'in volume'}"
-    for label, low, high in zip(labels, found.lower, found.upper, strict=True):
-        least, most = 10_000 * low // found.total, -(-10_000 * high // found.total)
-        if found.exact:
-            yield f"  {label}: {decimal_text(low, 9)}  {float(100 * low / found.total):.2f}%"
-        else:
-            yield f"  {label}: {least / 100:.2f}% to {most / 100:.2f}%"
-    yield f"  rests on: {found.rests_on}"
-
-
-def bounds_lines(
-    total: int, bounds: Sequence[tuple[int, int]], labels: Sequence[str]
-) -> Iterator[str]:
-    """Bounds on how many inputs each class has; shares are rounded outwards, so that they hold."""
-    yield f"{total} inputs; unknown: out of time, with proved bounds"
-    for label, (low, high) in zip(labels, bounds, strict=True):
-        least, most = 10_000 * low // total, -(-10_000 * high // total)
-        yield f"  class {label}: {low} to {high}   {least / 100:.2f}% to {most / 100:.2f}%"
-
-
-def count_lines(
-    counts: Sequence[int], decision: int | None, labels: Sequence[str]
-) -> Iterator[str]:
-    """How many inputs each class has, and their shares."""
-    from tamecheck.explain.rules_result import shares
-
-    total = sum(counts)
-    yield f"{total} inputs"
-    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
-        share = f"  {part:>7}" if total else ""
-        mark = "  (the decision at the centre)" if number == decision else ""
-        yield f"  class {labels[number]}: {found}{share}{mark}"

@@ -1,4 +1,4 @@
-"""Attributes, orders, Shapley values, tables and trainings, as lines of text."""
+"""Attributes, orders, Shapley values, counts, tables and trainings, as lines of text."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.errors import first_few
-from tamecheck.ir.exact import rational_text
-from tamecheck.learn.network import BinarizedNetwork
-from tamecheck.learn.selection import Quality, Scores, Selection
+from tamecheck.ir.exact import decimal_text, rational_text
 from tamecheck.loaders.tables.forms import is_days, said, unit_of
-from tamecheck.loaders.tables.rows import Table
 
 if TYPE_CHECKING:
     from tamecheck.explain.answers import Shapley
     from tamecheck.explain.protected import Group, Protected, Rates
+    from tamecheck.explain.shares import Shares
+    from tamecheck.learn.network import BinarizedNetwork
+    from tamecheck.learn.selection import Quality, Scores, Selection
+    from tamecheck.loaders.tables.rows import Table
 
 
 _SHOWN = 20
@@ -122,6 +123,42 @@ def _percent(share: Fraction) -> str:
 def _listed(rows: Sequence[int]) -> str:
     more = f", and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else ""
     return ", ".join(map(str, rows[:_SHOWN])) + more
+
+
+def shares_lines(found: Shares, labels: Sequence[str]) -> Iterator[str]:
+    """How much of a domain each class has; bounds are rounded outwards, so that they hold."""
+    yield f"{decimal_text(found.total, 9)} {'points' if found.measure == 'points' else 'in volume'}"
+    for label, low, high in zip(labels, found.lower, found.upper, strict=True):
+        least, most = 10_000 * low // found.total, -(-10_000 * high // found.total)
+        if found.exact:
+            yield f"  {label}: {decimal_text(low, 9)}  {float(100 * low / found.total):.2f}%"
+        else:
+            yield f"  {label}: {least / 100:.2f}% to {most / 100:.2f}%"
+    yield f"  rests on: {found.rests_on}"
+
+
+def bounds_lines(
+    total: int, bounds: Sequence[tuple[int, int]], labels: Sequence[str]
+) -> Iterator[str]:
+    """Bounds on how many inputs each class has; shares are rounded outwards, so that they hold."""
+    yield f"{total} inputs; unknown: out of time, with proved bounds"
+    for label, (low, high) in zip(labels, bounds, strict=True):
+        least, most = 10_000 * low // total, -(-10_000 * high // total)
+        yield f"  class {label}: {low} to {high}   {least / 100:.2f}% to {most / 100:.2f}%"
+
+
+def count_lines(
+    counts: Sequence[int], decision: int | None, labels: Sequence[str]
+) -> Iterator[str]:
+    """How many inputs each class has, and their shares."""
+    from tamecheck.explain.rules_result import shares
+
+    total = sum(counts)
+    yield f"{total} inputs"
+    for number, (found, part) in enumerate(zip(counts, shares(counts), strict=True)):
+        share = f"  {part:>7}" if total else ""
+        mark = "  (the decision at the centre)" if number == decision else ""
+        yield f"  class {labels[number]}: {found}{share}{mark}"
 
 
 _LISTED = 60
