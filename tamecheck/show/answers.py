@@ -251,6 +251,8 @@ _BOUNDS = {
 
 def optimum_lines(name: str, found: Optimum) -> Iterator[str]:
     """The best value that is known, the proved bound, and a point."""
+    from tamecheck.verification.answer import listed
+
     yield f"{name}: {found.status}"
     for what, value in (("value", found.value), ("bound", found.bound)):
         if value is not None:
