@@ -22,6 +22,7 @@ SCALE = 16
 
 _STEP, _SHRINK, _PATIENCE = 4.0, 0.9, 2
 _LEAST = 0.05
+_EXACT = 1 << 51
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -242,10 +243,12 @@ class Dual:
     def bound(self, row: Array, multipliers: Sequence[tuple[int, ...]]) -> int:
         """The lower bound of a row, times `SCALE`, in integers."""
         total = int(row @ self.states.astype(np.int64) - np.abs(row) @ self.outside) * SCALE
+        # floats that hold these integers multiply them faster
+        kind = np.float64 if SCALE * int(np.abs(row).sum()) < _EXACT else np.int64
         for cluster, values in zip(self.clusters, multipliers, strict=True):
-            g = row[cluster.neurons]
-            table = cluster.table.astype(np.int64) @ g - (cluster.table == 0) @ np.abs(g)
-            moved = cluster.patterns.astype(np.int64) @ np.array(values, dtype=np.int64)
+            g = row[cluster.neurons].astype(kind)
+            table = cluster.table.astype(kind) @ g - (cluster.table == 0) @ np.abs(g)
+            moved = cluster.patterns.astype(kind) @ np.array(values, dtype=kind)
             total += int((SCALE * table + moved).min())
         return total
 

@@ -61,6 +61,8 @@ _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
 _SIGNS = "Lagrangian decomposition over windows of signs"
+_LARGE = 1 << 14
+"""Neurons of a network of signs whose boxes are not bounded."""
 _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
 
 
@@ -322,17 +324,23 @@ class _Run:
         return SignProofs.of(self.problem.scores, self.problem.spec.cases)
 
     @property
+    def _has_many_signs(self) -> bool:
+        """Whether this is a binarized network of which one box takes long to bound."""
+        layers = self.problem.layers
+        return self.signs is not None and layers is not None and sum(layers.sizes) > _LARGE
+
+    @property
     def _quick(self) -> float:
         """The seconds of a first try; less where the linear pieces may be few."""
         few = self._exact is not None and self._exact.decisions <= _FEW_DECISIONS
         return _QUICK / 6 if few else _QUICK
 
-    def _by_signs(self, *, quickly: bool) -> Holds | None:
+    def _by_signs(self, *, quickly: bool, share: float = _PROOF_SHARE) -> Holds | None:
         """A proof for a binarized network, which the kernel can check."""
         if self.signs is None:
             return None
         left = min(self.budget.seconds, 1e3)
-        most = min(self._quick, _QUICK_SHARE * left) if quickly else _PROOF_SHARE * left
+        most = min(self._quick, _QUICK_SHARE * left) if quickly else share * left
         if not self.signs.find(self.budget.part(most), quickly=quickly):
             return None
         reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
@@ -359,6 +367,9 @@ class _Run:
 
     def _attack(self, search: Search, count: int) -> Violated | None:
         layers, left = search.layers, self.budget.seconds
+        if self._has_many_signs:
+            # the minimisers of bounds are known by now
+            return self._descend(search, quickly=False)
         if any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
             # where a proof is out of reach, most of the time goes into the search
             regions = [region for region in self.regions if region.finite]
@@ -380,6 +391,10 @@ class _Run:
         return None if search.kept is None else self._violation(search.kept, "projected gradients")
 
     def _prove(self, search: Search) -> Answer:
+        if self._has_many_signs:
+            # one box would take longer than a proof by patterns, and show less
+            found = self._by_signs(quickly=False, share=1) or self._kept(search)
+            return found or self._unknown("Patterns of signs are left that bounds do not close.")
         if not all(region.finite for region in self.regions):
             return self._unknown("The region is unbounded, and no violation was found.")
         if search.layers.inputs <= _FEW_INPUTS or not _has_rectifiers(search.layers):

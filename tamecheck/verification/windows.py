@@ -23,12 +23,18 @@ from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
 from tamecheck.verification.straight import Descent
 
-_EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 1024, 300), (16384, 4096, 300))
-"""Patterns of a group, of joined groups, and subgradient steps: tried one after the other."""
+_EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 0, 200), (65536, 0, 300), (65536, 4096, 300))
+"""Patterns of a group, of joined groups, and subgradient steps: tried one after the other.
+
+A group that is not enumerated to its end costs more than joining could gain.
+"""
+_CELLS = 1 << 25
+"""Patterns times rows that are held at once."""
 
 _FEW_SIGNS, _OPEN_SHARE = 64, 0.25
 _FEW_BEFORE = 12
 _AIMS = 3
+_EVEN = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -199,6 +205,10 @@ class Prover:
         self.proof = RegionProof()
         self.tried = 0
         """How many of the efforts were of no use for the whole box."""
+        self.excess = np.zeros(len(self.goals))
+        """How far bounds of the whole box are above the goals."""
+        self.doubt = np.ones(len(self.first.states))
+        """How much the last bounds that were too low disagree about a sign of the first layer."""
         self.aims: list[Array] = []
         """States of the first layer at which bounds of the whole box are attained."""
 
@@ -248,6 +258,7 @@ class Prover:
             for group in np.flatnonzero(count).tolist():
                 places = np.unique(layer.windows[layer.groups[group]])
                 seen[places[places >= 0]] += count[group]
+            seen *= _EVEN + self.doubt
         else:
             seen += np.abs(self.values).max(axis=0)
         return int(np.argmax(np.where(first == 0, seen, -1)))
@@ -279,26 +290,45 @@ class Prover:
         if len(part.states) == 1 or not count or (first is None and count > _FEW_BEFORE):
             return None
         makers = Clusters(self.network.layers[-1], before, states, first, budget)
-        goals = self.goals[rows].astype(np.float64) + 0.5
         whole = first is not None and not self.proof.tree
-        for most, merged, steps in _EFFORTS[self.tried if whole else 0 : efforts if first else 1]:
+        chosen = (
+            _EFFORTS[self.tried : efforts] if whole else _EFFORTS[1::3] if first else _EFFORTS[:1]
+        )
+        for most, merged, steps in chosen:
             if budget.is_spent:
                 break
             clusters = makers.find(most=most, merged=merged)
             dual = Dual(clusters, states)
-            ascent = dual.ascend(self.values[rows], goals, budget, steps)
+            if self._close(dual, rows, entries, budget, steps):
+                return clusters
+            if whole and not budget.is_spent:
+                self.tried += 1
+        return None
+
+    def _close(
+        self, dual: Dual, rows: Array, entries: list[Any], budget: Budget, steps: int
+    ) -> bool:
+        """Whether all of the rows are closed, the multipliers entered; the hardest come first."""
+        hardest = rows[np.argsort(self.excess[rows], kind="stable")]
+        patterns = sum(len(one.patterns) for one in dual.clusters)
+        for start in range(0, len(rows), max(_CELLS // max(patterns, 1), 1)):
+            some = hardest[start : start + max(_CELLS // max(patterns, 1), 1)]
+            goals = self.goals[some].astype(np.float64) + 0.5
+            ascent = dual.ascend(self.values[some], goals, budget, steps)
             shown: list[bool] = []
-            for i, number in enumerate(rows.tolist()):
+            for i, number in enumerate(some.tolist()):
                 found = dual.multipliers(ascent, i)
                 entries[number]["multipliers"] = [list(one) for one in found]
                 bound = dual.bound(self.values[number], found)
                 shown.append(bound >= SCALE * int(self.goals[number]))
-            if all(shown):
-                return clusters
-            if whole and not budget.is_spent:
-                self.tried += 1
-                self._aim(dual.signs, ascent.bounds - goals, ascent.means)
-        return None
+            if not all(shown):
+                excess = ascent.bounds - goals
+                self.doubt[list(dual.signs)] = 1 - np.abs(ascent.means[int(np.argmin(excess))])
+                if not self.proof.tree:
+                    self.excess[some] = excess
+                    self._aim(dual.signs, excess, ascent.means)
+                return False
+        return True
 
     def _aim(self, signs: Sequence[int], excess: Array, means: Array) -> None:
         """Keep the minimisers of the rows with the least bounds."""
