@@ -139,10 +139,10 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
         return replace(found, note=f"No certificate: {proofs}.")
     limited = budget.seconds < float("inf")
     limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
-    for slack, shared in ATTEMPTS:
+    for slack in ATTEMPTS:
         # the answer is to be said in time, whatever becomes of the certificate
         part = limit.part(limit.seconds / 2)
-        if not proofs.find(part, slack=slack, shared=shared):
+        if not proofs.find(part, slack=slack):
             if part.is_spent:
                 break
             continue
@@ -155,8 +155,7 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
                 return replace(found, rests_on=CERTIFICATE, checked=CERTIFICATE)
             if report.verdict == "incomplete":
                 return replace(found, certificate=certificate, note=_NO_TIME)
-            # bounds at inner nodes would go on to be others than those of the search
             half = limit.part(limit.seconds / 2)
-            if shared or report.step is None or not proofs.mend(report.step, half):
+            if report.step is None or not proofs.mend(report.step, half):
                 break
     return replace(found, note=_NONE_FOUND)

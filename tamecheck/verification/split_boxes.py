@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from tamecheck.bounds.ascent import kinks
@@ -18,13 +20,13 @@ from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.split_search import (
-    AFRESH,
     BOUND,
     SLOPE,
     VALUES,
     Items,
     Search,
     Tree,
+    arguments,
     bounds_on,
 )
 
@@ -34,6 +36,8 @@ _ELEMENTS = 1 << 22
 _LEAST = 2.0**-1000
 _SLIVER = 0.25
 """What is left of a box by cuts gets bounds of its own, rather than halves, if it is as small."""
+_PERIOD = 3
+"""Below a node at each such depth its bounds are known: one inner node in seven computes some."""
 
 
 class Boxes(Search):
@@ -43,19 +47,20 @@ class Boxes(Search):
         """The tree; None if it is not found in time."""
         region, widest = self.region, max(self.layers.sizes)
         self.scale = np.maximum(region.upper - region.lower, _LEAST)
-        self.boxes: dict[int, tuple[Array, Array, Array]] = {}
+        self.boxes: dict[int, Items] = {}
+        self.read = arguments(self.layers)
         self.most = most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
         first: Items = {
             ("lower", 0): region.lower[np.newaxis],
             ("upper", 0): region.upper[np.newaxis],
             ("cases", 0): region.cases[np.newaxis],
             ("node", 0): np.zeros(1, dtype=np.int64),
+            ("depth", 0): np.zeros(1, dtype=np.int64),
+            ("known", 0): np.full(1, None, dtype=object),
         }
         with np.errstate(all="ignore"):
             if not self.run(first, self.look, most):
                 return None
-        if self.names.shared:
-            self.tree.share_bounds()
         return self.tree
 
     def mend(self, node: int, budget: Budget) -> bool:
@@ -64,20 +69,18 @@ class Boxes(Search):
             return False
         self.budget, self.mended = budget, self.mended + 1
         self.tree.steps[node] = []
-        lower, upper, cases = (side[np.newaxis] for side in self.boxes[node])
-        nodes, slope = np.array([node]), np.zeros(lower.shape)
         with np.errstate(all="ignore"):
-            halves = self.halve(lower, upper, cases, nodes, slope)
+            halves = self.halve(self.boxes[node], np.zeros_like(self.boxes[node]["lower", 0]))
             return halves is not None and self.run(halves, self.look, self.most)
 
     def look(self, items: Items) -> Items | None:
         """Close or halve boxes."""
         lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
         layers, problem = self.layers, self.problem
-        for node, box in zip(nodes.tolist(), zip(lower, upper, cases, strict=True), strict=True):
-            self.boxes.setdefault(node, box)
+        for k, node in enumerate(nodes.tolist()):
+            self.boxes.setdefault(node, {key: value[k : k + 1] for key, value in items.items()})
         self.bounded = set[int]()
-        state = bounds_on(layers, lower, upper)
+        state = bounds_on(layers, lower, upper, self.inherited(items["known", 0]))
         self.ties = self.near_ties(state)
         form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
         lost = form.error * self.names.slack
@@ -92,10 +95,38 @@ class Boxes(Search):
         worst = np.where(open_[keep], least.max(-1), np.inf).argmin(-1)
         row = least.argmax(-1)[np.arange(len(worst)), worst]
         slope = np.take_along_axis(form.a[keep], row[:, np.newaxis, np.newaxis], 1)[:, 0]
-        halves = self.halve(lower[keep], upper[keep], open_[keep], nodes[keep], slope)
-        parts = ("lower", lower), ("upper", upper), ("cases", open_), ("node", nodes)
-        left = {(key, 0): value[again] for key, value in parts}
-        return halves and {key: np.concatenate([halves[key], left[key]]) for key in halves}
+        parts = ("lower", lower), ("upper", upper), ("cases", open_)
+        left = {**items, **{(key, 0): value for key, value in parts}}
+        left["known", 0] = self.told(state, left, np.any(open_, axis=-1))
+        halves = self.halve({key: value[keep] for key, value in left.items()}, slope)
+        return halves and {
+            key: np.concatenate([half, left[key][again]]) for key, half in halves.items()
+        }
+
+    def inherited(self, known: Array) -> dict[int, Interval] | None:
+        """What is known of arguments of nonlinear layers from the nodes above."""
+        if any(one is None for one in known):
+            return None
+        ends = np.stack(known.tolist())
+        starts = np.cumsum([0, *(self.layers.sizes[arg] for arg in self.read)]).tolist()
+        return {
+            arg: Interval(ends[:, 0, a:b], ends[:, 1, a:b])
+            for arg, (a, b) in zip(self.read, pairwise(starts), strict=True)
+        }
+
+    def told(self, state: State, items: Items, open_: Array) -> Array:
+        """What is known below each node: its own bounds, if the kernel has computed them there."""
+        known = items["known", 0].copy()
+        for k in np.flatnonzero(open_).tolist():
+            node = int(items["node", 0][k])
+            if items["depth", 0][k] % _PERIOD == 0:
+                self.bound(node)
+            if node in self.bounded:
+                known[k] = np.concatenate(
+                    [[state.bounds[arg].lower[k], state.bounds[arg].upper[k]] for arg in self.read],
+                    axis=1,
+                )
+        return known
 
     def settle(self, least: Array, cases: Array, nodes: Array, *, bounded: bool) -> Array:
         """Close the cases that a row closes; what stays open."""
@@ -126,7 +157,7 @@ class Boxes(Search):
         """Have the bounds of a node computed, once a look."""
         if node not in self.bounded:
             self.bounded.add(node)
-            self.tree.steps[node].append(BOUND if self.names.shared else AFRESH)
+            self.tree.steps[node].append(BOUND)
 
     def shrink(
         self, form: Functional, lost: Array, box: tuple[Array, Array], open_: Array, nodes: Array
@@ -188,10 +219,9 @@ class Boxes(Search):
             self.tree.steps[node].append(step)
         return lower, upper, left
 
-    def halve(
-        self, lower: Array, upper: Array, cases: Array, nodes: Array, slope: Array
-    ) -> Items | None:
+    def halve(self, items: Items, slope: Array) -> Items | None:
         """Both halves of boxes, across the input that matters most."""
+        lower, upper, nodes = (items[key, 0] for key in ("lower", "upper", "node"))
         score = np.nan_to_num(np.abs(slope) * (upper - lower))
         share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
         axis = ((share + 0.1) * np.sqrt((upper - lower) / self.scale)).argmax(-1)
@@ -207,10 +237,13 @@ class Boxes(Search):
             self.tree.split(node, ["split", 0, i, int(end), 0])
             for node, i, end in zip(nodes.tolist(), axis.tolist(), ends.tolist(), strict=True)
         ]
-        first, second = (np.array([p[k] for p in pairs], dtype=np.int64) for k in (0, 1))
+        children = [np.array([pair[k] for pair in pairs], dtype=np.int64) for k in (0, 1)]
+        changed = {
+            "lower": (lower, above),
+            "upper": (below, upper),
+            "node": children,
+            "depth": (items["depth", 0] + 1,) * 2,
+        }
         return {
-            ("lower", 0): np.concatenate([lower, above]),
-            ("upper", 0): np.concatenate([below, upper]),
-            ("cases", 0): np.concatenate([cases, cases]),
-            ("node", 0): np.concatenate([first, second]),
+            key: np.concatenate(changed.get(key[0], (value, value))) for key, value in items.items()
         }

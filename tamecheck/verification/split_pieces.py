@@ -304,7 +304,7 @@ class Pieces(Search):
                     self.close(child, case, int(self.problem.members[case].argmax()))
                 continue
             box = self.region.lower[np.newaxis], self.region.upper[np.newaxis]
-            found.append((child, bounds_on(self.layers, *box, known)))
+            found.append((child, bounds_on(self.layers, *box, known, deep=False)))
         return found
 
 

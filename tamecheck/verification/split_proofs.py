@@ -40,10 +40,9 @@ FORMAT = "tamecheck-split-certificate"
 _WEIGHTS = 40
 """Bits of the largest weight."""
 
-ATTEMPTS = ((2.0**20, True), (2.0**20, False), (2.0**26, False), (0.0, False))
-"""What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost, and
-whether bounds are shared at inner nodes, which makes them tighter but other lines be chosen.  At
-last without room, for bounds that may be reached."""
+ATTEMPTS = (2.0**20, 2.0**26, 0.0)
+"""What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost.  At
+last none, for bounds that may be reached."""
 
 _EXACT = 256
 _FEW_INPUTS = 40
@@ -103,7 +102,7 @@ class SplitProofs:
             for region in problem.regions
             for k, case in enumerate(np.flatnonzero(region.cases))
         }
-        self.names = Names(groups, bends, numbers, places, list(map(_scale, rows)), *ATTEMPTS[0])
+        self.names = Names(groups, bends, numbers, places, list(map(_scale, rows)), ATTEMPTS[0])
 
     @classmethod
     def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
@@ -136,9 +135,9 @@ class SplitProofs:
         made.before_last = asked.scores is not graph or asked.spec.cases != spec.cases
         return made
 
-    def find(self, budget: Budget, *, slack: float = ATTEMPTS[0][0], shared: bool = True) -> bool:
+    def find(self, budget: Budget, *, slack: float = ATTEMPTS[0]) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
-        problem, names = self.problem, replace(self.names, slack=slack, shared=shared)
+        problem, names = self.problem, replace(self.names, slack=slack)
         self.trees, self.searches, layers = [], [], problem.layers
         signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
         self.exact = False

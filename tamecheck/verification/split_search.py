@@ -31,8 +31,6 @@ _FIRST_STEPS, _STEPS = 40, 12
 
 Step: TypeAlias = list[Any]
 BOUND: Step = ["bound", 1]
-AFRESH: Step = ["bound", 2]
-_SHARED, _RATIO = 6, 3
 Items: TypeAlias = Mapping[tuple[str, int], Array]
 
 
@@ -52,27 +50,6 @@ class Tree:
         self.children[node] = (first, first + 1)
         return first, first + 1
 
-    def leaves(self) -> list[int]:
-        """How many leaves lie below each node."""
-        found = [1] * len(self.steps)
-        for node in range(len(found) - 1, -1, -1):
-            pair = self.children[node]
-            if pair is not None:
-                found[node] = found[pair[0]] + found[pair[1]]
-        return found
-
-    def share_bounds(self) -> None:
-        """Compute bounds at some inner nodes, so that fewer elements are open below."""
-        leaves, stack = self.leaves(), [(0, 1 << 60)]
-        while stack:
-            node, above = stack.pop()
-            if BOUND in self.steps[node]:
-                above = leaves[node]
-            elif leaves[node] >= _SHARED and leaves[node] * _RATIO <= above:
-                self.steps[node].insert(0, BOUND)
-                above = leaves[node]
-            stack += [(child, above) for child in self.children[node] or ()]
-
     def preorder(self) -> Iterator[tuple[int, Step]]:
         """All steps with their nodes, as the kernel reads them."""
         stack = [0]
@@ -88,8 +65,7 @@ class Names:
 
     ``bends`` has the op of each nonlinear layer, and what a jump is at 0; ``scales`` the factors
     of rows in the layers over those in the kernel's integers, ``slack`` the room that a closed leaf
-    has, in multiples of what float64 may have lost, or 0 where a bound may be reached; ``shared``
-    says whether bounds are computed at inner nodes too.
+    has, in multiples of what float64 may have lost, or 0 where a bound may be reached.
     """
 
     groups: Mapping[int, int]
@@ -98,20 +74,29 @@ class Names:
     places: Sequence[Mapping[int, int]]
     scales: Sequence[float]
     slack: float
-    shared: bool
+
+
+def arguments(layers: Layers) -> tuple[int, ...]:
+    """The layers that nonlinear ones read, in order."""
+    bent = (layer for layer in layers.computed if not isinstance(layer, Linear))
+    return tuple(sorted({arg for layer in bent for arg in layer.args}))
 
 
 def bounds_on(
-    layers: Layers, lower: Array, upper: Array, known: Mapping[int, Interval] | None = None
+    layers: Layers,
+    lower: Array,
+    upper: Array,
+    known: Mapping[int, Interval] | None = None,
+    *,
+    deep: bool = True,
 ) -> State:
     """Bounds of all layers on boxes, as the kernel computes them, but in floats.
 
-    Intervals are cut to what is known of them; if nothing is, open arguments of nonlinear layers
-    get better ones by functionals.
+    Intervals are cut to what is known of them; if ``deep``, open arguments of nonlinear layers get
+    better ones by functionals.
     """
     state = State(layers, [Interval(lower, upper)])
-    bent = [layer for layer in layers.computed if not isinstance(layer, Linear)]
-    wanted = {arg for layer in bent for arg in layer.args} if known is None else set[int]()
+    wanted = arguments(layers) if deep else ()
     for index in range(1, layers.output + 1):
         found = state.extend((known or {}).get(index))
         if index not in wanted:
@@ -257,7 +242,7 @@ class Neurons(Search):
             known[arg] = Interval(np.minimum(low, high), high)
         lower = np.repeat(self.region.lower[np.newaxis], count, 0)
         upper = np.repeat(self.region.upper[np.newaxis], count, 0)
-        return bounds_on(self.layers, lower, upper, known)
+        return bounds_on(self.layers, lower, upper, known, deep=False)
 
     def combine(  # noqa: PLR0913, PLR0917
         self,
