@@ -22,7 +22,7 @@ from learn import digits, mnist
 
 from tamecheck.binarized import ThresholdNetwork, recognise
 from tamecheck.explain import Explainer
-from tamecheck.explain.facade import explain_rows
+from tamecheck.explain.batch import explain_rows
 from tamecheck.explain.search import second_opinion
 from tamecheck.learn import SteBinarizedClassifier, TameBinarizedClassifier
 

@@ -258,7 +258,7 @@ def _table(
     rows: inputs.ChosenRows,
     options: dict[str, Any],
 ) -> int:
-    from tamecheck.explain.facade import explain_rows
+    from tamecheck.explain.batch import explain_rows
 
     # what the answers depend on: a file of answers to anything else is not taken up
     question = {

@@ -17,6 +17,7 @@ from fractions import Fraction
 from functools import cache
 
 from tamecheck.budget import Budget
+from tamecheck.duality import proof
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.form import (
     Form,
@@ -32,14 +33,6 @@ from tamecheck.duality.optimum import (
     feasible_multipliers,
     form_at,
     require_integer_solution,
-)
-from tamecheck.duality.proof import (
-    CuttingRun,
-    IntegerRow,
-    cost_scale,
-    integer_rows,
-    prove_optimum,
-    round_up,
 )
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Feasible, Optimal
@@ -92,7 +85,7 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
 
     @cache
     def known() -> Fraction | None:
-        return prove_optimum(form, budget.share(_HALF), seed=seed)
+        return proof.prove_optimum(form, budget.share(_HALF), seed=seed)
 
     continuous = [(c.name, "continuous") for c in form.columns if not c.integral]
     if continuous and (more or strategy == "separation"):
@@ -110,14 +103,14 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
             )
         return _separate(form, budget, seed=seed, rounds=rounds)
     builder = ExpressionBuilder(form.size)
-    own = CuttingRun(form, budget.share(_MOST), builder, known)
+    own = proof.CuttingRun(form, budget.share(_MOST), builder, known)
     root = own.run(rounds)
     optimum = known() if own.optimum is None else own.optimum
     notes = [own.note]
     for d in map(form.at, more):
         # the same columns and rows, so that what a run proves holds for this program as well
         try:
-            found = CuttingRun(form_at(form, d), budget, builder).run(rounds)
+            found = proof.CuttingRun(form_at(form, d), budget, builder).run(rounds)
         except InfeasibleProgramError:
             sides = ", ".join(rational_text(x) for x in d)
             notes.append(f"there is no feasible point at ({sides})")
@@ -133,9 +126,9 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
 def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalDual:
     """A Chvátal function from separated cuts: of rank 1 first, then of cuts of cuts."""
     feasible_multipliers(form)
-    optimum = prove_optimum(form, budget.share(_HALF), seed=seed)
+    optimum = proof.prove_optimum(form, budget.share(_HALF), seed=seed)
     builder = ExpressionBuilder(form.size)
-    rows = integer_rows(form, builder)
+    rows = proof.integer_rows(form, builder)
     original, costs = len(rows), [column.cost for column in form.columns]
     done = 0
     while True:
@@ -153,14 +146,14 @@ def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalD
             break
         rows.extend(cuts)
         done += 1
-    note, scale = f"{len(rows) - original} separated cuts", cost_scale(form)
+    note, scale = f"{len(rows) - original} separated cuts", proof.cost_scale(form)
     pairs = zip(rows, found.certificate.multipliers, strict=True)
     terms = [(row.node, y * scale) for row, y in pairs if y]
-    root = round_up(builder, terms, found.objective * scale, scale)
+    root = proof.round_up(builder, terms, found.objective * scale, scale)
     return ChvatalDual(form, optimum, builder.build(root), (note,))
 
 
-def separation_program(rows: Sequence[IntegerRow], point: Sequence[Fraction]) -> Program:
+def separation_program(rows: Sequence[proof.IntegerRow], point: Sequence[Fraction]) -> Program:
     """The program whose best point has the multipliers of a most violated cut at ``point``.
 
     Its first columns are the multipliers, one a row.
@@ -184,17 +177,17 @@ def separation_program(rows: Sequence[IntegerRow], point: Sequence[Fraction]) ->
 
 
 def _cuts(
-    rows: Sequence[IntegerRow],
+    rows: Sequence[proof.IntegerRow],
     point: Vector,
     builder: ExpressionBuilder,
     seconds: float,
     seed: int,
-) -> list[IntegerRow]:
+) -> list[proof.IntegerRow]:
     """The violated cuts among those that the solvers' multipliers and their roundings give."""
     program = separation_program(rows, point)
-    found: dict[tuple[int, ...], IntegerRow] = {}
+    found: dict[tuple[int, ...], proof.IntegerRow] = {}
 
-    def violation(cut: IntegerRow) -> Fraction:
+    def violation(cut: proof.IntegerRow) -> Fraction:
         return cut.bound - dot(map(Fraction, cut.coefficients), point)
 
     for claim in claims(program, seconds=min(seconds, _SECONDS_A_CUT), seed=seed):
@@ -212,14 +205,14 @@ def _cuts(
 
 
 def _cut(
-    rows: Sequence[IntegerRow], u: Sequence[Fraction], builder: ExpressionBuilder
-) -> IntegerRow:
+    rows: Sequence[proof.IntegerRow], u: Sequence[Fraction], builder: ExpressionBuilder
+) -> proof.IntegerRow:
     """The cut of multipliers of rows, rounded up."""
     used = [(row, x) for row, x in zip(rows, u, strict=True) if x]
     weights = [x for _, x in used]
     columns = zip(*(row.coefficients for row, _ in used), strict=True)
     coefficients = tuple(math.ceil(dot(weights, map(Fraction, column))) for column in columns)
-    return IntegerRow(
+    return proof.IntegerRow(
         coefficients or (0,) * len(rows[0].coefficients),
         math.ceil(dot(weights, (Fraction(row.bound) for row, _ in used))),
         builder.ceiling(builder.combination([(row.node, x) for row, x in used])),

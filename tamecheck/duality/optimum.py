@@ -18,14 +18,7 @@ from tamecheck.duality.form import (
     program_of,
 )
 from tamecheck.errors import DomainError, SolverError
-from tamecheck.exact.linear import (
-    Box,
-    LinearOutcome,
-    LinearProgram,
-    LinearProof,
-    linear_box,
-    minimum,
-)
+from tamecheck.exact import linear
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
@@ -51,15 +44,17 @@ def minimise(
     columns: Sequence[FormColumn],
     constraints: Sequence[Constraint],
     right: Sequence[Fraction],
-    box: Box | None = None,
-) -> LinearOutcome:
+    box: linear.Box | None = None,
+) -> linear.LinearOutcome:
     """The minimum of ``c·x`` over ``x >= 0``, or a box, with ``Ax (sense) right``.
 
     The multipliers ``y`` of an infeasible program have ``y·a_j <= 0`` for every column and
     ``y·right > 0``.
     """
     program = program_of(columns, constraints, right)
-    outcome = minimum(program, [column.cost for column in columns], box or linear_box(program))
+    outcome = linear.minimum(
+        program, [column.cost for column in columns], box or linear.linear_box(program)
+    )
     if isinstance(outcome, Unknown):
         raise SolverError(
             f"A linear program of {len(constraints)} rows and {len(columns)} columns is too large"
@@ -70,7 +65,7 @@ def minimise(
 
 def minimise_rows(
     costs: Sequence[Fraction], rows: Sequence[tuple[Sequence[Fraction | int], str, Fraction]]
-) -> LinearOutcome:
+) -> linear.LinearOutcome:
     """The minimum of ``costs·x`` over ``x >= 0``; rows are coefficients, sense, right-hand side."""
     entries = [
         tuple((i, Fraction(row[0][j])) for i, row in enumerate(rows) if row[0][j])
@@ -88,7 +83,7 @@ def cut_optimum(
     costs: Sequence[Fraction],
     rows: Sequence[tuple[Sequence[Fraction | int], str, Fraction]],
     cuts: str,
-) -> Optimal[Fraction, LinearProof]:
+) -> Optimal[Fraction, linear.LinearProof]:
     """The optimum of `minimise_rows`, some of whose rows are cuts, where the dual is feasible."""
     outcome = minimise_rows(costs, rows)
     if isinstance(outcome, Infeasible):
@@ -136,7 +131,7 @@ def require_dual(form: Form) -> Vector:
     relaxation = Relaxation(program)
     if isinstance(relaxation.solve(), Optimal):
         costs = [column.cost for column in program.columns]
-        exact = LinearProgram.of(program).multipliers(costs, relaxation.basis())
+        exact = linear.LinearProgram.of(program).multipliers(costs, relaxation.basis())
         if exact is not None:
             y = tuple(exact.get(i, _ZERO) for i in range(form.size))
             signs = all(c.admits(v) for c, v in zip(form.constraints, y, strict=True))

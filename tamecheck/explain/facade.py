@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
-from itertools import chain
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, get_args
 
-from tamecheck.errors import InputError, TamecheckError, TimeLimitError
+from tamecheck.errors import InputError
+from tamecheck.explain import reasons
 from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Kind, Relevancy
 from tamecheck.explain.attributes import Attributes
 from tamecheck.explain.domain import Domain
-from tamecheck.explain.reasons import (
-    Changes,
-    Found,
-    Reasons,
-    Sufficient,
-    enumerate_all,
-    relevancy_of,
-    shrink_contrast,
-    smallest_sufficient,
-)
-from tamecheck.explain.row_reader import RowReader, origins_of
+from tamecheck.explain.row_reader import RowReader
 from tamecheck.ir.exact import rational_text
-from tamecheck.solvers.executors import answers_in_turn
 
 Metric: TypeAlias = Literal["features", "inputs", "steps"]
 
@@ -47,7 +35,7 @@ class Limits:
 
 D = TypeVar("D", bound=Domain | Attributes)
 P = TypeVar("P", bound=tuple[Any, ...])
-E = TypeVar("E", bound=Changes[Any])
+E = TypeVar("E", bound=reasons.Changes[Any])
 
 
 class RowExplainer(ABC, Generic[D, P, E]):
@@ -106,7 +94,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
         """
         point, engine = self._question(x, timeout)
         if smallest:
-            (features, contrasts), minimal = smallest_sufficient(engine, point), True
+            (features, contrasts), minimal = reasons.smallest_sufficient(engine, point), True
             rests_on = self._show_smallest(engine, point, features, contrasts)
         else:
             wanted = list(dict.fromkeys(k for i in prefer for k in self.domain.covering([i])))
@@ -139,7 +127,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
         if changed is None:
             return self._show_constant(engine, point)
         start = [k for k in engine.changeable if changed[k] != point[k]]
-        return self._contrastive(engine, point, shrink_contrast(engine, point, start))
+        return self._contrastive(engine, point, reasons.shrink_contrast(engine, point, start))
 
     def counterfactual(  # noqa: PLR0913  # each limit has its name
         self,
@@ -214,7 +202,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
             If the time is over.
         """
         point, engine = self._question(x, timeout)
-        for found in enumerate_all(engine, point):
+        for found in reasons.enumerate_all(engine, point):
             yield self._explained(engine, point, found)
 
     def relevancy(self, x: Any, *, timeout: float | None = None) -> Relevancy:
@@ -222,7 +210,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
         point, engine = self._question(x, timeout)
         names = [feature.name for feature in self.domain.features]
         decision, found = engine.decide(point), self._reasons(engine, point)
-        return relevancy_of(decision, self.classes, names, engine.changeable, found)
+        return reasons.relevancy_of(decision, self.classes, names, engine.changeable, found)
 
     def explain(self, x: Any, kind: Kind = "abductive", **options: Any) -> Any:
         """An explanation of a kind; options are those of the method of that name."""
@@ -245,7 +233,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
         """The inputs at a point, in the model's own levels."""
 
     @abstractmethod
-    def _sufficient(self, engine: E, point: P, keep: Sequence[int]) -> Sufficient:
+    def _sufficient(self, engine: E, point: P, keep: Sequence[int]) -> reasons.Sufficient:
         """A minimal sufficient set, of which some features are kept rather than others."""
 
     def _second(self, engine: E, point: P, features: Sequence[int]) -> str:
@@ -262,7 +250,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
         """The nearest point of another class or the target, how far it is, what that rests on."""
 
     @abstractmethod
-    def _reasons(self, engine: E, point: P) -> Reasons:
+    def _reasons(self, engine: E, point: P) -> reasons.Reasons:
         """The minimal reasons and contrasts that are found in time."""
 
     @abstractmethod
@@ -287,7 +275,7 @@ class RowExplainer(ABC, Generic[D, P, E]):
 
     # --- what is said ---------------------------------------------------------------------------
 
-    def _explained(self, engine: E, point: P, found: Found) -> Abductive | Contrastive:
+    def _explained(self, engine: E, point: P, found: reasons.Found) -> Abductive | Contrastive:
         """A minimal reason or contrast, with what shows that it is one."""
         if not found.abductive:
             return self._contrastive(engine, point, found.features)
@@ -331,77 +319,3 @@ class RowExplainer(ABC, Generic[D, P, E]):
 
     def _texts(self, point: P) -> tuple[str, ...]:
         return tuple(map(rational_text, self._flat(point)))
-
-
-_CHUNKS = 8
-"""Parts for each worker, so that a slow part does not keep the others waiting at the end."""
-
-
-def explain_rows(  # noqa: PLR0913  # each by its name
-    explainer: RowExplainer[Any, Any, Any],
-    rows: Any,
-    kind: Kind = "abductive",
-    *,
-    about: Sequence[Mapping[str, Any]] | None = None,
-    workers: int = 1,
-    executor: Any = None,
-    **options: Any,
-) -> Iterator[dict[str, Any]]:
-    """The JSON form of an explanation for each row, in order, each as soon as it is there.
-
-    Parameters
-    ----------
-    explainer
-        The network and its domain.
-    rows
-        Inputs in the model's own levels, or a pandas frame of rows of the table.
-    kind, options
-        As for `Explainer.explain`.
-    about
-        What stands in each answer of the row itself; its position if None, and in a frame the
-        label of its index.
-    workers
-        Processes; 1 works in this one.
-    executor
-        What to give the work to instead: an executor of `concurrent.futures`, a Dask ``Client``, a
-        ``joblib.Parallel``, or the module ``ray``.
-
-    Notes
-    -----
-    Every row is explained by itself with the explainer's seed, so the answers do not depend on
-    how the rows are shared out.  A row that fails has the single key ``error``.
-    """
-    named = [o.to_json() for o in origins_of(rows)] if about is None else list(about)
-    if explainer.reader.encoded or hasattr(rows, "columns"):
-        rows, explainer = list(explainer.reader.points(rows)), explainer.of_points()
-    alone = executor is None and workers == 1
-    size = 1 if alone else max(1, -(-len(rows) // (_CHUNKS * max(workers, 2))))
-    parts = [rows[at : at + size] for at in range(0, len(rows), size)]
-    work = partial(_part, explainer, kind=kind, options=options)
-    answers = chain.from_iterable(answers_in_turn(work, parts, workers=workers, executor=executor))
-    for row, answer in zip(named, answers, strict=True):
-        yield {**answer, **row}
-
-
-def _part(
-    explainer: RowExplainer[Any, Any, Any],
-    rows: Sequence[Any],
-    *,
-    kind: Kind,
-    options: dict[str, Any],
-) -> list[dict[str, Any]]:
-    return [_explain(explainer, row, kind, options) for row in rows]
-
-
-def _explain(
-    explainer: RowExplainer[Any, Any, Any], row: Any, kind: Kind, options: dict[str, Any]
-) -> dict[str, Any]:
-    try:
-        found = explainer.explain(row, kind, **options)
-    except TimeLimitError:
-        return {"error": "out of time"}
-    except TamecheckError as error:
-        return {"error": str(error)}
-    if found is None:
-        return {"decision": explainer.decide(row), "features": None}
-    return found.to_json()

@@ -12,14 +12,7 @@ from tamecheck.binarized.network import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.portfolio import Formula
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError, TimeLimitError, UnsupportedError
-from tamecheck.explain.completions import (
-    PRESENT,
-    Boundary,
-    Completions,
-    ascend,
-    completions,
-    sample,
-)
+from tamecheck.explain import completions
 from tamecheck.explain.domain import Domain, Feature
 from tamecheck.explain.evaluator import Codes, Evaluator, TooManyError
 from tamecheck.explain.multipliers import Multipliers
@@ -221,10 +214,10 @@ class Search(Evaluator):
             largest[k] = max(largest[k], slope)
         return sorted(features, key=lambda k: (largest[k], k))
 
-    def boundary(self, codes: Codes) -> Boundary:
+    def boundary(self, codes: Codes) -> completions.Boundary:
         """Where completions of an input may change the decision; nothing is free yet."""
         problem, columns = self._problem(codes, np.array(codes), range(len(codes)))
-        return Boundary(problem, columns.features, columns.codes)
+        return completions.Boundary(problem, columns.features, columns.codes)
 
     def proof(self, codes: Codes, free: Sequence[int]) -> Proof:
         """A proof that the decision stays, which goes on while free features are taken back.
@@ -244,9 +237,9 @@ class Search(Evaluator):
         """Quick searches first; then by splitting features or by multipliers, or by SAT."""
         decision = self.decide(codes)
         problem, columns = self._problem(codes, start, free)
-        found = sample(problem, self._rng)
+        found = completions.sample(problem, self._rng)
         if found is None:
-            found = ascend(problem, self._rng)
+            found = completions.ascend(problem, self._rng)
         if found is not None:
             return Look(codes=self._complete(start, columns, found, decision))
         count = float(np.prod([float(len(self._parts[k])) for k in free]))
@@ -275,19 +268,21 @@ class Search(Evaluator):
     def _complete(self, start: Array, columns: _Columns, chosen: Array, decision: int) -> Codes:
         """The codes with the columns that a search chose."""
         codes = start.copy()
-        taken = chosen[chosen != PRESENT]
+        taken = chosen[chosen != completions.PRESENT]
         codes[columns.features[taken]] = columns.codes[taken]
         return self._confirm(tuple(codes.tolist()), decision)
 
     def _problem(
         self, codes: Codes, start: Array, free: Sequence[int]
-    ) -> tuple[Completions, _Columns]:
+    ) -> tuple[completions.Completions, _Columns]:
         """The completions of ``start``, which has the codes of an input in the free features."""
         columns = self._columns(codes)
         own = np.isin(columns.features, free)
         columns = _Columns(columns.changes[own], columns.features[own], columns.codes[own])
         sums, decision = self.sums(tuple(start.tolist())), self.decide(codes)
-        return completions(self.network, decision, sums, columns.changes, columns.features), columns
+        return completions.completions(
+            self.network, decision, sums, columns.changes, columns.features
+        ), columns
 
     def _columns(self, codes: Codes) -> _Columns:
         """The columns of an input; those of the last one are kept."""

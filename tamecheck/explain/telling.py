@@ -17,34 +17,17 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, TimeLimitError
+from tamecheck.explain import forms, trees
 from tamecheck.explain.check import Recomputation, confirm
 from tamecheck.explain.concepts import Always, always, concept_of
 from tamecheck.explain.counts import CountBounds, count_within
 from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
-from tamecheck.explain.forms import (
-    Body,
-    Form,
-    decisions_of,
-    doubt_of,
-    kind_of,
-    leaves_of,
-    score_of_logic,
-    size_of,
-    with_doubts,
-)
 from tamecheck.explain.joint import in_pairs
 from tamecheck.explain.neurons import NetworkLogic, network_logic
 from tamecheck.explain.scores import PointScore, fit_scores
 from tamecheck.explain.sketches import Leaf, grow, random_codes
 from tamecheck.explain.tables import Grid, decision_table, grid_of
-from tamecheck.explain.trees import (
-    DecisionTree,
-    Mostly,
-    Split,
-    decision_list,
-    decision_tree,
-)
 from tamecheck.ir.tensor import Array
 
 MOST = 12
@@ -70,8 +53,8 @@ def tell(  # noqa: PLR0913  # the limits are the caller's
     most_rules: int = MOST,
     budget: Budget | None = None,
     seed: int = 0,
-    watch: Callable[[Form], None] = lambda _: None,
-) -> Form:
+    watch: Callable[[forms.Form], None] = lambda _: None,
+) -> forms.Form:
     """The decisions of a network in few words, as often right as is found in the time.
 
     Parameters
@@ -119,7 +102,7 @@ def exact_score(
     *,
     states: Array | None = None,
     budget: Budget | None = None,
-) -> Form | None:
+) -> forms.Form | None:
     """The network as one points score, if all depends on one sum; of any length."""
     if network.layers and _is_wide(network):
         return None
@@ -176,7 +159,7 @@ class _Teller:
         most_rules: int,
         budget: Budget,
         seed: int,
-        watch: Callable[[Form], None],
+        watch: Callable[[forms.Form], None],
     ) -> None:
         self.network, self.domain, self.classes = network, domain, classes
         self.most, self.most_rules = most_conditions, most_rules
@@ -193,7 +176,7 @@ class _Teller:
         self.whole = min(self.budget.seconds, 1e6)
         self.recomputation = Recomputation(network, domain)
 
-    def tell(self) -> Form:
+    def tell(self) -> forms.Form:
         best = self._single()
         self.watch(best)
         try:
@@ -201,7 +184,7 @@ class _Teller:
         except TimeLimitError:
             return best
 
-    def _tell(self, best: Form) -> Form:
+    def _tell(self, best: forms.Form) -> forms.Form:
         exact = list(self._by_logic())
         grid = self._grid()
         if grid is not None:
@@ -218,36 +201,38 @@ class _Teller:
 
     # --- forms that are always right
 
-    def _single(self) -> Form:
+    def _single(self) -> forms.Form:
         """The class that is decided most often; at one point at least it is right."""
         codes, decided = self.sample.balanced
         del codes
         likely = int(np.bincount(decided).argmax())
-        body = DecisionTree(Always(likely), self.classes)
+        body = trees.DecisionTree(Always(likely), self.classes)
         return self._form("class", body, Fraction(1, self.domain.size), counted=False)
 
-    def _form(self, kind: str, body: Body, right: Fraction, *, counted: bool) -> Form:
+    def _form(self, kind: str, body: forms.Body, right: Fraction, *, counted: bool) -> forms.Form:
         table = None
         if len(self.rows):
-            hits = decisions_of(body, self.rows) == self.sample.decided[self.sample.random :]
+            hits = forms.decisions_of(body, self.rows) == self.sample.decided[self.sample.random :]
             table = Fraction(int(np.count_nonzero(hits)), len(self.rows))
-        size = size_of(body)
-        return Form(kind, body, size, self.domain, self.classes, right, counted, table, "search")
+        size = forms.size_of(body)
+        return forms.Form(
+            kind, body, size, self.domain, self.classes, right, counted, table, "search"
+        )
 
-    def exact_score(self) -> Form | None:
+    def exact_score(self) -> forms.Form | None:
         """The network as a score, with what that rests on."""
         found = next((form for form in self._by_logic() if form.kind == "score"), None)
         return None if found is None else self._recompute(found)
 
-    def _by_logic(self) -> Iterator[Form]:
+    def _by_logic(self) -> Iterator[forms.Form]:
         """The network itself: a score if all depends on one sum, else neuron by neuron."""
         if self.network.layers and _is_wide(self.network):
             return
         logic = network_logic(self.network, self.domain, self.classes)
-        score = score_of_logic(logic, self.domain)
+        score = forms.score_of_logic(logic, self.domain)
         if score is not None:
             yield self._form("score", score, Fraction(1), counted=True)
-        elif size_of(logic) <= self.most:
+        elif forms.size_of(logic) <= self.most:
             yield self._form("neurons", logic, Fraction(1), counted=True)
 
     def _grid(self) -> Grid | None:
@@ -257,18 +242,18 @@ class _Teller:
             return None
         return grid_of(self.domain, decision_table(self.network, self.domain, _TABLE))
 
-    def _by_grid(self, grid: Grid) -> Iterator[Form]:
+    def _by_grid(self, grid: Grid) -> Iterator[forms.Form]:
         """Outline, tree and list, as far as they are short."""
         for kind, end in (("m-of-n", concept_of), ("tree", always)):
             part = self.budget.part(self.whole / 10)
-            root = decision_tree(grid, end, most=self.most + 1, deadline=part.deadline)
+            root = trees.decision_tree(grid, end, most=self.most + 1, deadline=part.deadline)
             if root is not None:
-                body = DecisionTree(root, self.classes)
-                known = "tree" if isinstance(root, Split) else kind
+                body = trees.DecisionTree(root, self.classes)
+                known = "tree" if isinstance(root, trees.Split) else kind
                 yield self._form(known, body, Fraction(1), counted=True)
         most = min(self.most, self.most_rules) + 1
         part = self.budget.part(self.whole / 10)
-        listed = decision_list(
+        listed = trees.decision_list(
             grid, self.classes, seed=self.seed, most=most, deadline=part.deadline
         )
         if listed is not None:
@@ -276,32 +261,32 @@ class _Teller:
 
     # --- forms that are right at most points
 
-    def _fitted(self) -> Iterator[Form]:
+    def _fitted(self) -> Iterator[forms.Form]:
         """The best short forms of the sample, each counted; better ones later."""
         bodies = [*self._trees(), *self._scores()]
         if not bodies:
             yield self._counted(self._single())
             return
         worth = [
-            (self.sample.right(decisions_of(body, self.sample.codes)) - _WORTH * size, k)
+            (self.sample.right(forms.decisions_of(body, self.sample.codes)) - _WORTH * size, k)
             for k, (body, size) in enumerate(bodies)
         ]
         _, place = max(worth)
         body, _ = bodies[place]
-        form = self._form(kind_of(body), body, Fraction(1, self.domain.size), counted=False)
+        form = self._form(forms.kind_of(body), body, Fraction(1, self.domain.size), counted=False)
         yield replace(form, right=Fraction(0))
         yield self._counted(form)
 
-    def _trees(self) -> Iterator[tuple[Body, int]]:
+    def _trees(self) -> Iterator[tuple[forms.Body, int]]:
         codes, decided = self.sample.balanced
         most = min(self.most + 1, self.most_rules)
         for leaves in sorted({*range(2, min(most, 6) + 1), most * 2 // 3, most} - {0, 1}):
             if leaves <= most and not self.budget.is_spent:
                 branch = grow(self.domain, codes, decided, leaves, self.network.classes)
-                tree = DecisionTree(branch.node(self.domain, _likely), self.classes)
+                tree = trees.DecisionTree(branch.node(self.domain, _likely), self.classes)
                 yield tree, tree.conditions
 
-    def _scores(self) -> Iterator[tuple[Body, int]]:
+    def _scores(self) -> Iterator[tuple[forms.Body, int]]:
         codes, decided = self.sample.balanced
         present = np.unique(decided).tolist()
         if len(present) != 2 or self.most < 1:
@@ -317,7 +302,7 @@ class _Teller:
 
     # --- how often they are right
 
-    def _counted(self, form: Form) -> Form:
+    def _counted(self, form: forms.Form) -> forms.Form:
         """The form with the share of points where it is right, or a bound on that."""
         # small domains are counted in next to no time, and then exactly
         least = 4.0 if self.domain.size <= _FEW else 0.05
@@ -330,7 +315,7 @@ class _Teller:
             return replace(form, right=share, counted=found.exact, rests_on=found.rests_on)
         if isinstance(form.body, NetworkLogic):
             raise TypeError("the network itself is not counted")
-        leaves = list(leaves_of(form.body, self.domain))
+        leaves = list(forms.leaves_of(form.body, self.domain))
         until, found = Budget.of(seconds), list[CountBounds]()
         for place, (allowed, _) in enumerate(leaves):
             share = max(until.seconds, 0.02) / (len(leaves) - place)
@@ -338,12 +323,12 @@ class _Teller:
         sizes = [max(self.domain.points_in(allowed), 1) for allowed, _ in leaves]
         rights = [one.lower[then] for one, (_, then) in zip(found, leaves, strict=True)]
         body = form.body
-        if isinstance(body, DecisionTree):
+        if isinstance(body, trees.DecisionTree):
             doubts = (
-                doubt_of(Fraction(right, size), one.exact)
+                forms.doubt_of(Fraction(right, size), one.exact)
                 for right, size, one in zip(rights, sizes, found, strict=True)
             )
-            body = DecisionTree(with_doubts(body.root, doubts), self.classes)
+            body = trees.DecisionTree(forms.with_doubts(body.root, doubts), self.classes)
         visits = {one.rests_on for one in found} == {"enumeration"}
         return replace(
             form,
@@ -353,7 +338,7 @@ class _Teller:
             rests_on="enumeration" if visits else "search",
         )
 
-    def _recompute(self, form: Form) -> Form:
+    def _recompute(self, form: forms.Form) -> forms.Form:
         """The form with what its share rests on, once more from its definition.
 
         Where it could not be counted, at further random points what share of them is right.
@@ -365,13 +350,13 @@ class _Teller:
         holds = None if again is None else again == right
         return replace(form, rests_on=confirm(holds, "this form", form.rests_on))
 
-    def _tried(self, form: Form) -> tuple[int, int]:
+    def _tried(self, form: forms.Form) -> tuple[int, int]:
         """How many further random points were tried, and at how many the form is right."""
         codes = random_codes(self.domain, _TRIED, np.random.default_rng([self.seed, 1]))
         right = np.count_nonzero(form.decisions(codes) == self.evaluator.classes(codes))
         return _TRIED, int(right)
 
-    def _recounted(self, form: Form) -> int | None:
+    def _recounted(self, form: forms.Form) -> int | None:
         size = self.domain.product.size
         if size <= min(_TABLE, self.budget.seconds / 2 * _CELLS_A_SECOND / 4):
             return self.recomputation.agreement(form.decisions, self.budget.deadline)
@@ -387,7 +372,7 @@ class _Teller:
         if isinstance(form.body, NetworkLogic):
             return None
         right = 0
-        for allowed, then in leaves_of(form.body, self.domain):
+        for allowed, then in forms.leaves_of(form.body, self.domain):
             one = Recomputation(self.network, self.domain, most=most, visits=visits).counts(allowed)
             if one is None or self.budget.is_spent:
                 return None
@@ -395,8 +380,8 @@ class _Teller:
         return right
 
 
-def _likely(leaf: Leaf) -> Mostly:
-    return Mostly(leaf.likely)
+def _likely(leaf: Leaf) -> trees.Mostly:
+    return trees.Mostly(leaf.likely)
 
 
 def _agreeing(counts: Sequence[int], score: PointScore) -> int:

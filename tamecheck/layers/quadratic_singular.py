@@ -11,18 +11,9 @@ import numpy as np
 from tamecheck.errors import InputError, SolverError, package
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.ir.tensor import Array
+from tamecheck.layers import quadratic_solve
 from tamecheck.layers.kkt import Systems, Triple, times, transpose
 from tamecheck.layers.quadratic_data import Programs
-from tamecheck.layers.quadratic_solve import (
-    WEAKLY_ACTIVE,
-    Core,
-    Guess,
-    core_of,
-    is_bad,
-    minimise,
-    put_solutions,
-    settle,
-)
 from tamecheck.programs import Infeasible, Optimal, solve
 from tamecheck.solvers.cone import cone_solution
 
@@ -31,7 +22,9 @@ _RANK = 1e-11
 _MOST_SLACK = 1e8
 
 
-def minimise_singular(data: Programs, *, least_norm: bool) -> tuple[Core, Array, Array]:
+def minimise_singular(
+    data: Programs, *, least_norm: bool
+) -> tuple[quadratic_solve.Core, Array, Array]:
     """Solutions for positive semidefinite Q, and whether each is unique, here and nearby.
 
     The active rows are guessed for Q with a small multiple of the identity; where that is not
@@ -47,29 +40,31 @@ def minimise_singular(data: Programs, *, least_norm: bool) -> tuple[Core, Array,
     shift = np.where(curvature[:, None] > 0, curvature[:, None], np.where(slope > 0, slope, 1.0))
     shift = _SHIFT * (shift[:1] if (shift == shift[0]).all() else shift)
     systems = Systems.of(data.Q, data.G, data.A, shift[:, :, None])
-    guess = Guess.of(data, systems).point(data, systems, ~systems.constant)
+    guess = quadratic_solve.Guess.of(data, systems).point(data, systems, ~systems.constant)
     core, bad = _from_guess(data, systems, norms, guess)
     todo = np.flatnonzero(bad)
     if len(todo):
         own = data.select(todo)
         part, still = _from_guess(own, systems.select(todo), norms[todo], _solver_guess(own))
-        core = put_solutions(core, todo, part)
+        core = quadratic_solve.put_solutions(core, todo, part)
         bad[todo] = still
-    core = settle(data, core, core.reduced[1] | (core.z > 0), bad)
-    strong = core.z * core.pressure > WEAKLY_ACTIVE
+    core = quadratic_solve.settle(data, core, core.reduced[1] | (core.z > 0), bad)
+    strong = core.z * core.pressure > quadratic_solve.WEAKLY_ACTIVE
     regular = _has_full_rank(data, strong)
     unique = regular | bad
     for k in np.flatnonzero(~unique):
         unique[k] = _is_unique(data.select(np.array([k])), strong[k], core.tight[k])
     several = np.flatnonzero(~unique)
     if least_norm and len(several):
-        core = put_solutions(core, several, _least_norm(data.select(several), core.select(several)))
+        core = quadratic_solve.put_solutions(
+            core, several, _least_norm(data.select(several), core.select(several))
+        )
     return core, unique, regular
 
 
 def _from_guess(
     data: Programs, systems: Systems, norms: Array, guess: Triple
-) -> tuple[Core, Array]:
+) -> tuple[quadratic_solve.Core, Array]:
     """Solutions with the active rows of a guess, and which of them are not confirmed."""
     y, z, nu = guess
     slack = systems.slack(data.h, y)
@@ -80,8 +75,8 @@ def _from_guess(
     pressure, gap = norms / force, 1 / (norms * reach)
     active = (z * pressure > slack * gap) & ~systems.constant
     z = np.where(active, np.maximum(z, 0.0), 0.0)
-    core = core_of(data, systems, systems.reduce(active), pressure, gap, (y, z, nu))
-    return core, is_bad(data, core, active, reach[:, 0])
+    core = quadratic_solve.core_of(data, systems, systems.reduce(active), pressure, gap, (y, z, nu))
+    return core, quadratic_solve.is_bad(data, core, active, reach[:, 0])
 
 
 def _solver_guess(data: Programs) -> Triple:
@@ -163,14 +158,14 @@ def _is_unique(one: Programs, strong: Array, tight: Array) -> bool:
     return bool(found.status == 0 and -found.fun < 1e-7)
 
 
-def _least_norm(data: Programs, core: Core) -> Core:
+def _least_norm(data: Programs, core: quadratic_solve.Core) -> quadratic_solve.Core:
     """The solutions of least norm: those have the same Q y and qᵀy."""
     batch = len(data)
     rows = [np.broadcast_to(a, (batch, *a.shape[1:])) for a in (data.A, data.Q, data.q[:, None, :])]
     equal = np.concatenate(rows, axis=1)
     levels = [data.b, times(data.Q, core.y), (data.q * core.y).sum(1, keepdims=True)]
     eye = np.eye(data.q.shape[1])[None]
-    nearest = minimise(
+    nearest = quadratic_solve.minimise(
         Programs(
             eye,
             np.zeros_like(data.q),

@@ -8,15 +8,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.kkt import (
-    Reduced,
-    Systems,
-    Triple,
-    complementary,
-    regularised_rows,
-    times,
-    transpose,
-)
+from tamecheck.layers import kkt
 from tamecheck.layers.quadratic_data import Programs
 
 WEAKLY_ACTIVE = 1e-6
@@ -39,8 +31,8 @@ class Core:
     the tight ones where their gradients and those of the equations are not ``independent``.
     """
 
-    systems: Systems
-    reduced: Reduced
+    systems: kkt.Systems
+    reduced: kkt.Reduced
     y: Array
     z: Array
     nu: Array
@@ -71,12 +63,12 @@ class Core:
         """The rows whose slack is 0, or nearly."""
         return self.slack * self.gap <= WEAKLY_ACTIVE
 
-    def adjoint(self, cotangent: Array, reduced: Reduced | None = None) -> Triple:
+    def adjoint(self, cotangent: Array, reduced: kkt.Reduced | None = None) -> kkt.Triple:
         """The solution of the KKT system with a cotangent at y as right-hand side."""
         zero = np.zeros_like(self.z), np.zeros_like(self.nu)
         return self.systems.solve(reduced or self.reduced, (cotangent, *zero))
 
-    def smoothed_adjoint(self, cotangent: Array, size: float) -> Triple:
+    def smoothed_adjoint(self, cotangent: Array, size: float) -> kkt.Triple:
         """The same where ``multiplier · slack = size²``: rows are equations more or less."""
         systems = self.systems
         slack = np.minimum(self.slack * self.gap, _MOST_SLACK)
@@ -89,13 +81,13 @@ class Core:
         unit = systems.unit / np.sqrt(1 + ratio * systems.unit**2)
         scales = unit[:, :, None] * unit[:, None, :]
         matrix = systems.hessian * scales + np.eye(ratio.shape[1]) * (ratio * unit**2)[:, None]
-        free = times(systems.inverse, cotangent)
-        start = free - times(systems.lift, times(systems.A, free))
+        free = kkt.times(systems.inverse, cotangent)
+        start = free - kkt.times(systems.lift, kkt.times(systems.A, free))
         inverse = np.linalg.pinv(matrix, rcond=1e-14, hermitian=True) * scales
-        wz = np.where(systems.constant, 0.0, times(inverse, times(systems.G, start)))
-        pressed = cotangent - times(transpose(systems.G), wz)
-        wn = times(transpose(systems.lift), pressed)
-        return start - times(systems.pg, wz), wz, wn
+        wz = np.where(systems.constant, 0.0, kkt.times(inverse, kkt.times(systems.G, start)))
+        pressed = cotangent - kkt.times(kkt.transpose(systems.G), wz)
+        wn = kkt.times(kkt.transpose(systems.lift), pressed)
+        return start - kkt.times(systems.pg, wz), wz, wn
 
 
 def is_definite(Q: Array) -> bool:  # noqa: N803 (the field's name)
@@ -124,12 +116,12 @@ def is_definite(Q: Array) -> bool:  # noqa: N803 (the field's name)
 
 def minimise(data: Programs) -> Core:
     """Solutions for positive definite Q; NaN where none is confirmed."""
-    systems = Systems.of(data.Q, data.G, data.A)
+    systems = kkt.Systems.of(data.Q, data.G, data.A)
     guess = Guess.of(data, systems)
     active = (guess.z > guess.s) & ~systems.constant
     begin = guess.point(data, systems, active)
     core = core_of(data, systems, systems.reduce(active), guess.pressure, guess.gap, begin)
-    origin = np.abs(times(systems.inverse, data.q)).max(1, initial=0)
+    origin = np.abs(kkt.times(systems.inverse, data.q)).max(1, initial=0)
     bad = is_bad(data, core, active, origin)
     todo = np.flatnonzero(bad)
     if len(todo):
@@ -160,7 +152,7 @@ def _repair(data: Programs, core: Core, guess: Guess, active: Array, origin: Arr
             todo = np.flatnonzero(is_bad(data, core, active, origin))
             for k in todo:
                 hessian = guess.hessian[k % len(guess.hessian)]
-                active[k] = regularised_rows(hessian, guess.offset[k], active[k])
+                active[k] = kkt.regularised_rows(hessian, guess.offset[k], active[k])
         if len(todo):
             core = _again(data, core, active, todo)
         elif attempt >= _SWITCHES:
@@ -185,21 +177,21 @@ class Guess:
     offset: Array
 
     @classmethod
-    def of(cls, data: Programs, systems: Systems) -> Guess:
+    def of(cls, data: Programs, systems: kkt.Systems) -> Guess:
         """By an interior point method."""
-        free = -times(systems.inverse, data.q)
-        start = free + times(systems.lift, data.b - times(systems.A, free))
+        free = -kkt.times(systems.inverse, data.q)
+        start = free + kkt.times(systems.lift, data.b - kkt.times(systems.A, free))
         # a row whose value is fixed is never active: it holds, or will be found to be violated
-        offset = np.where(systems.constant, 1.0, data.h - times(systems.G, start))
+        offset = np.where(systems.constant, 1.0, data.h - kkt.times(systems.G, start))
         unit = np.broadcast_to(systems.unit, offset.shape)
         far = np.maximum(-offset * unit, 0.0).max(1, initial=0)
-        length = _length(start, times(systems.Q, start))
+        length = _length(start, kkt.times(systems.Q, start))
         size = np.maximum(far, length)[:, None]
         size = np.where(size > 0, size, 1.0)
         pressure, gap = 1 / (unit * size), unit / size
         hessian = systems.hessian * systems.unit[:, :, None] * systems.unit[:, None, :]
         offset = np.minimum(np.where(systems.constant, 1.0, offset * gap), _MOST_SLACK)
-        z, s = complementary(hessian, offset)
+        z, s = kkt.complementary(hessian, offset)
         return cls(z, s, start, pressure, gap, hessian, offset)
 
     def select(self, programs: Array) -> Guess:
@@ -207,11 +199,11 @@ class Guess:
         arrays = (getattr(self, field.name) for field in fields(self))
         return Guess(*(a if len(a) == 1 else a[programs] for a in arrays))
 
-    def point(self, data: Programs, systems: Systems, active: Array) -> Triple:
+    def point(self, data: Programs, systems: kkt.Systems, active: Array) -> kkt.Triple:
         """y, z and ν with the multipliers of the active rows."""
         z = np.where(active, self.z / self.pressure, 0.0)
-        nu = times(transpose(systems.lift), -data.q - times(transpose(data.G), z))
-        return self.start - times(systems.pg, z), z, nu - times(systems.schur, data.b)
+        nu = kkt.times(kkt.transpose(systems.lift), -data.q - kkt.times(kkt.transpose(data.G), z))
+        return self.start - kkt.times(systems.pg, z), z, nu - kkt.times(systems.schur, data.b)
 
 
 def _length(start: Array, image: Array) -> Array:
@@ -224,11 +216,11 @@ def _length(start: Array, image: Array) -> Array:
 
 def core_of(  # noqa: PLR0913, PLR0917 (what a solution consists of)
     data: Programs,
-    systems: Systems,
-    reduced: Reduced,
+    systems: kkt.Systems,
+    reduced: kkt.Reduced,
     pressure: Array,
     gap: Array,
-    start: Triple | None = None,
+    start: kkt.Triple | None = None,
 ) -> Core:
     """The solutions with the rows of ``reduced`` as equations."""
     y, z, nu = systems.solve(reduced, (-data.q, data.h, data.b), start)

@@ -22,19 +22,10 @@ from typing import TypeAlias
 
 from tamecheck.cells import element_names
 from tamecheck.errors import TamecheckError
+from tamecheck.report import mathematics
 from tamecheck.report.cases import cases_part
 from tamecheck.report.front import form_part, overview_part, protected_part, quality_part
 from tamecheck.report.markup import Markup, bullets, code, element, facts, joined, paragraph, table
-from tamecheck.report.mathematics import (
-    cells_part,
-    consequences_part,
-    decisions_part,
-    derivation_part,
-    gradient_part,
-    jacobian_part,
-    model_part,
-    tameness_part,
-)
 from tamecheck.report.page import Chapter, Download, NotMadeError, Part, Section, again, page
 from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part
@@ -226,14 +217,14 @@ _BODY = (
     ("training", "Record of the training", training_part, 1.0),
 )
 _APPENDIX = (
-    ("model", "The model", model_part, 1.0),
-    ("tameness", "Is it tame?", tameness_part, 1.0),
-    ("consequences", "What follows", consequences_part, 1.0),
-    ("derivation", "Derivation", derivation_part, 1.0),
-    ("decisions", "Decision regions", decisions_part, 3.0),
-    ("gradient", "Gradient field", gradient_part, 4.0),
-    ("cells", "Cells", cells_part, 3.0),
-    ("jacobian", "Clarke Jacobian", jacobian_part, 3.0),
+    ("model", "The model", mathematics.model_part, 1.0),
+    ("tameness", "Is it tame?", mathematics.tameness_part, 1.0),
+    ("consequences", "What follows", mathematics.consequences_part, 1.0),
+    ("derivation", "Derivation", mathematics.derivation_part, 1.0),
+    ("decisions", "Decision regions", mathematics.decisions_part, 3.0),
+    ("gradient", "Gradient field", mathematics.gradient_part, 4.0),
+    ("cells", "Cells", mathematics.cells_part, 3.0),
+    ("jacobian", "Clarke Jacobian", mathematics.jacobian_part, 3.0),
 )
 _AFTER = (("certificates", "Certificates"), ("versions", "Versions, hashes, checking again"))
 _BEFORE = (*_FRONT, *_BODY, *_APPENDIX)

@@ -39,16 +39,9 @@ from tamecheck.report.markup import (
 )
 from tamecheck.report.page import Download, NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box, projected
+from tamecheck.show import wording
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, entry_count
 from tamecheck.show.proof import obstacles as found_obstacles
-from tamecheck.show.wording import (
-    domain_text,
-    headline,
-    ingredients,
-    property_rows,
-    reason,
-    structure_names,
-)
 from tamecheck.tame.verdict import Check, Verdict
 
 _TONES = {
@@ -69,8 +62,8 @@ def verdict_markup(check: Check) -> Markup:
     return paragraph(
         element("strong", f"{_MARKS[check.verdict]} {verdict}", class_=_TONES[check.verdict]),
         f" {structure}".rstrip() if structure else "",
-        f" on {domain_text(check.box, check.graph.inputs)}. ",
-        headline(check),
+        f" on {wording.domain_text(check.box, check.graph.inputs)}. ",
+        wording.headline(check),
         class_="verdict",
     )
 
@@ -85,7 +78,7 @@ def model_part(subject: Subject, _limit: float) -> Part:
         ("Inputs", _shapes(subject.model.inputs)),
         ("Outputs", _shapes(subject.model.outputs)),
         ("Parameters", f"{graph.parameters:,}"),
-        ("Domain", domain_text(subject.check.box, graph.inputs)),
+        ("Domain", wording.domain_text(subject.check.box, graph.inputs)),
         ("SHA-256 of the graph", code(graph.sha256)),
     ]
     parts = [facts(rows)]
@@ -138,9 +131,9 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
         rows = ((s.symbol, s.public_name, _minimal(s)) for s in check.structures)
         parts.append(table("Smallest structures", ("structure", "name", "kind"), rows))
     if check.before_softmax:
-        names = structure_names(check.before_softmax)
+        names = wording.structure_names(check.before_softmax)
         parts.append(paragraph(f"The scores before the final softmax are definable in: {names}."))
-    needed = ingredients(check)
+    needed = wording.ingredients(check)
     if needed:
         parts.append(table("What needs which structure", ("op", "structure"), needed))
     if check.witness is not None:
@@ -153,7 +146,7 @@ def tameness_part(subject: Subject, _limit: float) -> Part:
     else:
         parts.append(paragraph("No node is open.", class_="soft"))
     marks = {"yes": "✓ yes", "no": "✗ no"}
-    rows = ((name, marks.get(word, word)) for name, word in property_rows(check.properties))
+    rows = ((name, marks.get(word, word)) for name, word in wording.property_rows(check.properties))
     parts.append(table("Properties of the function on the domain", ("property", "answer"), rows))
     if check.trusted:
         parts.append(note("Taken from a solver without proof: ", "; ".join(check.trusted)))
@@ -201,8 +194,8 @@ def _tree(entries: Sequence[Entry], stops: frozenset[int]) -> Markup:
     for entry in entries:
         match entry:
             case Step(line):
-                why = reason(line)
-                names = structure_names(line.structures) or "no structure found"
+                why = wording.reason(line)
+                names = wording.structure_names(line.structures) or "no structure found"
                 items.append(
                     joined(
                         element("strong", "✗ stops here: ", class_="bad")

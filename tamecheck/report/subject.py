@@ -12,14 +12,8 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.explain import networks
 from tamecheck.explain.domain import Domain, domain_of
-from tamecheck.explain.networks import (
-    Described,
-    deciding,
-    image_shape,
-    known_levels,
-    occurring_network,
-)
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational
@@ -188,7 +182,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         If names, rows or the rule do not fit the model or the table.
     """
     inputs = element_names(model.inputs)
-    decider = deciding(model)
+    decider = networks.deciding(model)
     outputs = sum(map(size_of, decider.outputs.values()))
     called = _names(names, inputs, sample, schema)
     chosen = rule or ("sign" if outputs == 1 else "argmax")
@@ -209,7 +203,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
     return Subject(
         *(model, title, check, called, classes, chosen),
         *(frame, frame_why, *_centre(frame, sample, at), network, network_why),
-        *(sample, examples, said, seed, shape or image_shape(model), decider),
+        *(sample, examples, said, seed, shape or networks.image_shape(model), decider),
         *(schema, table_sha256, tuple(protected), commands or Commands()),
     )
 
@@ -239,14 +233,14 @@ def _network(
         known = model.schema
         pairs = None if known is None else known.pairs
         if pairs is None:
-            pairs = known_levels(model) if sample is None else sample.levels()
+            pairs = networks.known_levels(model) if sample is None else sample.levels()
         if pairs is None and sample is not None:
             return None, "the columns of the table have more than two values"
         if pairs is None:
             why = "nothing says which two values each input takes: give a table or --domain -1,1"
             return None, why
     try:
-        return occurring_network(Described(decider, schema), pairs), ""
+        return networks.occurring_network(networks.Described(decider, schema), pairs), ""
     except UnsupportedError as error:
         return None, error.message
 

@@ -15,7 +15,7 @@ from sklearn.ensemble import RandomForestClassifier
 import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.explain import Explainer
-from tamecheck.explain.facade import explain_rows
+from tamecheck.explain.batch import explain_rows
 from tamecheck.learn import BinarizedNetwork, Layer
 
 SIGNS = ("--domain", "-1,1")

@@ -10,7 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 import tamecheck as tc
 from tamecheck.cli import main
-from tamecheck.explain.facade import explain_rows
+from tamecheck.explain.batch import explain_rows
 from tamecheck.learn import Binariser, SteBinarizedClassifier
 
 # rows 1 and 4 have no value, rows 0 and 2 are alike; row 3 begins on line 6, after a blank line

@@ -8,13 +8,7 @@ from fractions import Fraction
 
 from tamecheck.budget import Budget
 from tamecheck.duality.form import Form, Vector, normalise
-from tamecheck.duality.generator.function import (
-    GeneratorDual,
-    Priced,
-    generator_function,
-    minimum_at,
-    priced_columns,
-)
+from tamecheck.duality.generator import function
 from tamecheck.duality.generator.monoid import cone_positions, with_rays
 from tamecheck.duality.optimum import (
     feasible_multipliers,
@@ -43,7 +37,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     kept: Collection[int] | None = None,
     residual: str = "cone",
     cone: Collection[str] | None = None,
-) -> GeneratorDual:
+) -> function.GeneratorDual:
     """A generator subadditive function that is dual feasible, as strong as the time allows.
 
     Without ``alpha``, the multipliers are found by row generation (each point of the defining
@@ -83,7 +77,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
         if own:
             dear = (j for j, c in enumerate(form.columns) if c.product(vector) > c.cost)
             kept = own | set(dear if kept is None else kept)
-        found = generator_function(
+        found = function.generator_function(
             form, vector, kept=kept, residual=residual, optimum=optimum, rays=rays
         )
     else:
@@ -104,7 +98,7 @@ class _Search:
     residual: str
     rays: int
 
-    def run(self, own: frozenset[int]) -> GeneratorDual:
+    def run(self, own: frozenset[int]) -> function.GeneratorDual:
         """The function, in which these columns are kept: strong if all columns may be kept."""
         form, residual = self.form, self.residual
         alpha = require_dual(form)
@@ -123,7 +117,7 @@ class _Search:
         if self.rays and best[0] != self.optimum is not None:
             # with all rays it is the value function
             best = self.optimum, alpha, frozenset(range(len(form.columns)))
-        return generator_function(
+        return function.generator_function(
             form, best[1], kept=best[2], residual=residual, optimum=self.optimum, rays=self.rays
         )
 
@@ -138,9 +132,11 @@ class _Search:
         best: tuple[Fraction, Vector] | None = None
         used: list[int] = []
         for _ in range(_MOST_ROUNDS):
-            priced = priced_columns(form, alpha, kept, self.residual, self.rays)
+            priced = function.priced_columns(form, alpha, kept, self.residual, self.rays)
             try:
-                value, point = minimum_at(form, priced, form.right, self.budget.share(_VALUE))
+                value, point = function.minimum_at(
+                    form, priced, form.right, self.budget.share(_VALUE)
+                )
             except SolverError:
                 break
             if point is None or not isinstance(value, Fraction):
@@ -159,7 +155,7 @@ class _Search:
         return (alpha, None, used) if best is None else (best[1], best[0], used)
 
 
-def _parts(form: Form, priced: Sequence[Priced], point: Vector) -> tuple[Fraction, Vector]:
+def _parts(form: Form, priced: Sequence[function.Priced], point: Vector) -> tuple[Fraction, Vector]:
     """The cost of the kept columns at a point, and its residual."""
     own, rest = _ZERO, [_ZERO] * form.size
     for p, x in zip(priced, point, strict=True):
@@ -171,7 +167,7 @@ def _parts(form: Form, priced: Sequence[Priced], point: Vector) -> tuple[Fractio
     return own, tuple(rest)
 
 
-def _columns_to_keep(priced: Sequence[Priced], point: Vector) -> list[int]:
+def _columns_to_keep(priced: Sequence[function.Priced], point: Vector) -> list[int]:
     """The columns outside E that the point uses fractionally; else those that it uses."""
     pairs = zip(priced, point, strict=True)
     used = [(p.number, x) for p, x in pairs if x and not p.kept and p.number is not None]
