@@ -23,8 +23,7 @@ def classifier_explainer(
 
     Without ``--box`` and ``--domain`` the domain is the range of each column of the table.
     """
-    from tamecheck.explain.classifiers import model_explainer
-    from tamecheck.explain.networks import Described
+    from tamecheck.explain.networks import Described, model_explainer
     from tamecheck.ir.tensor import size_of
     from tamecheck.loaders.samples import exact_points
     from tamecheck.loaders.text.box import box_of_rows

@@ -387,7 +387,7 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
 
     Without a schema and ``--target``, a table with a column for each input has no label.
     """
-    from tamecheck.explain.networks import deciding
+    from tamecheck.explain.decisions import deciding
     from tamecheck.ir.tensor import size_of
     from tamecheck.loaders.samples import sample_of, unlabelled
     from tamecheck.loaders.tables.table import read_table

@@ -15,8 +15,8 @@ from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import deciding
 from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
+from tamecheck.explain.decisions import ending, scores_of
 from tamecheck.explain.inequalities import CellRule, Inequality, merge_rules, tightest, wording
-from tamecheck.explain.networks import ending, scores_of
 from tamecheck.explain.words import html_table
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text

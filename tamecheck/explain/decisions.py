@@ -3,20 +3,96 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
+import numpy as np
 from flint import arb
 
 from tamecheck.errors import DomainError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.explain.networks import ending, logit_of, scores_of
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Routing
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import size_of
+from tamecheck.model import Model
 from tamecheck.verification.witness import holds_at
+
+_SOFT = ("softmax", "log_softmax")
+
+
+def scores_of(graph: Graph) -> tuple[Graph, bool]:
+    """The graph with the one output that decides, and whether by its sign: it is positive for 1.
+
+    Else the largest score decides.  Softmax and logistic functions at the end are left out, as
+    they are monotone, and so is the index of the largest score.
+    """
+    logit = logit_of(graph)
+    if logit is not None:
+        return ending(graph, logit), True
+    node = _indexed(graph, graph.outputs[0][1])
+    by_sign = size_of(graph.nodes[node].shape) == 1
+    node = _peel(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
+    return ending(graph, node), by_sign
+
+
+def ending(graph: Graph, node: int) -> Graph:
+    """The graph with a node as its one output."""
+    return replace(graph, outputs=(("scores", node),))
+
+
+def _peel(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
+    found = graph.nodes[node]
+    while isinstance(found, Apply) and found.op.name in ("reshape", *names):
+        node = found.args[0]
+        found = graph.nodes[node]
+    return node
+
+
+def _indexed(graph: Graph, node: int) -> int:
+    """Of the index of the first largest of all scores: the scores."""
+    last = graph.nodes[_peel(graph, node)]
+    if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
+        return node
+    shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
+    whole = isinstance(axis, int) and shape[axis] == size_of(shape) > 1
+    return last.args[0] if whole else node
+
+
+def logit_of(graph: Graph) -> int | None:
+    """Of a label that is 1 where a number is positive, beside scores: the number.
+
+    Of one that is 1 where a logistic function exceeds 1/2: the function's argument.
+    """
+    outputs = dict(graph.outputs)
+    label = graph.nodes[outputs.get("label", graph.outputs[0][1])]
+    if not isinstance(label, Apply) or label.op.name != "step" or label.params["at_zero"] != 0:
+        return None
+    shifted = graph.nodes[label.args[0]]
+    if not isinstance(shifted, Apply) or shifted.op.name != "sub":
+        return label.args[0] if "label" in outputs and size_of(shifted.shape) == 1 else None
+    last = graph.nodes[_peel(graph, shifted.args[0])]
+    if not isinstance(last, Apply) or last.op.name != "sigmoid":
+        return None
+    zeros = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
+    half = exact_values(ending(graph, shifted.args[1]), zeros)["scores"]
+    return last.args[0] if half.reshape(-1).tolist() == [Fraction(1, 2)] else None
+
+
+def deciding(model: Model) -> Model:
+    """The scores of a classifier alone: without a label beside them or a softmax after them.
+
+    The largest score decides as the model does; of one score, whether it is positive.  A logistic
+    function of one number decides by whether it exceeds 1/2, the index of the largest score by the
+    score, and any other model with one number and no label is left as it is.
+    """
+    outputs = model.outputs
+    if "label" not in outputs and len(outputs) != 1:
+        return model
+    graph, _ = scores_of(model.graph)
+    return Model(replace(model.loaded, graph=graph))
+
 
 Rule: TypeAlias = Literal["largest", "positive", "not-negative", "number"]
 """How scores decide: the first largest; class 1 where the one score is above 0, or where it is not

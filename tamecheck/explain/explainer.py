@@ -13,13 +13,18 @@ from tamecheck.binarized import ThresholdNetwork
 from tamecheck.budget import Budget
 from tamecheck.explain.answers import Involvement, Shapley
 from tamecheck.explain.check import Recomputation, confirm
-from tamecheck.explain.classifiers import classifier_of
 from tamecheck.explain.constraints import constrain
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.facade import Limits, RowExplainer
 from tamecheck.explain.joint import deciding_for
 from tamecheck.explain.nearest import confirm_out_of_reach, is_nearest, moves_of, nearest
-from tamecheck.explain.networks import describe, image_shape, labels_of, occurring_network
+from tamecheck.explain.networks import (
+    classifier_of,
+    describe,
+    image_shape,
+    labels_of,
+    occurring_network,
+)
 from tamecheck.explain.protected import Protected, Table, features_named, protected
 from tamecheck.explain.reasons import Reasons, Sufficient, involvement, reasons_of, sufficient
 from tamecheck.explain.row_reader import RowReader

@@ -1,98 +1,26 @@
-"""A model as a binarized network, and as a function of an image."""
+"""A model as what is explained: a binarized network where it is one, else any classifier."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
+from typing import Any, cast
 
 from tamecheck.binarized import ThresholdNetwork, recognise
-from tamecheck.errors import InputError
-from tamecheck.evaluate import exact_values
+from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.explain.attributes import Attribute, Interval, attributes_of
+from tamecheck.explain.decisions import deciding, decision_of
+from tamecheck.explain.models import ModelExplainer
 from tamecheck.ir.arguments import instance, rationals
+from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import rational
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Routing
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.loaders.tables.schema import Schema
+from tamecheck.loaders.text.box import box_of_value
 from tamecheck.model import Model, from_sklearn
-
-_SOFT = ("softmax", "log_softmax")
-
-
-def scores_of(graph: Graph) -> tuple[Graph, bool]:
-    """The graph with the one output that decides, and whether by its sign: it is positive for 1.
-
-    Else the largest score decides.  Softmax and logistic functions at the end are left out, as
-    they are monotone, and so is the index of the largest score.
-    """
-    logit = logit_of(graph)
-    if logit is not None:
-        return ending(graph, logit), True
-    node = _indexed(graph, graph.outputs[0][1])
-    by_sign = size_of(graph.nodes[node].shape) == 1
-    node = _peel(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
-    return ending(graph, node), by_sign
-
-
-def ending(graph: Graph, node: int) -> Graph:
-    """The graph with a node as its one output."""
-    return replace(graph, outputs=(("scores", node),))
-
-
-def _peel(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
-    found = graph.nodes[node]
-    while isinstance(found, Apply) and found.op.name in ("reshape", *names):
-        node = found.args[0]
-        found = graph.nodes[node]
-    return node
-
-
-def _indexed(graph: Graph, node: int) -> int:
-    """Of the index of the first largest of all scores: the scores."""
-    last = graph.nodes[_peel(graph, node)]
-    if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
-        return node
-    shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
-    whole = isinstance(axis, int) and shape[axis] == size_of(shape) > 1
-    return last.args[0] if whole else node
-
-
-def logit_of(graph: Graph) -> int | None:
-    """Of a label that is 1 where a number is positive, beside scores: the number.
-
-    Of one that is 1 where a logistic function exceeds 1/2: the function's argument.
-    """
-    outputs = dict(graph.outputs)
-    label = graph.nodes[outputs.get("label", graph.outputs[0][1])]
-    if not isinstance(label, Apply) or label.op.name != "step" or label.params["at_zero"] != 0:
-        return None
-    shifted = graph.nodes[label.args[0]]
-    if not isinstance(shifted, Apply) or shifted.op.name != "sub":
-        return label.args[0] if "label" in outputs and size_of(shifted.shape) == 1 else None
-    last = graph.nodes[_peel(graph, shifted.args[0])]
-    if not isinstance(last, Apply) or last.op.name != "sigmoid":
-        return None
-    zeros = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
-    half = exact_values(ending(graph, shifted.args[1]), zeros)["scores"]
-    return last.args[0] if half.reshape(-1).tolist() == [Fraction(1, 2)] else None
-
-
-def deciding(model: Model) -> Model:
-    """The scores of a classifier alone: without a label beside them or a softmax after them.
-
-    The largest score decides as the model does; of one score, whether it is positive.  A logistic
-    function of one number decides by whether it exceeds 1/2, the index of the largest score by the
-    score, and any other model with one number and no label is left as it is.
-    """
-    outputs = model.outputs
-    if "label" not in outputs and len(outputs) != 1:
-        return model
-    graph, _ = scores_of(model.graph)
-    return Model(replace(model.loaded, graph=graph))
 
 
 def image_shape(model: Model | Graph | ThresholdNetwork) -> tuple[int, ...]:
@@ -284,3 +212,113 @@ def labels_of(network: ThresholdNetwork, classes: Sequence[Any]) -> tuple[str, .
     if len(classes) not in (0, network.classes):
         raise InputError(f"{len(classes)} labels for {network.classes} classes.")
     return tuple(map(str, classes))
+
+
+def classifier_of(
+    model: Any,
+    domain: Sequence[Any] | None = None,
+    *,
+    thermometer: Any = None,
+    words: Any = None,
+    constraints: Any = (),
+    **options: Any,
+) -> ModelExplainer | None:
+    """The explainer of a classifier that is no binarized network; None of one that is.
+
+    Parameters are those of `tamecheck.explain.Explainer`, and so are the errors.
+    """
+    about = describe(model)
+    if not any(options.get(name) for name in ("integers", "values")) and options.get("box") is None:
+        if isinstance(about.model, ThresholdNetwork) or about.schema is not None:
+            return None
+        try:
+            occurring_network(about, domain)
+        except UnsupportedError:
+            if domain is None and about.names is None and not about.values:
+                raise
+        except InputError:
+            if about.names is None and not about.values:
+                return None
+        else:
+            return None
+    if thermometer is not None or words is not None or constraints:
+        what = "Thermometers, words, constraints are for networks whose inputs take two levels."
+        raise InputError(what, hint="Give box, integers, values and one_hot.")
+    return model_explainer(about, domain=domain, **options)
+
+
+def model_explainer(  # noqa: PLR0913  # what can occur has many sides
+    about: Described,
+    *,
+    domain: Sequence[Any] | None = None,
+    box: Any = None,
+    integers: Collection[str | int] = (),
+    values: Mapping[str | int, Sequence[Any]] | None = None,
+    one_hot: Mapping[str, Sequence[int]] | None = None,
+    names: Sequence[str] | None = None,
+    classes: Sequence[Any] = (),
+    seed: int = 0,
+) -> ModelExplainer:
+    """The explainer of a classifier that is no binarized network.
+
+    Parameters
+    ----------
+    about
+        The model, and what is known of it.
+    domain
+        The two levels of every input, or pairs of them; or None.
+    box
+        The interval of each input: in the forms of `Model.check`, or by the names of the features.
+    integers, values, one_hot
+        See `tamecheck.explain.attributes.attributes_of`.
+    names, classes
+        What inputs and classes are called, if it is not known.
+    seed
+        Of the searches.
+
+    Raises
+    ------
+    InputError
+        If the domain is not known, or does not fit the model.
+    UnsupportedError
+        If it is not known how the model decides.
+    """
+    if isinstance(about.model, ThresholdNetwork):
+        raise InputError("A threshold network takes two levels.", hint="Give domain=(-1, 1).")
+    graph = about.model.graph if isinstance(about.model, Model) else about.model
+    given = tuple(map(str, classes)) or about.classes
+    decision = decision_of(graph, len(given))
+    labels = about.names if names is None else tuple(names)
+    if labels is None and not any(graph.inputs.values()):
+        labels = tuple(graph.inputs)
+    listed: dict[str | int, Sequence[Any]] = {**about.values, **(values or {})}
+    if domain is not None:
+        levels = pairs_of(domain, decision.inputs)
+        listed = {**dict(enumerate(levels)), **listed}
+        bounds: list[tuple[Bound, Bound]] = [(None, None)] * decision.inputs
+    else:
+        bounds = bounds_of(box, graph, labels)
+    grouped = {i for group in (one_hot or {}).values() for i in group}
+    kept = {key: found for key, found in listed.items() if key not in grouped}
+    known = attributes_of(bounds, names=labels, integers=integers, values=kept, one_hot=one_hot)
+    if box is None and domain is None and any(map(_unbounded, known.items)):
+        raise InputError(
+            "The domain is not known: which values does each input take?",
+            hint="Give intervals: box='-1:1' or box={'age': (18, 90)} (--box); inf is no bound.",
+        )
+    return ModelExplainer(decision, known, classes=given, names=labels, seed=seed)
+
+
+def _unbounded(one: Attribute) -> bool:
+    return isinstance(one.range, Interval) and None in (one.range.low, one.range.high)
+
+
+def bounds_of(box: Any, graph: Graph, names: Sequence[str] | None) -> list[tuple[Bound, Bound]]:
+    """The interval of each input of a box, which may name the inputs or the features."""
+    by_name: dict[str, Shape] = dict.fromkeys(names or (), ())
+    if by_name and len(by_name) == len(names or ()):
+        keys = cast("Mapping[Any, Any]", box) if isinstance(box, Mapping) else ()
+        named = isinstance(box, Mapping) and all(key in by_name for key in keys)
+        if named or (isinstance(box, str) and any(f"{name}=" in box for name in by_name)):
+            return box_of_value(box, by_name).elements(by_name)
+    return box_of_value(box, graph.inputs).elements(graph.inputs)

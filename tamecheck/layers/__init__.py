@@ -8,16 +8,10 @@ from tamecheck.layers.fixed_point import (
     equilibrium_layer,
     is_monotone,
 )
+from tamecheck.layers.functions import torch_module
 from tamecheck.layers.integer import IntegerPart, IntegerValue, elastic, integer_value_layer
 from tamecheck.layers.linear import LinearSolution, linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
-from tamecheck.layers.oracles import (
-    PointSolutions,
-    integer_points,
-    point_solutions,
-    points_oracle,
-    program_oracle,
-)
 from tamecheck.layers.proximal import (
     Penalised,
     elastic_net_layer,
@@ -29,13 +23,17 @@ from tamecheck.layers.smoothed import (
     BlackboxInterpolation,
     FenchelYoungApproximation,
     PerturbedApproximation,
+    PointSolutions,
     SpoPlusBound,
     blackbox_layer,
     fenchel_young_loss,
+    integer_points,
     perturbed_layer,
+    point_solutions,
+    points_oracle,
+    program_oracle,
     spo_plus_loss,
 )
-from tamecheck.layers.torch_modules import torch_module
 from tamecheck.layers.value import Valued, ValueLayer, from_mip, value_layer
 
 __all__ = [

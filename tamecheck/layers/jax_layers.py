@@ -16,8 +16,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, package
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.batches import BatchLayer, Run
-from tamecheck.layers.functions import LayerFunctions
+from tamecheck.layers.functions import BatchLayer, LayerFunctions, Run
 
 Shape = tuple[int, ...]
 

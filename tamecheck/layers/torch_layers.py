@@ -18,8 +18,7 @@ import numpy as np
 
 from tamecheck.errors import InputError, UnsupportedError, package
 from tamecheck.ir.tensor import Array
-from tamecheck.layers.batches import BatchLayer, Run
-from tamecheck.layers.functions import LayerFunctions
+from tamecheck.layers.functions import BatchLayer, LayerFunctions, Run
 
 # --- PyTorch: class statements would inherit from something that type checkers do not know
 

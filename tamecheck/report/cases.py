@@ -11,15 +11,25 @@ import numpy as np
 from tamecheck.budget import Budget
 from tamecheck.errors import TamecheckError, TimeLimitError
 from tamecheck.explain.answers import Abductive, Counterfactual
-from tamecheck.explain.classifiers import model_explainer
 from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.models import ModelExplainer
-from tamecheck.explain.networks import Described
+from tamecheck.explain.networks import Described, model_explainer
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.loaders.text.box import box_of_rows
-from tamecheck.report.markup import Markup, bullets, element, facts, fold, joined, paragraph, table
-from tamecheck.report.page import NotMadeError, Part, again
+from tamecheck.report.page import (
+    Markup,
+    NotMadeError,
+    Part,
+    again,
+    bullets,
+    element,
+    facts,
+    fold,
+    joined,
+    paragraph,
+    table,
+)
 from tamecheck.report.subject import Subject, score_rows
 
 _SHOWN = 3

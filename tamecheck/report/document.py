@@ -25,8 +25,23 @@ from tamecheck.errors import TamecheckError
 from tamecheck.report import mathematics
 from tamecheck.report.cases import cases_part
 from tamecheck.report.front import form_part, overview_part, protected_part, quality_part
-from tamecheck.report.markup import Markup, bullets, code, element, facts, joined, paragraph, table
-from tamecheck.report.page import Chapter, Download, NotMadeError, Part, Section, again, page
+from tamecheck.report.page import (
+    Chapter,
+    Download,
+    Markup,
+    NotMadeError,
+    Part,
+    Section,
+    again,
+    bullets,
+    code,
+    element,
+    facts,
+    joined,
+    page,
+    paragraph,
+    table,
+)
 from tamecheck.report.robustness import robustness_part
 from tamecheck.report.rules import count_part, rules_part
 from tamecheck.report.subject import Subject

@@ -14,8 +14,19 @@ from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.rules_result import shares
 from tamecheck.explain.telling import tell
 from tamecheck.loaders.samples import exact_points
-from tamecheck.report.markup import Markup, bullets, element, facts, joined, note, paragraph, table
-from tamecheck.report.page import NotMadeError, Part, again
+from tamecheck.report.page import (
+    Markup,
+    NotMadeError,
+    Part,
+    again,
+    bullets,
+    element,
+    facts,
+    joined,
+    note,
+    paragraph,
+    table,
+)
 from tamecheck.report.subject import Subject
 from tamecheck.show.protected import protected_lines
 

@@ -24,8 +24,11 @@ from tamecheck.plots import (
     draw_jacobian,
     plane_of,
 )
-from tamecheck.report.markup import (
+from tamecheck.report.page import (
+    Download,
     Markup,
+    NotMadeError,
+    Part,
     bullets,
     code,
     element,
@@ -37,7 +40,6 @@ from tamecheck.report.markup import (
     paragraph,
     table,
 )
-from tamecheck.report.page import Download, NotMadeError, Part
 from tamecheck.report.subject import Subject, frame_box, projected
 from tamecheck.show import wording
 from tamecheck.show.proof import Arms, Entry, Repeat, See, Step, arrange, collapse, entry_count

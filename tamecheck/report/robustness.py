@@ -20,9 +20,17 @@ from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import exact_points
 from tamecheck.loaders.tables.rows import Origin
-from tamecheck.report.markup import Markup, fold, joined, paragraph, table
 from tamecheck.report.mathematics import decision_rule
-from tamecheck.report.page import Download, NotMadeError, Part
+from tamecheck.report.page import (
+    Download,
+    Markup,
+    NotMadeError,
+    Part,
+    fold,
+    joined,
+    paragraph,
+    table,
+)
 from tamecheck.report.subject import Subject
 from tamecheck.verification import HammingBall, Holds, Violated, verify
 

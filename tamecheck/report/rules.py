@@ -16,8 +16,18 @@ from tamecheck.explain.rules import MAX_TABLE, get_rules
 from tamecheck.explain.rules_result import Rule, about, percent, shares
 from tamecheck.explain.sketches import sketch
 from tamecheck.explain.words import conjunction
-from tamecheck.report.markup import Markup, bullets, element, fold, joined, note, paragraph, table
-from tamecheck.report.page import NotMadeError, Part
+from tamecheck.report.page import (
+    Markup,
+    NotMadeError,
+    Part,
+    bullets,
+    element,
+    fold,
+    joined,
+    note,
+    paragraph,
+    table,
+)
 from tamecheck.report.subject import Subject, frame_box
 
 _MOST_RULES = 200

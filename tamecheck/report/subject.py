@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain import networks
+from tamecheck.explain import decisions, networks
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.box import Box, Side
@@ -48,7 +48,7 @@ class Subject:
     shape
         Rows and columns, if the input is an image.
     decider
-        The model's scores alone, see `tamecheck.explain.networks.deciding`.
+        The model's scores alone, see `tamecheck.explain.decisions.deciding`.
     table_sha256
         The hash of the table's text; empty if there is none.
     protected
@@ -182,7 +182,7 @@ def subject_of(  # noqa: PLR0913 (what a user may say, by keyword)
         If names, rows or the rule do not fit the model or the table.
     """
     inputs = element_names(model.inputs)
-    decider = networks.deciding(model)
+    decider = decisions.deciding(model)
     outputs = sum(map(size_of, decider.outputs.values()))
     called = _names(names, inputs, sample, schema)
     chosen = rule or ("sign" if outputs == 1 else "argmax")

@@ -18,8 +18,11 @@ from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.plots import draw_explanation, draw_relevancy
 from tamecheck.report.cases import explainer_of
-from tamecheck.report.markup import (
+from tamecheck.report.page import (
     Markup,
+    NotMadeError,
+    Part,
+    again,
     bullets,
     code,
     element,
@@ -30,7 +33,6 @@ from tamecheck.report.markup import (
     paragraph,
     table,
 )
-from tamecheck.report.page import NotMadeError, Part, again
 from tamecheck.report.subject import Subject
 
 _BLOCK = 500

@@ -124,7 +124,7 @@ def test_points_are_listed_by_what_rows_allow_and_not_by_their_box(monkeypatch):
     box = tuple(Column(f"x{j}", Fraction(-1), Fraction(1), Kind.INTEGER) for j in range(2))
     assert integer_points(Program(box, (halves,))).tolist() == [[0, 1], [1, 0], [1, 1]]
     free = tuple(Column(f"x{j}", Fraction(0), Fraction(1), Kind.INTEGER) for j in range(19))
-    monkeypatch.setattr("tamecheck.layers.oracles._MOST_POINTS", 1000)
+    monkeypatch.setattr("tamecheck.layers.smoothed._MOST_POINTS", 1000)
     with pytest.raises(UnsupportedError, match="points to look at"):
         integer_points(Program(free, ()))
     with pytest.raises(InputError, match="infeasible"):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tamecheck.report.markup import (
+from tamecheck.report.page import (
     Markup,
     bullets,
     code,

@@ -11,8 +11,7 @@ import pytest
 
 from tamecheck.errors import InputError
 from tamecheck.report.document import Task, run_tasks
-from tamecheck.report.markup import Markup
-from tamecheck.report.page import NotMadeError, Part
+from tamecheck.report.page import Markup, NotMadeError, Part
 
 
 def fine(_limit):
