@@ -33,7 +33,8 @@ from tamecheck.duality.optimum import (
     integer_contradiction,
 )
 from tamecheck.errors import DomainError
-from tamecheck.exact.simplex import LexicographicDictionary, State
+from tamecheck.exact.lexicographic import LexicographicProgram
+from tamecheck.exact.revised import Contradiction, End, Ray, State
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Program
 from tamecheck.programs.solving import solve
@@ -109,7 +110,7 @@ class CuttingRun:
         self.original = len(rows)
         self.nodes = {k: row.node for k, row in enumerate(rows)}
         self.scale = cost_scale(form)
-        self.dictionary = LexicographicDictionary(
+        self.linear = LexicographicProgram(
             [column.cost * self.scale for column in form.columns],
             [(r.coefficients, Fraction(r.bound)) for r in rows],
         )
@@ -122,35 +123,36 @@ class CuttingRun:
         The node of the function.  Without a point it raises `InfeasibleProgramError`, after the
         function that shows so was evaluated at all columns.
         """
-        table, state = self.dictionary, State.STOPPED
+        linear = self.linear
+        end: End = State.STOPPED
         cuts = done = 0
         for done in range(rounds + 1):
-            state = table.optimise(self.budget)
-            if state in {State.UNBOUNDED, State.INFEASIBLE}:
+            end = linear.optimise(self.budget)
+            if isinstance(end, Contradiction | Ray):
                 feasible_multipliers(self.form)
-            if state is State.INFEASIBLE:
+            if isinstance(end, Contradiction):
                 raise InfeasibleProgramError(
                     "The program is infeasible, so that no dual function attains its value:"
-                    f" {self._contradiction()}"
+                    f" {self._contradiction(end)}"
                 )
-            table.drop_basic(self.original)
+            linear.drop_basic(self.original)
             entries = range(len(self.form.columns) + 1)
-            fractional = [i for i in entries if table.value(i).denominator > 1]
-            if state is State.STOPPED or done == rounds:
+            fractional = [i for i in entries if linear.value(i).denominator > 1]
+            if end is State.STOPPED or done == rounds:
                 break
             self.note = f"{cuts} cuts in {done} rounds: the point is integral"
             if not fractional:
-                self.optimum = table.value(0) / self.scale
+                self.optimum = linear.value(0) / self.scale
                 return self._root()
             self.note = f"{cuts} cuts in {done} rounds: the bound is the optimum"
             if done >= _ROUNDS_BEFORE_SOLVING and self._meets_optimum():
                 return self._root()
             for entry in fractional[:_CUTS_A_ROUND]:
-                terms = [(self.nodes[k], a - math.floor(a)) for k, a in table.surplus_terms(entry)]
+                terms = [(self.nodes[k], a - math.floor(a)) for k, a in linear.surplus_terms(entry)]
                 node = self.builder.ceiling(self.builder.combination(terms))
-                self.nodes[table.add_cut(entry)] = node
+                self.nodes[linear.add_cut(entry)] = node
                 cuts += 1
-        over = "the time was over" if state is State.STOPPED else "so many rounds were asked for"
+        over = "the time was over" if end is State.STOPPED else "so many rounds were asked for"
         self.note = f"{cuts} cuts in {done} rounds, where {over}: the point is not integral yet"
         return self._root()
 
@@ -159,36 +161,27 @@ class CuttingRun:
         if optimum is None:
             return False
         self.optimum = optimum
-        return optimum == Fraction(math.ceil(self.dictionary.value(0)), self.scale)
+        return optimum == Fraction(math.ceil(self.linear.value(0)), self.scale)
 
     def _root(self) -> int:
         """The node of the final multipliers."""
-        if not self.dictionary.priced:
+        if not self.linear.priced:
             # stopped before the objective was reached: any multipliers that are feasible
             return self.builder.linear(feasible_multipliers(self.form))
-        terms = [(self.nodes[k], y) for k, y in self.dictionary.surplus_terms(0)]
-        return round_up(self.builder, terms, self.dictionary.value(0), self.scale)
+        terms = [(self.nodes[k], y) for k, y in self.linear.surplus_terms(0)]
+        return round_up(self.builder, terms, self.linear.value(0), self.scale)
 
-    def _contradiction(self) -> str:
-        """What the row of the dictionary without points proves, evaluated at every column."""
-        function = self.builder.build(self.builder.combination(self._contradicting()))
+    def _contradiction(self, found: Contradiction) -> str:
+        """What the combination of rows without points proves, evaluated at every column."""
+        terms = [(self.nodes[i], y) for i, y in self.linear.surpluses(found.weights)]
+        function = self.builder.build(self.builder.combination(terms))
         bound = function(self.form.right)
         if bound <= 0 or not _is_below(self.form, function, [Fraction(0)] * len(self.form.columns)):
-            raise AssertionError("the dictionary is infeasible, its row is not")
+            raise AssertionError("the program is infeasible, the combination is not")
         return (
             "integer cuts of its rows contradict each other: a Chvátal function is at most 0 at"
             f" all columns and {bound} at the right-hand side."
         )
-
-    def _contradicting(self) -> list[tuple[int, Fraction]]:
-        """The rows of the form, with weights, that have no point: ``x_k - T x_N = 0``, T <= 0."""
-        table, n = self.dictionary, len(self.form.columns)
-        r, _ = table.stuck
-        k = table.basic[r]
-        terms = [(i, -a) for i, a in table.surplus_terms_of(k)]
-        if k >= n:
-            terms.append((k - n, Fraction(1)))
-        return [(self.nodes[i], y) for i, y in terms]
 
 
 def _is_below(form: Form, function: Expression, costs: Sequence[Fraction]) -> bool:
@@ -213,7 +206,7 @@ def settle_by_cuts(form: Form, budget: Budget) -> Value | None:
     if own.optimum is None:
         return None
     function = builder.build(root)
-    point = form.point([own.dictionary.value(j + 1) for j in range(len(form.columns))])
+    point = form.point([own.linear.value(j + 1) for j in range(len(form.columns))])
     shown = (
         not form.program.violations(point)
         and form.inward(form.program.objective(point)) == function(form.right) == own.optimum

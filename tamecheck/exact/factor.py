@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -39,6 +40,15 @@ class Matrix:
         for i, row in enumerate(rows):
             for j, a in row:
                 self.columns[j].append((i, a))
+
+    def extended(self, rows: Sequence[Entries]) -> Matrix:
+        """The matrix with more rows below its own."""
+        larger = copy(self)
+        larger.rows, larger.columns = [*self.rows, *rows], list(self.columns)
+        for i, row in enumerate(rows, len(self.rows)):
+            for j, a in row:
+                larger.columns[j] = [*larger.columns[j], (i, a)]
+        return larger
 
 
 class Approximation(Protocol):
@@ -153,8 +163,9 @@ class Factor:
                 rest = {i: unit * v for i, v in rest.items()}
                 found = {j: unit * x for j, x in found.items()}
             found |= solved
-            for j, x in solved.items():
-                _subtract(rest, x, entries[j], own)
+            left = {i for i, _, _ in last}
+            for j, x in solved.items() if left else ():
+                _subtract(rest, x, entries[j], left)
         for i, j, a in reversed(last):
             _settle(rest, found, (i, j, a), entries[j], own)
         return found, unit

@@ -6,7 +6,7 @@ inequalities takes a few pivots.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -14,8 +14,7 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.budget import Budget
 from tamecheck.exact.factor import Matrix
-from tamecheck.exact.revised import Contradiction, Simplex
-from tamecheck.exact.simplex import Dictionary, State
+from tamecheck.exact.revised import Contradiction, Simplex, State
 
 Vector: TypeAlias = tuple[fmpq, ...]
 
@@ -104,23 +103,22 @@ def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
 class Polyhedron:
     """Inequalities within a box, with a point that satisfies them all; never empty.
 
-    The dictionary has the inputs and a common slack t of the strict inequalities, in [0, 1], for
+    The program has the inputs and a common slack t of the strict inequalities, in [0, 1], for
     columns: a row is ``a · x [- t] >= -b``, and t is maximised.  So the costs stay dual feasible
     when rows are added, and strict inequalities hold together iff t can be positive.
     """
 
-    def __init__(self, rows: tuple[Inequality, ...], own: Dictionary, point: Vector) -> None:
+    def __init__(self, rows: tuple[Inequality, ...], own: Simplex, point: Vector) -> None:
         self.rows, self._own, self.point = rows, own, point
 
     @classmethod
     def box(cls, lower: Sequence[fmpq | None], upper: Sequence[fmpq | None]) -> Self:
         """A closed box, no side of which is empty."""
         size = len(lower)
-        costs = [*[_ZERO] * size, -_ONE]
         ends = [*lower, _ZERO], [*upper, _ONE]
         at = [*["lower"] * size, "upper"]
-        own = Dictionary(fmpq_mat(2, size + 1, costs + costs), [], range(size + 1), ends, at)
-        return cls((), own, tuple(own.point(size)))
+        own = Simplex(Matrix([], size + 1), ends, [*[_ZERO] * size, -_ONE], at)
+        return cls((), own, tuple(own.values[:size]))
 
     @property
     def lower(self) -> Sequence[fmpq | None]:
@@ -154,71 +152,69 @@ class Polyhedron:
                 fresh.append((row, strict))
         if not fresh:
             return self
-        size = len(self.point)
-        own = self._own.twin()
-        for row, strict in fresh:
-            own.add_row([*row[:-1], -_ONE if strict else _ZERO], -row[-1])
-        own.be_patient()
-        joined = (*self.rows, *fresh)
+        size, joined = len(self.point), (*self.rows, *fresh)
+        entries = [self._entries(row, strict=strict) for row, strict in fresh]
+        own = self._own.extended(entries, ([-row[-1] for row, _ in fresh], [None] * len(fresh)))
         # the costs stay dual feasible, and the slack is bounded: the dual method ends
-        if own.run(own.dual_step, _UNLIMITED) is State.INFEASIBLE:
-            r, sign = own.stuck
-            k, factors = own.basic[r], own.table.tolist()[r]
-            form, end = self._coefficients(joined, k), (own.lower if sign > 0 else own.upper)[k]
-            turned = [sign * a for a in factors], [sign * a for a in form]
-            _demand(end is not None and self._reach(own, joined, *turned) < sign * end)
+        match own.repair():
+            case Contradiction(weights):
+                _demand(self._reach(own, joined, weights, []) > 0)
+                return None
+            case _:
+                pass
+        if not own.values[size] and any(strict for _, strict in joined):
+            # no point has a positive slack, for the value of the slack is at least that
+            _demand(self._reach(own, joined, own.rates, [(size, -_ONE)]) >= 0)
             return None
-        point = own.point(size + 1)
-        if any(strict for _, strict in joined) and point[size] <= 0:
-            rates = [-rate for rate in own.table.tolist()[own.true_costs]]
-            _demand(self._reach(own, joined, rates, self._coefficients(joined, size)) <= 0)
-            return None
-        found = tuple(point[:size])
-        if not all(satisfies(found, one) for one in joined) or not self._in_box(found):
+        found = tuple(own.values[:size])
+        asked = joined if own.pivots else fresh
+        if not all(satisfies(found, one) for one in asked) or not self._in_box(found):
             raise ArithmeticError("a solution of linear inequalities does not satisfy them")
         return type(self)(joined, own, found)
 
     def most(self, row: Vector) -> fmpq | None:
         """The least upper bound of an affine form, strict inequalities closed; None if infinite."""
-        own, size = self._own.twin(), len(self.point)
-        own.set_costs([-a for a in row[:-1]])
-        own.be_patient()
-        if own.run(own.primal_step, _UNLIMITED) is not State.OPTIMAL:
+        own = self._own.twin()
+        if own.minimise([*(-a for a in row[:-1]), _ZERO]) is not State.OPTIMAL:
             return None
-        rates = [-rate for rate in own.table.tolist()[own.true_costs]]
-        return row[-1] + self._reach(own, self.rows, rates, [*row[:size], _ZERO])
+        form = [(j, -a) for j, a in enumerate(row[:-1]) if a]
+        return row[-1] - self._reach(own, self.rows, own.rates, form)
 
     def _reach(
         self,
-        own: Dictionary,
+        own: Simplex,
         rows: Sequence[Inequality],
-        factors: Sequence[fmpq],
-        form: Sequence[fmpq],
+        weights: Mapping[int, fmpq],
+        form: Sequence[tuple[int, fmpq]],
     ) -> fmpq:
-        """An upper bound of a form in the inputs and the slack, multiplied out.
+        """A lower bound of a form in the inputs and the slack, multiplied out.
 
-        It is the combination of the nonbasic variables with these factors, for every x and t, and
-        these variables are not beyond their ends.
+        It is the combination of variables with these weights, for every x and t, and these
+        variables are not beyond their ends.
         """
-        total, reach = [-a for a in form], fmpq(0)
-        for factor, k in zip(factors, own.nonbasic, strict=True):
-            if factor:
-                end = (own.upper if factor > 0 else own.lower)[k]
-                if end is None:
-                    raise ArithmeticError(_NOT_SHOWN)
-                reach += factor * end
-                for i, a in enumerate(self._coefficients(rows, k)):
-                    total[i] += factor * a
+        size = len(self.point)
+        total, reach = [_ZERO] * (size + 1), _ZERO
+        for i, a in form:
+            total[i] -= a
+        for k, weight in weights.items():
+            end = (own.lower if weight > 0 else own.upper)[k]
+            if end is None:
+                raise ArithmeticError(_NOT_SHOWN)
+            reach += weight * end
+            if k <= size:
+                total[k] += weight
+                continue
+            row, strict = rows[k - size - 1]
+            for i, a in self._entries(row, strict=strict):
+                total[i] += weight * a
         _demand(not any(total))
         return reach
 
-    def _coefficients(self, rows: Sequence[Inequality], k: int) -> list[fmpq]:
-        """A variable of the dictionary as a form in the inputs and the slack, by its definition."""
-        size = len(self.point)
-        if k <= size:
-            return [fmpq(int(i == k)) for i in range(size + 1)]
-        row, strict = rows[k - size - 1]
-        return [*row[:-1], -_ONE if strict else _ZERO]
+    @staticmethod
+    def _entries(row: Vector, *, strict: bool) -> list[tuple[int, fmpq]]:
+        """An inequality's form in the inputs and the slack."""
+        own = [(j, a) for j, a in enumerate(row[:-1]) if a]
+        return [*own, (len(row) - 1, -_ONE)] if strict else own
 
     def _in_box(self, point: Vector) -> bool:
         return all(

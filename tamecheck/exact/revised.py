@@ -11,14 +11,15 @@ neither cycles.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.exact.factor import Approximation, Factor, Matrix, SingularError, Sparse
+from tamecheck.exact.factor import Approximation, Entries, Factor, Matrix, SingularError, Sparse
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 
@@ -173,6 +174,62 @@ class Simplex:
                 found[width + i] = value
         return found if unit == 1 else {k: a / unit for k, a in found.items()}
 
+    def extended(
+        self,
+        rows: Sequence[Entries],
+        ends: tuple[Sequence[fmpq | None], Sequence[fmpq | None]],
+    ) -> Self:
+        """The same basis with more rows, whose values are basic."""
+        larger = self.twin()
+        larger.matrix = self.matrix.extended(rows)
+        larger.lower, larger.upper = [*self.lower, *ends[0]], [*self.upper, *ends[1]]
+        for row in rows:
+            larger.values.append(sum((a * self.values[j] for j, a in row), _ZERO))
+        larger.basic.update(range(self.size, self.size + len(rows)))
+        larger.at += ["basic"] * len(rows)
+        larger.costs += [_ZERO] * len(rows)
+        larger.height += len(rows)
+        larger.size += len(rows)
+        return larger
+
+    def restricted(self, kept: Sequence[int]) -> Self:
+        """The same basis with some of the rows; the values of the others are basic."""
+        width = self.width
+        own = [*range(width), *(width + i for i in kept)]
+        place = {k: c for c, k in enumerate(own)}
+        smaller = copy(self)
+        smaller.matrix = Matrix([self.matrix.rows[i] for i in kept], width)
+        smaller.lower, smaller.upper = [self.lower[k] for k in own], [self.upper[k] for k in own]
+        smaller.at, smaller.costs = [self.at[k] for k in own], [self.costs[k] for k in own]
+        smaller.values = [self.values[k] for k in own]
+        smaller.basic = {place[k] for k in self.basic if k in place}
+        smaller.rates = {place[k]: rate for k, rate in self.rates.items()}
+        smaller.height, smaller.size = len(kept), len(own)
+        smaller._refactor()  # noqa: SLF001 (of the same class)
+        return smaller
+
+    def twin(self) -> Self:
+        """The same basis, to be pivoted apart from this one."""
+        twin = copy(self)
+        twin.pivots = 0
+        twin.at, twin.basic, twin.costs = self.at[:], set(self.basic), self.costs[:]
+        twin.values, twin.rates = self.values[:], dict(self.rates)
+        return twin
+
+    def minimise(self, costs: Sequence[fmpq]) -> Ray | State:
+        """Minimise other costs from this basis, whose point is feasible."""
+        self.costs = [*costs, *[_ZERO] * self.height]
+        self.rates = self._priced(self.costs)
+        while (ended := self._primal_step()) is None:
+            pass
+        return ended
+
+    def repair(self) -> Contradiction | State:
+        """Make the point feasible from this basis, which is dual feasible."""
+        while (found := self._dual_step()) is None:
+            pass
+        return found
+
     # -- the two methods --------------------------------------------------------------------------
 
     def optimise(self, budget: Budget) -> End:
@@ -236,32 +293,31 @@ class Simplex:
         low = self.lower[leaving]
         below = low is not None and self.values[leaving] < low
         row = self._row(leaving)
-        moving = [
-            (abs(self.rates.get(k, _ZERO) / a), k)
-            for k, a in row.items()
-            if self._may_move(k, up=(a > 0) == below)
-        ]
+        moving = [k for k, a in row.items() if self._may_move(k, up=(a > 0) == below)]
         if not moving:
             # a row that no values within the bounds satisfy, in terms of the program's rows
             sign = 1 if below else -1
             weights = {k: -sign * a for k, a in row.items()}
             return Contradiction({**weights, leaving: sign * _ONE})
-        _, entering = min(moving)
-        self._pivot(leaving, entering, "lower" if below else "upper", row)
+        self._pivot(leaving, self._entering(row, moving), "lower" if below else "upper", row)
         return None
+
+    def _entering(self, row: Mapping[int, fmpq], moving: Sequence[int]) -> int:
+        """The variable that enters in the dual method: its rate is the first to reach 0."""
+        return min(moving, key=lambda k: (abs(self.rates.get(k, _ZERO) / row[k]), k))
+
+    def _improving(self) -> list[int]:
+        """The variables that improve the costs."""
+        return [k for k, rate in self.rates.items() if self._may_move(k, up=rate < 0)]
 
     def _primal_step(self) -> Ray | State | None:
         """Let the variable enter that improves the costs most (of the least number)."""
-        patient = self._patient
-        found = [
-            (-abs(rate) if patient else 0, k)
-            for k, rate in self.rates.items()
-            if self._may_move(k, up=rate < 0)
-        ]
+        found = self._improving()
         if not found:
             return State.OPTIMAL
-        _, entering = min(found)
-        direction = 1 if self.rates[entering] < 0 else -1
+        patient, rates = self._patient, self.rates
+        entering = min(found, key=lambda k: (-abs(rates[k]) if patient else 0, k))
+        direction = -1 if rates.get(entering, _ZERO) > 0 else 1
         end = self.upper[entering] if direction > 0 else self.lower[entering]
         # the entering variable may itself come to its other end
         best: tuple[fmpq, int, str] | None = None
