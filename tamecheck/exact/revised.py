@@ -1,11 +1,11 @@
 """The revised simplex method in rationals, from any basis.
 
 The value of a row is a variable like those of the columns, with bounds of its own, and a basis
-names the columns that are determined by rows which hold with equality.  Costs are first shifted so
-that the basis is dual feasible; the dual method makes it primal feasible, or finds a row of the
-dictionary that no point within the bounds satisfies; the primal method, with the true costs, ends
-at an optimum or a ray.  Both take the largest violation for a while and then Bland's rule, so that
-neither cycles.
+names the columns that are determined by rows which hold with equality.  If the point is outside of
+its bounds, costs are shifted so that the basis is dual feasible; the dual method makes it primal
+feasible, or finds a row of the dictionary that no point within the bounds satisfies.  The primal
+method, with the true costs, ends at an optimum or a ray.  Both take the largest violation for a
+while and then Bland's rule, so that neither cycles.
 """
 
 from __future__ import annotations
@@ -234,16 +234,17 @@ class Simplex:
 
     def optimise(self, budget: Budget) -> End:
         """Pivot to the end."""
-        true = list(self.costs)
-        self._shift()
-        while (found := self._dual_step()) is None:
-            if budget.is_spent:
-                return State.STOPPED
-        if isinstance(found, Contradiction):
-            return found
-        if self.costs != true:
-            self.costs = true
-            self.rates = self._priced(true)
+        if self.violation:
+            true = list(self.costs)
+            self._shift()
+            while (found := self._dual_step()) is None:
+                if budget.is_spent:
+                    return State.STOPPED
+            if isinstance(found, Contradiction):
+                return found
+            if self.costs != true:
+                self.costs = true
+                self.rates = self._priced(true)
         while (ended := self._primal_step()) is None:
             if budget.is_spent:
                 return State.STOPPED

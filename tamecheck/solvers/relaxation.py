@@ -16,7 +16,6 @@ from tamecheck.exact.factor import Approximation
 from tamecheck.exact.lifting import Floats
 from tamecheck.exact.linear import Basis, Box, Guide, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
-from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
@@ -167,8 +166,9 @@ class Relaxation:
         Bounds are moved by the point and magnified, and so are the costs, until what tolerances
         hide is as large as 1 (Gleixner, Steffy, Wolter 2016).
         """
-        optimal = self._solver.getModelStatus() == self._statuses.kOptimal
-        if not optimal or len(vertex.values) < _LARGE:
+        status = self._solver.getModelStatus()
+        unbounded = status == self._statuses.kUnbounded and vertex.violation
+        if len(vertex.values) < _LARGE or not (unbounded or status == self._statuses.kOptimal):
             return None
         by, columns, rows = self._scaling, self._scaling.columns, self._program.rows
         model = self._solver.getLp()
@@ -182,7 +182,8 @@ class Relaxation:
         model.row_lower_ = _ends([_beyond(r.lower, x) for r, x in pairs], -1, zooms)
         model.row_upper_ = _ends([_beyond(r.upper, x) for r, x in pairs], 1, zooms)
         deficit = _magnification(vertex.deficit * power(by.objective), _STEEPEST)
-        model.col_cost_ = np.array(model.col_cost_, float) * 2.0**deficit
+        # where there is no optimum, a feasible point is asked for
+        model.col_cost_ = np.array(model.col_cost_, float) * (0.0 if unbounded else 2.0**deficit)
         solver = highs()
         solver.setOptionValue("presolve", "off")
         solver.passModel(model)
@@ -290,7 +291,10 @@ def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floa
 
 def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     """The floats nearest to numbers times powers of two."""
-    plain = np.array(map_once(nearest, numbers), float)
+    try:
+        plain = np.array([top / low for top, low in [a.as_integer_ratio() for a in numbers]], float)
+    except OverflowError:
+        plain = np.array([nearest(a) for a in numbers], float)
     found = np.ldexp(plain, exponents)
     size = np.abs(plain)
     # of numbers near the ends of the range of floats the power is taken first
