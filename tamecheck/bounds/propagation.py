@@ -62,7 +62,7 @@ class State:
         else:
             found = layer.range(args)
         if self.layers.noise and any(lost := self.layers.noise[index - 1]):
-            # floats have the magnitudes of sums to a relative 2**-30 at least
+            # float64 has the magnitudes of sums, and sums of noise, to a relative 2**-30 at least
             size = self.sizes.get(index)
             size = (magnitude(found) if size is None else size) * (1 + 2.0**-30)
             self.noise[index] = noise = (size * lost[0] + lost[1]) * (1 + 2.0**-30)
@@ -188,6 +188,8 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
             own = state.bend(index)
             parts, constant = guide.planes.get(index, own).back(functional)
             at, terms = at + constant, 4
+        if index in state.noise:
+            at = at - np.matmul(np.abs(functional), state.noise[index][..., np.newaxis])[..., 0]
         error = error + _lost(state, index, functional, terms) + np.abs(at) * _UNIT
         for arg, part in zip(here.args, parts, strict=True):
             pending[arg] = pending[arg] + part if arg in pending else part
@@ -201,8 +203,6 @@ def _lost(state: State, index: int, functional: Array, terms: int) -> Array:
     """A bound of what rounding changes when a functional passes a layer, or meets another."""
     meeting = magnitude(state.bounds[index]) * (4 * _UNIT)
     weight = state.sizes[index] * unit(terms + state.layers[index].size) + meeting
-    if index in state.noise:
-        weight = weight + state.noise[index]
     return np.matmul(np.abs(functional), weight[..., np.newaxis])[..., 0] * 1.01 + _FLOOR
 
 

@@ -5,6 +5,7 @@ The mathematics is in docs/verification-float32.md.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,11 @@ def with_rounding(layers: Layers, arithmetic: Arithmetic) -> Layers:
         lost = (float_up(relative), float_up(arithmetic.absolute(count))) if own else (0.0, 0.0)
         noise.append(lost)
     return replace(layers, noise=tuple(noise))
+
+
+def rounding_in(arithmetic: Arithmetic | None) -> Callable[[Layers], Layers]:
+    """What an arithmetic changes in layers; nothing, for real numbers."""
+    return lambda layers: layers if arithmetic is None else with_rounding(layers, arithmetic)
 
 
 def _roundings(layer: Linear | Nonlinear) -> int:

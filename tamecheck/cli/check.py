@@ -187,10 +187,11 @@ def _other_splits(args: Namespace, document: Mapping[str, Any], report: Report) 
     """Why the claim is none about a model and a property, or about the model before its last op."""
     from tamecheck.cli.verify import networks_of
     from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.rounding import claimed
     from tamecheck.verification.run import subject_of
     from tamecheck.verification.split_proofs import before_last_op, regions_json
 
-    spec = read_vnnlib(args.spec)
+    spec = claimed(read_vnnlib(args.spec), document["claim"])
     model = networks_of(args, spec) if args.network else model_of(args, notes=False)
     graph = subject_of(model, spec)[0]
     same = [
@@ -289,10 +290,11 @@ def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
 def _other_regions(path: str, document: Mapping[str, Any]) -> str | None:
     """Why the claim is another than that of a property file; None if it is the same."""
     from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.rounding import claimed
     from tamecheck.verification.split_proofs import FORMAT, regions_json
     from tamecheck.verification.windows import Region
 
-    cases = read_vnnlib(path).cases
+    cases = claimed(read_vnnlib(path), document["claim"]).cases
     if document["format"] == FORMAT:
         asked = regions_json(cases)
     else:

@@ -12,6 +12,7 @@ from operator import add, gt, mul, sub
 
 from tamecheck.kernel.strict import require, spend
 from tamecheck.kernel_pwl.blocks import Bend, Linear, Row, down, up
+from tamecheck.kernel_pwl.floats import Floats
 from tamecheck.kernel_pwl.network import Network
 from tamecheck.kernel_pwl.parts import SLOPE, Part, range_of, ranges, rectifier
 from tamecheck.kernel_pwl.slots import Slots
@@ -41,6 +42,7 @@ class Bounds:
         self.root = Part(low + rest, high + rest, {})
         self.home = [-1] * network.size
         self.sums: dict[int, _Sums] = {}
+        self.roundings: dict[int, int] = {}  # of a linear block: how many a term of it may pass
         self.largest, self.before = 1, list[set[int]]()
         self.widths: dict[object, int] = {}
         for k, block in enumerate(network.blocks):
@@ -48,6 +50,9 @@ class Bounds:
             if isinstance(block, Linear):
                 self.sums[k] = self._prepare(block)
                 self.largest = max(self.largest, *map(abs, self.sums[k].bias))
+                # a sum may be added up together with those that it reads
+                before = {self.roundings.get(self.home[j], 0) for j in self.sums[k].used}
+                self.roundings[k] = self.sums[k].longest + 2 + max(before, default=0)
             self._forward(self.root, k)
             read = block.args if isinstance(block, Bend) else self.sums[k].used
             self.before.append({self.home[j] for j in read})
@@ -85,6 +90,9 @@ class Bounds:
             lows, highs = ranges(block, part, self.bits)
         else:
             lows, highs = self._intervals(block, self.sums[k], part)
+            if self.network.floats is not None:
+                noise = part.noise[k] = self._noise(k, block, self.network.floats, part)
+                lows, highs = list(map(sub, lows, noise)), list(map(add, highs, noise))
         place = slice(block.ids.start, block.ids.stop)
         if not root:
             lows, highs = list(map(max, lows, low[place])), list(map(min, highs, high[place]))
@@ -107,6 +115,22 @@ class Bounds:
                 lows[k] = ((at - reach) >> shift) + sums.bias[k] - error
                 highs[k] = -((-at - reach) >> shift) + sums.bias[k] + sums.off[k] + error
         return lows, highs
+
+    def _noise(self, k: int, block: Linear, floats: Floats, part: Part) -> Row:
+        """Return by how much floats may be off in each sum of a block on a part."""
+        found, first, sums = [0] * len(block.ids), block.ids.start, self.sums[k]
+        for chunk in block.chunks:
+            if not chunk.index:  # a constant
+                continue
+            spend(len(chunk.index) * len(chunk.rows))
+            most = [max(-part.low[j], part.high[j]) for j in chunk.index]
+            rest = self._error(part, block, chunk.index) + 2
+            for i, sizes in zip(chunk.ids, sums.sizes[id(chunk.rows)], strict=True):
+                size = (
+                    (sum(map(mul, sizes, most)) >> block.shift) + abs(sums.bias[i - first]) + rest
+                )
+                found[i - first] = floats.lost(size, self.roundings[k], self.bits)
+        return found
 
     # --- functionals ---
 
@@ -145,6 +169,9 @@ class Bounds:
                 sums = self.sums[k]
                 after, before, count = top * sums.norm, self.before[k], len(sums.used)
                 total += top * ((sums.longest * most >> block.shift) + 2)
+                if self.network.floats is not None:  # what is lost is at most what is added up
+                    tiny = self.network.floats.tiny(self.roundings[k], self.bits)
+                    total += top * (2 * (sums.norm * most >> block.shift) + 2 * most + tiny + 8)
                 largest, after = max(largest, after), (after >> block.shift) + count
                 total += count * most
             for b in before:
@@ -194,7 +221,7 @@ class Bounds:
 
     def _sum(self, part: Part, slots: Slots, k: int, block: Linear) -> None:
         pending, low, high, sums = slots.pending, part.low, part.high, self.sums[k]
-        first, found = block.ids.start, dict[int, int]()
+        first, found, noise = block.ids.start, dict[int, int](), part.noise.get(k)
         words = 1 + slots.width * slots.count // 256
         if not any(map(pending.__contains__, block.ids)):
             return
@@ -210,10 +237,11 @@ class Bounds:
             slots.constant += sum(map(mul, own, map(sums.bias.__getitem__, places)))
             error = self._error(part, block, chunk.index)
             for a, i in zip(own, places, strict=True):
-                if error or sums.off[i]:
+                lost = error if noise is None else error + noise[i]
+                if lost or sums.off[i]:
                     positive = slots.positive(a)
                     # the sizes of coefficients, and where they are below 0 the bias is above
-                    slots.constant -= (2 * positive - a) * error + (positive - a) * sums.off[i]
+                    slots.constant -= (2 * positive - a) * lost + (positive - a) * sums.off[i]
             for j, column in zip(chunk.index, chunk.columns, strict=True):
                 if low[j] or high[j]:
                     row = [column[m] for m in used] if few else column

@@ -13,6 +13,7 @@ from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, common, pairs, require
 from tamecheck.kernel_pwl.blocks import Row, down, up
 from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
+from tamecheck.kernel_pwl.floats import FORMATS
 from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
 from tamecheck.kernel_pwl.parts import SLOPE, Part
@@ -250,8 +251,10 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     require(model["sha256"] == graph.sha256, "the hash of the graph is another")
     bits = read.fields(raw["bits"], "weights values")
     values = read.integer(bits["values"], 8, 256)
-    network = Network(graph, read.integer(bits["weights"], 1, 256))
-    claim = read.fields(raw["claim"], "verdict regions")
+    claim = read.fields(raw["claim"], "verdict regions", "arithmetic")
+    floats = FORMATS.get(read.word(claim["arithmetic"])) if "arithmetic" in claim else None
+    require(floats is not None or "arithmetic" not in claim, "unknown arithmetic")
+    network = Network(graph, read.integer(bits["weights"], 1, 256), floats)
     require(claim["verdict"] == "holds", "unknown verdict")
     before = 0
     for one, proof in pairs(read.items(claim["regions"]), read.items(raw["proofs"])):

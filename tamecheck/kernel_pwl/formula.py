@@ -37,6 +37,7 @@ class Forms:
     """The variables of a network as forms; of rectifiers, what they rectify."""
 
     def __init__(self, network: Network) -> None:
+        require(network.floats is None, "a formula about floats")
         self.inputs = network.inputs
         self.of: dict[int, Form] = {v: ({v: ONE}, ZERO) for v in range(network.inputs)}
         self.arguments: dict[int, Form] = {}

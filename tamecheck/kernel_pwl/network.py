@@ -24,6 +24,7 @@ from tamecheck.kernel_pwl.blocks import (
     Value,
     known,
 )
+from tamecheck.kernel_pwl.floats import Floats
 
 JUMPS = ("sign", "step", "floor", "ceil", "round")
 RECTIFIED = {*JUMPS, "relu", "abs", "leaky_relu", "clip"}
@@ -33,11 +34,12 @@ MOST, PRODUCTS = 1 << 22, 1 << 28
 class Network:
     """The blocks of a graph, in an order in which each reads variables before it.
 
-    Weights have up to `bits` bits after the point.
+    Weights have up to `bits` bits after the point.  If floats of some format execute the graph,
+    all its numbers have to be floats.
     """
 
-    def __init__(self, graph: Graph, bits: int) -> None:
-        self.graph, self.bits = graph, bits
+    def __init__(self, graph: Graph, bits: int, floats: Floats | None = None) -> None:
+        self.graph, self.bits, self.floats = graph, bits, floats
         blocks: list[Linear | Bend] = []
         self.blocks, self.constants = blocks, dict[Fraction, int]()
         self.inputs = sum(n.size for n in graph.nodes if n.op == "input")
@@ -77,11 +79,13 @@ class Network:
 
     def _node(self, k: int, node: Node, args: list[Value]) -> Value:
         spend(node.size + 1)
+        if self.floats is not None:
+            require(all(map(self.floats.has, node.q.values())), "a number is none of the format")
         if node.op == "constant":
             tensor = self.graph.data(k)
             if tensor is None:
                 raise Reject("the data of a constant are not given")
-            return Known(*tensor)
+            return self._floats(Known(*tensor))
         if node.op in ROUTING:
             return self._move(k, node, args)
         if node.op == "matmul":
@@ -99,6 +103,14 @@ class Network:
                 columns = [self._larger(a, b, node.op == "reduce_max") for a, b in pair] + rest
             return columns[0]
         return self._pointwise(node, self._spread(node, args))
+
+    def _floats(self, value: Known) -> Known:
+        """Return known numbers, which a format has to have."""
+        if self.floats is not None:
+            spend(2 * len(value.nums))
+            all_ = all(map(self.floats.has, value.values()))
+            require(all_, "a constant is no number of the format")
+        return value
 
     def _move(self, k: int, node: Node, args: list[Value]) -> Value:
         require(lifts(self.graph, k), "indices that are computed")
@@ -185,7 +197,7 @@ class Network:
                 found = [a / b for a, b in pairs(x, y)]
             case _:
                 raise Reject(f"{node.op} of constants has no rule here")
-        return known(found)
+        return self._floats(known(found))
 
     def _variables(self, value: Value) -> Row:
         return [self._constant(v) for v in value.values()] if isinstance(value, Known) else value
@@ -236,6 +248,7 @@ class Network:
             and isinstance(last, Linear)
             and last.ids == range(parts[0][1][0], parts[0][1][-1] + 1)
             and parts[0][1] == list(last.ids)
+            and not (self.floats and any(last.bias))
         ):  # the same sums with another bias
             step = last.ids.stop - last.ids.start
             chunks = [

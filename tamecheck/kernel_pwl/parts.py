@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tamecheck.kernel_pwl.blocks import Bend, Row, down, up
 
@@ -19,10 +19,13 @@ class Part:
     # of a variable and its lower (0) or upper (1) end: an end that is not attained
     beside: dict[tuple[int, int], int]
     empty: bool = False  # whether it is known that no point of it satisfies an open case
+    # of a linear block: by how much floats may be off in each of its sums
+    noise: dict[int, Row] = field(default_factory=dict[int, Row])
 
     def copy(self) -> Part:
         """Return the same part, to be changed."""
-        return Part(list(self.low), list(self.high), dict(self.beside), self.empty)
+        beside, noise = dict(self.beside), dict(self.noise)
+        return Part(list(self.low), list(self.high), beside, self.empty, noise)
 
     def below(self, v: int, end: int) -> None:
         """Cut off what is above an end; of a part without points an end stays."""

@@ -112,12 +112,14 @@ class Arithmetics:
 
     ``proved`` is ``real``, or the ``declared`` type: then the answer holds of every execution in
     that type, in any order of sums.  ``reason`` says why it is not; ``rests_on`` is as in `Holds`.
+    ``near`` says that bounds with error terms were too weak: a certificate may still be found.
     """
 
     declared: str
     proved: str
     reason: str = ""
     rests_on: str | None = None
+    near: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The record as JSON."""

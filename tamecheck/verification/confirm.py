@@ -19,10 +19,10 @@ from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
-from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Holds
-from tamecheck.verification.rounding import declared, in_floats
+from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Arithmetics, Holds
+from tamecheck.verification.rounding import declared, execution_of, in_floats
 from tamecheck.verification.run import decide, subject_of
-from tamecheck.verification.split_proofs import ATTEMPTS, proofs_of
+from tamecheck.verification.split_proofs import ATTEMPTS, SplitProofs, proofs_of
 from tamecheck.verification.witness import Replay
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
         found = in_floats(found, graph, asked, name or declared(asked), budget)
         if found.certificate is not None:
             return _over_windows(found, budget)
-        return _by_splits(found, graph, asked, budget) if certify else found
+        return _certified(found, graph, asked, budget) if certify else found
     except KeyboardInterrupt:
         return replace(found, note="Interrupted before there was a certificate.")
 
@@ -130,15 +130,35 @@ def _over_windows(found: Holds, budget: Budget) -> Holds:
     return replace(found, note=_NO_TIME)
 
 
-def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) -> Holds:
-    """The answer with a certificate of a piecewise linear network, if one is found in time."""
-    from tamecheck.kernel_pwl import check
+def _certified(found: Holds, graph: Graph, spec: Specification, budget: Budget) -> Holds:
+    """The answer with a certificate of a piecewise linear network, if one is found in time.
 
+    One of every execution in the arithmetic that is asked about comes first; it is one of real
+    numbers too.
+    """
+    limited = budget.seconds < float("inf")
+    limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
+    told = found.arithmetic
+    executed = execution_of(graph, spec, told.declared) if told.rests_on or told.near else None
+    if executed is not None:
+        half, arithmetic = limit.part(limit.seconds / 2), FLOATS[told.declared]
+        proofs = proofs_of(graph, executed.spec, arithmetic)
+        tried = found if isinstance(proofs, str) else _by_splits(found, proofs, half)
+        if tried.certificate is not None:
+            # one that the kernel has no time for shows no more than bounds have
+            shown = tried.rests_on == CERTIFICATE
+            covered = Arithmetics(told.declared, told.declared, "", CERTIFICATE)
+            return replace(tried, arithmetic=covered if shown else told)
     proofs = proofs_of(graph, spec)
     if isinstance(proofs, str):
         return replace(found, note=f"No certificate: {proofs}.")
-    limited = budget.seconds < float("inf")
-    limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
+    return _by_splits(found, proofs, limit)
+
+
+def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget) -> Holds:
+    """The answer with a certificate of the proofs that are to be found, if one is found in time."""
+    from tamecheck.kernel_pwl import check
+
     for slack in ATTEMPTS:
         # the answer is to be said in time, whatever becomes of the certificate
         part = limit.part(limit.seconds / 2)
@@ -147,7 +167,7 @@ def _by_splits(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
                 break
             continue
         for _ in range(_MENDED):
-            certificate, steps = proofs.certificate(), steps_in(budget)
+            certificate, steps = proofs.certificate(), steps_in(limit)
             report = check(json.dumps(certificate), steps // 2)
             if report.verdict == "valid":
                 reason = found.reason + (_BEFORE if proofs.before_last else "")

@@ -7,16 +7,17 @@ product may be off by what rounding can do to it: see docs/verification-float32.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
 from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Layers
-from tamecheck.bounds.rounding import is_finite, with_rounding
+from tamecheck.bounds.rounding import is_finite, rounding_in
 from tamecheck.budget import Budget
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir import op as meanings
@@ -62,9 +63,10 @@ def in_floats(found: Holds, graph: Graph, spec: Specification, name: str, budget
     try:
         execution = execution_of(graph, spec, name)
         why = "" if execution is None else _bound(execution.problem, part)
+        shown = Arithmetics(name, name, "", ROUNDING)
+        arithmetic = Arithmetics(name, REAL, why, near=True) if why else shown
     except UnsupportedError as error:
-        why = str(error)
-    arithmetic = Arithmetics(name, REAL, why) if why else Arithmetics(name, name, "", ROUNDING)
+        arithmetic = Arithmetics(name, REAL, str(error))
     spent = found.seconds + time.monotonic() - started
     return replace(found, arithmetic=arithmetic, seconds=spent)
 
@@ -88,7 +90,7 @@ def execution_of(graph: Graph, spec: Specification, name: str) -> Execution | No
         raise UnsupportedError(f"No linear bounds are known for {problem.open_nodes}.")
     if not all(region.finite for region in problem.regions):
         raise UnsupportedError("The region is unbounded.")
-    layers = separate_layers(problem, lambda network: with_rounding(network, arithmetic))
+    layers = separate_layers(problem, rounding_in(arithmetic))
     lower = np.min([region.lower for region in problem.regions], axis=0)
     upper = np.max([region.upper for region in problem.regions], axis=0)
     if not is_finite(layers, lower, upper, arithmetic):
@@ -207,6 +209,12 @@ def _has(tensor: Tensor, arithmetic: Arithmetic) -> bool:
 def _bits_of(arithmetic: Arithmetic) -> int:
     """The width of NumPy's type whose numbers all are those of the format; 0 if there is none."""
     return {"float32": 32, "float64": 64}.get(arithmetic.name, 0)
+
+
+def claimed(spec: Specification, claim: Mapping[str, Any]) -> Specification:
+    """The property that a certificate is about: that of executions, if the claim is about them."""
+    name = claim.get("arithmetic")
+    return spec if name is None else rounded_spec(spec, FLOATS[name])
 
 
 # --- what is asked of floats ----------------------------------------------------------------------

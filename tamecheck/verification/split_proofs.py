@@ -19,9 +19,11 @@ import numpy as np
 
 from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.layers import Dense, Pointwise
+from tamecheck.bounds.rounding import rounding_in
 from tamecheck.budget import Budget
-from tamecheck.errors import TamecheckError, TimeLimitError
+from tamecheck.errors import TamecheckError, TimeLimitError, UnsupportedError
 from tamecheck.ir.arguments import path
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
@@ -60,10 +62,16 @@ def rows_of(case: Case) -> tuple[Inequality, ...]:
     return (*case.region, *case.outputs)
 
 
-def proofs_of(model: Model | Graph, spec: Specification | str | Path) -> SplitProofs | str:
-    """The proofs of a property that are to be found, or why there are none."""
+def proofs_of(
+    model: Model | Graph, spec: Specification | str | Path, arithmetic: Arithmetic | None = None
+) -> SplitProofs | str:
+    """The proofs of a property that are to be found, or why there are none.
+
+    In an arithmetic they are about every execution, and the property is the one that `rounded_spec`
+    gives.
+    """
     asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
-    found = SplitProofs.of(graph_of(model), asked)
+    found = SplitProofs.of(graph_of(model), asked, arithmetic)
     if found is None:
         return "those of verify are about piecewise linear networks over bounded boxes"
     return found
@@ -89,6 +97,7 @@ class SplitProofs:
         bends: Mapping[int, tuple[str, float]],
     ) -> None:
         self.graph, self.problem, self.before_last = graph, problem, False
+        self.arithmetic: Arithmetic | None = None
         self.trees: list[Tree] = []
         self.searches: list[Search | None] = []
         self.exact = self.reached = False
@@ -105,7 +114,9 @@ class SplitProofs:
         self.names = Names(groups, bends, numbers, places, list(map(_scale, rows)), ATTEMPTS[0])
 
     @classmethod
-    def of(cls, graph: Graph, spec: Specification) -> SplitProofs | None:
+    def of(
+        cls, graph: Graph, spec: Specification, arithmetic: Arithmetic | None = None
+    ) -> SplitProofs | None:
         """The proofs to be found; None for a network that is not known to be piecewise linear."""
         try:
             asked = problem_of(graph, spec)
@@ -119,7 +130,10 @@ class SplitProofs:
         known = problem.spec.cases == asked.spec.cases and problem.scores is found.graph
         if not finite or not known:
             return None
-        problem = replace(problem, layers=separate_layers(problem))
+        try:
+            problem = replace(problem, layers=separate_layers(problem, rounding_in(arithmetic)))
+        except UnsupportedError:
+            return None
         bent = [
             k
             for k, one in enumerate(problem.layers.computed if problem.layers else (), 1)
@@ -132,6 +146,7 @@ class SplitProofs:
             for k, node in zip(bent, nodes, strict=True)
         }
         made = cls(asked.scores, problem, groups, bends)
+        made.arithmetic = arithmetic
         made.before_last = asked.scores is not graph or asked.spec.cases != spec.cases
         return made
 
@@ -175,7 +190,8 @@ class SplitProofs:
     def formulas(self, region: Region, budget: Budget) -> tuple[list[Step], Region]:
         """Steps that close cases as Boolean formulas, and the region with the other cases."""
         steps, left = list[Step](), region.cases.copy()
-        for case in np.flatnonzero(region.cases).tolist() if _is_dyadic(self.graph) else ():
+        exact = self.arithmetic is None and _is_dyadic(self.graph)
+        for case in np.flatnonzero(region.cases).tolist() if exact else ():
             with suppress(TimeLimitError):
                 found = formula_step(self.graph, self.problem.spec.cases[case], budget)
                 if found is not None:
@@ -191,6 +207,12 @@ class SplitProofs:
         layers = self.problem.layers
         dense = (one for one in (layers.computed if layers else ()) if isinstance(one, Dense))
         sizes = [float(np.abs(one.weight).max(initial=0.0)) for one in dense]
+        claim: dict[str, Any] = {
+            "verdict": "holds",
+            "regions": regions_json(self.problem.spec.cases),
+        }
+        if self.arithmetic is not None:
+            claim["arithmetic"] = self.arithmetic.name
         weights = _WEIGHTS - int(np.ceil(np.log2(max([*sizes, 2.0**-20]))))
         return {
             "format": FORMAT,
@@ -198,7 +220,7 @@ class SplitProofs:
             "model": {"sha256": graph.sha256, "graph": graph.document()},
             "tensors": {digest: tensor_document(one) for digest, one in tensors.items()},
             "bits": {"weights": _EXACT if self.exact else max(weights, 1), "values": VALUES},
-            "claim": {"verdict": "holds", "regions": regions_json(self.problem.spec.cases)},
+            "claim": claim,
             "proofs": [[step for _, step in tree.preorder()] for tree in self.trees],
         }
 

@@ -11,8 +11,10 @@ import pytest
 
 from tamecheck import ops
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.kernel.strict import Reject
 from tamecheck.kernel_pwl import check
 from tamecheck.kernel_pwl.blocks import Bend
+from tamecheck.kernel_pwl.floats import FORMATS
 from tamecheck.kernel_pwl.parts import Part, range_of
 from tamecheck.tame.document import tensor_document
 
@@ -319,4 +321,99 @@ def test_ops_without_a_rule():
     square = graph_of(build, build.apply(ops.MUL, [x, x]))
     assert verdict(certificate(square, [region(["0"], ["1"])], [[]]))[2].endswith(
         "mul of two variables"
+    )
+
+
+def in_floats(steps, high, case, name="float32", proof=(("bound", 0), ("close", 0, 0))):
+    """The verdict on a function of one x >= 0, which some floats execute."""
+    build = GraphBuilder()
+    model = graph_of(build, steps(build, build.input("x", (1,))))
+    found = certificate(model, [region(["0"], [high], [case])], [list(map(list, proof))], 200, 60)
+    found["claim"]["arithmetic"] = name
+    return verdict(found)
+
+
+def scaled(factor, op=ops.MUL):
+    return lambda build, x: build.apply(op, [x, build.constant([factor])])
+
+
+def shifted(*offsets):
+    def steps(build, x):
+        for offset in offsets:
+            x = build.apply(ops.ADD, [x, build.constant([offset])])
+        return x
+
+    return steps
+
+
+# with 3 roundings of a product a float may be 1 + 3 * 2^-24 at most, and a little more
+ABOVE = [Fraction(1 << 24, 1) + k for k in (0, 1, 3, 4)]
+BEYOND = [str(-v / (1 << 24)) for v in ABOVE]
+
+
+@pytest.mark.parametrize(
+    ("steps", "high", "case", "why"),
+    [
+        (scaled(1), "1", at_most(BEYOND[0], [0, "-1"], strict=True), "the rows may all hold"),
+        (scaled(1), "1", at_most(BEYOND[1], [0, "-1"]), "the rows may all hold"),
+        (scaled(1), "1", at_most(BEYOND[2], [0, "-1"]), "the rows may all hold"),
+        (scaled(1), "1", at_most(BEYOND[3], [0, "-1"]), ""),
+        (scaled(3, ops.DIV), "3", at_most(BEYOND[3], [0, "-1"]), ""),
+        # what is moved, rectified or jumps is exact
+        (lambda build, x: build.apply(ops.RELU, [x]), "1", at_most("-1", [0, "-1"], strict=True), ""),
+        (lambda build, x: build.apply(ops.FLOOR, [x]), "3/2", at_most("-1", [0, "-1"], strict=True), ""),
+        # each addition rounds, though the offsets cancel each other
+        (shifted(1 << 20, -1 << 20), "1", at_most("-65/64", [0, "-1"]), "the rows may all hold"),
+        (shifted(1 << 20, -1 << 20), "1", at_most("-3", [0, "-1"]), ""),
+        # floats of the format, and no others
+        (scaled(Fraction(1, 10)), "1", at_most("-1", [0, "-1"]), "node 1: a constant is no number of the format"),
+        (scaled((1 << 24) + 1), "1", at_most("-1", [0, "-1"]), "node 1: a constant is no number of the format"),
+        (lambda build, x: build.apply(ops.LEAKY_RELU, [x], alpha=Fraction(1, 3)), "1", at_most("-2", [0, "-1"]), "node 1: a number is none of the format"),
+        # what may overflow
+        (scaled(1 << 126), "1/2", at_most(str(-1 << 127), [0, "-1"]), ""),
+        (scaled(1 << 126), "1", at_most(str(-1 << 127), [0, "-1"]), "a sum may overflow"),
+    ],
+)  # fmt: skip
+def test_what_floats_execute(steps, high, case, why):
+    assert in_floats(steps, high, case)[::2] == ("invalid" if why else "valid", why)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "found"),
+    [
+        ("float16", "-257/256", "valid"),
+        ("float16", "-1025/1024", "invalid"),
+        ("bfloat16", "-257/256", "invalid"),
+        ("float64", BEYOND[1], "valid"),
+        ("real", "-2", "invalid"),
+        (1, "-2", "invalid"),
+    ],
+)
+def test_formats_of_floats(name, bound, found):
+    assert in_floats(scaled(1), "1", at_most(bound, [0, "-1"]), name)[0] == found
+
+
+def test_which_numbers_a_format_has():
+    single, half = FORMATS["float32"], FORMATS["float16"]
+    tiny, top = Fraction(1, 1 << 149), Fraction((1 << 24) - 1) * (1 << 104)
+    assert all(map(single.has, (Fraction(0), tiny, -3 * tiny, top, Fraction(1, 1 << 126) + tiny)))
+    assert not any(
+        map(single.has, (tiny / 2, Fraction(1, 3), top + (1 << 103), Fraction(1 << 128)))
+    )
+    assert half.has(Fraction(65504))
+    assert not half.has(Fraction(65520))
+
+
+def test_sums_that_are_too_long_for_a_format():
+    with pytest.raises(Reject, match="too long"):
+        FORMATS["bfloat16"].lost(1, 128, 34)
+    # 127 of 2^8 - 127, and what is lost below the normal numbers
+    assert FORMATS["bfloat16"].lost(129, 127, 34) == 127 + 1
+
+
+def test_formulas_are_about_real_numbers():
+    proof = (("formula", 0, [], [], []),)
+    assert (
+        in_floats(scaled(1), "1", at_most("-2", [0, "-1"]), proof=proof)[2]
+        == "a formula about floats"
     )

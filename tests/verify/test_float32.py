@@ -1,5 +1,6 @@
 """A proof about float32 covers every execution: any order of sums, fused or not, flushed or not."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
@@ -13,12 +14,20 @@ from tamecheck.bounds.propagation import back, least_on
 from tamecheck.bounds.rounding import with_rounding
 from tamecheck.ir.arithmetic import FLOATS
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
+from tamecheck.kernel.graph import read_graph
+from tamecheck.kernel.strict import Reject
+from tamecheck.kernel_pwl.blocks import down, up
+from tamecheck.kernel_pwl.bounds import Bounds
+from tamecheck.kernel_pwl.floats import FORMATS
+from tamecheck.kernel_pwl.network import Network
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.tame.document import tensor_document
 from tamecheck.verification import Holds, verify
 from tamecheck.verification.rounding import rounded_spec
 
 SINGLE = FLOATS["float32"]
 F = np.float32
+BITS = 34
 TINY = F(2.0**-126)
 
 
@@ -280,3 +289,54 @@ def test_constants_are_read_exactly_and_as_floats():
     assert case.outputs[0].bound == -Fraction(1, 10)
     (case,) = rounded_spec(parse_vnnlib(text.replace(" 0.7)", " 0.1)")), SINGLE).cases
     assert case.upper[0] == Fraction(float(F(0.1)))
+
+
+def kernel_law(rng, rounds):
+    """Executions lie within the kernel's bounds, at a point and on a box; how many it has read."""
+    read = 0
+    for _ in range(rounds):
+        graph = random_graph(rng, float(rng.choice([1, 1, 1e-3, 1e3])))
+        x = rng.normal(size=graph.inputs["x"][1]).astype(F)
+        constants = [n.tensor for n in graph.nodes if isinstance(n, Constant)]
+        tensors = {tensor.digest: tensor_document(tensor) for tensor in constants}
+        try:
+            network = Network(read_graph(graph.document(), tensors), 200, FORMATS["float32"])
+        except Reject:
+            continue
+        read += 1
+        width = Fraction(int(rng.choice([0, 0, 1])), 1 << int(rng.choice([4, 20])))
+        low, high = (
+            [rounded(Fraction(float(v)) + way * width, BITS) for v in x]
+            for rounded, way in ((down, -1), (up, 1))
+        )
+        bounds = Bounds(network, low, high, BITS)
+        part = bounds.root.copy()
+        bounds.tighten(part, deep=True)
+        for _ in range(4):
+            y = [Fraction(float(v)) for v in execute(graph, x, rng)]
+            for v, value in zip(network.outputs, y, strict=True):
+                assert part.low[v] <= value * (1 << BITS) <= part.high[v]
+            # a functional of all outputs
+            row = {v: int(rng.integers(-5, 6)) for v in network.outputs}
+            least = bounds.functional(part, {v: c << 28 for v, c in row.items()}, 0, {}, {})[2]
+            total = sum(c * y[i] for i, c in enumerate(row.values()))
+            assert len(row) < len(y) or least <= total * (1 << (28 + BITS))
+    return read
+
+
+def test_every_execution_is_within_the_bounds_of_the_kernel():
+    assert kernel_law(np.random.default_rng(3), 40) > 20
+
+
+def test_a_certificate_covers_every_execution(slope):
+    spec = parse_vnnlib(QUERY.format("float32", "(>= Y[0,0] 3.51)"))
+    answer = verify(slope, spec, certify=True)
+    assert answer.rests_on == answer.arithmetic.rests_on == "certificate"
+    assert answer.certificate["claim"]["arithmetic"] == "float32"
+    assert tc.recheck(answer.certificate).verdict == "valid"
+    # with less room it is refused, though it is true of real numbers
+    document = json.loads(json.dumps(answer.certificate))
+    document["claim"]["regions"][0]["unsafe"][0][0]["bound"] = "-35000001/10000000"
+    assert tc.recheck(document).verdict == "invalid"
+    del document["claim"]["arithmetic"]
+    assert tc.recheck(document).verdict == "valid"
