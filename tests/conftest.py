@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import sys
 from pathlib import Path
@@ -45,6 +46,17 @@ def pytest_cmdline_main(config):
     if whole and getattr(config.option, "dist", None) == "no":
         # neighbours stay on one worker, so that what a module makes is made once
         config.option.dist = "worksteal"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Collect tests and what they import; garbage is later looked for only in what came after."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
