@@ -73,6 +73,15 @@ class Separator:
         for i, row in enumerate(program.rows):
             for j, _ in row.terms:
                 self.of_column[j].append(i)
+        self.pairs = [
+            (i, int(j), float(a))
+            for i, (columns, values) in enumerate(zip(self.indices, self.values, strict=True))
+            if len(columns) == _PAIR and self.low[i] != self.high[i]
+            for j, other, a in zip(columns, columns[::-1], values, strict=True)
+            if not self.integral[j] and self.integral[other]
+        ]
+        """Bounds of continuous columns that an integer one moves: row, column, coefficient."""
+        self._bounding = {i for i, _, _ in self.pairs}
         for j in np.flatnonzero(self.semi):
             self.lower[j], self.upper[j] = min(self.lower[j], 0.0), max(self.upper[j], 0.0)
 
@@ -85,39 +94,66 @@ class Separator:
         """Cuts from each row, with others added that eliminate continuous variables."""
         at = self.activities(x)
         slack = np.minimum(at - self.low, self.high - at)
+        room = np.minimum(x - self.lower, self.upper - x)
+        near, reach = self._variable_bounds(slack, room)
         for first in range(len(self.indices)):
             if not len(self.indices[first]) or not slack[first] < math.inf:
                 continue
-            weights, long = {first: 1.0}, 1
-            while long <= _AGGREGATED:
-                found = self.round_row(weights, x, at)
+            weights = {first: 1.0}
+            for _ in range(_AGGREGATED):
+                form = self.form_of(weights)
+                inside = np.flatnonzero((np.abs(form) > 1e-9) & ~self.integral & (room > 1e-6))
+                bounded = self._substitute(weights, form, inside, near)
+                found = self.round_row(bounded, x, at)
+                if found is None and len(bounded) > len(weights):
+                    found = self.round_row(weights, x, at)
                 if found is not None:
                     yield found
                     break
-                added = self._aggregate(weights, x, slack)
-                if added is None:
+                order = inside[np.lexsort((-room[inside], -reach[inside]))]
+                if not self._aggregate(weights, form, order, slack):
                     break
-                # variable bounds are not counted
-                long += len(self.indices[added]) != _PAIR
 
-    def _aggregate(self, weights: dict[int, float], x: Vector, slack: Vector) -> int | None:
+    def _variable_bounds(self, slack: Vector, room: Vector) -> tuple[_Indices, Vector]:
+        """For each column the row that bounds it nearest by an integer, or -1, and how near."""
+        near, reach = np.full(self.width, -1), room.copy()
+        for i, j, a in self.pairs:
+            distance = slack[i] / abs(a)
+            if distance < reach[j]:
+                near[j], reach[j] = i, distance
+        return near, reach
+
+    def _substitute(
+        self, weights: dict[int, float], form: Vector, inside: _Indices, near: _Indices
+    ) -> dict[int, float]:
+        """The combination with variable bounds in place of variables that are near them."""
+        chosen = dict(weights)
+        for j in inside[near[inside] >= 0]:
+            i = int(near[j])
+            if i not in chosen:
+                chosen[i] = -float(form[j]) / self.coefficient(i, int(j))
+        return chosen
+
+    def _aggregate(
+        self, weights: dict[int, float], form: Vector, order: _Indices, slack: Vector
+    ) -> bool:
         """Add a tight row, so that a continuous variable between its bounds is eliminated."""
-        form = self.form_of(weights)
-        room = np.minimum(x - self.lower, self.upper - x)
-        inside = np.flatnonzero((np.abs(form) > 1e-9) & ~self.integral & (room > 1e-6))
-        for j in map(int, inside[np.argsort(-room[inside])]):
+        for j in map(int, order):
             tight = [i for i in self.of_column[j] if i not in weights and slack[i] < _TIGHT]
             if tight:
                 i = min(tight, key=self._order)
-                a = float(self.values[i][self.indices[i] == j][0])
-                weights[i] = -float(form[j]) / a
-                return i
-        return None
+                weights[i] = -float(form[j]) / self.coefficient(i, j)
+                return True
+        return False
+
+    def coefficient(self, i: int, j: int) -> float:
+        """That of a column in a row."""
+        return float(self.values[i][self.indices[i] == j][0])
 
     def _order(self, i: int) -> tuple[bool, bool, int]:
-        """Variable bounds first, then equations, then short rows."""
+        """Equations first, then short rows; bounds by an integer last."""
         size = len(self.indices[i])
-        return size != _PAIR, bool(self.low[i] != self.high[i]), size
+        return i in self._bounding, bool(self.low[i] != self.high[i]), size
 
     def form_of(self, weights: Weights) -> Vector:
         """A combination of rows."""
