@@ -294,16 +294,24 @@ def _number(key: str | int, labels: Sequence[str]) -> int:
 _MOST_COMBINATIONS, _MANY = 512, 1 << 20
 
 
+def ends_of(
+    known: Attributes, ranges: Sequence[Range]
+) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
+    """The smallest and the largest value of each input where the features have some ranges."""
+    lower: list[Bound] = [None] * known.inputs
+    upper: list[Bound] = [None] * known.inputs
+    for one, range_ in zip(known.items, ranges, strict=True):
+        if isinstance(range_, Interval):
+            lower[one.inputs[0]], upper[one.inputs[0]] = range_.low, range_.high
+            continue
+        for k, column in zip(one.inputs, zip(*range_.rows, strict=True), strict=True):
+            lower[k], upper[k] = min(column), max(column)
+    return tuple(lower), tuple(upper)
+
+
 def bounds_of_attributes(known: Attributes, inputs: Mapping[str, Shape]) -> Box:
     """The smallest box of a model's inputs that holds the domain."""
-    ends: list[tuple[Bound, Bound]] = [(None, None)] * known.inputs
-    for one in known.items:
-        if isinstance(one.range, Interval):
-            ends[one.inputs[0]] = (one.range.low, one.range.high)
-            continue
-        for k, column in zip(one.inputs, zip(*one.range.rows, strict=True), strict=True):
-            ends[k] = (min(column), max(column))
-    return Box.of_elements(inputs, [low for low, _ in ends], [high for _, high in ends])
+    return Box.of_elements(inputs, *ends_of(known, [one.range for one in known.items]))
 
 
 def alternatives(
@@ -369,8 +377,8 @@ def divide(ranges: Sequence[Range], values: Sequence[Values] | None) -> list[lis
         if not off[k]:
             # the witness is in the domain, but has no class
             k = open_[0]
-    halves = list(_halves(ranges[k], None if values is None else values[k]))
-    return [[*ranges[:k], half, *ranges[k + 1 :]] for half in halves]
+    parts = halves(ranges[k], None if values is None else values[k])
+    return [[*ranges[:k], half, *ranges[k + 1 :]] for half in parts]
 
 
 def count_points(ranges: Sequence[Range]) -> float:
@@ -405,7 +413,8 @@ def _distance(range_: Range, values: Values) -> Fraction:
     return sum((abs(a - b) for a, b in zip(near, values, strict=True)), Fraction(0))
 
 
-def _halves(range_: Range, at: Values | None) -> Iterator[Range]:
+def halves(range_: Range, at: Values | None = None) -> Iterator[Range]:
+    """A range in two: numbers in their middle, single values in theirs or where a witness is."""
     if isinstance(range_, Listed):
         rows = range_.rows
         if at is None or len(range_.rows[0]) == 1:
@@ -421,9 +430,12 @@ def _halves(range_: Range, at: Values | None) -> Iterator[Range]:
         yield Listed(tuple(row for row in rows if row != near))
         return
     low, high = range_.low, range_.high
-    middle = (
-        Fraction(0) if low is None or high is None else Fraction(((low + high) / 2).__floor__())
-    )
+    middle = Fraction(0) if low is None or high is None else (low + high) / 2
+    if not range_.integral:
+        yield Interval(low, middle)
+        yield Interval(middle, high)
+        return
+    middle = Fraction(middle.__floor__())
     if at is not None:
         middle = Fraction(at[0].__floor__())
     middle = middle if low is None else max(middle, low)

@@ -17,7 +17,7 @@ from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
 from tamecheck.explain.decisions import ending, scores_of
 from tamecheck.explain.inequalities import CellRule, Inequality, merge_rules, tightest, wording
-from tamecheck.explain.words import html_table
+from tamecheck.explain.words import Written, html_table
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.graph import Apply, Graph, Input
@@ -28,7 +28,7 @@ _ROUNDING = 2.0**-52
 
 
 @dataclass(frozen=True, eq=False)
-class CellRules:
+class CellRules(Written):
     """Rules that decide every point of a box as the network does; the order does not matter."""
 
     rules: tuple[CellRule, ...]
@@ -99,9 +99,6 @@ class CellRules:
             f"Exact: {len(self.rules)} rules decide every point of the box as the network does. "
             "Coefficients are shown rounded."
         )
-
-    def __str__(self) -> str:
-        return self.text
 
     def _repr_html_(self) -> str:
         said = wording([rule.inequalities for rule in self.rules], self.names)

@@ -16,7 +16,7 @@ from tamecheck.explain.neurons import NetworkLogic, Term
 from tamecheck.explain.rules_result import hoeffding, percent
 from tamecheck.explain.scores import PointScore, score_of
 from tamecheck.explain.trees import DecisionList, DecisionTree, Mostly, Node, Split
-from tamecheck.explain.words import Condition, condition, conjunction
+from tamecheck.explain.words import Condition, Written, condition, conditions_of, conjunction
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -24,7 +24,7 @@ Body: TypeAlias = PointScore | DecisionList | DecisionTree | NetworkLogic
 
 
 @dataclass(frozen=True, eq=False)
-class Form:
+class Form(Written):
     """A short form of the decisions, and the share of points at which it is right."""
 
     kind: str
@@ -82,9 +82,6 @@ class Form:
         """The form, and how often it is right."""
         return f"{self.lines}\n{self.summary}"
 
-    def __str__(self) -> str:
-        return self.text
-
     def as_rules(self) -> dict[str, Any]:
         """The form as rules, as the JSON of `DecisionRules` has them; what else holds is last.
 
@@ -98,13 +95,7 @@ class Form:
             rules = [{"if": text, "then": then, "coverage": None} for text, then in ends]
         elif not isinstance(self.body, NetworkLogic) and _ends_in_classes(self.body):
             for allowed, then in leaves_of(self.body, self.domain):
-                parts = [
-                    condition(k, feature, codes)
-                    for k, (feature, codes) in enumerate(
-                        zip(self.domain.features, allowed, strict=True)
-                    )
-                    if len(codes) < len(feature.codes)
-                ]
+                parts = conditions_of(self.domain, allowed)
                 share = Fraction(self.domain.points_in(allowed), self.domain.size)
                 rules.append(
                     {"if": conjunction(parts), "then": then, "coverage": rational_text(share)}

@@ -13,7 +13,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import visible
 from tamecheck.explain.domain import Domain, Feature
-from tamecheck.explain.words import condition, join
+from tamecheck.explain.words import Written, condition, join
 from tamecheck.ir.tensor import Array
 
 _LARGEST = 2**20
@@ -35,7 +35,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class ThresholdRule:
+class ThresholdRule(Written):
     """That the weights of the literals which hold reach a threshold."""
 
     terms: tuple[Term, ...]
@@ -84,9 +84,6 @@ class ThresholdRule:
         if m in (1, n):
             return join("and" if m == n else "or", texts)
         return f"at least {m} of {{{'; '.join(texts)}}}"
-
-    def __str__(self) -> str:
-        return self.text
 
     def to_json(self) -> dict[str, Any]:
         """The rule as JSON."""
@@ -190,7 +187,7 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
-class NetworkLogic:
+class NetworkLogic(Written):
     """A network as a hierarchy of rules, equal to it on every point of the domain."""
 
     domain: Domain = field(repr=False)
@@ -235,9 +232,6 @@ class NetworkLogic:
         if self.scores:
             lines.append("The largest score decides, the first of several.")
         return visible("\n".join(lines))
-
-    def __str__(self) -> str:
-        return self.text
 
     def to_json(self) -> dict[str, Any]:
         """The rules as JSON."""

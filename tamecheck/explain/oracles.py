@@ -25,6 +25,7 @@ from tamecheck.explain.attributes import (
     count_points,
     divide,
     drawn,
+    ends_of,
     values_of,
 )
 from tamecheck.explain.check_trees import LeadCheck
@@ -32,7 +33,6 @@ from tamecheck.explain.decisions import Decision
 from tamecheck.explain.ensemble_search import EnsembleSearch
 from tamecheck.explain.ensembles import Ensemble
 from tamecheck.explain.thresholds import Division
-from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification import verify
@@ -384,16 +384,11 @@ class VerifyOracle(Oracle):
 
     def _cases(self, ranges: Sequence[Range], number: int, target: int | None) -> list[Case]:
         """The property of a part of the domain: listed values are between their extremes."""
-        lower: list[Bound] = [None] * self.domain.inputs
-        upper: list[Bound] = [None] * self.domain.inputs
+        lower, upper = ends_of(self.domain, ranges)
         region: list[Inequality] = []
         for one, range_ in zip(self.domain.items, ranges, strict=True):
             if isinstance(range_, Interval):
-                lower[one.inputs[0]], upper[one.inputs[0]] = range_.low, range_.high
                 continue
-            for place, i in enumerate(one.inputs):
-                column = [row[place] for row in range_.rows]
-                lower[i], upper[i] = min(column), max(column)
             sums = {sum(row) for row in range_.rows}
             if len(one.inputs) > 1 and len(range_.rows) > 1 and len(sums) == 1:
                 # a combination of the rows has their sum
@@ -403,8 +398,7 @@ class VerifyOracle(Oracle):
                     for s in (1, -1)
                 ]
         return [
-            Case(tuple(lower), tuple(upper), tuple(region), rows)
-            for rows in self.decision.others(number, target)
+            Case(lower, upper, tuple(region), rows) for rows in self.decision.others(number, target)
         ]
 
 

@@ -26,7 +26,7 @@ from tamecheck.explain.trees import (
     decision_tree,
     meeting,
 )
-from tamecheck.explain.words import Condition, condition, html_table, join
+from tamecheck.explain.words import Condition, Written, condition, html_table, join
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample
@@ -57,7 +57,7 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class DecisionRules:
+class DecisionRules(Written):
     """A list of rules in which the order does not matter."""
 
     rules: tuple[Rule, ...]
@@ -207,9 +207,6 @@ class DecisionRules:
         if self.fidelity is not None:
             said += f" Measured: they decide {self.fidelity:.2%} of the rows of the data so."
         return said
-
-    def __str__(self) -> str:
-        return self.text
 
     def to_markdown(self) -> str:
         """A Markdown table of the rules."""

@@ -25,6 +25,8 @@ from tamecheck.explain.attributes import (
     Listed,
     Range,
     count_points,
+    ends_of,
+    halves,
     values_of,
 )
 from tamecheck.explain.check import RECOMPUTED, confirm
@@ -196,16 +198,7 @@ def _middle(range_: Range) -> tuple[Fraction, ...]:
 
 def _has_one(explainer: ModelExplainer, part: Sequence[Range], known: int) -> bool:
     """Whether bounds show that no other class than one is in a part."""
-    lower, upper = [Fraction(0)] * explainer.domain.inputs, [Fraction(0)] * explainer.domain.inputs
-    for one, range_ in zip(explainer.domain.items, part, strict=True):
-        rows = range_.rows if isinstance(range_, Listed) else ()
-        for place, i in enumerate(one.inputs):
-            if isinstance(range_, Interval):
-                lower[i], upper[i] = range_.low or Fraction(0), range_.high or Fraction(0)
-            else:
-                lower[i] = min(row[place] for row in rows)
-                upper[i] = max(row[place] for row in rows)
-    low, high = tuple(lower), tuple(upper)
+    low, high = ends_of(explainer.domain, part)
     graph = explainer.decision.graph
     return all(
         impossible(graph, Case(low, high, (), rows), low, high)
@@ -227,19 +220,4 @@ def _halves(part: Sequence[Range], whole: Sequence[Range]) -> list[list[Range]]:
     range_ = part[k]
     if range_.fixed:
         return []
-    halves: list[Range]
-    if isinstance(range_, Listed):
-        half = len(range_.rows) // 2
-        halves = [Listed(range_.rows[:half]), Listed(range_.rows[half:])]
-    else:
-        low, high = range_.low or Fraction(0), range_.high or Fraction(0)
-        middle = (low + high) / 2
-        if range_.integral:
-            middle = Fraction(middle.__floor__())
-            halves = [
-                Interval(low, middle, integral=True),
-                Interval(middle + 1, high, integral=True),
-            ]
-        else:
-            halves = [Interval(low, middle), Interval(middle, high)]
-    return [[*part[:k], half, *part[k + 1 :]] for half in halves]
+    return [[*part[:k], half, *part[k + 1 :]] for half in halves(range_)]

@@ -23,8 +23,8 @@ from tamecheck.explain.domain import Domain
 from tamecheck.explain.evaluator import Evaluator
 from tamecheck.explain.rules_result import about, hoeffding, percent
 from tamecheck.explain.tables import between
-from tamecheck.explain.trees import Mostly, Node, Split, entropy
-from tamecheck.explain.words import Condition, condition, conjunction, html_table
+from tamecheck.explain.trees import Mostly, Node, Split, entropy, meeting
+from tamecheck.explain.words import Condition, Written, conditions_of, conjunction, html_table
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.tensor import Array
 
@@ -55,7 +55,7 @@ class SketchRule:
 
 
 @dataclass(frozen=True, eq=False)
-class Sketch:
+class Sketch(Written):
     """Rules that tell every point of a domain apart, and how often they are right."""
 
     rules: tuple[SketchRule, ...]
@@ -82,10 +82,7 @@ class Sketch:
         """The class for rows of codes."""
         found = np.full(len(codes), -1, dtype=np.int64)
         for rule in self.rules:
-            holds = np.ones(len(codes), dtype=np.bool_)
-            for part in rule.conditions:
-                holds &= np.isin(codes[:, part.feature], part.codes)
-            found[holds] = rule.then
+            found[meeting(rule.conditions, codes)] = rule.then
         return found
 
     @property
@@ -98,9 +95,6 @@ class Sketch:
             for rule in self.rules
         ]
         return visible("\n".join([*lines, self.summary]))
-
-    def __str__(self) -> str:
-        return self.text
 
     @property
     def summary(self) -> str:
@@ -332,10 +326,6 @@ def _count(network: ThresholdNetwork, domain: Domain, leaf: Leaf, seconds: float
     points = domain.points_in(leaf.allowed)
     found = count_within(network, domain, leaf.allowed, seconds=seconds)
     then = int(np.argmax(found.lower)) if found.exact else leaf.likely
-    conditions = tuple(
-        condition(k, feature, codes)
-        for k, (feature, codes) in enumerate(zip(domain.features, leaf.allowed, strict=True))
-        if len(codes) < len(feature.codes)
-    )
+    conditions = tuple(conditions_of(domain, leaf.allowed))
     right = Fraction(found.lower[then], points) if points else Fraction(1)
     return SketchRule(conditions, then, Fraction(points, domain.size), right, found.exact)

@@ -81,18 +81,8 @@ def tell(  # noqa: PLR0913  # the limits are the caller's
     """
     if most_rules < 1 or most_conditions < 0:
         raise InputError("A form has at least one rule, and no negative number of conditions.")
-    labels = tuple(map(str, range(network.classes) if classes is None else classes))
-    return _Teller(
-        network,
-        domain,
-        labels,
-        states,
-        most_conditions,
-        most_rules,
-        budget or Budget(),
-        seed,
-        watch,
-    ).tell()
+    limits = most_conditions, most_rules, budget or Budget(), seed, watch
+    return _Teller(network, domain, _labels(network, classes), states, *limits).tell()
 
 
 def exact_score(
@@ -106,11 +96,12 @@ def exact_score(
     """The network as one points score, if all depends on one sum; of any length."""
     if network.layers and _is_wide(network):
         return None
-    labels = tuple(map(str, range(network.classes) if classes is None else classes))
-    search = _Teller(
-        network, domain, labels, states, MOST, MOST, budget or Budget.of(2.0), 0, lambda _: None
-    )
-    return search.exact_score()
+    limits = MOST, MOST, budget or Budget.of(2.0)
+    return _Teller(network, domain, _labels(network, classes), states, *limits).exact_score()
+
+
+def _labels(network: ThresholdNetwork, classes: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(map(str, range(network.classes) if classes is None else classes))
 
 
 def _is_wide(network: ThresholdNetwork) -> bool:
@@ -146,35 +137,31 @@ class _Sample:
         return self.codes[chosen], self.decided[chosen]
 
 
+@dataclass(eq=False)
 class _Teller:
     """One search for a form."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # as `tell`
-        self,
-        network: ThresholdNetwork,
-        domain: Domain,
-        classes: tuple[str, ...],
-        states: Array | None,
-        most_conditions: int,
-        most_rules: int,
-        budget: Budget,
-        seed: int,
-        watch: Callable[[forms.Form], None],
-    ) -> None:
-        self.network, self.domain, self.classes = network, domain, classes
-        self.most, self.most_rules = most_conditions, most_rules
-        self.budget, self.seed, self.watch = budget, seed, watch
-        self.evaluator = Evaluator(network, domain, seed=seed)
-        rows = np.zeros((0, len(domain.features)), dtype=np.int64)
-        if states is not None and len(states):
-            rows = domain.code_rows(states)
-        self.rows = rows
-        random = random_codes(domain, _SAMPLED, np.random.default_rng(seed))
-        codes = np.concatenate([random, rows])
+    network: ThresholdNetwork
+    domain: Domain
+    classes: tuple[str, ...]
+    states: Array | None
+    most: int
+    most_rules: int
+    budget: Budget
+    seed: int = 0
+    watch: Callable[[forms.Form], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self.evaluator = Evaluator(self.network, self.domain, seed=self.seed)
+        self.rows = np.zeros((0, len(self.domain.features)), dtype=np.int64)
+        if self.states is not None and len(self.states):
+            self.rows = self.domain.code_rows(self.states)
+        random = random_codes(self.domain, _SAMPLED, np.random.default_rng(self.seed))
+        codes = np.concatenate([random, self.rows])
         decided = self.evaluator.classes(codes)
-        self.sample = _Sample(codes, decided, len(random), len(rows))
+        self.sample = _Sample(codes, decided, len(random), len(self.rows))
         self.whole = min(self.budget.seconds, 1e6)
-        self.recomputation = Recomputation(network, domain)
+        self.recomputation = Recomputation(self.network, self.domain)
 
     def tell(self) -> forms.Form:
         best = self._single()

@@ -13,7 +13,7 @@ from tamecheck.errors import SolverError, visible
 from tamecheck.explain.concepts import Always, Concept, Counting, Equality, Valued
 from tamecheck.explain.cubes import Cube, cell_of, widest_prime
 from tamecheck.explain.tables import Grid
-from tamecheck.explain.words import Condition, condition, conjunction, join
+from tamecheck.explain.words import Condition, Written, condition, conjunction, join
 from tamecheck.ir.tensor import Array
 
 _MOST_LISTED, _MOST_GROWN = 2**16, 2**18
@@ -38,7 +38,7 @@ class ListedRule:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionList:
+class DecisionList(Written):
     """A decision list; it decides every point of the domain as the network does."""
 
     rules: tuple[ListedRule, ...]
@@ -76,9 +76,6 @@ class DecisionList:
             lines.append(f"{start} {conjunction(rule.conditions)} then {self.classes[rule.then]}")
         lines.append(f"{'else ' if lines else ''}{self.classes[self.default]}")
         return visible("\n".join(lines))
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def meeting(conditions: Sequence[Condition], codes: Array) -> Array:
@@ -171,7 +168,7 @@ Node: TypeAlias = Split | Concept
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionTree:
+class DecisionTree(Written):
     """A decision tree; it decides every point of the domain as the network does."""
 
     root: Node
@@ -215,9 +212,6 @@ class DecisionTree:
     def text(self) -> str:
         """The tree as nested ``if`` and ``else``; a branch that ends is written on one line."""
         return visible("\n".join(self._lines(self.root)))
-
-    def __str__(self) -> str:
-        return self.text
 
     def _lines(self, node: Node) -> list[str]:
         """The lines of a branch, each end on a line with the questions before it."""

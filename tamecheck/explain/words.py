@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -113,6 +114,12 @@ def condition(number: int, feature: Feature, codes: Sequence[int]) -> Condition:
     return Condition(number, chosen, _said(feature, chosen))
 
 
+def conditions_of(domain: Domain, allowed: Sequence[Sequence[int]]) -> list[Condition]:
+    """That each feature has one of its allowed codes, where these are not all."""
+    pairs = enumerate(zip(domain.features, allowed, strict=True))
+    return [condition(k, f, codes) for k, (f, codes) in pairs if len(codes) < len(f.codes)]
+
+
 def _said(feature: Feature, codes: tuple[int, ...]) -> str:
     values = [feature.values[code] for code in codes]
     named = bool(feature.plain)
@@ -163,6 +170,20 @@ def conjunction(conditions: Sequence[Condition]) -> str:
     if len(conditions) == 1:
         return conditions[0].text
     return join("and", (c.text for c in conditions)) or "true"
+
+
+class Written:
+    """What has a text, which is also how it is printed."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def text(self) -> str:
+        """What is said."""
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], summary: str) -> str:
