@@ -38,7 +38,7 @@ def _count(args: Namespace) -> int:
     """Count and print the counts."""
     from tamecheck.explain.check import Recomputation, confirm
     from tamecheck.explain.counts import count_ball, count_within
-    from tamecheck.explain.words import read_conditions
+    from tamecheck.explain.words import Language
 
     if (args.hamming is None) != (args.input is None):
         raise InputError("--hamming K and --input FILE go together.")
@@ -52,7 +52,7 @@ def _count(args: Namespace) -> int:
     network, domain = network_and_domain(args, model, naming)
     allowed = None
     if args.conditions is not None:
-        allowed = read_conditions(args.conditions, network, domain, naming.names)
+        allowed = Language(network, domain, naming.names).conditions(args.conditions)
         if not all(allowed):
             message(args, "The conditions of --if exclude each other: no input meets them all.")
     visits = int(min(args.timeout or _LONG, _LONG) / 2 * _VISITS_A_SECOND)

@@ -17,7 +17,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
 from tamecheck.explain.domain import Constraint, Cube, Domain
-from tamecheck.explain.words import condition, conjunction, read_condition
+from tamecheck.explain.words import Language, Meaning, condition, conjunction
 from tamecheck.ir.tensor import Array
 
 _WHERE = "--constraint"
@@ -39,16 +39,15 @@ def constrain(
 
     Raises `InputError` if a constraint is not understood, or nothing is left.
     """
-    read = (read_constraint(text, network, domain, names) for text in texts)
+    language = Language(network, domain, names, _WHERE)
+    read = (read_constraint(text, language) for text in texts)
     made = replace(domain, constraints=(*domain.constraints, *read))
     if not made.size:
         raise InputError("The constraints leave nothing that can occur.", where=_WHERE)
     return made
 
 
-def read_constraint(
-    text: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None = None
-) -> Constraint:
+def read_constraint(text: str, language: Language) -> Constraint:
     """A constraint ``a implies b`` or ``a excludes b``.
 
     Raises `InputError` if it is none, or a side is not understood.
@@ -60,20 +59,18 @@ def read_constraint(
             where=_WHERE,
             hint="Write 'a implies b' or 'a excludes b', with conditions in the domain's words.",
         )
-    left, right = (_side(side, network, domain, names) for side in (sides[0], sides[2]))
+    left, right = (_side(side, language) for side in (sides[0], sides[2]))
     if sides[1] == "implies":
-        right = _negate(right, domain)
+        right = _negate(right, language.domain)
     cubes = (_meet(one, other) for one, other in product(left, right))
     forbidden = tuple(tuple(sorted(cube.items())) for cube in cubes if cube is not None)
     return Constraint(text.strip(), tuple(dict.fromkeys(forbidden)))
 
 
-def _side(
-    text: str, network: ThresholdNetwork, domain: Domain, names: Sequence[str] | None
-) -> list[Sets]:
+def _side(text: str, language: Language) -> list[Sets]:
     """The cubes of conditions that are joined by ``and``, or by ``or``."""
     for word in ("or", "and"):
-        parts = _conditions(re.split(rf"\s+{word}\s+", text), word, network, domain, names)
+        parts = _conditions(re.split(rf"\s+{word}\s+", text), word, language)
         if parts is not None:
             meant = [{k: tuple(sorted(codes))} for k, codes in parts]
             if word == "or":
@@ -83,25 +80,19 @@ def _side(
                 found = None if found is None else _meet(found, one)
             return [] if found is None else [found]
     # the error of the text as a whole
-    feature, codes = read_condition(text, network, domain, names, where=_WHERE)
+    feature, codes = language.condition(text)
     return [{feature: tuple(sorted(codes))}]
 
 
-def _conditions(
-    words: Sequence[str],
-    joint: str,
-    network: ThresholdNetwork,
-    domain: Domain,
-    names: Sequence[str] | None,
-) -> list[tuple[int, frozenset[int]]] | None:
+def _conditions(words: Sequence[str], joint: str, language: Language) -> list[Meaning] | None:
     """What texts mean, the longest joined again that have a meaning; None if one has none."""
-    found: list[tuple[int, frozenset[int]]] = []
+    found: list[Meaning] = []
     left = list(words)
     while left:
         for count in range(len(left), 0, -1):
             part = f" {joint} ".join(left[:count])
             try:
-                found.append(read_condition(part, network, domain, names, where=_WHERE))
+                found.append(language.condition(part))
             except InputError:
                 continue
             del left[:count]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import comb, prod
 
@@ -56,14 +57,15 @@ def shapley(  # noqa: PLR0913, PLR0917  # the question, and what is known
     asked = decision if target is None else target
     if not 0 <= asked < network.classes:
         raise InputError(f"There is no class {asked}; there are {network.classes}.")
+    game = Game(network, domain, codes, asked, budget)
     if rows is None:
-        values = over_domain(network, domain, codes, asked, budget)
+        values = game.over_domain()
         counts = count_bounds(network, domain, deadline=budget.deadline)
         points, have = domain.size, counts.lower[asked] if counts.exact else None
     elif not rows:
         raise InputError("There are no rows to draw the other features from.", where="rows")
     else:
-        values = over_rows(network, domain, codes, asked, rows, budget)
+        values = game.over_rows(rows)
         states = np.array([domain.states(row) for row in rows])
         points, have = len(rows), int((network.decide(states) == asked).sum())
     if have is None:
@@ -113,113 +115,97 @@ def _recomputed(
     return [value / len(rows) for value in total]
 
 
-def over_domain(
-    network: ThresholdNetwork, domain: Domain, codes: Codes, target: int, budget: Budget
-) -> list[Fraction]:
-    """The values of the features where the others have all of their codes equally often.
+@dataclass(frozen=True, slots=True, eq=False)
+class Game:
+    """What a set of features of a point is worth for having a class.
 
-    Raises `TimeLimitError` if they are not known in time.
+    The values raise `TimeLimitError` if they are not known in time.
     """
-    allowed = [tuple(range(len(feature.codes))) for feature in domain.features]
-    return _by_weights(network, domain, codes, target, budget, allowed)
 
+    network: ThresholdNetwork
+    domain: Domain
+    codes: Codes
+    target: int
+    budget: Budget
 
-def over_rows(  # noqa: PLR0913, PLR0917  # the question, and its budget
-    network: ThresholdNetwork,
-    domain: Domain,
-    codes: Codes,
-    target: int,
-    rows: Sequence[Codes],
-    budget: Budget,
-) -> list[Fraction]:
-    """The values of the features where the others are those of a row, all rows equally often.
+    def over_domain(self) -> list[Fraction]:
+        """The values of the features where the others have all of their codes equally often."""
+        return self._by_weights([tuple(range(len(f.codes))) for f in self.domain.features])
 
-    Raises `TimeLimitError` if they are not known in time.
-    """
-    total = [Fraction(0)] * len(codes)
-    for row, many in Counter(rows).items():
-        budget.check()
-        allowed = [tuple(dict.fromkeys(pair)) for pair in zip(row, codes, strict=True)]
-        if sum(len(pair) > 1 for pair in allowed) <= _FEW:
-            values = _by_sets(network, domain, target, allowed)
-        else:
-            values = _by_weights(network, domain, codes, target, budget, allowed, row)
-        total = [t + many * value for t, value in zip(total, values, strict=True)]
-    return [value / len(rows) for value in total]
+    def over_rows(self, rows: Sequence[Codes]) -> list[Fraction]:
+        """The values where the others are those of a row, all rows equally often."""
+        total = [Fraction(0)] * len(self.codes)
+        for row, many in Counter(rows).items():
+            self.budget.check()
+            allowed = [tuple(dict.fromkeys(pair)) for pair in zip(row, self.codes, strict=True)]
+            few = sum(len(pair) > 1 for pair in allowed) <= _FEW
+            values = self._by_sets(allowed) if few else self._by_weights(allowed, row)
+            total = [t + many * value for t, value in zip(total, values, strict=True)]
+        return [value / len(rows) for value in total]
 
-
-def _by_sets(
-    network: ThresholdNetwork, domain: Domain, target: int, allowed: Allowed
-) -> list[Fraction]:
-    """The values of a game between the two codes of each feature that has two, set by set."""
-    players = [k for k, pair in enumerate(allowed) if len(pair) > 1]
-    count = len(players)
-    decided = [np.argmax(scores, axis=1) for scores in score_blocks(network, domain, allowed)]
-    wins = (np.concatenate(decided) == target).astype(np.int64)
-    sets = np.arange(len(wins))
-    sizes = np.bitwise_count(sets).astype(np.int64)
-    found = [Fraction(0)] * len(allowed)
-    for place, k in enumerate(players):
-        # the last feature moves fastest
-        own = 1 << (count - 1 - place)
-        without = sets[sets & own == 0]
-        gains = np.zeros(count, dtype=np.int64)
-        np.add.at(gains, sizes[without], wins[without | own] - wins[without])
-        found[k] = _mean(gains.tolist())
-    return found
-
-
-def _by_weights(  # noqa: PLR0913, PLR0917  # the question, and its budget
-    network: ThresholdNetwork,
-    domain: Domain,
-    codes: Codes,
-    target: int,
-    budget: Budget,
-    allowed: Allowed,
-    row: Codes | None = None,
-) -> list[Fraction]:
-    """The values by a weighted count for each feature.
-
-    A polynomial is one integer: its value at a power of two above all coefficients.
-    """
-    players = [k for k, own in enumerate(allowed) if len(own) > 1]
-    there = [[int(row is None or code == row[k]) for code in allowed[k]] for k in range(len(codes))]
-    sizes = [sum(own) for own in there]
-    points = prod(sizes)
-    bits = (points << len(players)).bit_length() + 1
-
-    def weights(held: int | None) -> list[list[int]]:
-        """Of all codes; of a feature that is held always, of its own only."""
-        found: list[list[int]] = []
-        for k, own in enumerate(allowed):
-            is_own = [code == codes[k] for code in own]
-            if k == held:
-                found.append([sizes[k] * mine for mine in is_own])
-            elif len(own) == 1:
-                found.append([1])
-            else:
-                more = sizes[k] << bits
-                found.append([a + more * b for a, b in zip(there[k], is_own, strict=True)])
+    def _by_sets(self, allowed: Allowed) -> list[Fraction]:
+        """The values between the two codes of each feature that has two, set by set."""
+        players = [k for k, pair in enumerate(allowed) if len(pair) > 1]
+        count = len(players)
+        blocks = score_blocks(self.network, self.domain, allowed)
+        decided = [np.argmax(scores, axis=1) for scores in blocks]
+        wins = (np.concatenate(decided) == self.target).astype(np.int64)
+        sets = np.arange(len(wins))
+        sizes = np.bitwise_count(sets).astype(np.int64)
+        found = [Fraction(0)] * len(allowed)
+        for place, k in enumerate(players):
+            # the last feature moves fastest
+            own = 1 << (count - 1 - place)
+            without = sets[sets & own == 0]
+            gains = np.zeros(count, dtype=np.int64)
+            np.add.at(gains, sizes[without], wins[without | own] - wins[without])
+            found[k] = _mean(gains.tolist())
         return found
 
-    def polynomial(held: int | None) -> list[int]:
-        bounds = count_bounds(
-            network, domain, allowed, weights=weights(held), deadline=budget.deadline
-        )
-        if not bounds.exact:
-            raise TimeLimitError("the time limit is over")
-        number = bounds.lower[target]
-        return [number >> bits * s & ((1 << bits) - 1) for s in range(len(players) + 1)]
+    def _by_weights(self, allowed: Allowed, row: Codes | None = None) -> list[Fraction]:
+        """The values by a weighted count for each feature.
 
-    whole = polynomial(None)
-    found = [Fraction(0)] * len(codes)
-    for k in players:
-        held = polynomial(k)
-        # a set of s features has this one, and is one of s - 1 others, or it has not
-        without = [own - before for own, before in zip(whole, [0, *held], strict=False)]
-        gains = [a - b for a, b in zip(held, without, strict=True)][: len(players)]
-        found[k] = _mean(gains) / points
-    return found
+        A polynomial is one integer: its value at a power of two above all coefficients.
+        """
+        codes = self.codes
+        players = [k for k, own in enumerate(allowed) if len(own) > 1]
+        there = [[int(row is None or c == row[k]) for c in own] for k, own in enumerate(allowed)]
+        sizes = [sum(own) for own in there]
+        points = prod(sizes)
+        bits = (points << len(players)).bit_length() + 1
+
+        def weights(held: int | None) -> list[list[int]]:
+            """Of all codes; of a feature that is held always, of its own only."""
+            found: list[list[int]] = []
+            for k, own in enumerate(allowed):
+                is_own = [code == codes[k] for code in own]
+                if k == held:
+                    found.append([sizes[k] * mine for mine in is_own])
+                elif len(own) == 1:
+                    found.append([1])
+                else:
+                    more = sizes[k] << bits
+                    found.append([a + more * b for a, b in zip(there[k], is_own, strict=True)])
+            return found
+
+        def polynomial(held: int | None) -> list[int]:
+            own, deadline = weights(held), self.budget.deadline
+            of = self.network, self.domain, allowed
+            bounds = count_bounds(*of, weights=own, deadline=deadline)
+            if not bounds.exact:
+                raise TimeLimitError("the time limit is over")
+            number = bounds.lower[self.target]
+            return [number >> bits * s & ((1 << bits) - 1) for s in range(len(players) + 1)]
+
+        whole = polynomial(None)
+        found = [Fraction(0)] * len(codes)
+        for k in players:
+            held = polynomial(k)
+            # a set of s features has this one, and is one of s - 1 others, or it has not
+            without = [own - before for own, before in zip(whole, [0, *held], strict=False)]
+            gains = [a - b for a, b in zip(held, without, strict=True)][: len(players)]
+            found[k] = _mean(gains) / points
+        return found
 
 
 def _mean(gains: Sequence[int]) -> Fraction:

@@ -196,61 +196,85 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]], summary: str)
     return f"<table>{body}</table><p>{escape(summary)}</p>"
 
 
-_Meaning: TypeAlias = tuple[int, frozenset[int]]
+Meaning: TypeAlias = tuple[int, frozenset[int]]
 """A feature, and those of its codes that meet a condition."""
 
 
-def read_conditions(
-    text: str,
-    network: ThresholdNetwork,
-    domain: Domain,
-    names: Sequence[str] | None = None,
-) -> list[tuple[int, ...]]:
-    """The codes of each feature that meet all conditions of a text.
+@dataclass(frozen=True, slots=True, eq=False)
+class Language:
+    """What a user may write of a domain: its own words, or an input and its level.
 
-    There are commas between conditions: an input by number or name with one of its levels
-    (``x3=1``, ``sunny=-1``), a feature with a value (``colour=red``), or a statement in the
-    domain's own words (``age ≥ 37``, also ``age >= 37``).  What is written exactly as in the
-    domain's words, commas included, is meant so; else blanks do not count.
-
-    Raises `InputError` if a condition is none of these, or two at once.
+    ``names`` are those of the inputs, and ``where`` is where it is written.
     """
-    allowed = [tuple(range(len(f.codes))) for f in domain.features]
-    parts = text.split(",")
-    while parts:
-        # names and values may hold commas: the longest text that is in the domain's words
-        counts = range(len(parts), 0, -1)
-        count = next((n for n in counts if _meanings(",".join(parts[:n]), domain)), 1)
-        feature, codes = read_condition(",".join(parts[:count]), network, domain, names)
-        allowed[feature] = tuple(c for c in allowed[feature] if c in codes)
-        del parts[:count]
-    return allowed
+
+    network: ThresholdNetwork
+    domain: Domain
+    names: Sequence[str] | None = None
+    where: str = "--if"
+
+    def conditions(self, text: str) -> list[tuple[int, ...]]:
+        """The codes of each feature that meet all conditions of a text.
+
+        There are commas between conditions: an input by number or name with one of its levels
+        (``x3=1``, ``sunny=-1``), a feature with a value (``colour=red``), or a statement in the
+        domain's own words (``age ≥ 37``, also ``age >= 37``).  What is written exactly as in the
+        domain's words, commas included, is meant so; else blanks do not count.
+
+        Raises `InputError` if a condition is none of these, or two at once.
+        """
+        allowed = [tuple(range(len(f.codes))) for f in self.domain.features]
+        parts = text.split(",")
+        while parts:
+            # names and values may hold commas: the longest text that is in the domain's words
+            counts = range(len(parts), 0, -1)
+            count = next((n for n in counts if _meanings(",".join(parts[:n]), self.domain)), 1)
+            feature, codes = self.condition(",".join(parts[:count]))
+            allowed[feature] = tuple(c for c in allowed[feature] if c in codes)
+            del parts[:count]
+        return allowed
+
+    def condition(self, part: str) -> Meaning:
+        """The feature and the codes that a condition means, in words or by an input and its level.
+
+        Raises `InputError` if it means nothing, or two things.
+        """
+        found = _meanings(part, self.domain)
+        if len(found) > 1:
+            named = (self.domain.features[k].name for k in sorted(k for k, _ in found))
+            raise InputError(
+                f"Condition {part.strip()!r} can be about {' and '.join(map(repr, named))}.",
+                where=self.where,
+                hint="Say it by an input's number and its level: x3=1.",
+            )
+        return found.pop() if found else self._by_level(part)
+
+    def _by_level(self, part: str) -> Meaning:
+        """An input by number or name with one of its levels."""
+        key, _, value = (text.strip() for text in part.rpartition("="))
+        i = self._input(key)
+        if i is None or not value:
+            what = f"Condition {part.strip()!r} is not understood."
+            raise InputError(what, where=self.where, hint=_known(part, self.domain))
+        level, low, high = parse_rational(value), self.network.low[i], self.network.high[i]
+        if level not in (low, high):
+            what = f"Input {i} is never {level}: its levels are {low} and {high}."
+            raise InputError(what, where=self.where)
+        # a constant input has both levels at once, and state 1
+        state = 1 if level == high else -1
+        number, feature = next((k, f) for k, f in enumerate(self.domain.features) if i in f.inputs)
+        column = feature.codes[:, feature.inputs.index(i)]
+        return number, frozenset(code for code, own in enumerate(column.tolist()) if own == state)
+
+    def _input(self, key: str) -> int | None:
+        """An input by its name, or by its number: 3, x3, x[3]."""
+        if self.names is not None and key in self.names:
+            return list(self.names).index(key)
+        digits = key.removeprefix("x").removeprefix("[").removesuffix("]")
+        known = digits.isascii() and digits.isdigit() and len(digits) < 10
+        return int(digits) if known and int(digits) < self.network.inputs else None
 
 
-def read_condition(
-    part: str,
-    network: ThresholdNetwork,
-    domain: Domain,
-    names: Sequence[str] | None,
-    *,
-    where: str = "--if",
-) -> _Meaning:
-    """The feature and the codes that a condition means, in words or by an input and its level.
-
-    Raises `InputError` if it means nothing, or two things; ``where`` is where it was written.
-    """
-    found = _meanings(part, domain)
-    if len(found) > 1:
-        several = " and ".join(repr(domain.features[k].name) for k in sorted(k for k, _ in found))
-        raise InputError(
-            f"Condition {part.strip()!r} can be about {several}.",
-            where=where,
-            hint="Say it by an input's number and its level: x3=1.",
-        )
-    return found.pop() if found else _by_level(part, network, domain, names, where)
-
-
-def _meanings(part: str, domain: Domain) -> set[_Meaning]:
+def _meanings(part: str, domain: Domain) -> set[Meaning]:
     """What a text means in the domain's words: as they are, or else without their blanks."""
     for reading in (str.strip, _plain):
         found = {
@@ -280,35 +304,6 @@ def _by_words(feature: Feature, said: str, reading: Callable[[str], str]) -> lis
     return found
 
 
-def _by_level(
-    part: str,
-    network: ThresholdNetwork,
-    domain: Domain,
-    names: Sequence[str] | None,
-    where: str,
-) -> _Meaning:
-    """An input by number or name with one of its levels."""
-    key, _, value = (text.strip() for text in part.rpartition("="))
-    i = _input(key, network, names)
-    if i is None or not value:
-        raise InputError(
-            f"Condition {part.strip()!r} is not understood.",
-            where=where,
-            hint=_known(part, domain),
-        )
-    level = parse_rational(value)
-    if level not in (network.low[i], network.high[i]):
-        raise InputError(
-            f"Input {i} is never {level}: its levels are {network.low[i]} and {network.high[i]}.",
-            where=where,
-        )
-    # a constant input has both levels at once, and state 1
-    state = 1 if level == network.high[i] else -1
-    number, feature = next((k, f) for k, f in enumerate(domain.features) if i in f.inputs)
-    column = feature.codes[:, feature.inputs.index(i)]
-    return number, frozenset(code for code, own in enumerate(column.tolist()) if own == state)
-
-
 def _known(part: str, domain: Domain) -> str:
     """What can be said of the feature with whose name a text begins."""
     named = [f for f in domain.features if part.strip().startswith(f.name)]
@@ -319,12 +314,3 @@ def _known(part: str, domain: Domain) -> str:
 
 def _plain(text: str) -> str:
     return "".join(text.replace(">=", "≥").replace("!=", "≠").split())
-
-
-def _input(key: str, network: ThresholdNetwork, names: Sequence[str] | None) -> int | None:
-    """An input by its name, or by its number: 3, x3, x[3]."""
-    if names is not None and key in names:
-        return list(names).index(key)
-    digits = key.removeprefix("x").removeprefix("[").removesuffix("]")
-    known = digits.isascii() and digits.isdigit() and len(digits) < 10
-    return int(digits) if known and int(digits) < network.inputs else None

@@ -17,6 +17,7 @@ from tamecheck.explain.check import Recomputation
 from tamecheck.explain.constraints import constrain, read_constraint, suggest
 from tamecheck.explain.domain import Constraint
 from tamecheck.explain.telling import tell
+from tamecheck.explain.words import Language
 
 
 def network(rng, inputs, classes):
@@ -140,7 +141,7 @@ def test_constraints_in_words():
     )
 
     def forbidden(text):
-        return set(read_constraint(text, made, domain, names).forbidden)
+        return set(read_constraint(text, Language(made, domain, names)).forbidden)
 
     assert forbidden("age ≥ 50 implies colour = red") == {((0, (1, 2)), (1, (2,)))}
     assert forbidden("age>=50 excludes colour=red or colour=blue") == {

@@ -12,7 +12,7 @@ from tamecheck.cli.entry import main
 from tamecheck.errors import InputError
 from tamecheck.explain.counts import ball_size, count, count_ball
 from tamecheck.explain.domain import domain_of
-from tamecheck.explain.words import Vocabulary, read_conditions
+from tamecheck.explain.words import Language, Vocabulary
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 
@@ -198,7 +198,7 @@ def test_conditions_in_words():
             4: ("age < 50", "age ≥ 50"),
         },
     )
-    read = lambda text: read_conditions(text, network, domain)  # noqa: E731
+    read = lambda text: Language(network, domain).conditions(text)  # noqa: E731
     assert read("colour = blue, age >= 30") == [(1,), (1, 2)]
     assert read("age<50") == [(0, 1, 2), (0, 1)]
     assert read("x1=0") == [(0, 2), (0, 1, 2)]
@@ -222,7 +222,7 @@ def test_conditions_about_names_and_values_with_signs_and_commas():
         ),
     )
     domain = Vocabulary.of(schema).domain(network)
-    read = lambda text: read_conditions(text, network, domain, schema.features)  # noqa: E731
+    read = lambda text: Language(network, domain, schema.features).conditions(text)  # noqa: E731
     assert read("a = d, e = f, x3 >= 2") == [(0,), (0, 1), (2, 3)]
     assert read("a = b = ≥ 3")[1] == (0,)
     assert read("a = b ≠ ≥ 3,a≠d, e = f") == [(1,), (1,), (0, 1, 2, 3)]

@@ -55,12 +55,13 @@ def test_values_are_those_of_the_definition(seed, few, monkeypatch):
     codes, target = points[rng.integers(len(points))], int(rng.integers(net.classes))
     rows = [points[k] for k in rng.integers(len(points), size=4)]
     again = Recomputation(net, dom)
+    game = shapley.Game(net, dom, codes, target, Budget())
     if not few:
         found = by_definition(net, dom, codes, target, points)
-        assert shapley.over_domain(net, dom, codes, target, Budget()) == found
+        assert game.over_domain() == found
         assert again.shapley(codes, target) == found
     found = by_definition(net, dom, codes, target, rows)
-    assert shapley.over_rows(net, dom, codes, target, rows, Budget()) == found
+    assert game.over_rows(rows) == found
     found = by_definition(net, dom, codes, target, rows[:1])
     assert again.shapley(codes, target, rows[0]) == found
 

@@ -12,7 +12,7 @@ from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli.entry import main
 from tamecheck.explain import get_rules
 from tamecheck.explain.domain import Feature
-from tamecheck.explain.words import Vocabulary, condition, read_conditions
+from tamecheck.explain.words import Language, Vocabulary, condition
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
 
 STATEMENTS = ["a ≥ 2", "a ≥ 3", "b ≥ 2", "b ≥ 3", "c ≥ 2"]
@@ -80,9 +80,9 @@ def test_equal_values_are_said_in_short():
 def test_conditions_are_read_as_they_are_written():
     network, known = equality(), domain(VALUES)
     for text, codes in (("a = 2", (1,)), ("a ≥ 2", (1, 2)), ("a >= 3", (2,))):
-        assert read_conditions(text, network, known, STATEMENTS)[0] == codes
-    assert read_conditions("c = 2", network, known, STATEMENTS)[2] == (1,)
-    assert read_conditions("c < 2", network, known, STATEMENTS)[2] == (0,)
+        assert Language(network, known, STATEMENTS).conditions(text)[0] == codes
+    assert Language(network, known, STATEMENTS).conditions("c = 2")[2] == (1,)
+    assert Language(network, known, STATEMENTS).conditions("c < 2")[2] == (0,)
 
 
 @pytest.fixture(scope="module")
