@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamecheck.ir.tensor import Array
+from tamecheck.solvers.relaxation import deepest
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search
@@ -17,6 +18,10 @@ from tamecheck.verification.witness import Search
 _CAP = 1e3
 _WARM_ROUNDS = 4
 _RESTART = 150
+_CLOSE, _CLOSER, _NEAR = 2.0**-24, 2.0**-12, 32
+"""How far from the deepest point others are tried, and how many."""
+_NARROW = 2.0**-40
+"""A part of a box in which no linear program is asked for a deeper point."""
 
 
 def _finite(region: Region) -> tuple[Array, Array]:
@@ -54,12 +59,60 @@ def attack(search: Search, region: Region, *, restarts: int, steps: int) -> Witn
 def deepen(
     search: Search, region: Region, point: Array, *, count: int, steps: int
 ) -> Witness | None:
-    """A witness that a float32 run confirms, by descent from points around an exact one."""
+    """A witness that a float32 run confirms, near an exact one.
+
+    By linear programs around it, then by descent from points around it.
+    """
+    found = _climb(search, region, point)
+    if found is not None:
+        return found
     lower, upper = _finite(region)
     spread = np.linspace(0, 0.1, count)[:, np.newaxis] * (upper - lower)
     points = point + spread * search.rng.uniform(-1, 1, (count, len(lower)))
     points = np.clip(points, lower, upper)
     return _descend(search, region, points, _targets(search, region, points), steps=steps)
+
+
+def _climb(search: Search, region: Region, point: Array) -> Witness | None:
+    """A witness deeper among what is unsafe: the largest row of a case is lowered step by step.
+
+    Each step is a linear program over the gradients of all rows, on a box around the point that
+    grows after a success and shrinks after a failure.
+    """
+    problem, layers = search.problem, search.layers
+    lower, upper = _finite(region)
+    x, width, reach = np.clip(point, lower, upper), upper - lower, 0.1
+    with np.errstate(all="ignore"):
+        depth = np.where(region.cases, problem.depth(search.rows(x[np.newaxis]))[0], np.inf)
+        case = int(np.argmin(depth))
+        own, allowed = np.flatnonzero(problem.members[case]), np.arange(len(depth)) == case
+        best, rows = depth[case], np.eye(problem.members.shape[1])[own]
+        while own.size and reach > _NARROW and not search.budget.is_spent:
+            values = layers.values(np.repeat(x[np.newaxis], own.size, 0))
+            slopes = np.nan_to_num(layers.gradient(values, rows))
+            near = np.maximum(lower - x, -reach * width), np.minimum(upper - x, reach * width)
+            step = deepest(near, -slopes, values[-1][0, own], np.zeros((0, x.size)))
+            if step is None:
+                return None
+            moved = np.clip(x + step[0], lower, upper)[np.newaxis]
+            there = search.rows(moved)
+            if not there[0, own].max() < best:
+                reach /= 4
+                continue
+            x, best, reach = moved[0], there[0, own].max(), min(2 * reach, 1.0)
+            found = search.confirm(moved, there, allowed[np.newaxis])
+            if found is not None:
+                return found
+        # rounding differs from point to point
+        spread = np.geomspace(_CLOSE, _CLOSER, _NEAR)[:, np.newaxis] * width
+        points = np.clip(x + spread * search.rng.normal(size=(_NEAR, x.size)), lower, upper)
+        around = search.rows(points)
+        for index in np.argsort(problem.depth(around)[:, case]).tolist():
+            one = slice(index, index + 1)
+            found = search.confirm(points[one], around[one], allowed[np.newaxis])
+            if found is not None or search.budget.is_spent:
+                return found
+    return None
 
 
 def _targets(search: Search, region: Region, points: Array) -> Array:

@@ -23,7 +23,10 @@ from tamecheck.kernel_pwl.network import Network
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.tame.document import tensor_document
 from tamecheck.verification import Holds, verify
+from tamecheck.verification.falsify import deepen
+from tamecheck.verification.problem import problem_of
 from tamecheck.verification.rounding import rounded_spec
+from tamecheck.verification.witness import Search
 
 SINGLE = FLOATS["float32"]
 F = np.float32
@@ -340,3 +343,24 @@ def test_a_certificate_covers_every_execution(slope):
     assert tc.recheck(document).verdict == "invalid"
     del document["claim"]["arithmetic"]
     assert tc.recheck(document).verdict == "valid"
+
+
+def test_a_witness_is_deepened_until_a_float32_run_confirms_it():
+    # both rows are at most 0 near one point only, (1/3, -1/5), and deepest there
+    text = "".join(f"(declare-const {name} Real)" for name in ("X_0", "X_1", "Y_0", "Y_1"))
+    text += "(assert (and (>= X_0 -7) (<= X_0 9) (>= X_1 -8) (<= X_1 5)))"
+    text += "(assert (and (<= Y_0 0.000001) (<= Y_1 0.000001)))"
+    net = "max(p, -p - q, 0) + max(q, 0); max(-p, p - q, 0) + max(-q, 0)"
+    net = tc.expression(net.replace("p", "(x - 1/3)").replace("q", "(y + 1/5)"))
+
+    def replay(v):
+        p, q = v[0] - F(1 / 3), v[1] + F(0.2)
+        sums = max(p, -p - q, F(0)) + max(q, F(0)), max(-p, p - q, F(0)) + max(-q, F(0))
+        return np.array(sums, dtype=F) + F(9.5e-7)
+
+    problem = problem_of(net.graph, parse_vnnlib(text))
+    search = Search(problem, problem.layers, np.random.default_rng(0), replay)
+    point = np.array([1 / 3 + 9e-7, -1 / 5])
+    found = deepen(search, problem.regions[0], point, count=8, steps=0)
+    assert found is not None
+    assert found.float32
