@@ -20,7 +20,7 @@ def binary_signs(nodes, name):
 
 
 def convolutional(  # noqa: PLR0913 (keywords, all of them optional)
-    path: Path, seed: int, *, size=5, pooled=False, normalised=False, dense=0
+    path: Path, seed: int, *, size=5, pooled=False, normalised=False, channels=4, dense=0
 ):
     """Write a network of two convolutions, the first with pooling and normalisation if asked."""
     rng = np.random.default_rng(seed)
@@ -50,10 +50,10 @@ def convolutional(  # noqa: PLR0913 (keywords, all of them optional)
         nodes.append(helper.make_node("BatchNormalization", [name, *parts], ["n1"], epsilon=1e-3))
         name = "n1"
     name = binary_signs(nodes, name)
-    nodes.append(helper.make_node("Conv", [name, weights("w2", 4, 3, 2, 2)], ["c2"]))
+    nodes.append(helper.make_node("Conv", [name, weights("w2", channels, 3, 2, 2)], ["c2"]))
     name, width = binary_signs(nodes, "c2"), width - 1
     nodes.append(helper.make_node("Flatten", [name], ["flat"], axis=1))
-    name, count = "flat", 4 * width * width
+    name, count = "flat", channels * width * width
     if dense:
         nodes.append(helper.make_node("MatMul", [name, weights("w3", count, dense)], ["d3"]))
         name, count = binary_signs(nodes, "d3"), dense

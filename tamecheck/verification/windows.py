@@ -322,6 +322,9 @@ class Prover:
                 bound = dual.bound(self.values[number], found)
                 shown.append(bound >= SCALE * int(self.goals[number]))
             if not all(shown):
+                if len(self.network.layers) > 2:
+                    # the signs are not those of the first layer
+                    return False
                 excess = ascent.bounds - goals
                 self.doubt[list(dual.signs)] = 1 - np.abs(ascent.means[int(np.argmin(excess))])
                 if not self.proof.tree:

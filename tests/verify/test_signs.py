@@ -19,6 +19,8 @@ from tamecheck.verification.patterns import FirstLayer
 from tamecheck.verification.windows import Part, SignProofs
 
 FORMS = [{}, {"pooled": True, "size": 7}, {"normalised": True}, {"dense": 6}]
+"""Small networks, and below one whose second layer is wider than its first."""
+WIDE = {"pooled": True, "size": 7, "channels": 12, "dense": 6}
 
 
 def cases_around(centre, radius, decision):
@@ -63,7 +65,7 @@ def safe_by_enumeration(network, cases):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", FORMS, ids=str)
+@pytest.mark.parametrize("form", [*FORMS, WIDE], ids=str)
 def test_what_enumeration_shows_is_proved_and_what_is_proved_is_valid(tmp_path, form):
     proved = asked = 0
     for seed in range(6):
@@ -165,10 +167,12 @@ def test_descent_finds_what_enumeration_of_corners_finds(tmp_path):
             scores = (proofs.network.readout.weights @ last).tolist()
             return any(all(r.holds((), scores) for r in case.outputs) for case in cases) or None
 
-        witness = prover.descent().find(unsafe, np.random.default_rng(0), Budget.of(1))
+        # long enough for a busy machine where there is something to find
+        is_known = not no_sample_is_unsafe(graph, cases, seed)
+        budget = Budget.of(30 if is_known else 0.3)
+        witness = prover.descent().find(unsafe, np.random.default_rng(0), budget)
         found += witness is not None
-        if not no_sample_is_unsafe(graph, cases, seed):
-            assert witness
+        assert witness or not is_known
     assert found > 5
 
 
