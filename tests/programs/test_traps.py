@@ -29,10 +29,12 @@ MPS = "NAME t\nROWS\n N obj\n L c\nCOLUMNS\n x obj 1 c 1\nRHS\n RHS c 4\nENDATA\
 
 @cache
 def trees():
-    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
+    """Every source as a tree, with the modules that it imports."""
+    read = [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in SOURCES]
+    return [(path, tree, frozenset(_imported(tree))) for path, tree in read]
 
 
-def imported(tree):
+def _imported(tree):
     """The modules that a source imports, at the top or where they are used, also by name."""
     for node in ast.walk(tree):
         match node:
@@ -138,8 +140,8 @@ def test_an_unbounded_maximum_is_found_in_the_file_too(tmp_path):
 @pytest.mark.slow
 def test_no_multipliers_are_asked_of_python_mip():
     # they are None after a MIP: every multiplier of a proof is computed by our own simplex
-    for path, tree in trees():
-        if "mip" in set(imported(tree)):
+    for path, tree, imported in trees():
+        if "mip" in imported:
             asked = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
             assert not asked & {"pi", "rc", "slack"}, path
 
@@ -185,15 +187,15 @@ print([type(c).__name__ for c in claims(p, seconds=30)], {"mip", "ortools"} & se
 
 @pytest.mark.slow
 def test_no_module_imports_ortools():
-    for path, tree in trees():
-        assert not [name for name in imported(tree) if name.split(".")[0] == "ortools"], path
+    for path, _, imported in trees():
+        assert not [name for name in imported if name.split(".")[0] == "ortools"], path
 
 
 @pytest.mark.slow
 def test_every_question_to_pysmt_names_its_logic():
     asking = {"Solver", "UnsatCoreSolver", "get_model", "is_sat", "is_unsat", "is_valid", "qelim"}
-    for path, tree in trees():
-        if not any(name.split(".")[0] == "pysmt" for name in imported(tree)):
+    for path, tree, imported in trees():
+        if not any(name.split(".")[0] == "pysmt" for name in imported):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
@@ -205,8 +207,8 @@ def test_every_question_to_pysmt_names_its_logic():
 @pytest.mark.slow
 def test_sympy_is_never_given_text_to_evaluate():
     evaluating = {"parse_expr", "sympify", "S"}
-    for path, tree in trees():
-        if not any(name.split(".")[0] == "sympy" for name in imported(tree)):
+    for path, tree, imported in trees():
+        if not any(name.split(".")[0] == "sympy" for name in imported):
             continue
         for node in ast.walk(tree):
             match node:
