@@ -5,19 +5,17 @@ from tamecheck.layers.fixed_point import (
     Equilibrium,
     EquilibriumGradients,
     Monotone,
+    Penalised,
+    elastic_net_layer,
     equilibrium_layer,
     is_monotone,
+    lasso_layer,
+    support_vector_layer,
 )
 from tamecheck.layers.functions import torch_module
 from tamecheck.layers.integer import IntegerPart, IntegerValue, elastic, integer_value_layer
 from tamecheck.layers.linear import LinearSolution, linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
-from tamecheck.layers.proximal import (
-    Penalised,
-    elastic_net_layer,
-    lasso_layer,
-    support_vector_layer,
-)
 from tamecheck.layers.quadratic import QuadraticGradients, QuadraticSolution, quadratic_layer
 from tamecheck.layers.smoothed import (
     BlackboxInterpolation,

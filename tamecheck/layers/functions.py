@@ -19,10 +19,14 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.layers.cones import Cone
 from tamecheck.layers.conic import ConicSolution, conic_layer
-from tamecheck.layers.fixed_point import equilibrium_layer
+from tamecheck.layers.fixed_point import (
+    elastic_net_layer,
+    equilibrium_layer,
+    lasso_layer,
+    support_vector_layer,
+)
 from tamecheck.layers.linear import linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
-from tamecheck.layers.proximal import elastic_net_layer, lasso_layer, support_vector_layer
 from tamecheck.layers.quadratic import Dependent, Infeasible, quadratic_layer
 from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
 from tamecheck.layers.value import ValueLayer

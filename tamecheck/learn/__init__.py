@@ -12,14 +12,13 @@ from tamecheck.learn.binariser import Binariser, on_features
 from tamecheck.learn.descent import Progress, SteBinarizedClassifier
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.estimator import BinarizedClassifier
-from tamecheck.learn.finetune.finetune import FineTuning, robust_finetune
-from tamecheck.learn.finetune.margins import (
+from tamecheck.learn.finetune.finetune import (
+    FineTuning,
     Robustness,
-    adversarial_points,
-    attackable_points,
+    robust_finetune,
     verified_robustness,
 )
-from tamecheck.learn.finetune.network import ReluNetwork
+from tamecheck.learn.finetune.network import ReluNetwork, adversarial_points, attackable_points
 from tamecheck.learn.mip.classifier import MIPBinarizedClassifier
 from tamecheck.learn.mip.ensemble import MIPBinarizedEnsemble
 from tamecheck.learn.network import BinarizedNetwork, Layer

@@ -1,18 +1,21 @@
-"""Constrained robust fine-tuning: a small change of weights that corrects adversarial points."""
+"""Robust networks: a small change of weights that corrects adversarial points, and proofs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tamecheck.budget import Budget
+from tamecheck.ir.exact import rational
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.learn.effort import DataError
-from tamecheck.learn.finetune.margins import read_attack, read_rows
-from tamecheck.learn.finetune.network import ReluNetwork
+from tamecheck.learn.finetune.network import ReluNetwork, read_attack, read_rows
 from tamecheck.learn.finetune.steps import FAR, NEAR, Task, between, correct, count_missed, harden
+from tamecheck.verification import Answer, Holds, Violated, verify
 
 if TYPE_CHECKING:
     from tamecheck.model import Model
@@ -162,3 +165,97 @@ def robust_finetune(  # noqa: PLR0913 (options, by keyword only)
         best.converged,
         budget.cancelled.is_set(),
     )
+
+
+# --- robust accuracy, by proofs and exact witnesses
+
+
+@dataclass(frozen=True, slots=True)
+class Robustness:
+    """What is known of points: in the whole ball right, wrong somewhere in it, or undecided.
+
+    Parameters
+    ----------
+    answers
+        One for each point: `Holds`, `Violated` with an exact witness, or `Unknown` with a reason.
+    """
+
+    answers: tuple[Answer, ...]
+
+    @property
+    def robust(self) -> int:
+        """How many points are proved robust."""
+        return sum(isinstance(answer, Holds) for answer in self.answers)
+
+    @property
+    def attacked(self) -> int:
+        """How many points have a witness that the network classifies wrongly."""
+        return sum(isinstance(answer, Violated) for answer in self.answers)
+
+    @property
+    def unknown(self) -> int:
+        """How many points are undecided."""
+        return len(self.answers) - self.robust - self.attacked
+
+    def __str__(self) -> str:
+        return f"{self.robust} proved robust, {self.attacked} attacked, {self.unknown} undecided"
+
+
+def verified_robustness(  # noqa: PLR0913 (options, by keyword only)
+    model: Model | ReluNetwork,
+    points: Any,
+    labels: Any,
+    *,
+    radius: float,
+    bounds: tuple[float, float] = (0.0, 1.0),
+    timeout: float | None = None,
+    seed: int = 0,
+) -> Robustness:
+    """Whether the right score leads strictly everywhere within ``radius`` of each point.
+
+    The ball is that of the maximum norm around the float64 numbers of the point, cut to the bounds.
+    A tie counts as wrong.
+
+    Parameters
+    ----------
+    model, points, labels
+        As in `robust_finetune`.
+    radius, bounds
+        The ball, and the values that inputs may take.
+    timeout
+        Seconds for each point; an undecided one is unknown.
+    seed
+        Of the search for violations.
+
+    Raises
+    ------
+    DataError
+        If points or labels do not fit the model, or radius or bounds make no sense.
+    UnsupportedError
+        If the model is no chain of dense layers and ReLUs.
+    """
+    network, rows, ball = read_attack(model, points, labels, radius, bounds)
+    graph, outputs = network.graph(), network.weights[-1].shape[1]
+    low, high = rational(bounds[0]), rational(bounds[1])
+    answers: list[Answer] = []
+    for x, label in zip(rows.x, rows.labels.tolist(), strict=True):
+        centre, reach = list(map(Fraction, x.tolist())), rational(ball.radius)
+        lower = tuple(max(low, value - reach) for value in centre)
+        upper = tuple(min(high, value + reach) for value in centre)
+        cases = tuple(Case(lower, upper, (), (unsafe,)) for unsafe in _unsafe(label, outputs))
+        inputs, scores = TensorName("x", (len(centre),)), TensorName("scores", (outputs,))
+        specification = Specification((inputs,), (scores,), cases)
+        answers.append(verify(graph, specification, timeout=timeout, seed=seed))
+    return Robustness(tuple(answers))
+
+
+def _unsafe(label: int, outputs: int) -> list[Inequality]:
+    """That some other class is at least as good."""
+    one = Fraction(1)
+    if outputs == 1:
+        return [Inequality((), ((0, -one if label == 0 else one),), Fraction(0))]
+    return [
+        Inequality((), tuple(sorted(((label, one), (other, -one)))), Fraction(0))
+        for other in range(outputs)
+        if other != label
+    ]

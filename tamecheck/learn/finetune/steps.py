@@ -9,8 +9,16 @@ import numpy as np
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError
 from tamecheck.learn.effort import DataError, interruptible
-from tamecheck.learn.finetune.margins import Ball, Labels, Rows, gains, least_margins, worst_points
-from tamecheck.learn.finetune.network import ReluNetwork, Slopes
+from tamecheck.learn.finetune.network import (
+    Ball,
+    Labels,
+    ReluNetwork,
+    Rows,
+    Slopes,
+    gains,
+    least_margins,
+    worst_points,
+)
 from tamecheck.learn.network import Floats
 from tamecheck.solvers.cone import cone_solution
 
