@@ -1,10 +1,22 @@
 """Systems of integers from digits: what is found is exact, whatever the approximate inverse is."""
 
+import json
 import random
+from fractions import Fraction
 
 import numpy as np
 
+from tamecheck.budget import Budget
+from tamecheck.exact import factor
 from tamecheck.exact.lifting import Square, lift
+from tamecheck.exact.linear import linear_box, minimum
+from tamecheck.ir.answer import Optimal
+from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.kernel_mip import check
+from tamecheck.programs.linear import decide
+from tamecheck.programs.scaled import minimised_costs
+
+F = Fraction
 
 
 def system(chance, size, longest):
@@ -52,3 +64,49 @@ def test_no_solution_comes_from_an_inverse_of_another_matrix():
     assert lift(square, [1] * 12, lambda _: None) is None
     assert lift(square, [2**400] * 12, lambda r: 0 * r) is None
     assert lift(Square([[(0, 2**50)]]), [1], lambda r: r / 2.0**50) is None
+
+
+def sparse_program(chance):
+    """Equations and inequalities around a point, with free and fixed columns and a near miss."""
+    width, height = chance.randint(25, 40), chance.randint(20, 30)
+    point = [F(chance.randint(0, 4), chance.choice((1, 2, 3))) for _ in range(width)]
+
+    def number():
+        power = F(10) ** chance.choice((0, 0, chance.randint(-3, 3)))
+        return F(chance.randint(-9, 9), chance.choice((1, 2, 3, 100))) * power
+
+    columns = []
+    for j, x in enumerate(point):
+        ends = chance.choice(((F(0), None), (F(0), None), (F(0), F(9)), (None, None), (x, x)))
+        columns.append(Column(f"x{j}", *ends, Kind.CONTINUOUS, abs(number())))
+    rows = []
+    for i in range(height):
+        some = sorted(chance.sample(range(width), chance.randint(2, 5)))
+        terms = tuple((j, a) for j in some if (a := number()))
+        value = sum((a * point[j] for j, a in terms), F(0))
+        upper = chance.choice((value, value, None, value + F(1, 10**9)))
+        rows.append(Row(f"r{i}", terms, value, upper))
+    beyond = chance.choice((0, F(1, 10**12), F(-1, 10**12)))
+    rows.append(Row("pair", rows[0].terms, None, rows[0].lower + beyond))
+    rows.append(Row("big", ((0, F(1)), (1, -F(10**9))), None, F(chance.choice((0, 1)))))
+    return Program(tuple(columns), (*rows, Row("empty", (), F(0), F(1))))
+
+
+def test_programs_end_alike_with_and_without_the_factor_of_a_solver(monkeypatch):
+    lifted = []
+
+    def counted(*given):
+        found = lift(*given)
+        lifted.append(found is not None)
+        return found
+
+    monkeypatch.setattr(factor, "lift", counted)
+    for seed in range(5):
+        program = sparse_program(random.Random(seed))
+        found = decide(program, Budget())
+        own = minimum(program, minimised_costs(program), linear_box(program))
+        assert type(found) is type(own), seed
+        assert not isinstance(own, Optimal) or found.objective == own.objective
+        assert check(json.dumps(found.certificate)).verdict == "valid"
+    assert any(lifted)
+    assert all(lifted)
