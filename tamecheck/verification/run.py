@@ -133,6 +133,8 @@ class _Run:
 
     def _unknown(self, why: str) -> Unknown:
         late = self.budget.is_spent
+        if "signs" in vars(self) and self.signs is not None:
+            self.facts |= self.signs.facts()
         return Unknown("Out of time." if late else why, self._spent, late, self.facts)
 
     def check_types(self, answer: Answer) -> Answer:

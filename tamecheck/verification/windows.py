@@ -174,6 +174,16 @@ class SignProofs:
                 return False
         return True
 
+    def facts(self) -> dict[str, int]:
+        """How far the search has come: counts over all regions without a proof."""
+        missing = [p for p, proof in zip(self.provers, self.proofs, strict=True) if proof is None]
+        signs = sum(int((prover.first.states == 0).sum()) for prover in missing)
+        return {
+            "open signs": signs,
+            "cases": sum(len(prover.cases) for prover in missing),
+            "closed cases": sum(int(prover.closed.sum()) for prover in missing),
+        }
+
     def certificate(self) -> dict[str, Any]:
         """The document for the kernel."""
         return {
@@ -207,6 +217,8 @@ class Prover:
         """How many of the efforts were of no use for the whole box."""
         self.excess = np.zeros(len(self.goals))
         """How far bounds of the whole box are above the goals."""
+        self.closed = np.zeros(len(self.goals), dtype=np.bool_)
+        """Which cases bounds of the whole box have closed."""
         self.doubt = np.ones(len(self.first.states))
         """How much the last bounds that were too low disagree about a sign of the first layer."""
         self.aims: list[Array] = []
@@ -269,6 +281,8 @@ class Prover:
         wide = self.values @ states.astype(np.int64) - np.abs(self.values) @ (states == 0)
         entries: list[Any] = [{"row": at, "multipliers": []} for at in self.rows]
         open_rows = np.flatnonzero(wide < self.goals)
+        if not self.proof.tree:
+            self.closed |= wide >= self.goals
         if not len(open_rows):
             return {"unit": SCALE, "clusters": [], "cases": entries}
         clusters = self._clusters(part, open_rows, entries, budget, efforts)
@@ -321,6 +335,8 @@ class Prover:
                 entries[number]["multipliers"] = [list(one) for one in found]
                 bound = dual.bound(self.values[number], found)
                 shown.append(bound >= SCALE * int(self.goals[number]))
+            if not self.proof.tree:
+                self.closed[some] |= shown
             if not all(shown):
                 if len(self.network.layers) > 2:
                     # the signs are not those of the first layer

@@ -78,6 +78,9 @@ def test_what_enumeration_shows_is_proved_and_what_is_proved_is_valid(tmp_path, 
             found = proofs.find(Budget.of(10), quickly=False)
             asked += safe is not None
             assert found or not safe
+            facts = proofs.facts()
+            assert (facts["cases"] == 0) == found
+            assert facts["closed cases"] <= facts["cases"]
             if found:
                 proved += 1
                 report = check_region(json.dumps(proofs.certificate()))
