@@ -93,9 +93,9 @@ class Brancher:
         else:
             return None
         candidates.sort(reverse=True)
-        for _, j in candidates[:_CANDIDATES]:
-            if min(self._costs[j].count) < _RELIABLE:
-                self._look(j, x[j], objective, box)
+        unknown = [j for _, j in candidates if min(self._costs[j].count) < _RELIABLE]
+        for j in unknown[:_CANDIDATES]:
+            self._look(j, x[j], objective, box)
         chosen = max((j for _, j in candidates), key=lambda j: self._score(j, x[j]))
         return Branch(chosen, math.floor(x[chosen]))
 

@@ -26,13 +26,17 @@ from tamecheck.programs.lattice import granularity
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 
-_ROUNDS, _PASSES, _CUTS = 40, 10, 60
+_ROUNDS, _PASSES, _CUTS = 60, 10, 60
 _FINE, _UNIT = 30, 1 << 20
 """Bits of the largest coefficient of a cut; the denominator of rounded multipliers."""
 _SIMPLE, _NEAR, _LARGEST, _DENOMINATOR = 10_000, 1e-9, 1e7, 1 << 40
 """Fractions up to this denominator are recognised, so near; coefficients and denominators."""
 _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
+_STALLED, _WORTH, _SHARE = 3, 1e-4, 0.02
+"""Rounds without growth: so little of the bound, and of what is left to the cutoff."""
+_INSIDE, _TIGHTEN = 1e-6, 10.0
+"""How far from its bound a column must be to be narrowed, and the seconds for all."""
 _LONGEST = 1 << 64
 
 
@@ -227,11 +231,63 @@ class _Root:
                 found |= self._narrow(j, sign, Fraction(rest) / abs(d), numerators, abs(d))
         return found
 
+    def tighten_columns(self, x: Sequence[float], budget: Budget) -> bool:
+        """Narrow bounds by the least and the largest value that rows and cutoff leave a column.
+
+        What a relaxation's point attains cannot be narrowed, and each relaxation adds a point.
+        """
+        if self.cutoff is None:
+            return False
+        rows = [self.program.rows[i] for i in self._active()]
+        relaxation = Relaxation(replace(self.result(_OLD).program, rows=tuple(rows)))
+        least, most, found = list(x), list(x), False
+        order = sorted(
+            (j for j, c in enumerate(self.program.columns) if not c.kind.semi),
+            key=lambda j: not self.program.columns[j].kind.integral,
+        )
+        for j in order:
+            for sign in (1, -1):
+                end = (self.box.lower if sign > 0 else self.box.upper)[j]
+                seen = least[j] if sign > 0 else most[j]
+                if budget.is_spent:
+                    return found
+                if end is not None and abs(seen - end) < _INSIDE * max(1.0, abs(seen)):
+                    continue
+                costs = [0.0] * len(least)
+                costs[j] = float(sign)
+                relaxation.set_costs(costs)
+                answer = relaxation.solve(seconds=budget.seconds)
+                if not isinstance(answer, Optimal):
+                    continue
+                least = list(map(min, least, answer.point))
+                most = list(map(max, most, answer.point))
+                found |= self._tighten_column(j, sign, answer.certificate)
+        if found:
+            self.tighten_rows(budget)
+        return found
+
+    def _active(self) -> list[int]:
+        """The rows without cuts that were not tight for long."""
+        return [i for i in range(len(self.program.rows)) if self._ages.get(i, 0) < _OLD]
+
+    def _tighten_column(self, j: int, sign: int, duals: Sequence[float]) -> bool:
+        """Keep the bound of a column that multipliers of the active rows prove."""
+        pairs = zip(self._active(), duals, strict=True)
+        numerators = {i: round(y * _UNIT) for i, y in pairs}
+        y = self.scaled.support(numerators, _UNIT).numerators
+        scale = self.scaled.scale
+        costs = [0] * len(self._costs)
+        costs[j] = sign * _UNIT * scale
+        least = self.scaled.least(costs, y, self.box)
+        if least is None:
+            return False
+        return self._narrow(j, sign, Fraction(least) / (_UNIT * scale), y, _UNIT * scale)
+
     # -- cuts -------------------------------------------------------------------------------------
 
     def cut(self, budget: Budget) -> None:
         """Rounds of cuts, while the bound of the relaxation grows."""
-        before, stalled = -math.inf, 0
+        before, stalled, passes = -math.inf, _STALLED, _PASSES
         for _ in range(_ROUNDS):
             if budget.is_spent:
                 return
@@ -243,12 +299,18 @@ class _Root:
             self._age(answer.point)
             if self.tighten_costs(answer.certificate):
                 self.tighten_rows(budget)
-            growth = answer.objective - before
-            stalled = stalled + 1 if growth < 1e-4 * max(1.0, abs(answer.objective)) else 0
-            if stalled > 3:
-                return
+            left = 0.0 if self.cutoff is None else nearest(self.cutoff) - answer.objective
+            worth = max(_WORTH * max(1.0, abs(answer.objective)), _SHARE * left)
+            if before > -math.inf:
+                stalled = stalled + 1 if answer.objective - before < worth else 0
             before = max(before, answer.objective)
-            if not self._separate(current, relaxation, answer, budget):
+            if stalled >= _STALLED:
+                passes -= 1
+                narrower = passes and self.tighten_columns(answer.point, budget.part(_TIGHTEN))
+                if not narrower and passes < _PASSES - 1:
+                    return
+                stalled = 0
+            elif not self._separate(current, relaxation, answer, budget):
                 return
 
     def _age(self, x: Sequence[float]) -> None:

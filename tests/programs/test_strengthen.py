@@ -202,6 +202,24 @@ def test_progress_is_shown_and_what_was_found_is_kept(monkeypatch):
     assert seen
 
 
+def test_bounds_are_what_all_rows_leave_and_not_only_each():
+    # x <= 2 follows from both rows, x >= 1 from the cutoff with them
+    columns = (Column("x", F(0), F(9), Kind.INTEGER, F(-1)), Column("y", F(0), F(9), cost=F(-1, 3)))
+    rows = (
+        Row("sum", ((0, F(1)), (1, F(1))), None, F(9, 2)),
+        Row("less", ((0, F(1)), (1, F(-1))), None, F(0)),
+    )
+    program = Program(columns, rows)
+    own = strengthen(program, F(-2), Budget())
+    assert (own.program.columns[0].lower, own.program.columns[0].upper) == (1, 2)
+    tree = Search(own.program, point=(F(2), F(5, 2))).run()
+    value = program.objective(tree.point)
+    claim = certificate(
+        program, "optimal", tree.nodes, tree.granularity, own.derived, x=tree.point, value=value
+    )
+    assert check(json.dumps(claim)).verdict == "valid"
+
+
 # -- the rules of the kernel, one by one ----------------------------------------------------------
 
 
