@@ -12,11 +12,8 @@ import numpy as np
 
 from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.crown import bound
-from tamecheck.bounds.layers import Layers
 from tamecheck.bounds.propagation import Functional, State, add_rows, back, contract, least_on
-from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
-from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.effort import Effort
@@ -33,9 +30,6 @@ _SMALL = 10_000
 _LEAST = 2.0**-1000
 _FIRST_STEPS = 40
 _STEPS = 12
-_BATCH = 64
-_GOOD = 1e-6
-_MOST = 200_000
 _ELEMENTS = 1 << 22
 _FEW_OPEN = 5
 
@@ -52,15 +46,18 @@ class Remainder:
     witness: Witness | None = None
 
 
-def _count(items: Items) -> int:
+def count_items(items: Items) -> int:
+    """How many subproblems there are."""
     return len(next(iter(items.values())))
 
 
-def _pick(items: Items, index: Any) -> Items:
+def pick_items(items: Items, index: Any) -> Items:
+    """Some of the subproblems."""
     return {key: value[index] for key, value in items.items()}
 
 
-def _join(first: Items, second: Items) -> Items:
+def join_items(first: Items, second: Items) -> Items:
+    """Subproblems with the same keys, one after the other."""
     return {key: np.concatenate([value, second[key]]) for key, value in first.items()}
 
 
@@ -80,20 +77,20 @@ def _branch(
     """
     budget, seen = search.budget.part(limits[0]), 0
     batch, least, most = sizes
-    while _count(items) and seen < limits[1] and not budget.is_spent and search.kept is None:
-        take = min(batch, _count(items))
-        part, rest = _pick(items, slice(-take, None)), _pick(items, slice(0, -take))
+    while count_items(items) and seen < limits[1] and not budget.is_spent and search.kept is None:
+        take = min(batch, count_items(items))
+        part, rest = pick_items(items, slice(-take, None)), pick_items(items, slice(0, -take))
         seen += take
         before = time.thread_time()  # lest other processes change the order of the search
         children, witness = look(part)
         if witness is not None:
-            return Remainder(_count(rest), seen, witness)
+            return Remainder(count_items(rest), seen, witness)
         if children is None:
-            return Remainder(_count(rest) + take, seen)
-        items = _join(rest, children)
+            return Remainder(count_items(rest) + take, seen)
+        items = join_items(rest, children)
         spent = time.thread_time() - before
         batch = min(batch * 2, most) if spent < _LONG else max(batch // 2, least)
-    return Remainder(_count(items), seen)
+    return Remainder(count_items(items), seen)
 
 
 # boxes of inputs
@@ -113,7 +110,7 @@ def split_inputs(
             witness = part.examine(most)
         if witness is not None or not part.count:
             return part.items, witness
-        lower, upper = _halves(part.lower, part.upper, part.slope, scale)
+        lower, upper = halve_boxes(part.lower, part.upper, part.slope, scale)
         cases = np.concatenate([part.cases, part.cases])
         return {"lower": lower, "upper": upper, "cases": cases}, None
 
@@ -156,7 +153,7 @@ def _batch_limit(search: Search) -> int:
     return int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
 
 
-def _halves(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Array, Array]:
+def halve_boxes(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Array, Array]:
     """Both halves of boxes, across the input that matters most: first all of the lower ones."""
     score = np.abs(slope) * (upper - lower)
     score = np.where(np.isfinite(score), score, 0.0)
@@ -180,7 +177,7 @@ class _Boxes:
         self.slope = np.zeros_like(self.lower)
 
     @property
-    def count(self) -> int:
+    def count_items(self) -> int:
         """The number of boxes."""
         return len(self.lower)
 
@@ -299,60 +296,6 @@ class _Boxes:
         return np.minimum(chosen, least.shape[-1] - 1)
 
 
-def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
-    layers: Layers,
-    box: tuple[Array, Array],
-    output: int,
-    sense: Sense,
-    *,
-    budget: Budget,
-    offer: Callable[[list[Fraction]], Fraction | None],
-) -> Fraction | None:
-    """No point of the box has a better output than this; None if there is no finite bound.
-
-    Each round halves the boxes with the weakest bounds, until the bound is near the best value
-    known or time is up; with no time, the whole box gets one bound.  ``offer`` takes a promising
-    point and gives the best value so far.
-    """
-    sign, scale = float(sense.sign), box[1] - box[0]
-    row = np.zeros((1, 1, layers.sizes[-1]))
-    row[..., output] = sign
-
-    def bounds_of(lower: Array, upper: Array) -> Items:
-        """Boxes, lower bounds of the signed output, and the slopes of the functionals below it."""
-        with np.errstate(all="ignore"):
-            state = bound(layers, lower, upper)
-            functional = back(state, layers.output, row)
-            least = least_on(state.bounds[0], functional)[:, 0]
-            last = state.bounds[-1]
-        plain = last.lower[:, output] if sign > 0 else -last.upper[:, output]
-        least = np.fmax(np.where(np.isnan(least), -np.inf, least), plain)
-        slope = np.nan_to_num(functional.a[:, 0])
-        return {"lower": lower, "upper": upper, "bound": least, "slope": slope}
-
-    items = bounds_of(box[0][np.newaxis], box[1][np.newaxis])
-    known: Fraction | None = None
-    while not budget.is_spent and _count(items) < _MOST:
-        order = np.argsort(items["bound"], kind="stable")
-        part, rest = _pick(items, order[:_BATCH]), _pick(items, order[_BATCH:])
-        low, high, slope = part["lower"], part["upper"], part["slope"]
-        corner = np.where(slope > 0, low, high)
-        for point in (corner[0], (low[0] + high[0]) / 2):
-            known = offer([Fraction(v) for v in point.tolist()])
-        goal = np.inf if known is None else sign * float(known)
-        if items["bound"].min() >= goal - _GOOD * max(1.0, abs(goal)):
-            break
-        halves = bounds_of(*_halves(low, high, slope, np.maximum(scale, _LEAST)))
-        # a half is never worse than the whole
-        twice = np.concatenate([part["bound"], part["bound"]])
-        halves = {**halves, "bound": np.maximum(halves["bound"], twice)}
-        items = _join(rest, halves)
-        if not (halves["upper"] > halves["lower"]).any():
-            break
-    worst = float(items["bound"].min())
-    return Fraction(sign * worst) if np.isfinite(worst) else None
-
-
 # signs of rectifiers
 
 
@@ -405,13 +348,13 @@ class _Signs:
         closed |= problem.closed(state.bounds[-1].lower)[np.arange(len(cases)), cases]
         open_ = np.flatnonzero(~closed)
         if not open_.size:
-            return _pick(items, open_), None
+            return pick_items(items, open_), None
         allowed = cases[open_][:, np.newaxis] == np.arange(len(self.region.cases))
         points = outcome.points[open_]
         witness = self.search.confirm(points, self.search.rows(points), allowed)
         if witness is not None:
             return None, witness
-        kept = _pick({**items, **outcome.choice}, open_)
+        kept = pick_items({**items, **outcome.choice}, open_)
         return self._children(kept, state, outcome, open_), None
 
     def _state(self, count: int, signs: Mapping[int, Array]) -> tuple[State, Array]:
@@ -447,4 +390,4 @@ class _Signs:
                 rows = np.flatnonzero(layer == index)
                 own["sign", arg][rows, place[rows]] = sign
             sides.append(own)
-        return _join(*sides)
+        return join_items(*sides)

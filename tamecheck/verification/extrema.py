@@ -12,7 +12,9 @@ from typing import Any, Literal, TypeAlias, TypeVar
 import numpy as np
 
 from tamecheck.bounds.builder import layers_of
+from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Layers
+from tamecheck.bounds.propagation import back, least_on
 from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError, SolverError, UnsupportedError
@@ -23,11 +25,17 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Sense
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
 from tamecheck.verification.answer import Optimum, Status
-from tamecheck.verification.branch import bound_output
+from tamecheck.verification.branch import (
+    Items,
+    count_items,
+    halve_boxes,
+    join_items,
+    pick_items,
+)
 from tamecheck.verification.walk import (
     Walker,
     best_walks,
@@ -46,6 +54,7 @@ _MOST_WALK = 20.0
 _DEFAULT_SPLIT = 30.0
 _FEW = 60
 _NARROW = 16
+_BATCH, _GOOD, _MOST, _LEAST = 64, 1e-6, 200_000, 2.0**-1000
 _SMALL = 50_000
 """Parameters up to which walks alone are given the relaxations of the program too."""
 
@@ -318,3 +327,57 @@ class _Task:
                     "The program that was made of the network has no point or no bound.",
                     hint="This is a defect of tamecheck; please report it.",
                 )
+
+
+def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
+    layers: Layers,
+    box: tuple[Array, Array],
+    output: int,
+    sense: Sense,
+    *,
+    budget: Budget,
+    offer: Callable[[list[Fraction]], Fraction | None],
+) -> Fraction | None:
+    """No point of the box has a better output than this; None if there is no finite bound.
+
+    Each round halves the boxes with the weakest bounds, until the bound is near the best value
+    known or time is up; with no time, the whole box gets one bound.  ``offer`` takes a promising
+    point and gives the best value so far.
+    """
+    sign, scale = float(sense.sign), box[1] - box[0]
+    row = np.zeros((1, 1, layers.sizes[-1]))
+    row[..., output] = sign
+
+    def bounds_of(lower: Array, upper: Array) -> Items:
+        """Boxes, lower bounds of the signed output, and the slopes of the functionals below it."""
+        with np.errstate(all="ignore"):
+            state = bound(layers, lower, upper)
+            functional = back(state, layers.output, row)
+            least = least_on(state.bounds[0], functional)[:, 0]
+            last = state.bounds[-1]
+        plain = last.lower[:, output] if sign > 0 else -last.upper[:, output]
+        least = np.fmax(np.where(np.isnan(least), -np.inf, least), plain)
+        slope = np.nan_to_num(functional.a[:, 0])
+        return {"lower": lower, "upper": upper, "bound": least, "slope": slope}
+
+    items = bounds_of(box[0][np.newaxis], box[1][np.newaxis])
+    known: Fraction | None = None
+    while not budget.is_spent and count_items(items) < _MOST:
+        order = np.argsort(items["bound"], kind="stable")
+        part, rest = pick_items(items, order[:_BATCH]), pick_items(items, order[_BATCH:])
+        low, high, slope = part["lower"], part["upper"], part["slope"]
+        corner = np.where(slope > 0, low, high)
+        for point in (corner[0], (low[0] + high[0]) / 2):
+            known = offer([Fraction(v) for v in point.tolist()])
+        goal = np.inf if known is None else sign * float(known)
+        if items["bound"].min() >= goal - _GOOD * max(1.0, abs(goal)):
+            break
+        halves = bounds_of(*halve_boxes(low, high, slope, np.maximum(scale, _LEAST)))
+        # a half is never worse than the whole
+        twice = np.concatenate([part["bound"], part["bound"]])
+        halves = {**halves, "bound": np.maximum(halves["bound"], twice)}
+        items = join_items(rest, halves)
+        if not (halves["upper"] > halves["lower"]).any():
+            break
+    worst = float(items["bound"].min())
+    return Fraction(sign * worst) if np.isfinite(worst) else None
