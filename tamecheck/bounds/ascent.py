@@ -18,7 +18,10 @@ from tamecheck.bounds.propagation import Guide, State, back, least_on
 from tamecheck.ir.tensor import Array
 
 Choice: TypeAlias = Mapping[tuple[str, int], Array]
-"""By box: ("slope", rectifier layer), ("multiplier", argument layer), ("rows", 0) the weights."""
+"""By box: ("slope", rectifier layer), ("multiplier", argument layer), ("rows", 0) the weights.
+
+There are no multipliers where no sign is known.
+"""
 
 _RATE = 0.25
 
@@ -40,6 +43,15 @@ def kinks(layers: Layers) -> tuple[tuple[int, int], ...]:
         for index, layer in enumerate(layers.computed, start=1)
         if isinstance(layer, Pointwise) and layer.scalar.kinked
     )
+
+
+def raise_rows(state: State, weights: Array, members: Array, steps: int) -> Ascent:
+    """Better bounds of weighted rows on boxes; the slopes at first are the state's own."""
+    choice = {("rows", 0): weights}
+    for index, arg in kinks(state.layers):
+        bounds = state.bounds[arg]
+        choice["slope", index] = (bounds.upper > -bounds.lower).astype(np.float64)
+    return ascend(state, choice, {}, steps=steps, members=members)
 
 
 def ascend(
@@ -93,7 +105,11 @@ def _evaluate(
         open_[index] = (bounds.lower < 0) & (bounds.upper > 0)
         slope = np.where(open_[index], choice["slope", index], own.low[0])
         planes[index] = Planes((slope,), own.low_at, own.high, own.high_at)
-    added = {arg: -(choice["multiplier", arg] * signs[arg])[:, np.newaxis, :] for _, arg in pairs}
+    added = {
+        arg: -(value * signs[arg])[:, np.newaxis, :]
+        for (kind, arg), value in choice.items()
+        if kind == "multiplier"
+    }
     trace: dict[int, Array] = {}
     rows = choice["rows", 0][:, np.newaxis, :]
     functional = back(state, state.layers.output, rows, Guide(planes, added, trace))
@@ -113,8 +129,10 @@ def _evaluate(
     for index, arg in pairs:
         slope = np.maximum(trace[index][:, 0], 0.0) if index in trace else 0.0
         rise["slope", index] = np.where(open_[index], slope * values[arg], 0.0)
-        rise["multiplier", arg] = -signs[arg] * values[arg]
-    return Ascent(np.where(np.isnan(found), -np.inf, found), choice, trace, points), rise
+        if arg in signs:
+            rise["multiplier", arg] = -signs[arg] * values[arg]
+    bound = np.where(np.isnan(found), -np.inf, found)
+    return Ascent(bound, choice, trace, points), rise
 
 
 def _better(now: Ascent, old: Ascent) -> Ascent:

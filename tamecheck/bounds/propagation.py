@@ -8,7 +8,7 @@ and is summed beside the bound (the standard model of floating-point dot product
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,6 +51,13 @@ class State:
     def count(self) -> int:
         """The number of boxes."""
         return len(self.bounds[0].lower)
+
+    def pick(self, boxes: Array) -> State:
+        """What is known on some of the boxes."""
+        bounds = [Interval(x.lower[boxes], x.upper[boxes]) for x in self.bounds]
+        linear = {k: v for k, v in self.sizes.items() if isinstance(self.layers[k], Linear)}
+        sizes, noise = ({k: v[boxes] for k, v in one.items()} for one in (linear, self.noise))
+        return replace(self, bounds=bounds, planes={}, sizes=sizes, noise=noise)
 
     def extend(self, known: Interval | None = None) -> Interval:
         """Bounds of the next layer from those of its arguments, cut to what is known of it."""

@@ -10,9 +10,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
+from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks, raise_rows
 from tamecheck.bounds.crown import bound
-from tamecheck.bounds.propagation import Functional, State, add_rows, back, contract, least_on
+from tamecheck.bounds.propagation import (
+    Functional,
+    State,
+    add_rows,
+    back,
+    best_weights,
+    contract,
+    least_on,
+    weigh,
+)
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
@@ -30,6 +39,7 @@ _SMALL = 10_000
 _LEAST = 2.0**-1000
 _FIRST_STEPS = 40
 _STEPS = 12
+_RAISED = 12
 _ELEMENTS = 1 << 22
 _FEW_OPEN = 5
 
@@ -105,7 +115,7 @@ def split_inputs(
     effort = Effort(search.layers, scale)
 
     def look(items: Items) -> tuple[Items | None, Witness | None]:
-        part = _Boxes(search, items, leaves)
+        part = _Boxes(search, items, leaves, effort)
         with effort.measure(lambda: (part.lower, part.upper)) as most:
             witness = part.examine(most)
         if witness is not None or not part.count:
@@ -170,14 +180,20 @@ def halve_boxes(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple
 class _Boxes:
     """One batch of boxes, and the slopes of the functionals that are nearest to closing them."""
 
-    def __init__(self, search: Search, items: Items, leaves: Leaves | None = None) -> None:
-        self.search, self.leaves = search, leaves
+    def __init__(
+        self,
+        search: Search,
+        items: Items,
+        leaves: Leaves | None = None,
+        effort: Effort | None = None,
+    ) -> None:
+        self.search, self.leaves, self.effort = search, leaves, effort
         self.lower, self.upper = items["lower"], items["upper"]
         self.cases: Array = items["cases"]
         self.slope = np.zeros_like(self.lower)
 
     @property
-    def count_items(self) -> int:
+    def count(self) -> int:
         """The number of boxes."""
         return len(self.lower)
 
@@ -200,6 +216,7 @@ class _Boxes:
             self.cases = self.cases & ~problem.closed(least)
             least = self._shrink(functional, least)
             self._add_rows(functional)
+            self._raise_rows(state, functional)
         self._settle_ties(least)
         witness = self._settle_leaves(state)
         keep = self.cases.any(-1)
@@ -286,6 +303,27 @@ class _Boxes:
         cut = contract(box, total, single[:, np.newaxis])
         kept = single & (cut.lower <= cut.upper).all(-1)
         self.lower[boxes[kept]], self.upper[boxes[kept]] = cut.lower[kept], cut.upper[kept]
+
+    def _raise_rows(self, state: State, functional: Functional) -> None:
+        """Close cases by functionals with other lines below rectifiers, where that may reach."""
+        layers, members = self.search.layers, self.search.problem.members
+        boxes, cases = (side[: _ELEMENTS // sum(layers.sizes)] for side in self.cases.nonzero())
+        if not boxes.size or not kinks(layers):
+            return
+        box = Interval(self.lower[boxes], self.upper[boxes])
+        rows = Functional(functional.a[boxes], functional.at[boxes], functional.error[boxes])
+        weights = best_weights(box, rows, members[cases])
+        least = least_on(box, weigh(box, rows, weights))[:, 0]
+        near = np.flatnonzero(least > -self.effort.reach if self.effort else np.isfinite(least))
+        if not near.size:
+            return
+        part = state.pick(boxes[near])
+        part.bounds[0] = Interval(box.lower[near], box.upper[near])
+        found = raise_rows(part, weights[near], members[cases[near]], _RAISED)
+        closed = near[found.bound > 0]
+        self.cases[boxes[closed], cases[closed]] = False
+        if self.effort:
+            self.effort.lifted(float(np.nan_to_num(found.bound - least[near]).max()))
 
     def _nearest(self, least: Array) -> Array:
         """For each box the row that is nearest to closing its most stubborn case."""

@@ -13,6 +13,7 @@ from tamecheck.bounds.layers import Layers
 from tamecheck.ir.tensor import Array
 
 _CHOICES = 8.0, np.inf
+_PART = 0.25
 _INSTANT, _TRIED, _AGAIN, _KEPT = 1e-6, 0.05, 12, 0.98
 
 
@@ -20,9 +21,11 @@ class Effort:
     """How many elements of a layer are worth functionals of their own: whatever closes most boxes.
 
     Of each choice it keeps the processor's seconds, and the part of the region closed in them.
+    ``reach`` is how far ascent has lifted bounds of late, so that lower ones are not tried.
     """
 
     def __init__(self, layers: Layers, scale: Array) -> None:
+        self.reach = np.inf
         self.scale = scale
         self.choices = _CHOICES if goes_forward(layers) else _CHOICES[-1:]
         self.spent, self.closed = ([0.0] * len(self.choices) for _ in "sc")
@@ -41,6 +44,10 @@ class Effort:
         yield self.choices[chosen]
         self.spent[chosen] = _KEPT * self.spent[chosen] + time.thread_time() - before
         self.closed[chosen] = _KEPT * self.closed[chosen] + size - self._size(*boxes())
+
+    def lifted(self, most: float) -> None:
+        """Ascent has lifted a bound by at most so much in one batch."""
+        self.reach = most if self.reach == np.inf else self.reach + _PART * (most - self.reach)
 
     def _size(self, lower: Array, upper: Array) -> float:
         """The volume of boxes, as a part of the region."""
