@@ -6,13 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from tamecheck.bounds.ascent import kinks
+from tamecheck.bounds.ascent import kinks, raise_rows
 from tamecheck.bounds.propagation import (
     WHOLE,
     Functional,
     State,
     add_rows,
     back,
+    best_weights,
     contract,
     least_on,
 )
@@ -22,6 +23,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.verification.split_search import (
     BOUND,
     SLOPE,
+    TIE,
     VALUES,
     Items,
     Search,
@@ -31,7 +33,7 @@ from tamecheck.verification.split_search import (
 )
 
 _GAIN = 0.5
-_TIE = 2.0**-8
+_STEPS = 12
 _ELEMENTS = 1 << 22
 _LEAST = 2.0**-1000
 _SLIVER = 0.25
@@ -89,6 +91,7 @@ class Boxes(Search):
         whole = (upper - lower).sum(-1)
         lower, upper, open_ = self.shrink(form, lost, (lower, upper), open_, nodes)
         lower, upper, open_ = self.add_rows(form, lost, (lower, upper), open_, nodes)
+        open_ = self.raise_rows(state, form, lost, (lower, upper), open_, nodes)
         again = open_.any(-1) & ((upper - lower).sum(-1) < _SLIVER * whole)
         keep = open_.any(-1) & ~again
         least = np.where(problem.members, least[keep][:, np.newaxis, :], -np.inf)
@@ -147,7 +150,7 @@ class Boxes(Search):
         found: dict[int, list[list[int]]] = {}
         for index, arg in kinks(self.layers):
             low, high = state.bounds[arg].lower, state.bounds[arg].upper
-            near = (low < 0) & (high > 0) & (np.abs(high + low) < _TIE * (high - low))
+            near = (low < 0) & (high > 0) & (np.abs(high + low) < TIE * (high - low))
             for box, e in zip(*(at.tolist() for at in near.nonzero()), strict=True):
                 slope = int(high[box, e] > -low[box, e]) << SLOPE
                 found.setdefault(box, []).append([self.names.groups[index], e, slope])
@@ -218,6 +221,33 @@ class Boxes(Search):
             step = ["combine", number, said, [], slopes] if closed[i] else ["cut", number, said]
             self.tree.steps[node].append(step)
         return lower, upper, left
+
+    def raise_rows(  # noqa: PLR0913, PLR0917 (a look, step by step)
+        self,
+        state: State,
+        form: Functional,
+        lost: Array,
+        box: tuple[Array, Array],
+        open_: Array,
+        nodes: Array,
+    ) -> Array:
+        """Close cases by functionals with other lines below rectifiers; what stays open."""
+        boxes, cases = (side[: _ELEMENTS // sum(self.layers.sizes)] for side in open_.nonzero())
+        if not boxes.size or not kinks(self.layers):
+            return open_
+        part, members = state.pick(boxes), self.problem.members[cases]
+        part.bounds[0] = Interval(box[0][boxes], box[1][boxes])
+        rows = Functional(form.a[boxes], form.at[boxes], form.error[boxes])
+        weights = best_weights(part.bounds[0], rows, members)
+        found = raise_rows(part, weights, members, _STEPS)
+        closed = found.bound > 4 * (found.choice["rows", 0] * lost[boxes]).sum(-1)
+        left = open_.copy()
+        left[boxes[closed], cases[closed]] = False
+        for i in np.flatnonzero(closed).tolist():
+            node = int(nodes[boxes[i]])
+            self.bound(node)
+            self.tree.steps[node].append(self.combination(i, int(cases[i]), part, found, {}))
+        return left
 
     def halve(self, items: Items, slope: Array) -> Items | None:
         """Both halves of boxes, across the input that matters most."""

@@ -11,6 +11,7 @@ import numpy as np
 from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
 from tamecheck.bounds.layers import Layers, Linear
 from tamecheck.bounds.propagation import (
+    WHOLE,
     State,
     back,
     least_on,
@@ -26,6 +27,7 @@ COEFFICIENT, SLOPE = 28, 26
 VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
 
+TIE = 2.0**-8
 _MOST = 400_000
 _FIRST_STEPS, _STEPS = 40, 12
 
@@ -156,6 +158,29 @@ class Search:
         whole = {places[r]: round(f * unit) for r, f in factors.items()}
         return [[place, weight] for place, weight in whole.items() if weight > 0], unit
 
+    def combination(
+        self, i: int, case: int, state: State, outcome: Ascent, signs: Mapping[int, Array]
+    ) -> Step:
+        """What closes a case on a part: weights of rows, multiples of variables, slopes."""
+        # multiples of variables are to be small integers too
+        most = 2.0**20 if signs else WHOLE
+        weights, unit = self.whole(case, outcome.choice["rows", 0][i], most)
+        moved, slopes = list[list[int]](), list[list[int]]()
+        for index, arg in kinks(self.layers):
+            group = self.names.groups[index]
+            low, high = state.bounds[arg].lower[i], state.bounds[arg].upper[i]
+            if arg in signs:
+                multiplier = outcome.choice["multiplier", arg][i]
+                change = -multiplier * signs[arg][i] * (unit * 2.0**COEFFICIENT)
+                at = np.flatnonzero(np.abs(change) >= 1).tolist()
+                moved += [[group, e, round(float(change[e]))] for e in at]
+            slope = np.clip(outcome.choice["slope", index][i], 0, 1)
+            other = np.abs(slope - (high > -low)) > 2.0**-20
+            near = np.abs(high + low) < TIE * (high - low)
+            at = np.flatnonzero((low < 0) & (high > 0) & (other | near)).tolist()
+            slopes += [[group, e, round(float(slope[e]) * 2**SLOPE)] for e in at]
+        return ["combine", self.number[case], weights, moved, slopes]
+
     def mend(self, node: int, budget: Budget) -> bool:
         """Whether a node that the kernel refuses is closed by a further split, in time."""
         del node, budget
@@ -225,7 +250,8 @@ class Neurons(Search):
         lost = (outcome.choice["rows", 0] * self.lost).sum(-1)
         closed = outcome.bound > lost
         for i in np.flatnonzero(closed).tolist():
-            self.combine(i, int(nodes[i]), int(cases[i]), state, outcome, signs)
+            said = self.combination(i, int(cases[i]), state, outcome, signs)
+            self.tree.steps[int(nodes[i])] += [["bound", 0], said]
         open_ = np.flatnonzero(~closed)
         kept = {key: value[open_] for key, value in {**items, **outcome.choice}.items()}
         return self.children(kept, state, outcome, open_)
@@ -243,38 +269,6 @@ class Neurons(Search):
         lower = np.repeat(self.region.lower[np.newaxis], count, 0)
         upper = np.repeat(self.region.upper[np.newaxis], count, 0)
         return bounds_on(self.layers, lower, upper, known, deep=False)
-
-    def combine(  # noqa: PLR0913, PLR0917
-        self,
-        i: int,
-        node: int,
-        case: int,
-        state: State,
-        outcome: Ascent,
-        signs: Mapping[int, Array],
-    ) -> None:
-        """Say at a node what closes its case."""
-        weights, unit = self.whole(case, outcome.choice["rows", 0][i], 2.0**20)
-        moved, slopes = list[list[int]](), list[list[int]]()
-        for index, arg in self.pairs:
-            group, low, high = (
-                self.names.groups[index],
-                state.bounds[arg].lower[i],
-                state.bounds[arg].upper[i],
-            )
-            change = (
-                -outcome.choice["multiplier", arg][i] * signs[arg][i] * (unit * 2.0**COEFFICIENT)
-            )
-            at = np.flatnonzero(np.abs(change) >= 1).tolist()
-            moved += [[group, e, round(float(change[e]))] for e in at]
-            slope = np.clip(outcome.choice["slope", index][i], 0, 1)
-            other = (low < 0) & (high > 0) & (np.abs(slope - (high > -low)) > 2.0**-20)
-            at = np.flatnonzero(other).tolist()
-            slopes += [[group, e, round(float(slope[e]) * 2**SLOPE)] for e in at]
-        self.tree.steps[node] += [
-            ["bound", 0],
-            ["combine", self.number[case], weights, moved, slopes],
-        ]
 
     def children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
         """Both signs of the rectifier whose relaxation costs the bound most."""
