@@ -16,10 +16,7 @@ from tamecheck.learn import (
 from tamecheck.learn.effort import interruptible
 from tamecheck.learn.finetune import steps as finetune_steps
 from tamecheck.learn.finetune.network import ReluNetwork
-from tamecheck.learn.mip import ensemble
-from tamecheck.learn.mip import local_search as mip_alternation
-from tamecheck.learn.mip import local_search as mip_search
-from tamecheck.learn.mip import stages as mip_stages
+from tamecheck.learn.mip import ensemble, local_search, stages
 from tamecheck.learn.regression import search as regression_search
 from tamecheck.learn.regression.estimator import PiecewisePolynomialRegressor
 
@@ -64,9 +61,9 @@ def test_the_context_swallows_ctrl_c_alone():
 @pytest.mark.parametrize(
     ("solver", "owner", "step"),
     [
-        ("annealing", mip_search._State, "_move"),
-        ("cbc", mip_alternation._State, "_replace"),
-        ("auto", mip_stages, "enumerate_networks"),
+        ("annealing", local_search._Annealing, "_move"),
+        ("cbc", local_search._State, "_replace"),
+        ("auto", stages, "enumerate_networks"),
     ],
 )
 def test_training_by_mip_keeps_its_network(interrupt, solver, owner, step):
@@ -87,7 +84,7 @@ def test_training_by_mip_keeps_its_network(interrupt, solver, owner, step):
 def test_an_interrupt_of_the_inner_training_ends_all_and_is_told_once(interrupt):
     x, y = parity(2)
     interrupt(SteBinarizedClassifier, "_direction", 9)
-    interrupt(mip_stages, "lift", 1)
+    interrupt(stages, "lift", 1)
     learner = MIPBinarizedClassifier((1,), weights="real", timeout=2, random_state=0)
     with pytest.warns(UserWarning, match="interrupted") as told:
         learner.fit(x, y)
