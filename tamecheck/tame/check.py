@@ -16,7 +16,7 @@ from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.consequences import consequences
 from tamecheck.tame.derive import Derivation, derive
 from tamecheck.tame.document import certificate_document
-from tamecheck.tame.failures import failures
+from tamecheck.tame.failures import failures, structures_on_boxes, weaker_statements
 from tamecheck.tame.properties import CERTIFIED, merge, positive_properties
 from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import bound_prover, quotient_prover
@@ -24,7 +24,6 @@ from tamecheck.tame.split import MOST_CASES
 from tamecheck.tame.steps import ProofSteps, Prover
 from tamecheck.tame.undefined import undefined_step
 from tamecheck.tame.verdict import Check, Defined, Properties, Step, Verdict, Witness
-from tamecheck.tame.weaker import structures_on_boxes, weaker_statements
 
 _CASES_OF_A_SOLVER = 200
 DEFAULT_TIMEOUT = 60.0

@@ -129,8 +129,8 @@ def test_the_size_of_a_union(seed):
 def test_a_cover_of_many_cubes_comes_back_in_time():
     # parity has one prime cube a cell, and each costs a look at the whole table
     inside = np.indices((2,) * 16).sum(axis=0) % 2 == 1
-    begun = time.monotonic()
-    found = cover(inside, [False] * 16, most=10**6, deadline=begun + 0.5)
-    assert time.monotonic() - begun < 5
+    begun = time.process_time()
+    found = cover(inside, [False] * 16, most=10**6, deadline=time.monotonic() + 0.5)
+    assert time.process_time() - begun < 5
     assert not found.complete
     assert found.covered == sum(math.prod(map(len, cube)) for cube in found.cubes)
