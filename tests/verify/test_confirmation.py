@@ -63,12 +63,12 @@ def test_a_proof_over_windows_that_the_kernel_refuses_is_a_defect(monkeypatch, a
 
 @pytest.mark.parametrize("ask", [tc.maximise, tc.minimise])
 def test_an_optimum_rests_on_the_kernel(monkeypatch, ask):
-    found = ask(tc.expression(HAT), box="-1:2", timeout=1)
+    found = ask(tc.expression(HAT), box="-1:2", timeout=60)
     assert found.value in (Fraction(1, 2), Fraction(-1))
     assert found.rests_on == "certificate"
     monkeypatch.setattr(kernel_mip, "check", refusing("invalid"))
     with pytest.raises(tc.CertificateError):
-        ask(tc.expression(HAT), box="-1:2", timeout=1)
+        ask(tc.expression(HAT), box="-1:2", timeout=60)
 
 
 def test_an_interrupt_of_the_search_for_a_certificate_leaves_the_answer(monkeypatch, above):
