@@ -79,7 +79,7 @@ def _count(args: Namespace) -> int:
 
 def _count_classifier(args: Namespace, model: Model, naming: Naming) -> int:
     """How much of a domain each class of any classifier has; print it."""
-    from tamecheck.cli.classifiers import classifier_explainer
+    from tamecheck.cli.explain import classifier_explainer
     from tamecheck.explain.shares import shares_of
     from tamecheck.show.protected import shares_lines
 

@@ -198,7 +198,7 @@ def _features(domain: Domain, text: str, *, several: bool) -> Sequence[int]:
 
 def _over_box(args: Namespace, model: Model, asked: Mapping[str, Sign]) -> PairQuestion:
     """Over a box of real inputs, of which some may be integers or one-hot groups."""
-    from tamecheck.cli.classifiers import classifier_explainer
+    from tamecheck.cli.explain import classifier_explainer
     from tamecheck.explain.attributes import alternatives, bounds_of_attributes
     from tamecheck.verification.pairs import PairQuestion
 

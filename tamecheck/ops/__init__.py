@@ -35,8 +35,25 @@ from tamecheck.ops.exponential import (
     TAN,
     TANH,
 )
-from tamecheck.ops.jumps import CEIL, EQUAL, FLOOR, LESS, LESS_EQUAL, ROUND, SELECT, SIGN, STEP
-from tamecheck.ops.rectifiers import ABS, CLIP, ELU, LEAKY_RELU, MAXIMUM, MINIMUM, PRELU, RELU
+from tamecheck.ops.piecewise import (
+    ABS,
+    CEIL,
+    CLIP,
+    ELU,
+    EQUAL,
+    FLOOR,
+    LEAKY_RELU,
+    LESS,
+    LESS_EQUAL,
+    MAXIMUM,
+    MINIMUM,
+    PRELU,
+    RELU,
+    ROUND,
+    SELECT,
+    SIGN,
+    STEP,
+)
 from tamecheck.ops.routing import BROADCAST, CONCAT, PAD, RESHAPE, SLICE, TRANSPOSE
 from tamecheck.ops.table import ALL, BY_NAME
 

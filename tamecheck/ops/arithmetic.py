@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from tamecheck.ir.formula import TRUE, And, Condition, Or, Var, everywhere, floor, power
 from tamecheck.ir.op import Op, Param, Params, Pointwise, Regularity
-from tamecheck.ops.rectifiers import fraction
+from tamecheck.ops.piecewise import fraction
 from tamecheck.ops.shapes import broadcast, same
 
 X, Y = Var(0), Var(1)

@@ -18,8 +18,9 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Param, Params, Regularity, Selection
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Param, Params, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops.piecewise import JUMPS
 from tamecheck.ops.shapes import axes_of, axis_of, reduced, same, without_axis
 
 IntList = tuple[int, ...]
@@ -78,7 +79,6 @@ REDUCE_MIN = Op(
 )
 
 
-JUMPS = Regularity(continuous=False, lipschitz=False)
 _CHOICE = (Param("axis", int), Param("keepdims", bool), Param("last", bool))
 
 

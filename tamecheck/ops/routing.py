@@ -10,7 +10,7 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.op import Op, Param, Params, Routing
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.rectifiers import fraction
+from tamecheck.ops.piecewise import fraction
 from tamecheck.ops.shapes import axis_of, integers
 
 IntList = tuple[int, ...]

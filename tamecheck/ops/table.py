@@ -9,9 +9,9 @@ import copyreg
 from typing import Any
 
 from tamecheck.ir.op import Op
-from tamecheck.ops import arithmetic, axes, exponential, jumps, rectifiers, routing
+from tamecheck.ops import arithmetic, axes, exponential, piecewise, routing
 
-_MODULES = (arithmetic, rectifiers, jumps, exponential, routing, axes)
+_MODULES = (arithmetic, piecewise, exponential, routing, axes)
 
 ALL: tuple[Op, ...] = tuple(
     one for module in _MODULES for one in vars(module).values() if isinstance(one, Op)

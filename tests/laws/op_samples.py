@@ -13,7 +13,7 @@ import numpy as np
 
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops import ALL, BY_NAME
-from tamecheck.ops.jumps import ROUND_MODES
+from tamecheck.ops.piecewise import ROUND_MODES
 
 F = Fraction
 GRID = tuple(

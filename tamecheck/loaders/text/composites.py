@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import reduce
+from functools import partial, reduce
 
 from tamecheck import ops
 from tamecheck.evaluate.exact_terms import holds, value_at
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.formula import TRUE, everywhere
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder
-from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ir.op import Op, Params, Pointwise, Value
 from tamecheck.loaders.text.terms import Operand, Span, Terms
 from tamecheck.ops.facets import compared, variables
 
@@ -100,28 +100,17 @@ def smooth_l1(terms: Terms, args: list[Operand], at: Span) -> Operand:
     return terms.binary("/", huber(terms, [args[0], beta], at), beta)
 
 
-def norm(terms: Terms, args: list[Operand], at: Span) -> Operand:
+def _root(terms: Terms, args: list[Operand], at: Span, *, function: str) -> Operand:
     """The Euclidean norm."""
-    return _root(terms, args, at, "norm")
-
-
-def hypot(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The Euclidean norm of two numbers."""
-    return _root(terms, args, at, "hypot")
-
-
-def _root(terms: Terms, args: list[Operand], at: Span, function: str) -> Operand:
     squares = [terms.power(arg, terms.constant(2, at), at) for arg in args]
     total = reduce(lambda a, b: terms.binary("+", a, b), squares)
     return terms.apply(ops.SQRT, [total], at, function)
 
 
-def logsumexp(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The logarithm of the sum of exponentials."""
-    found = terms.builder.apply(
-        ops.LOGSUMEXP, [_stack(terms, args)], terms.label(at), axes=(0,), keepdims=False
-    )
-    return Operand(at.start, at.end, node=found)
+def _along(terms: Terms, args: list[Operand], at: Span, *, op: Op, **params: Value) -> Operand:
+    """What one op finds of all arguments together."""
+    node = terms.builder.apply(op, [_stack(terms, args)], terms.label(at), **params)
+    return Operand(at.start, at.end, node=node)
 
 
 def median(terms: Terms, args: list[Operand], at: Span) -> Operand:
@@ -146,14 +135,9 @@ def topk(terms: Terms, args: list[Operand], at: Span) -> Operand:
     return _values(_sorted(terms, values, at, "topk", descending=True)[: int(k)], at)
 
 
-def cummax(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The largest so far."""
-    return _values(_scanned(terms, "max", args, at), at)
-
-
-def cummin(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The smallest so far."""
-    return _values(_scanned(terms, "min", args, at), at)
+def _cumulated(terms: Terms, args: list[Operand], at: Span, *, name: str) -> Operand:
+    """The largest, or smallest, so far."""
+    return _values(_scanned(terms, name, args, at), at)
 
 
 def _scanned(terms: Terms, name: str, args: list[Operand], at: Span) -> list[Operand]:
@@ -174,22 +158,6 @@ def _scanned(terms: Terms, name: str, args: list[Operand], at: Span) -> list[Ope
         if 2 * k + 2 < len(args):
             found.append(fold(whole, args[2 * k + 2]))
     return found
-
-
-def argmax(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The index of the largest, the first of equal ones, from 0."""
-    return _place(terms, ops.ARGMAX, args, at)
-
-
-def argmin(terms: Terms, args: list[Operand], at: Span) -> Operand:
-    """The index of the smallest, the first of equal ones, from 0."""
-    return _place(terms, ops.ARGMIN, args, at)
-
-
-def _place(terms: Terms, op: Op, args: list[Operand], at: Span) -> Operand:
-    stack = _stack(terms, args)
-    node = terms.builder.apply(op, [stack], terms.label(at), axis=0, keepdims=False, last=False)
-    return Operand(at.start, at.end, node=node)
 
 
 def choose(terms: Terms, args: list[Operand], at: Span) -> Operand:
@@ -246,17 +214,17 @@ COMPOSITES: Mapping[str, Callable[[Terms, list[Operand], Span], Operand]] = {
     "frac": frac,
     "huber": huber,
     "smooth_l1": smooth_l1,
-    "norm": norm,
-    "hypot": hypot,
-    "logsumexp": logsumexp,
-    "logaddexp": logsumexp,
+    **{name: partial(_root, function=name) for name in ("norm", "hypot")},
+    **dict.fromkeys(
+        ("logsumexp", "logaddexp"), partial(_along, op=ops.LOGSUMEXP, axes=(0,), keepdims=False)
+    ),
     "median": median,
     "sort": sort,
     "topk": topk,
-    "cummax": cummax,
-    "cummin": cummin,
-    "argmax": argmax,
-    "argmin": argmin,
+    "cummax": partial(_cumulated, name="max"),
+    "cummin": partial(_cumulated, name="min"),
+    "argmax": partial(_along, op=ops.ARGMAX, axis=0, keepdims=False, last=False),
+    "argmin": partial(_along, op=ops.ARGMIN, axis=0, keepdims=False, last=False),
     "choose": choose,
 }
 
