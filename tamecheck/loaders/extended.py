@@ -176,7 +176,7 @@ def _put(mask: Value, number: Any, value: Value) -> Value:
     if mask.array is None:
         return mask.select(Fraction(number), value, value.kind)
     # products with 0 and 1 are smooth, which a choice need not be
-    kept = value.apply(ops.MUL, value.emitter.constant(1 - mask.array))
+    kept = value.apply(ops.MUL, 1 - mask.array)
     return kept if number == 0 else kept + mask.scale(Fraction(number))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
+from numbers import Rational
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,6 +42,8 @@ class Value:
     infinite: Value | None = None
     undefined: Value | None = None
 
+    __array_ufunc__ = None  # NumPy leaves operators to this class
+
     @property
     def rank(self) -> int:
         """The number of axes."""
@@ -67,7 +70,7 @@ class Value:
     def __rtruediv__(self, other: Operand) -> Value:
         return self.emitter.apply(ops.DIV, other, self)
 
-    def __matmul__(self, other: Value) -> Value:
+    def __matmul__(self, other: Operand) -> Value:
         return self.apply(ops.MATMUL, other)
 
     def apply(self, op: Op, *more: Operand, **options: Any) -> Value:
@@ -141,7 +144,7 @@ class Value:
         rest = (*self.shape[:axis], *self.shape[axis + 1 :])
         return self.cut(axis, index, 1).reshape(rest)
 
-    def along(self, axis: int, matrix: Value) -> Value:
+    def along(self, axis: int, matrix: Operand) -> Value:
         """The tensor times a matrix along one axis."""
         perm = [*(i for i in range(self.rank) if i != axis), axis]
         product = self.transpose(perm) @ matrix
@@ -149,8 +152,8 @@ class Value:
 
     def affine(self, matrix: Any, offset: Any, label: str = "") -> Value:
         """``x @ matrix + offset``."""
-        product = self.apply(ops.MATMUL, self.emitter.constant(matrix), label=label)
-        return product.apply(ops.ADD, self.emitter.constant(offset), label=label)
+        product = self.apply(ops.MATMUL, matrix, label=label)
+        return product.apply(ops.ADD, offset, label=label)
 
     def known(self, what: str) -> Array:
         """The elements of a tensor that must be constant, as ``what`` says.
@@ -177,8 +180,8 @@ class Value:
 
 """What an op of tensors with masks is, given its parameters and the type of its elements."""
 
-Operand: TypeAlias = Value | Fraction | int
-"""A tensor, or a number that is broadcast."""
+Operand: TypeAlias = Value | Array | Fraction | float
+"""A tensor, an array of constants, or a number that is broadcast."""
 
 
 def axis_in(axis: int, rank: int) -> int:
@@ -241,9 +244,11 @@ class Emitter:
         return value
 
     def _value(self, operand: Operand) -> Value:
-        """The tensor of an operand; a number becomes a scalar constant."""
+        """The tensor of an operand; an array or a number becomes a constant."""
         if isinstance(operand, Value):
             return operand
+        if not isinstance(operand, Rational):
+            return self.constant(operand)
         exact = Fraction(operand)
         whole = exact.denominator == 1 and -(2**63) <= exact < 2**63
         array = np.array(int(exact), dtype=np.int64) if whole else np.array(exact, dtype=object)

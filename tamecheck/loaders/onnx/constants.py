@@ -270,7 +270,7 @@ def _one_hot(ctx: Context) -> Outputs:
     places = [depth if i == axis else 1 for i in range(indices.rank + 1)]
     spread = indices.reshape((*indices.shape[:axis], 1, *indices.shape[axis:]))
     wrapped = spread + spread.apply(ops.LESS, 0) * depth
-    hot = wrapped.apply(ops.EQUAL, ctx.constant(np.arange(depth).reshape(places)))
+    hot = wrapped.apply(ops.EQUAL, np.arange(depth).reshape(places))
     off, on = values.part(0, 0), values.part(0, 1)
     return hot.select(on, off, values.kind)
 

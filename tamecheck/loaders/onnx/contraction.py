@@ -292,7 +292,7 @@ def _hardmax(value: Value, axis: int) -> Value:
     extent = [1] * value.rank
     extent[axis] = value.shape[axis]
     places = np.arange(value.shape[axis]).reshape(extent)
-    return best.apply(ops.EQUAL, value.emitter.constant(places))
+    return best.apply(ops.EQUAL, places)
 
 
 def _choice(op: Op) -> Lowering:

@@ -295,7 +295,7 @@ def _transform(value: Value, axis: int, length: int, *, inverse: bool, half: boo
     if inverse and half:
         # a frequency and its mirror image count together
         weights = np.where((rows == 0) | (2 * rows == length), 1, 2).reshape(-1, 1)
-        cosine, sine = (matrix * value.emitter.constant(weights) for matrix in (cosine, sine))
+        cosine, sine = (matrix * weights for matrix in (cosine, sine))
     real = source.cut(value.rank - 1, 0, 1)
     imaginary = source.cut(value.rank - 1, 1, 1) if parts == 2 else None
     sign = 1 if inverse else -1

@@ -90,7 +90,7 @@ class _Axis:
         # further away than these, an inside place sees no pixel
         reach = 3 if self.mode == "cubic" and self.padding != "zeros" else 0
         taps = np.arange(-reach, self.extent + reach)
-        distance = column - place.emitter.constant(taps)
+        distance = column - taps
         match self.mode:
             case "nearest":
                 found = distance.apply(ops.EQUAL, 0, kind=place.kind)
@@ -209,9 +209,9 @@ def _deform_conv(ctx: Context) -> Outputs:
         start = np.arange(counts[axis]) * strides[axis] - pads[axis]
         shape = [counts[i] if i == axis else 1 for i in range(rank)]
         base = element.reshape(size, 1, 1) + start.reshape(1, *shape)
-        place = moved.part(3, axis) + ctx.constant(base)
+        place = moved.part(3, axis) + base
         column = place.reshape((batch, offset_groups, size * count, 1))
-        distance = column - ctx.constant(np.arange(extent))
+        distance = column - np.arange(extent)
         parts.append((1 - distance.apply(ops.ABS)).apply(ops.RELU))
     taps = _joint(parts)
     if mask is not None:

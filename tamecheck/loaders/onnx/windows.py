@@ -205,7 +205,7 @@ def _places(ctx: Context, parts: Value, table: Array, *, column_major: bool) -> 
     known = ctx.constant(table.T.reshape(1, 1, size, count))
     place = known.broadcast(parts.shape).apply(ops.GATHER_ELEMENTS, chosen, axis=2)
     plane = np.arange(batch * channels, dtype=np.int64) * math.prod(spatial)
-    return place + ctx.constant(plane.reshape(batch, channels, 1, 1))
+    return place + plane.reshape(batch, channels, 1, 1)
 
 
 def _average_pool(ctx: Context) -> Outputs:

@@ -41,7 +41,7 @@ def _unit(answer: Answer, x: Value, estimator: Any, classes: Array | None = None
     """The unit vector of the predicted class, among ``classes``."""
     own = np.asarray(estimator.classes_)
     vector = indicator(answer("predict", x, estimator), len(own))
-    return vector if classes is None else vector @ x.emitter.constant(_places(own, classes))
+    return vector if classes is None else vector @ _places(own, classes)
 
 
 def _places(own: Array, classes: Array) -> Array:
@@ -70,7 +70,7 @@ def _mean(values: Sequence[Value], weights: Any = None) -> Value:
         return table.mean((0,), keepdims=False)
     given = np.asarray(weights, dtype=np.float64)
     rows = table if table.rank == 1 else table.transpose((1, 0))
-    return (rows @ table.emitter.constant(given)) / table.emitter.constant(given.sum())
+    return (rows @ given) / given.sum()
 
 
 def _are_trees(parts: Sequence[Any]) -> bool:
@@ -81,7 +81,7 @@ def _are_trees(parts: Sequence[Any]) -> bool:
 def _boosted_scores(answer: Answer, x: Value, boosted: Any) -> Value:
     """The weighted votes, each class against the others, divided by the sum of the weights."""
     classes, weights = np.asarray(boosted.classes_), boosted.estimator_weights_
-    count, constant = len(classes), x.emitter.constant
+    count = len(classes)
     if count < 2:
         raise UnsupportedError("one class has no decision")
     parts = boosted.estimators_
@@ -91,10 +91,10 @@ def _boosted_scores(answer: Answer, x: Value, boosted: Any) -> Value:
         )
     else:
         units = join([_unit(answer, x, one, classes) for one in parts]).reshape((len(parts), count))
-    weight = np.asarray(weights[: len(parts)])
     # a vote gives w to its class and -w/(count - 1) to the others
-    votes = constant(weight) @ (units * Fraction(count, count - 1) - Fraction(1, count - 1))
-    scores = votes / constant(weights.sum())
+    weight = x.emitter.constant(weights[: len(parts)])
+    votes = weight @ (units * Fraction(count, count - 1) - Fraction(1, count - 1))
+    scores = votes / weights.sum()
     return scores if count > 2 else scores.part(0, 1) - scores.part(0, 0)
 
 
@@ -114,12 +114,10 @@ def _weighted_median(answer: Answer, x: Value, boosted: Any) -> Value:
         found = leaves(x, parts, mean_at).reshape((len(parts),))
     else:
         found = join([answer("predict", x, one) for one in parts])
-    count, constant = found.shape[0], x.emitter.constant
+    count = found.shape[0]
     order = found.apply(ops.ARGSORT, axis=0, descending=False)
-    weights = np.asarray(boosted.estimator_weights_[:count], dtype=np.float64)
-    sums = constant(weights).apply(ops.GATHER, order, axis=0) @ constant(
-        np.triu(np.ones((count, count), dtype=np.int64))
-    )
+    weights = x.emitter.constant(np.asarray(boosted.estimator_weights_[:count], dtype=np.float64))
+    sums = weights.apply(ops.GATHER, order, axis=0) @ np.tri(count, dtype=np.int64).T
     half = sums.part(0, count - 1) / 2
     first = argmax(half.apply(ops.LESS_EQUAL, sums))
     return found.apply(ops.GATHER, order.apply(ops.GATHER, first, axis=0), label="value", axis=0)
@@ -155,7 +153,7 @@ def _bagged(answer: Answer, method: str, x: Value, one: Any, bag: Any) -> Value:
     # the parts know the classes by their indices
     places = _places(np.asarray(one.classes_), np.arange(len(bag.classes_)))
     shares = answer(method, x, one) if hasattr(one, method) else _unit(answer, x, one)
-    return shares if (places == np.eye(len(places))).all() else shares @ x.emitter.constant(places)
+    return shares if (places == np.eye(len(places))).all() else shares @ places
 
 
 def _vote_shares(answer: Answer, x: Value, voting: Any) -> Value:
@@ -299,12 +297,12 @@ def _calibrated(answer: Answer, x: Value, calibrated: Any) -> Value:
 def _calibrated_one(answer: Answer, x: Value, one: Any) -> Value:
     """The scores of a classifier as probabilities."""
     inner, classes = one.estimator, np.asarray(one.classes)
-    method, constant = scores_of(inner), x.emitter.constant
+    method = scores_of(inner)
     scores = answer(method, x, inner)
     if one.method == "temperature":
-        beta = constant(float(one.calibrators[0].beta_))
+        beta = x.emitter.constant(float(one.calibrators[0].beta_))
         if method == "predict_proba":
-            logits = (scores + constant(np.float64(1e-12))).apply(ops.LOG)
+            logits = (scores + np.float64(1e-12)).apply(ops.LOG)
         else:
             logits = scores if scores.rank else join([scores * -1, scores])
         return (logits * beta).apply(ops.SOFTMAX, label="probabilities", axis=0)
@@ -312,16 +310,15 @@ def _calibrated_one(answer: Answer, x: Value, one: Any) -> Value:
         score = scores.part(0, 1) if method == "predict_proba" else scores
         return binary(_calibrator(score, one.calibrators[0]))
     own = [_calibrator(scores.part(0, i), c) for i, c in enumerate(one.calibrators)]
-    shares = join(own) @ constant(_places(np.asarray(inner.classes_), classes))
+    shares = join(own) @ _places(np.asarray(inner.classes_), classes)
     return normalise(shares)
 
 
 def _calibrator(score: Value, calibrator: Any) -> Value:
     if type(calibrator).__name__ == "IsotonicRegression":
         return _isotonic(score, calibrator)
-    constant = score.emitter.constant
     # 1 / (1 + exp(a score + b))
-    moved = score * constant(-float(calibrator.a_)) - constant(float(calibrator.b_))
+    moved = score * -float(calibrator.a_) - float(calibrator.b_)
     return moved.apply(ops.SIGMOID)
 
 

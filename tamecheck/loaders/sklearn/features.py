@@ -43,24 +43,24 @@ def _splines(x: Value, estimator: Any) -> Value:
         raise UnsupportedError("scikit-learn fails above the last knot of splines of degree 0")
     if outside == "linear" and splines[0].k < 2 and len(splines) > 1:
         raise UnsupportedError("scikit-learn mixes up the ends of lines of degree below 2")
-    constant, degree = x.emitter.constant, int(splines[0].k)
+    degree = int(splines[0].k)
     knots = np.stack([spline.t for spline in splines])
     first, last = knots[:, degree], knots[:, -degree - 1]
     inside = x
     if outside == "periodic":
-        offset, period = constant(first), constant(last - first)
+        offset, period = map(x.emitter.constant, (first, last - first))
         turns = ((x - offset) / period).apply(ops.FLOOR)
         inside = x - turns * period
     elif outside != "continue":
-        inside = x.apply(ops.MAXIMUM, constant(first)).apply(ops.MINIMUM, constant(last))
+        inside = x.apply(ops.MAXIMUM, first).apply(ops.MINIMUM, last)
     bases = _bases(inside, knots, degree)
-    rows = [bases.part(0, i) @ constant(spline.c) for i, spline in enumerate(splines)]
+    rows = [bases.part(0, i) @ spline.c for i, spline in enumerate(splines)]
     if outside == "linear":
         # degree 0 is continued as a constant, whose derivative is 0
-        below, above = (x - constant(first)).clip(None, Fraction(0)), x - constant(last)
+        below, above = (x - first).clip(None, Fraction(0)), x - last
         for i, spline in enumerate(splines):
             for side, end in ((below, first[i]), (above.apply(ops.RELU), last[i])):
-                rows[i] = rows[i] + side.part(0, i) * constant(spline(end, nu=1))
+                rows[i] = rows[i] + side.part(0, i) * spline(end, nu=1)
     kept = rows if estimator.include_bias else [row.cut(0, 0, row.shape[0] - 1) for row in rows]
     return join(kept, "splines")
 
@@ -73,7 +73,7 @@ def _bases(x: Value, knots: Array, degree: int) -> Value:
     reached = constant(inner).apply(ops.LESS_EQUAL, column)
     ones = constant(np.ones((len(knots), 1)))
     starts = ones.apply(ops.CONCAT, reached, axis=1)
-    ends = reached.apply(ops.CONCAT, constant(np.zeros((len(knots), 1))), axis=1)
+    ends = reached.apply(ops.CONCAT, np.zeros((len(knots), 1)), axis=1)
     bases = (starts - ends).apply(ops.PAD, before=(0, degree), after=(0, degree), value=Fraction(0))
     for k in range(1, degree + 1):
         count -= 1
@@ -87,9 +87,7 @@ def _bases(x: Value, knots: Array, degree: int) -> Value:
 def _ramp(x: Value, left: Array, right: Array, count: int) -> Value:
     """``(x - left) / (right - left)``; between equal knots nothing is multiplied by it."""
     left, right = left[:, :count], right[:, :count]
-    constant = x.emitter.constant
-    width = np.where(right > left, right - left, 1.0)
-    return (x - constant(left)) / constant(width)
+    return (x - left) / np.where(right > left, right - left, 1.0)
 
 
 def _bins(x: Value, estimator: Any) -> Value:
@@ -117,7 +115,7 @@ def _codes(x: Value, encoder: Any) -> Iterator[Value]:
         known = np.asarray(categories)
         if known.dtype.kind not in "biuf" or not np.isfinite(known).all():
             raise UnsupportedError("categories that are no numbers are not read")
-        yield x.part(0, i).reshape((1,)).apply(ops.EQUAL, x.emitter.constant(known))
+        yield x.part(0, i).reshape((1,)).apply(ops.EQUAL, known)
 
 
 def _one_hot(x: Value, encoder: Any) -> Value:
@@ -139,10 +137,8 @@ def _ordinal(x: Value, encoder: Any) -> Value:
     if not np.isfinite(other):
         raise UnsupportedError("an unknown_value that is no number is not read")
     shift = x.emitter.constant(np.float64(other))
-    codes = [
-        code @ (x.emitter.constant(np.arange(code.shape[0])) - shift) for code in _codes(x, encoder)
-    ]
-    return join(codes) + shift
+    codes = _codes(x, encoder)
+    return join([code @ (np.arange(code.shape[0]) - shift) for code in codes]) + shift
 
 
 ESTIMATORS: Mapping[str, Methods] = {

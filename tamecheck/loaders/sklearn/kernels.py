@@ -48,14 +48,13 @@ class _Kernel(NamedTuple):
 
     def of(self, x: Value, vectors: Array) -> Value:
         """The kernel of the input with every row of the vectors."""
-        constant = x.emitter.constant
         if self.name in ("rbf", "laplacian"):
             distance = distances(x, vectors, 2 if self.name == "rbf" else 1)
-            return (distance * constant(-self.gamma)).apply(ops.EXP, label=f"{self.name} kernel")
-        product = x.apply(ops.MATMUL, constant(vectors.T), label="linear kernel")
+            return (distance * -self.gamma).apply(ops.EXP, label=f"{self.name} kernel")
+        product = x.apply(ops.MATMUL, vectors.T, label="linear kernel")
         if self.name == "linear":
             return product
-        moved = product * constant(self.gamma) + constant(self.coef0)
+        moved = product * self.gamma + self.coef0
         if self.name == "sigmoid":
             return moved.apply(ops.TANH, label="sigmoid kernel")
         return moved.apply(ops.POW, label="polynomial kernel", exponent=rational(self.degree))
@@ -124,7 +123,7 @@ def pairwise_scores(firsts: Value, values: Value, classes: int) -> Value:
     first, second = _sides(classes)
     # votes = Σ [first wins] e_i + (1 - [first wins]) e_j
     votes = firsts.affine(first - second, second.sum(axis=0), "votes")
-    total = values @ values.emitter.constant(first - second)
+    total = values @ (first - second)
     size = total.apply(ops.ABS) + 1
     return votes.apply(ops.ADD, total / (size * 3), label="decision")
 
@@ -155,30 +154,29 @@ def _support_label(x: Value, machine: Any) -> Value:
 
 def _kernel_ridge(x: Value, estimator: Any) -> Value:
     weights = np.asarray(estimator.dual_coef_)
-    return _pairwise_kernel(x, estimator.X_fit_, estimator) @ x.emitter.constant(weights)
+    return _pairwise_kernel(x, estimator.X_fit_, estimator) @ weights
 
 
 def _nystroem(x: Value, estimator: Any) -> Value:
     values = _pairwise_kernel(x, estimator.components_, estimator)
-    return values @ x.emitter.constant(estimator.normalization_.T)
+    return values @ estimator.normalization_.T
 
 
 def _kernel_components(x: Value, estimator: Any) -> Value:
     """Coordinates along the principal components in the space of the kernel."""
     centre = estimator._centerer  # noqa: SLF001 - has no public name
     values = _pairwise_kernel(x, estimator.X_fit_, estimator)
-    constant = x.emitter.constant
-    offset = constant(centre.K_fit_all_ - centre.K_fit_rows_)
+    offset = x.emitter.constant(centre.K_fit_all_ - centre.K_fit_rows_)
     centred = values - values.mean((0,)) + offset
     known = estimator.eigenvalues_ != 0
     scale = np.sqrt(np.where(known, estimator.eigenvalues_, 1.0))
-    return centred @ constant(np.where(known, estimator.eigenvectors_ / scale, 0.0))
+    return centred @ np.where(known, estimator.eigenvectors_ / scale, 0.0)
 
 
 def _fourier(x: Value, estimator: Any) -> Value:
     """Random Fourier features."""
     waves = x.affine(estimator.random_weights_, estimator.random_offset_, "phases")
-    return waves.apply(ops.COS) * x.emitter.constant((2.0 / estimator.n_components) ** 0.5)
+    return waves.apply(ops.COS) * (2.0 / estimator.n_components) ** 0.5
 
 
 def _covariance(x: Value, points: Array, kernel: Any) -> Value:
@@ -199,14 +197,14 @@ def _covariance(x: Value, points: Array, kernel: Any) -> Value:
 
 def _rational_quadratic(x: Value, points: Array, kernel: Any) -> Value:
     width = 2 * float(kernel.alpha) * float(kernel.length_scale) ** 2
-    base = distances(x, points) / x.emitter.constant(width) + 1
+    base = distances(x, points) / width + 1
     return base.apply(ops.POW, exponent=-rational(kernel.alpha))
 
 
 def _periodic(x: Value, points: Array, kernel: Any) -> Value:
-    constant, size = x.emitter.constant, distances(x, points).apply(ops.SQRT)
-    wave = (size * constant(np.pi / float(kernel.periodicity))).apply(ops.SIN)
-    return ((wave / constant(float(kernel.length_scale))).square() * -2).apply(ops.EXP)
+    size = distances(x, points).apply(ops.SQRT)
+    wave = (size * (np.pi / float(kernel.periodicity))).apply(ops.SIN)
+    return ((wave / float(kernel.length_scale)).square() * -2).apply(ops.EXP)
 
 
 _COVARIANCES: Mapping[str, Callable[[Value, Array, Any], Value]] = {
@@ -229,8 +227,7 @@ _COVARIANCES: Mapping[str, Callable[[Value, Array, Any], Value]] = {
 def _scaled(x: Value, points: Array, scale: Any) -> Value:
     """The squared distances in units of the length scale, one number or one a feature."""
     width = np.broadcast_to(np.asarray(scale, dtype=np.float64), points.shape[1:])
-    constant = x.emitter.constant
-    return ((x - constant(points)) / constant(width)).square().total((1,), keepdims=False)
+    return ((x - points) / width).square().total((1,), keepdims=False)
 
 
 def _gauss(squares: Value) -> Value:
@@ -245,7 +242,7 @@ def _matern(squares: Value, nu: float) -> Value:
         return (size * -1).apply(ops.EXP)
     if nu not in _ROOT_OF_NU:
         raise UnsupportedError(f"a Matern kernel with nu={nu:g} is not elementary")
-    size = size * squares.emitter.constant(_ROOT_OF_NU[nu])
+    size = size * _ROOT_OF_NU[nu]
     head = size + 1
     if nu == 2.5:
         head = head + size.square() / 3
@@ -256,18 +253,15 @@ def _process(x: Value, estimator: Any) -> Value:
     """The mean of the posterior."""
     if not hasattr(estimator, "X_train_"):
         raise AttributeError("X_train_")
-    constant = x.emitter.constant
-    weights = np.asarray(estimator.alpha_)
-    values = _covariance(x, np.asarray(estimator.X_train_), estimator.kernel_)
-    mean = values @ constant(weights)
+    mean = _covariance(x, np.asarray(estimator.X_train_), estimator.kernel_) @ estimator.alpha_
     scale, offset = estimator._y_train_std, estimator._y_train_mean  # noqa: SLF001 - have no public names
-    return mean * constant(scale) + constant(offset)
+    return mean * scale + offset
 
 
 def _latent(x: Value, process: Any) -> Value:
     """The mean of the latent function of a process for two classes."""
     values = _covariance(x, np.asarray(process.X_train_), process.kernel_)
-    return values @ x.emitter.constant(process.y_train_ - process.pi_)
+    return values @ (process.y_train_ - process.pi_)
 
 
 def _process_label(x: Value, estimator: Any) -> Value:
@@ -292,19 +286,17 @@ def _process_share(x: Value, process: Any) -> Value:
     """The logistic function averaged over the latent normal distribution, by error functions."""
     from sklearn.gaussian_process import _gpc
 
-    constant = x.emitter.constant
-    points = np.asarray(process.X_train_)
-    values = _covariance(x, points, process.kernel_)
-    mean = values @ constant(process.y_train_ - process.pi_)
+    values = _covariance(x, np.asarray(process.X_train_), process.kernel_)
+    mean = values @ (process.y_train_ - process.pi_)
     # L⁻¹ W^½ as one matrix
     root = cast("Array", np.linalg.solve(process.L_, np.diag(process.W_sr_)))
-    explained = (values @ constant(root.T)).square().total((0,), keepdims=False)
+    explained = (values @ root.T).square().total((0,), keepdims=False)
     variance = _prior_variance(x, process.kernel_) - explained
     rates, shares = (np.asarray(a).reshape(-1) for a in (_gpc.LAMBDAS, _gpc.COEFS))
     # with a = 1/(2v): λ m √(a / (a + λ²)) = λ m / √(1 + 2 v λ²)
-    spread = (variance * constant(2 * rates**2) + 1).apply(ops.SQRT)
-    integrals = ((mean * constant(rates)) / spread).apply(ops.ERF) / 2
-    return integrals @ constant(shares) + constant(0.5 * shares.sum())
+    spread = (variance * (2 * rates**2) + 1).apply(ops.SQRT)
+    integrals = (mean * rates / spread).apply(ops.ERF) / 2
+    return integrals @ shares + 0.5 * shares.sum()
 
 
 def _prior_variance(x: Value, kernel: Any) -> Value:
@@ -324,7 +316,7 @@ def _prior_variance(x: Value, kernel: Any) -> Value:
             return constant(float(kernel.noise_level))
         case "DotProduct":
             square = x.square().total((0,), keepdims=False)
-            return square + constant(float(kernel.sigma_0) ** 2)
+            return square + float(kernel.sigma_0) ** 2
         case _:
             return constant(1.0)
 

@@ -52,7 +52,7 @@ def _generalised(x: Value, estimator: Any) -> Value:
 
 
 def _partial_least_squares(x: Value, estimator: Any) -> Value:
-    centred = x - x.emitter.constant(estimator._x_mean)  # noqa: SLF001 - has no public name
+    centred = x - estimator._x_mean  # noqa: SLF001 - has no public name
     coefficients, intercept = estimator.coef_.T, np.asarray(estimator.intercept_)
     value = centred.affine(coefficients, intercept, "value")
     return scalar(value) if estimator._predict_1d else value  # noqa: SLF001 - as above
@@ -60,10 +60,9 @@ def _partial_least_squares(x: Value, estimator: Any) -> Value:
 
 def _latent(x: Value, estimator: Any) -> Value:
     """The scores of the features: centred, scaled and projected."""
-    constant = x.emitter.constant
-    scaled = (x - constant(estimator._x_mean)) / constant(estimator._x_std)  # noqa: SLF001 - have no public name
+    scaled = (x - estimator._x_mean) / estimator._x_std  # noqa: SLF001 - have no public name
     weights = getattr(estimator, "x_rotations_", getattr(estimator, "x_weights_", None))
-    return scaled @ constant(weights)
+    return scaled @ weights
 
 
 def _sigmoids(x: Value, estimator: Any) -> Value:
@@ -96,9 +95,9 @@ def _discriminants(x: Value, estimator: Any) -> Value:
     """Coordinates along the directions that separate the classes best."""
     if estimator.solver == "lsqr":
         raise UnsupportedError("the solver 'lsqr' has no transform")
-    moved = x - x.emitter.constant(estimator.xbar_) if estimator.solver == "svd" else x
+    moved = x - estimator.xbar_ if estimator.solver == "svd" else x
     kept = estimator.scalings_[:, : estimator._max_components]  # noqa: SLF001 - has no public name
-    return moved @ x.emitter.constant(kept)
+    return moved @ kept
 
 
 def _one_class(x: Value, estimator: Any) -> Value:

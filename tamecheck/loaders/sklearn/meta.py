@@ -166,9 +166,7 @@ def _columns(x: Value, table: Any) -> Value:
 def _beside(found: Sequence[tuple[str, Value]], estimator: Any) -> Value:
     """Features joined, each part times its weight."""
     weights: Mapping[str, float] = estimator.transformer_weights or {}
-    weighted = [
-        y * y.emitter.constant(float(weights[name])) if name in weights else y for name, y in found
-    ]
+    weighted = [y * float(weights[name]) if name in weights else y for name, y in found]
     return join(weighted, "features")
 
 

@@ -119,7 +119,7 @@ def apart(divisor: Value, missing: Value) -> Value:
 
 def indicator(index: Value, count: int) -> Value:
     """The unit vector of an index."""
-    return index.reshape((1,)).apply(ops.EQUAL, index.emitter.constant(np.arange(count)))
+    return index.reshape((1,)).apply(ops.EQUAL, np.arange(count))
 
 
 def distances(x: Value, points: Array, power: Operand | str = 2) -> Value:
@@ -127,7 +127,7 @@ def distances(x: Value, points: Array, power: Operand | str = 2) -> Value:
 
     Any other power is the largest difference.
     """
-    differences = x - x.emitter.constant(points)
+    differences = x - points
     if power == 2:
         return differences.square().total((1,), keepdims=False)
     sizes = differences.apply(ops.ABS)
@@ -142,11 +142,11 @@ def interpolate(x: Value, knots: Array, heights: Array) -> Value:
     """
     constant = x.emitter.constant
     if len(knots) == 1:
-        return (x * 0) + constant(heights[0])
+        return x * 0 + heights[0]
     left, right = constant(knots[:-1]), constant(knots[1:])
     slopes = (constant(heights[1:]) - constant(heights[:-1])) / (right - left)
     parts = x.apply(ops.MAXIMUM, left).apply(ops.MINIMUM, right) - left
-    return (parts @ slopes) + constant(heights[0])
+    return parts @ slopes + heights[0]
 
 
 def scores_of(estimator: Any) -> str:

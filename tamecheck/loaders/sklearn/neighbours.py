@@ -137,7 +137,7 @@ def _neighbour_label(x: Value, estimator: Any) -> Value:
 
 def _radius_shares(x: Value, estimator: Any) -> Value:
     """The shares of classes within the radius; without a point there, of the outlier label."""
-    votes = _within(x, estimator) @ x.emitter.constant(_targets(estimator))
+    votes = _within(x, estimator) @ _targets(estimator)
     total = votes.total((0,))
     labels = estimator.outlier_label_
     if labels is None:
@@ -160,11 +160,11 @@ def _centroid_label(x: Value, estimator: Any) -> Value:
 
 def _centroid_scores(x: Value, estimator: Any) -> Value:
     """Minus the squared scaled distances, plus twice the logarithms of the weights."""
-    constant, spread = x.emitter.constant, np.asarray(estimator.within_class_std_dev_)
+    spread = np.asarray(estimator.within_class_std_dev_)
     scale, metric = np.where(spread != 0, spread, 1.0), _METRICS[estimator.metric]
-    size = distances(x / constant(scale), np.asarray(estimator.centroids_) / scale, metric)
+    size = distances(x / scale, np.asarray(estimator.centroids_) / scale, metric)
     squares = size if metric == 2 else size.square()
-    return constant(2.0 * np.log(estimator.class_prior_)) - squares
+    return 2.0 * np.log(estimator.class_prior_) - squares
 
 
 def _difference(scores: Value) -> Value:
@@ -175,24 +175,23 @@ def _difference(scores: Value) -> Value:
 def _quadratic(x: Value, estimator: Any) -> Value:
     """The logarithms of normal densities, each with a covariance of its own."""
     norms: list[Value] = []
-    constant = x.emitter.constant
     parts = zip(estimator.means_, estimator.rotations_, estimator.scalings_, strict=True)
     for mean, rotation, scale in parts:
-        coordinates = (x - constant(mean)) @ constant(rotation * scale**-0.5)
+        coordinates = (x - mean) @ (rotation * scale**-0.5)
         norms.append(coordinates.square().total((0,)))
     squares = concat(norms, 0)
     volumes = np.array([np.log(scale).sum() for scale in estimator.scalings_])
     offset = np.log(estimator.priors_) - 0.5 * volumes
-    return squares * constant(-0.5) + constant(offset)
+    return squares * -0.5 + offset
 
 
 def _gaussian(x: Value, estimator: Any) -> Value:
     """The logarithms of products of normal densities and priors."""
-    constant, variances = x.emitter.constant, np.asarray(estimator.var_)
-    squares = (x - constant(estimator.theta_)).square() / constant(variances)
+    variances = np.asarray(estimator.var_)
+    squares = (x - estimator.theta_).square() / variances
     volumes = np.log(2.0 * np.pi * variances).sum(axis=1)
     offset = np.log(estimator.class_prior_) - 0.5 * volumes
-    return squares.total((1,), keepdims=False) * constant(-0.5) + constant(offset)
+    return squares.total((1,), keepdims=False) * -0.5 + offset
 
 
 def _bernoulli(x: Value, estimator: Any) -> Value:
@@ -232,22 +231,21 @@ def _mixture(x: Value, estimator: Any) -> Value:
     """The logarithms of weighted normal densities, by the factors of their precisions."""
     if type(estimator).__name__ != "GaussianMixture":
         raise UnsupportedError("only GaussianMixture is read")
-    constant, means = x.emitter.constant, np.asarray(estimator.means_)
+    means = np.asarray(estimator.means_)
     factors, kind = np.asarray(estimator.precisions_cholesky_), estimator.covariance_type
     if kind in ("full", "tied"):
         matrices = (
             factors if kind == "full" else np.broadcast_to(factors, (len(means), *factors.shape))
         )
-        moved = (x - constant(means)).reshape((*means.shape[:1], 1, means.shape[1]))
-        coordinates = (moved @ constant(matrices)).reshape(means.shape)
+        moved = (x - means).reshape((*means.shape[:1], 1, means.shape[1]))
+        coordinates = (moved @ matrices).reshape(means.shape)
         volumes = np.log(np.diagonal(matrices, axis1=1, axis2=2)).sum(axis=1)
     else:
         scales = factors if kind == "diag" else np.repeat(factors[:, None], means.shape[1], axis=1)
-        coordinates = (x - constant(means)) * constant(scales)
+        coordinates = (x - means) * scales
         volumes = np.log(scales).sum(axis=1)
     offset = volumes + np.log(estimator.weights_) - 0.5 * means.shape[1] * np.log(2 * np.pi)
-    squares = coordinates.square().total((1,), keepdims=False)
-    return squares * constant(-0.5) + constant(offset)
+    return coordinates.square().total((1,), keepdims=False) * -0.5 + offset
 
 
 def _centre_label(x: Value, estimator: Any) -> Value:
@@ -262,10 +260,8 @@ def _centre_distances(x: Value, estimator: Any) -> Value:
 
 def _ellipse(x: Value, estimator: Any) -> Value:
     """Minus the squared distance of Mahalanobis, plus a threshold."""
-    constant = x.emitter.constant
-    moved = x - constant(estimator.location_)
-    square = (moved @ constant(estimator.get_precision())) @ moved
-    return constant(-float(estimator.offset_)) - square
+    moved = x - estimator.location_
+    return -float(estimator.offset_) - moved @ estimator.get_precision() @ moved
 
 
 def _constant(x: Value, values: Any) -> Value:

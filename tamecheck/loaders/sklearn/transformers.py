@@ -23,9 +23,8 @@ _LEAST_NORM = 10 * np.finfo(np.float64).eps
 
 def _centre(x: Value, centre: Any, scale: Any) -> Value:
     """``(x - centre) / scale``."""
-    constant = x.emitter.constant
-    moved = x if centre is None else x - constant(centre)
-    return moved if scale is None else moved.apply(ops.DIV, constant(scale), label="scaled")
+    moved = x if centre is None else x - centre
+    return moved if scale is None else moved.apply(ops.DIV, scale, label="scaled")
 
 
 def _mean(scaler: Any) -> Any:
@@ -35,9 +34,8 @@ def _mean(scaler: Any) -> Any:
 
 def _spread(x: Value, centre: Any, scale: Any) -> Value:
     """``x scale + centre``."""
-    constant = x.emitter.constant
-    moved = x if scale is None else x * constant(scale)
-    return moved if centre is None else moved + constant(centre)
+    moved = x if scale is None else x * scale
+    return moved if centre is None else moved + centre
 
 
 def _clip(x: Value, estimator: Any, ends: tuple[float, float]) -> Value:
@@ -71,11 +69,12 @@ def _yeo_johnson(x: Value, powers: Array) -> Value:
 
 def _box_cox(x: Value, powers: Array) -> Value:
     """``(x^p - 1) / p``, and ``log x`` where p is 0; for positive x."""
-    constant, logarithm = x.emitter.constant, x.apply(ops.LOG)
-    zero = np.abs(powers) < np.spacing(1.0)
-    safe = constant(np.where(zero, 1.0, powers))
+    logarithm, zero = x.apply(ops.LOG), np.abs(powers) < np.spacing(1.0)
+    safe = np.where(zero, 1.0, powers)
     power = ((logarithm * safe).apply(ops.EXP) - 1) / safe
-    return constant(zero.astype(np.int64)).select(logarithm, power) if zero.any() else power
+    if not zero.any():
+        return power
+    return x.emitter.constant(zero.astype(np.int64)).select(logarithm, power)
 
 
 def _yeo_johnson_inverse(x: Value, powers: Array) -> Value:
@@ -85,10 +84,12 @@ def _yeo_johnson_inverse(x: Value, powers: Array) -> Value:
 
 def _box_cox_inverse(x: Value, powers: Array) -> Value:
     """``(1 + p x)^(1/p)``, and ``exp x`` where p is 0."""
-    constant, zero = x.emitter.constant, np.abs(powers) < np.spacing(1.0)
-    safe = constant(np.where(zero, 1.0, powers))
+    zero = np.abs(powers) < np.spacing(1.0)
+    safe = np.where(zero, 1.0, powers)
     power = ((x * safe + 1).apply(ops.LOG) / safe).apply(ops.EXP)
-    return constant(zero.astype(np.int64)).select(x.apply(ops.EXP), power) if zero.any() else power
+    if not zero.any():
+        return power
+    return x.emitter.constant(zero.astype(np.int64)).select(x.apply(ops.EXP), power)
 
 
 def _power_inverse(x: Value, estimator: Any) -> Value:
@@ -131,8 +132,8 @@ def _distribution(x: Value, knots: Array, heights: Array) -> Value:
     for place in np.flatnonzero(jumps):
         # 0 at the least quantile, 1 at the largest, between them the mean of both sides
         end = {0: Fraction(0), len(points) - 1: Fraction(1)}.get(int(place), Fraction(1, 2))
-        above = (x - x.emitter.constant(points[place])).apply(ops.STEP, at_zero=end)
-        level = level + above * x.emitter.constant(jumps[place])
+        above = (x - points[place]).apply(ops.STEP, at_zero=end)
+        level = level + above * jumps[place]
     return level
 
 
@@ -142,7 +143,7 @@ def _imputed(x: Value, estimator: Any) -> Value:
     kept = np.isfinite(statistics) | bool(estimator.keep_empty_features)
     y, marker = x if kept.all() else x.take(np.flatnonzero(kept), 0), estimator.missing_values
     if _is_number(marker):
-        y = y.apply(ops.EQUAL, rational(marker)).select(x.emitter.constant(statistics[kept]), y)
+        y = y.apply(ops.EQUAL, rational(marker)).select(statistics[kept], y)
     return _marked(x, y, estimator)
 
 
@@ -152,7 +153,7 @@ def _neighbours_imputed(x: Value, estimator: Any) -> Value:
         raise UnsupportedError("a number that marks missing values is not read")
     known = np.asarray(estimator._valid_mask)  # noqa: SLF001 - has no public name
     if estimator.keep_empty_features:
-        y = x if known.all() else x * x.emitter.constant(known.astype(np.int64))
+        y = x if known.all() else x * known.astype(np.int64)
     else:
         y = x.take(np.flatnonzero(known), 0)
     return _marked(x, y, estimator)
@@ -174,26 +175,24 @@ def _is_number(marker: Any) -> bool:
 
 def _principal(x: Value, estimator: Any) -> Value:
     """Coordinates along the principal components, whitened if the estimator whitens."""
-    constant = x.emitter.constant
     offset = -(np.asarray(estimator.mean_) @ estimator.components_.T)
     y = x.affine(estimator.components_.T, offset, "components")
     if not estimator.whiten:
         return y
     scale = np.sqrt(estimator.explained_variance_)
-    return y / constant(np.maximum(scale, np.finfo(scale.dtype).eps))
+    return y / np.maximum(scale, np.finfo(scale.dtype).eps)
 
 
 def _independent(x: Value, estimator: Any) -> Value:
-    moved = x - x.emitter.constant(estimator.mean_) if estimator.whiten else x
-    return moved @ x.emitter.constant(estimator.components_.T)
+    moved = x - estimator.mean_ if estimator.whiten else x
+    return moved @ estimator.components_.T
 
 
 def _factors(x: Value, estimator: Any) -> Value:
     weights = estimator.components_ / estimator.noise_variance_
     unit = np.eye(len(estimator.components_))
     covariance = cast("Array", np.linalg.inv(unit + weights @ estimator.components_.T))
-    constant = x.emitter.constant
-    return (x - constant(estimator.mean_)) @ constant(weights.T) @ constant(covariance)
+    return (x - estimator.mean_) @ weights.T @ covariance
 
 
 def _op(op: Op, **params: Any) -> Callable[[Value], Value]:
@@ -205,7 +204,7 @@ def _root(x: Value) -> Value:
 
 
 def _log_to(base: float) -> Callable[[Value], Value]:
-    return lambda x: x.apply(ops.LOG) / x.emitter.constant(np.log(base))
+    return lambda x: x.apply(ops.LOG) / np.log(base)
 
 
 _UFUNCS: Mapping[str, Callable[[Value], Value]] = {
@@ -226,10 +225,10 @@ _UFUNCS: Mapping[str, Callable[[Value], Value]] = {
     "trunc": _op(ops.ROUND, mode="toward_zero"),
     "log2": _log_to(2.0),
     "log10": _log_to(10.0),
-    "exp2": lambda x: (x * x.emitter.constant(np.log(2.0))).apply(ops.EXP),
+    "exp2": lambda x: (x * np.log(2.0)).apply(ops.EXP),
     "positive": lambda x: x,
-    **dict.fromkeys(("deg2rad", "radians"), lambda x: x * x.emitter.constant(np.pi / 180)),
-    **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * x.emitter.constant(180 / np.pi)),
+    **dict.fromkeys(("deg2rad", "radians"), lambda x: x * (np.pi / 180)),
+    **dict.fromkeys(("rad2deg", "degrees"), lambda x: x * (180 / np.pi)),
     "cbrt": lambda x: _root(x.apply(ops.RELU)) - _root((0 - x).apply(ops.RELU)),
     # of scipy.special
     "expit": _op(ops.SIGMOID),
@@ -269,12 +268,12 @@ ESTIMATORS: Mapping[str, Methods] = {
     "KNNImputer": transformer(_neighbours_imputed),
     "FunctionTransformer": transformer(lambda x, e: _function(x, e.func, e.kw_args)),
     **dict.fromkeys(("PCA", "IncrementalPCA"), transformer(_principal)),
-    "TruncatedSVD": transformer(lambda x, e: x @ x.emitter.constant(e.components_.T)),
+    "TruncatedSVD": transformer(lambda x, e: x @ e.components_.T),
     "FastICA": transformer(_independent),
     "FactorAnalysis": transformer(_factors),
     **dict.fromkeys(
         ("GaussianRandomProjection", "NeighborhoodComponentsAnalysis"),
-        transformer(lambda x, e: x @ x.emitter.constant(np.asarray(e.components_).T)),
+        transformer(lambda x, e: x @ np.asarray(e.components_).T),
     ),
     **dict.fromkeys(
         (

@@ -139,7 +139,7 @@ def _boost(x: Value, estimator: Any) -> Value:
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in grid.T.reshape(-1)]
     rate = x.emitter.constant(np.float64(estimator.learning_rate))
     total = _stage_sums(x, trees, grid.shape[1]) * rate
-    return scalar(total.apply(ops.ADD, x.emitter.constant(start), label="decision"))
+    return scalar(total.apply(ops.ADD, start, label="decision"))
 
 
 def _hist_boost(x: Value, estimator: Any) -> Value:
@@ -148,7 +148,7 @@ def _hist_boost(x: Value, estimator: Any) -> Value:
     trees = [_hist_tree(stage[k]) for k in range(len(stages[0])) for stage in stages]
     start = np.asarray(estimator._baseline_prediction, dtype=float).reshape(-1)  # noqa: SLF001 - as above
     total = _stage_sums(x, trees, len(stages[0]))
-    return scalar(total.apply(ops.ADD, x.emitter.constant(start), label="decision"))
+    return scalar(total.apply(ops.ADD, start, label="decision"))
 
 
 def _hist_value(x: Value, estimator: Any) -> Value:
