@@ -9,15 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, print_json
-from tamecheck.cli.inputs import (
-    CONSTRAINT,
-    DOMAIN,
-    groups_of,
-    levels_of,
-    named_inputs,
-    naming_of,
-    network_and_domain,
-)
 from tamecheck.cli.options import MODEL, Place, Verb, flag, option, output
 from tamecheck.cli.protected import refuse_options, run_protected
 from tamecheck.cli.source import model_of
@@ -71,7 +62,7 @@ def _run(args: Namespace) -> int:
     args.kind = args.kind or "abductive"
     _check_arguments(args)
     model = model_of(args, notes=False)
-    naming = naming_of(args, model)
+    naming = inputs.naming_of(args, model)
     if args.input is None and args.data is None and (about_groups or args.rows is not None):
         args.data = inputs.table_of_training(args, naming.schema)
     given = [path for path in (args.input, args.data) if path is not None]
@@ -85,7 +76,7 @@ def _run(args: Namespace) -> int:
         if not isinstance(explainer, Explainer):
             what = "--protected is about networks whose inputs take two levels."
             raise InputError(what, hint="'tamecheck verify --fair' is for any model.")
-        asked = named_inputs(args.protected, explainer.domain, "--protected")
+        asked = inputs.named_inputs(args.protected, explainer.domain, "--protected")
         rows = inputs.chosen_rows(_of_all(args), model, explainer, sample) if given else None
         return run_protected(args, explainer, asked, rows, sample, naming.schema)
     options = _options(args, explainer)
@@ -110,7 +101,7 @@ def _explainer(
 
     if args.box is None and args.integers is None:
         try:
-            network, domain = network_and_domain(args, model, naming, sample)
+            network, domain = inputs.network_and_domain(args, model, naming, sample)
         except UnsupportedError as error:
             if args.domain is None and sample is None:
                 hint = "Any classifier is explained over intervals of its inputs: give --box."
@@ -147,13 +138,15 @@ def _options(args: Namespace, explainer: Explainer | ModelExplainer) -> dict[str
     """The options of the kind of explanation that is asked for."""
     options: dict[str, Any] = {"timeout": args.timeout}
     if args.kind == "abductive":
-        prefer = named_inputs(args.prefer, explainer.domain, "--prefer")
+        prefer = inputs.named_inputs(args.prefer, explainer.domain, "--prefer")
         options |= {"smallest": args.smallest, "prefer": prefer}
         options |= {"second": True} if args.second else {}
     elif args.kind == "counterfactual":
         options |= {"target": _class(args.towards, explainer), "metric": args.metric}
         domain = explainer.domain
-        options |= {name: named_inputs(getattr(args, name), domain, f"--{name}") for name in _MOVES}
+        options |= {
+            name: inputs.named_inputs(getattr(args, name), domain, f"--{name}") for name in _MOVES
+        }
     elif args.kind == "shapley":
         options["target"] = _class(args.towards, explainer)
     return options
@@ -366,8 +359,8 @@ VERB = Verb(
         output("--plot", "FILE",
             "draw it: pixels of an image, or bars of relevancy; .png, .svg or .pdf"),
         inputs.SHAPE,
-        DOMAIN,
-        CONSTRAINT,
+        inputs.DOMAIN,
+        inputs.CONSTRAINT,
         option("--box", "BOX",
             "what any other classifier's inputs can be: 'age=18:90,x=0:inf', or -1:1 for all; "
             "default: the range of each column of --data"),
@@ -403,7 +396,7 @@ def classifier_explainer(
         what = "--constraint is for networks whose inputs take two levels."
         raise InputError(what, hint="Groups of inputs are told by --one-hot.")
     box: Any = args.box
-    domain = None if args.domain is None else levels_of(args.domain)
+    domain = None if args.domain is None else inputs.levels_of(args.domain)
     if box is not None and domain is not None:
         raise InputError("--box or --domain, not both.")
     names = naming.names
@@ -413,13 +406,13 @@ def classifier_explainer(
         box = box_of_rows(exact_points(sample), model.inputs)
         message(args, "The domain is the range of each column of the table; --box gives another.")
     classes = naming.classes or (() if sample is None else sample.classes)
-    inputs = sum(map(size_of, model.inputs.values()))
+    count = sum(map(size_of, model.inputs.values()))
     return model_explainer(
         Described(model),
         domain=domain,
         box=box,
         integers=[] if args.integers is None else [k.strip() for k in args.integers.split(",")],
-        one_hot=groups_of(args.one_hot, "--one-hot", inputs),
+        one_hot=inputs.groups_of(args.one_hot, "--one-hot", count),
         names=names,
         classes=classes,
         seed=args.seed,

@@ -12,17 +12,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
+from tamecheck.cli import inputs
 from tamecheck.cli.answer import claim, message, print_answer, write_document
-from tamecheck.cli.inputs import (
-    CONSTRAINT,
-    DOMAIN,
-    Naming,
-    naming_of,
-    network_and_domain,
-    sample_from,
-    table_of_training,
-    table_options,
-)
 from tamecheck.cli.options import BOX, MODEL, Verb, flag, natural, option, output
 from tamecheck.cli.source import domain_of, model_of
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
@@ -63,15 +54,15 @@ def _rules(args: Namespace) -> int:
     claim(args, args.output, "list of rules")
     budget = Budget.of(args.timeout)
     model = model_of(args)
-    naming = naming_of(args, model)
+    naming = inputs.naming_of(args, model)
     if args.box is not None or args.spec is not None:
         return _rules_of_cells(args, model, domain_of(args, model), naming)
-    args.data = args.data or table_of_training(args, naming.schema)
-    sample = sample_from(args, model, naming.schema)
+    args.data = args.data or inputs.table_of_training(args, naming.schema)
+    sample = inputs.sample_from(args, model, naming.schema)
     if sample is not None and args.domain is None and sample.levels() is None:
         return _rules_over_table(args, model, naming, sample)
     try:
-        network, domain = network_and_domain(args, model, naming, sample)
+        network, domain = inputs.network_and_domain(args, model, naming, sample)
     except UnsupportedError as error:
         if sample is not None:
             return _rules_over_table(args, model, naming, sample)
@@ -85,7 +76,7 @@ def _rules(args: Namespace) -> int:
 
 def _rules_of_network(
     args: Namespace,
-    naming: Naming,
+    naming: inputs.Naming,
     about: tuple[ThresholdNetwork, Domain],
     sample: Sample | None,
     budget: Budget,
@@ -119,7 +110,7 @@ class _Task:
     """What is asked of a binarized network."""
 
     args: Namespace
-    naming: Naming
+    naming: inputs.Naming
     network: ThresholdNetwork
     domain: Domain
     sample: Sample | None
@@ -367,16 +358,16 @@ def _form(task: _Task, found: DecisionRules) -> dict[str, Any] | None:
     return {"kind": task.args.form, "size": size, "text": text}
 
 
-def _rules_over_table(args: Namespace, model: Model, naming: Naming, sample: Sample) -> int:
+def _rules_over_table(args: Namespace, model: Model, naming: inputs.Naming, sample: Sample) -> int:
     """Rules of a piecewise linear classifier over the range of a table's columns."""
     from tamecheck.loaders.text.box import box_of_rows
 
     names = naming.names if not naming.inferred else None
-    known = Naming(names or list(sample.names), naming.classes or list(sample.classes))
+    known = inputs.Naming(names or list(sample.names), naming.classes or list(sample.classes))
     return _rules_of_cells(args, model, box_of_rows(sample.points, model.inputs), known)
 
 
-def _rules_of_cells(args: Namespace, model: Model, box: Box, naming: Naming) -> int:
+def _rules_of_cells(args: Namespace, model: Model, box: Box, naming: inputs.Naming) -> int:
     """Rules of a piecewise linear classifier on a box."""
     from tamecheck.explain.cell_rules import rules_of_cells
 
@@ -396,8 +387,8 @@ RULES = Verb(
     _ABOUT_RULES,
     (
         MODEL,
-        DOMAIN,
-        CONSTRAINT,
+        inputs.DOMAIN,
+        inputs.CONSTRAINT,
         BOX,
         option("--limit", "N", "the most rules (default 20000)", type=int, default=20_000),
         option("--form", None,
@@ -416,7 +407,7 @@ RULES = Verb(
         option("--leaves", "N", "the most rules of a sketch (default 8)", type=int, default=8),
         flag("--neurons", "print the network neuron by neuron too"),
         flag("--markdown", "print a Markdown table"),
-        table_options("where the rules are measured, and start if need be"),
+        inputs.table_options("where the rules are measured, and start if need be"),
     ),
     _rules,
     answers=True,

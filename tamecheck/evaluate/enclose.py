@@ -26,20 +26,8 @@ from tamecheck.evaluate.enclosure import (
 from tamecheck.evaluate.intervals import Interval, add, elementary, point, subtract
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, folded_first, site_of
+from tamecheck.ir import formula
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    Const,
-    Elementary,
-    Floor,
-    Mul,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    subterms,
-)
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (
     Contraction,
@@ -181,7 +169,7 @@ def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> En
 
 def _shifted(hull: Interval, count: int) -> Interval:
     """``x + log(count)``, between which a log-sum-exp of ``count`` numbers lies."""
-    return add(hull, elementary(Elementary.LOG, point(float(max(count, 1)))))
+    return add(hull, elementary(formula.Elementary.LOG, point(float(max(count, 1)))))
 
 
 def _by_expression(site: Site, expand: Callable[..., int], argument: Enclosure) -> Enclosure | None:
@@ -203,7 +191,7 @@ def _by_expression(site: Site, expand: Callable[..., int], argument: Enclosure) 
         return None
 
 
-_FLOOR = Floor(Var(0))
+_FLOOR = formula.Floor(formula.Var(0))
 
 
 def pointwise_enclosure(
@@ -212,12 +200,12 @@ def pointwise_enclosure(
     """The range of a pointwise op, or None when its domain condition is not shown to hold."""
     ranges = [Interval(core(arg.lower), core(arg.upper)) for arg in args]
     domain = meaning.domain(params)
-    if domain != TRUE and not bool(np.all(truth(domain, ranges, {})[0])):
+    if domain != formula.TRUE and not bool(np.all(truth(domain, ranges, {})[0])):
         return None
     pieces = meaning.pieces(params)
-    if len(pieces) == 1 and pieces[0].condition == TRUE:
+    if len(pieces) == 1 and pieces[0].condition == formula.TRUE:
         return within(*term_interval(pieces[0].term, ranges, {}), shape)
-    if len(args) == 1 and any(_FLOOR in subterms(root) for root in _roots(pieces)):
+    if len(args) == 1 and any(_FLOOR in formula.subterms(root) for root in _roots(pieces)):
         found = _by_unit_cells(pieces, ranges[0])
     else:
         found = _hull(pieces, ranges, {})
@@ -226,12 +214,12 @@ def pointwise_enclosure(
     return within(np.where(gap, -np.inf, found.lower), np.where(gap, np.inf, found.upper), shape)
 
 
-def _roots(pieces: Sequence[Piece]) -> list[Term]:
+def _roots(pieces: Sequence[formula.Piece]) -> list[formula.Term]:
     terms = [piece.term for piece in pieces]
-    return terms + [term for piece in pieces for term in subterms(piece.condition)]
+    return terms + [term for piece in pieces for term in formula.subterms(piece.condition)]
 
 
-def _hull(pieces: Sequence[Piece], args: Sequence[Interval], floors: Floors) -> Interval:
+def _hull(pieces: Sequence[formula.Piece], args: Sequence[Interval], floors: Floors) -> Interval:
     """The hull over the pieces; ``(inf, -inf)`` where none may hold."""
     low: Array = np.asarray(np.inf)
     high: Array = np.asarray(-np.inf)
@@ -255,7 +243,7 @@ def _hull(pieces: Sequence[Piece], args: Sequence[Interval], floors: Floors) -> 
     return Interval(low, high)
 
 
-def _by_unit_cells(pieces: Sequence[Piece], x: Interval) -> Interval:
+def _by_unit_cells(pieces: Sequence[formula.Piece], x: Interval) -> Interval:
     """The hull over the first, the last and all the middle unit cells of an argument.
 
     Within one cell the floor is known, so a rounding is as tight as its two ends.
@@ -279,7 +267,7 @@ def _by_unit_cells(pieces: Sequence[Piece], x: Interval) -> Interval:
     for cell, known, there in parts:
         # a cell that is not there is replaced by the whole argument, since it may be empty
         whole = Interval(np.where(there, cell.lower, x.lower), np.where(there, cell.upper, x.upper))
-        floors: dict[Term, Interval] = {
+        floors: dict[formula.Term, Interval] = {
             _FLOOR: Interval(
                 np.where(there, known.lower, -np.inf), np.where(there, known.upper, np.inf)
             )
@@ -386,17 +374,17 @@ def op_is_integral(op: Op, params: Params, args: Sequence[bool]) -> bool:
             return False
 
 
-def _is_integral(term: Term, args: Sequence[bool]) -> bool:
+def _is_integral(term: formula.Term, args: Sequence[bool]) -> bool:
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return value.denominator == 1
-        case Floor():
+        case formula.Floor():
             return True
-        case Add(left, right) | Mul(left, right):
+        case formula.Add(left, right) | formula.Mul(left, right):
             return _is_integral(left, args) and _is_integral(right, args)
-        case Pow(base, Const(exponent)):
+        case formula.Pow(base, formula.Const(exponent)):
             whole = exponent.denominator == 1 and exponent >= 0
             return whole and _is_integral(base, args)
         case _:

@@ -1,41 +1,14 @@
-"""What every loader gives, and which reader a model file needs, by its suffix.
-
-Readers are imported when they are needed.
-"""
+"""Which reader a model file needs, by its suffix; readers are imported when they are needed."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from tamecheck.errors import InputError
-from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.files import suffix_of
-from tamecheck.loaders.tables.schema import Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model as read from the outside world: its ``graph`` in our language.
-
-    ``format`` is ``onnx``, ``json``, ``expression``, ``torch`` or ``sklearn``; ``where`` the file,
-    or a name for a model that is not in a file.  ``source_ops`` counts the operators of the source
-    by its own names; ``notes`` say what a user should know about the reading, a sentence each.
-    ``schema`` is what the inputs are made of, if that is known without a file; ``metadata`` what
-    the file itself says about that, as it stands there; see
-    `tamecheck.loaders.tables.schema_file.schema_of`.
-    """
-
-    graph: Graph
-    format: str
-    where: str
-    source_ops: Mapping[str, int] = field(default_factory=dict[str, int])
-    notes: tuple[str, ...] = ()
-    schema: Schema | None = None
-    metadata: str = ""
-
+from tamecheck.loaders.loaded import Loaded
 
 _PROGRAM = (
     "A program has other verbs: check, info, solve, dual and plot value; in Python tc.load_program."

@@ -21,7 +21,7 @@ from tamecheck.ir.graph import FORMAT, VERSION, Constant, Graph, GraphBuilder, c
 from tamecheck.ir.op import Op, Pointwise, Value
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.loaders.files import read_text
-from tamecheck.loaders.formats import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_bytes
 
 _WORDS = {"f32": np.dtype("<f4"), "f64": np.dtype("<f8"), "i64": np.dtype("<i8")}

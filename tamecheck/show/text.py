@@ -18,18 +18,8 @@ from rich.tree import Tree
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 from tamecheck.programs.tameness import ProgramCheck
+from tamecheck.show import proof
 from tamecheck.show.console import Framed, bulleted, plain_table, print_to, section
-from tamecheck.show.proof import (
-    Arms,
-    Entry,
-    Repeat,
-    See,
-    Step,
-    all_lines,
-    arrange,
-    collapse,
-    obstacles,
-)
 from tamecheck.show.wording import (
     defined_text,
     domain_text,
@@ -144,7 +134,7 @@ def _answer(
         yield from section(title, bulleted(map(_open, check.open)))
     if check.structures and (rows := ingredients(check)):
         yield from section("Why", plain_table(rows))
-    if check.derivation and (detail is not _Detail.SCREEN or obstacles(check)):
+    if check.derivation and (detail is not _Detail.SCREEN or proof.obstacles(check)):
         yield from section("Derivation, from the output down", *_derivation(check, detail))
     if check.properties != Properties():
         yield from section("Properties on the domain", _properties(check.properties))
@@ -223,10 +213,10 @@ def _consequence(consequence: Consequence) -> list[Text]:
 
 
 def _derivation(check: Check, detail: _Detail) -> Iterable[RenderableType]:
-    drawer = _Drawer(obstacles(check), limit=_MOST_LINES[detail])
-    for name, entries in arrange(check):
+    drawer = _Drawer(proof.obstacles(check), limit=_MOST_LINES[detail])
+    for name, entries in proof.arrange(check):
         tree = Tree(Text(name, style="bold"), guide_style="dim")
-        drawer.draw(tree, entries if detail is _Detail.WHOLE else collapse(entries))
+        drawer.draw(tree, entries if detail is _Detail.WHOLE else proof.collapse(entries))
         yield tree
         if drawer.full:
             break
@@ -248,7 +238,7 @@ class _Drawer:
         """Whether the limit is reached."""
         return self._limit is not None and self._count >= self._limit
 
-    def draw(self, tree: Tree, entries: Sequence[Entry], mark: str = "") -> None:
+    def draw(self, tree: Tree, entries: Sequence[proof.Entry], mark: str = "") -> None:
         """Add the entries; `Arms` hang below the entry before them, each head with its number."""
         last = tree
         for entry in entries:
@@ -256,14 +246,14 @@ class _Drawer:
                 self.left_out = True
                 return
             match entry:
-                case Step(line):
+                case proof.Step(line):
                     last = self._add(tree, self._line(line), mark)
-                case See(line):
+                case proof.See(line):
                     last = self._add(tree, Text(f"{line.name}, shown above", style="dim"), mark)
-                case Arms(arms):
+                case proof.Arms(arms):
                     for number, arm in enumerate(arms, start=1):
                         self.draw(last, arm, f"{number}. " if len(arms) > 1 else "")
-                case Repeat(times, inner):
+                case proof.Repeat(times, inner):
                     last = self._add(tree, Text(f"{times} times:", style="bold"), mark)
                     self.draw(last, inner)
             mark = ""
@@ -326,8 +316,8 @@ def _fragments(check: Check) -> Iterable[str]:
 
 
 def _derivation_html(check: Check) -> str:
-    offending = obstacles(check)
-    lines = [line for _, line in sorted(all_lines(check).items())]
+    offending = proof.obstacles(check)
+    lines = [line for _, line in sorted(proof.all_lines(check).items())]
     shown = lines[-_MOST_ROWS:]
     rows = (
         (

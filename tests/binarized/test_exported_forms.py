@@ -13,7 +13,7 @@ from tamecheck.evaluate import exact_values, float_values
 from tamecheck.exact.quadratic import root
 from tamecheck.explain import network_of
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.loaders.formats import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 

@@ -15,8 +15,8 @@ import numpy as np
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.formats import Loaded
 from tamecheck.loaders.kinds import kind_of
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx.constants import CONSTANTS, read_sparse, read_tensor
 from tamecheck.loaders.onnx.context import (
     NUMPY_BROADCASTING,

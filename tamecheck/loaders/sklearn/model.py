@@ -12,7 +12,7 @@ from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
-from tamecheck.loaders.formats import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.sklearn.meta import ESTIMATORS, answer, categories_of, parts, rows_of
 from tamecheck.loaders.sklearn.methods import scores_of
 from tamecheck.loaders.sklearn.neighbours import BY_DISTANCE

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from tamecheck.errors import InputError
 from tamecheck.loaders.files import read_text
-from tamecheck.loaders.formats import Loaded
 from tamecheck.loaders.json_model import parse_json
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.tables.schema import (
     Bit,
     Column,

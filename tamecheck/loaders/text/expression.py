@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import parse_rational
-from tamecheck.loaders.formats import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.text.composites import COMPOSITES
 from tamecheck.loaders.text.terms import COMPARISONS, FUNCTIONS, LISTS, USAGE, Operand, Span, Terms
 

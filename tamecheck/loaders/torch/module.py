@@ -31,7 +31,7 @@ import numpy as np
 from tamecheck.errors import InputError, TamecheckError, UnsupportedError, package
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.agreement import Original, Point, points_like, refuse_difference
-from tamecheck.loaders.formats import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.torch.gradient import with_gradient
 from tamecheck.loaders.torch.graph import OPSET, Captured, capture, leaves
