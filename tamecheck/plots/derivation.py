@@ -10,17 +10,7 @@ from typing import Any, TypeAlias
 
 from tamecheck.ir.structure import Structure
 from tamecheck.plots.canvas import CLARKE, FILLS, INK, MUTED, Axes, Picture, drawing, label_of, mpl
-from tamecheck.show.proof import (
-    Arms,
-    Entry,
-    Repeat,
-    See,
-    Step,
-    arrange,
-    collapse,
-    entry_count,
-    obstacles,
-)
+from tamecheck.show import proof
 from tamecheck.show.wording import reason
 from tamecheck.tame.verdict import Check, Line, Verdict
 
@@ -76,25 +66,25 @@ class _Diagram:
         self._number: dict[int, int] = {}
         self._hidden: set[int] = set()
 
-    def place(self, entries: Sequence[Entry], x: float, above: Sequence[int]) -> list[int]:
+    def place(self, entries: Sequence[proof.Entry], x: float, above: Sequence[int]) -> list[int]:
         """Place entries below some boxes, about a middle; the boxes that are open below."""
         ends = list(above)
         for entry in entries:
             match entry:
-                case Step(line):
+                case proof.Step(line):
                     ends = [self._box(line, x, ends)]
-                case See(line):
+                case proof.See(line):
                     # its arguments hang below it already
                     self._box(line, x, ends)
                     ends = []
-                case Arms(arms):
+                case proof.Arms(arms):
                     widths = [_width(arm, self.wide) for arm in arms]
                     left = x - (sum(widths) + _GAP * (len(arms) - 1)) / 2
                     source, ends = ends, list[int]()
                     for arm, width in zip(arms, widths, strict=True):
                         ends += self.place(arm, left + width / 2, source)
                         left += width + _GAP
-                case Repeat(times, inner):
+                case proof.Repeat(times, inner):
                     start = len(self.boxes)
                     ends = self.place(inner, x, ends)
                     self.frames.append((times, list(range(start, len(self.boxes)))))
@@ -150,23 +140,23 @@ def draw_derivation(check: Check, axes: Axes | None = None) -> Picture:
     axes
         Axes to draw on; new ones if None.
     """
-    parts = [collapse(entries) for _, entries in arrange(check)]
-    total = sum(map(entry_count, parts))
+    parts = [proof.collapse(entries) for _, entries in proof.arrange(check)]
+    total = sum(map(proof.entry_count, parts))
     lines = (line for line in check.derivation if not check.graph.input_free[line.node])
     wide = max((_Box(line, 0.0).width for line in lines), default=_NARROW)
     diagram = _Diagram(wide)
     left, shown = 0.0, 0
     for entries in parts:
-        if shown and shown + entry_count(entries) > _MOST:
+        if shown and shown + proof.entry_count(entries) > _MOST:
             break
-        kept = entries if entry_count(entries) <= _MOST else entries[:_MOST]
-        shown += entry_count(kept)
+        kept = entries if proof.entry_count(entries) <= _MOST else entries[:_MOST]
+        shown += proof.entry_count(kept)
         width = _width(kept, wide)
         diagram.place(kept, left + width / 2, [])
         left += width + _GAP
     diagram.arrange()
     notes = [f"{shown} of {total} lines are drawn"] if shown < total else []
-    stuck = obstacles(check)
+    stuck = proof.obstacles(check)
     places = [box.x for box in diagram.boxes] or [wide / 2]
     low, high = min(places) - wide / 2 - 0.12, max(places) + wide / 2 + 0.12
     high += 0.25 * any(diagram.boxes[a].rank > diagram.boxes[b].rank + 1 for a, b in diagram.links)
@@ -208,16 +198,16 @@ def _title(check: Check) -> str:
             return "open: neither a derivation nor a refutation"
 
 
-def _width(entries: Sequence[Entry], wide: float) -> float:
+def _width(entries: Sequence[proof.Entry], wide: float) -> float:
     widest = wide
     for entry in entries:
         match entry:
-            case Arms(arms):
+            case proof.Arms(arms):
                 total = sum(_width(arm, wide) for arm in arms) + _GAP * (len(arms) - 1)
                 widest = max(widest, total)
-            case Repeat(_, inner):
+            case proof.Repeat(_, inner):
                 widest = max(widest, _width(inner, wide) + 2 * _GAP)
-            case Step() | See():
+            case proof.Step() | proof.See():
                 pass
     return widest
 

@@ -10,34 +10,10 @@ import numpy as np
 from tamecheck.cells import Complex
 from tamecheck.errors import InputError
 from tamecheck.ir.tensor import Array
-from tamecheck.plots import canvas
-from tamecheck.plots.canvas import (
-    FILLS,
-    INK,
-    JUMP,
-    LINES,
-    Axes,
-    Drawing,
-    Picture,
-    counted,
-    drawing,
-    label_of,
-    mpl,
-)
+from tamecheck.plots import canvas, paint
+from tamecheck.plots.canvas import Axes, Drawing, Picture
 from tamecheck.plots.curve import draw_intervals
 from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, mosaic_of, polylines
-from tamecheck.plots.paint import (
-    REPEAT,
-    fill,
-    graph_colouring,
-    image,
-    lines,
-    pale,
-    prepare,
-    show_values,
-    thin,
-    vertices,
-)
 from tamecheck.plots.plane import Plane
 from tamecheck.plots.poles import EDGES, POLES
 from tamecheck.plots.sample import affordable, values
@@ -49,23 +25,23 @@ def boundaries(drawn: Drawing, scene: Scene, *, told: bool = False) -> None:
 
     def name(kind: str, number: int) -> str:
         few = "" if scene.exact else "at least "
-        return f"{few}{counted(number, kind)}" if told else kind
+        return f"{few}{canvas.counted(number, kind)}" if told else kind
 
     counts = scene.counts
     if told and scene.segments(FLAT):
         paths = polylines(scene.segments(FLAT))
-        lines(drawn.axes, paths, canvas.INK, linewidths=0.5, linestyles=":", zorder=2)
+        paint.lines(drawn.axes, paths, canvas.INK, linewidths=0.5, linestyles=":", zorder=2)
         label = f"same map ({counts['flat']})"
         drawn.line(label, color=canvas.INK, linewidth=0.8, linestyle=":")
     kinks, jumps = polylines(scene.segments(KINKS)), polylines(scene.segments(JUMPS))
     if kinks:
-        width = thin(scene.count)
-        lines(drawn.axes, kinks, canvas.KINK, linewidths=width, capstyle="round", zorder=3)
+        width = paint.thin(scene.count)
+        paint.lines(drawn.axes, kinks, canvas.KINK, linewidths=width, capstyle="round", zorder=3)
         drawn.line(name("kink", counts["kinks"]), color=canvas.KINK, linewidth=max(width, 0.7))
     if jumps:
-        width = float(np.clip(2.6 * thin(scene.count), 0.5, 1.8))
+        width = float(np.clip(2.6 * paint.thin(scene.count), 0.5, 1.8))
         looks: Any = {"color": canvas.JUMP, "linestyle": (0, (3.2, 1.4))}
-        lines(
+        paint.lines(
             drawn.axes,
             jumps,
             canvas.JUMP,
@@ -84,11 +60,11 @@ def mark_domain(drawn: Drawing, scene: Scene) -> None:
     least = 0.01 * float(np.hypot(*(scene.plane.high - scene.plane.low)))
     edges = [path for path in edges if np.abs(np.diff(path, axis=0)).sum() > least]
     if edges:
-        lines(axes, edges, canvas.MUTED, linewidths=0.9, zorder=3)
+        paint.lines(axes, edges, canvas.MUTED, linewidths=0.9, zorder=3)
         drawn.line("edge of the domain", color=canvas.MUTED, linewidth=0.9)
     if poles or len(scene.poles):
         style: Any = canvas.POLE_STYLE
-        lines(axes, poles, canvas.POLE, linewidths=1.8, linestyles=[style], zorder=4)
+        paint.lines(axes, poles, canvas.POLE, linewidths=1.8, linestyles=[style], zorder=4)
         looks: Any = {
             "marker": "P",
             "markersize": 7,
@@ -131,22 +107,22 @@ def draw_scene(scene: Scene, axes: Axes | None = None, *, colour: str = "map") -
     """The pieces of a function that are already known."""
     plane = scene.plane
     few = "" if scene.exact else "at least "
-    said = f"{few}{counted(scene.count, 'cell')}"
-    with drawing(axes, scene.notes) as drawn:
-        prepare(drawn.axes, plane)
+    said = f"{few}{canvas.counted(scene.count, 'cell')}"
+    with canvas.drawing(axes, scene.notes) as drawn:
+        paint.prepare(drawn.axes, plane)
         groups = 0
         if colour == "value":
             side = affordable(plane.graph, least=16, most=300)
             level = values(plane.graph, plane.lattice(side))[:, 0].reshape((side, side))
-            name, poles = label_of(plane.outputs[0]), scene.counts["poles"] > 0
-            show_values(drawn, plane, level, name, cmap=pale(share=0.8), poles=poles)
+            name, poles = canvas.label_of(plane.outputs[0]), scene.counts["poles"] > 0
+            paint.show_values(drawn, plane, level, name, cmap=paint.pale(share=0.8), poles=poles)
             drawn.line(said, ls="none")
         else:
             groups, repeat = _by_map(drawn.axes, scene)
-            maps = f", {counted(groups, 'map')}" if scene.exact else ""
+            maps = f", {canvas.counted(groups, 'map')}" if scene.exact else ""
             drawn.patch(f"{said}{maps}", facecolor=canvas.FILLS[0])
             if repeat:
-                drawn.notes.append(REPEAT)
+                drawn.notes.append(paint.REPEAT)
         boundaries(drawn, scene, told=True)
     counts = {**scene.counts, "maps": groups or scene.count}
     return drawn.picture("cells", counts, exact=scene.exact, facts={"count": scene.counted})
@@ -159,24 +135,24 @@ def _by_map(axes: Axes, scene: Scene) -> tuple[int, bool]:
         edges = (edge for edge in scene.mosaic.edges if edge.kind != FLAT)
         pairs = [(groups[edge.first], groups[edge.second]) for edge in edges]
         count = max(groups, default=-1) + 1
-        chosen = graph_colouring(count, pairs, len(canvas.FILLS))
-        fill(axes, scene.mosaic.polygons, [canvas.FILLS[chosen[group]] for group in groups])
+        chosen = paint.graph_colouring(count, pairs, len(canvas.FILLS))
+        paint.fill(axes, scene.mosaic.polygons, [canvas.FILLS[chosen[group]] for group in groups])
         return count, len(set(chosen)) < count
     raster = scene.raster
     if raster is None or not raster.count:
         return 0, False
-    chosen = np.asarray(graph_colouring(raster.count, raster.neighbours(), len(canvas.FILLS)))
-    table = mpl.colors.ListedColormap(canvas.FILLS)
+    chosen = np.asarray(paint.graph_colouring(raster.count, raster.neighbours(), len(canvas.FILLS)))
+    table = canvas.mpl.colors.ListedColormap(canvas.FILLS)
     pixels = np.ma.masked_where(raster.ids < 0, chosen[raster.ids])
-    image(axes, scene.plane, pixels, cmap=table, vmin=-0.5, vmax=len(canvas.FILLS) - 0.5)
+    paint.image(axes, scene.plane, pixels, cmap=table, vmin=-0.5, vmax=len(canvas.FILLS) - 0.5)
     return raster.count, len(np.unique(chosen)) < raster.count
 
 
 _MOST = 1500
 _STYLES = {
-    KINKS: ("kink between", INK, "-"),
-    FLAT: ("same map", LINES[0], ":"),
-    JUMPS: ("jump between", JUMP, "--"),
+    KINKS: ("kink between", canvas.INK, "-"),
+    FLAT: ("same map", canvas.LINES[0], ":"),
+    JUMPS: ("jump between", canvas.JUMP, "--"),
 }
 
 
@@ -191,8 +167,8 @@ def draw_adjacency(found: Complex, plane: Plane, axes: Axes | None = None) -> Pi
             hint="Make the box smaller.",
         )
     notes = [] if found.complete else ["stopped at the limit: there are more cells"]
-    cell = {"marker": "o", "color": FILLS[0], "markeredgecolor": INK, "ls": "none"}
-    with drawing(axes, notes) as drawn:
+    cell = {"marker": "o", "color": canvas.FILLS[0], "markeredgecolor": canvas.INK, "ls": "none"}
+    with canvas.drawing(axes, notes) as drawn:
         if found.dimension == 2:
             kinds = _in_place(drawn, found, plane)
             drawn.line("cell", **cell)
@@ -201,37 +177,37 @@ def draw_adjacency(found: Complex, plane: Plane, axes: Axes | None = None) -> Pi
             pairs, kinds = found.adjacency, {}
             places, edges = _spectral(found.count, pairs), len(pairs)
             paths = [places[[a, b]] for a, b in pairs]
-            lines(drawn.axes, paths, INK, linewidths=thin(edges), zorder=2)
-            vertices(drawn.axes, places, _coloured(found.count, pairs))
+            paint.lines(drawn.axes, paths, canvas.INK, linewidths=paint.thin(edges), zorder=2)
+            paint.vertices(drawn.axes, places, _coloured(found.count, pairs))
             drawn.axes.set_axis_off()
             drawn.axes.margins(0.05)
             drawn.line("cell", **cell)
-            drawn.line("common facet", color=INK)
+            drawn.line("common facet", color=canvas.INK)
             drawn.notes.append("places by the Laplacian's eigenvectors")
     counts = {"cells": found.count, "edges": edges, **kinds}
     return drawn.picture("adjacency", counts, complete=found.complete)
 
 
 def _coloured(count: int, pairs: Sequence[tuple[int, int]]) -> list[str]:
-    return [FILLS[c] for c in graph_colouring(count, pairs, len(FILLS))]
+    return [canvas.FILLS[c] for c in paint.graph_colouring(count, pairs, len(canvas.FILLS))]
 
 
 def _in_place(drawn: Drawing, found: Complex, plane: Plane) -> dict[str, int]:
     """Draw the graph on top of the cells; the number of edges of each kind."""
     mosaic = mosaic_of(found, plane)
     colours = _coloured(found.count, [(edge.first, edge.second) for edge in mosaic.edges])
-    prepare(drawn.axes, plane)
-    fill(drawn.axes, mosaic.polygons, [f"{colour}60" for colour in colours])
+    paint.prepare(drawn.axes, plane)
+    paint.fill(drawn.axes, mosaic.polygons, [f"{colour}60" for colour in colours])
     centres = np.array([polygon.mean(axis=0) for polygon in mosaic.polygons])
-    width = max(thin(found.count), 0.3)
+    width = max(paint.thin(found.count), 0.3)
     counts: dict[str, int] = {}
     for kind, (label, colour, style) in _STYLES.items():
         paths = [centres[[e.first, e.second]] for e in mosaic.edges if e.kind == kind]
         counts[kind if kind == FLAT else f"{kind}s"] = len(paths)
         if paths:
-            lines(drawn.axes, paths, colour, linestyles=style, linewidths=width, zorder=3)
+            paint.lines(drawn.axes, paths, colour, linestyles=style, linewidths=width, zorder=3)
             drawn.line(label, color=colour, linestyle=style)
-    vertices(drawn.axes, centres, colours)
+    paint.vertices(drawn.axes, centres, colours)
     return counts
 
 

@@ -18,18 +18,8 @@ from rich.tree import Tree
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
 from tamecheck.programs.tameness import ProgramCheck
-from tamecheck.show import proof
+from tamecheck.show import proof, wording
 from tamecheck.show.console import Framed, bulleted, plain_table, print_to, section
-from tamecheck.show.wording import (
-    defined_text,
-    domain_text,
-    headline,
-    ingredients,
-    program_headline,
-    property_rows,
-    reason,
-    structure_names,
-)
 from tamecheck.tame.verdict import Check, Line
 
 
@@ -117,11 +107,11 @@ def _answer(
     yield _head(
         check.verdict,
         check.structures[0] if check.structures else None,
-        f"{where}{domain_text(check.box, check.graph.inputs)}",
-        headline(check),
+        f"{where}{wording.domain_text(check.box, check.graph.inputs)}",
+        wording.headline(check),
         _source(check.structure),
         f"\nAlso definable in {also}, which is not comparable." if also else "",
-        f"\n{where}" if (where := defined_text(check)) else "",
+        f"\n{where}" if (where := wording.defined_text(check)) else "",
     )
     if check.witness is not None:
         yield from section("Why", Text(check.witness.summary, style="red"))
@@ -132,7 +122,7 @@ def _answer(
         unknown = check.verdict is Verdict.UNKNOWN
         title = "What is open" if unknown else "Where the derivation stops"
         yield from section(title, bulleted(map(_open, check.open)))
-    if check.structures and (rows := ingredients(check)):
+    if check.structures and (rows := wording.ingredients(check)):
         yield from section("Why", plain_table(rows))
     if check.derivation and (detail is not _Detail.SCREEN or proof.obstacles(check)):
         yield from section("Derivation, from the output down", *_derivation(check, detail))
@@ -147,9 +137,9 @@ def _answer(
 
 
 def _program_answer(check: ProgramCheck, title: str, *, verbose: bool) -> Iterator[RenderableType]:
-    said = program_headline(check)
+    said = wording.program_headline(check)
     yield _head(check.verdict, check.structure, title, said, _source(check.structure))
-    yield from section("Why", bulleted([Text(reason)] for reason in check.reasons))
+    yield from section("Why", bulleted([Text(one)] for one in check.reasons))
     if check.open:
         shown = [_open(gap) for gap in check.open[:_MOST_OPEN]]
         if len(check.open) > _MOST_OPEN:
@@ -185,7 +175,9 @@ def _open(gap: Open) -> list[Text]:
 
 def _properties(properties: Properties) -> RenderableType:
     styles = {"yes": "green", "no": "red", "not proved": "dim"}
-    return plain_table((name, Text(word, styles[word])) for name, word in property_rows(properties))
+    return plain_table(
+        (name, Text(word, styles[word])) for name, word in wording.property_rows(properties)
+    )
 
 
 def _what_follows(
@@ -268,10 +260,10 @@ class _Drawer:
         if line.name != line.op:
             own = line.name.removeprefix(line.op)
             text.append(own if own.startswith("#") else f" {line.name}", style="dim")
-        names = structure_names(line.structures) or "no structure found"
+        names = wording.structure_names(line.structures) or "no structure found"
         text.append(f"  {names}", style="red" if offending else "green")
         if line.structures or offending:
-            text.append(f"  {reason(line)}".rstrip())
+            text.append(f"  {wording.reason(line)}".rstrip())
         if offending:
             text.append("  ← first obstacle", style="bold red")
         return text
@@ -299,7 +291,8 @@ def _fragments(check: Check) -> Iterable[str]:
     yield (
         f'<p><strong style="color:{_INKS[check.verdict]}">{escape(verdict)}</strong> '
         f"<strong>{escape(structure)}</strong> on "
-        f"{escape(domain_text(check.box, check.graph.inputs))}<br>{escape(headline(check))}</p>"
+        f"{escape(wording.domain_text(check.box, check.graph.inputs))}<br>"
+        f"{escape(wording.headline(check))}</p>"
     )
     if check.witness is not None:
         yield f"<p>{escape(check.witness.summary)}</p>"
@@ -307,7 +300,7 @@ def _fragments(check: Check) -> Iterable[str]:
     if check.open:
         gaps = ((gap.node, gap.why, gap.settles) for gap in check.open)
         yield _table(("derivation stops at", "why", "what would settle it"), gaps)
-    yield _table(("property", ""), property_rows(check.properties))
+    yield _table(("property", ""), wording.property_rows(check.properties))
     if check.consequences:
         rows = ((c.theorem, c.source, "; ".join(c.hypotheses)) for c in check.consequences)
         yield _table(("what follows", "source", "checked hypotheses"), rows)
@@ -323,8 +316,8 @@ def _derivation_html(check: Check) -> str:
         (
             ("→ " if line.node in offending else "") + line.name,
             line.op,
-            structure_names(line.structures) or "no structure found",
-            reason(line),
+            wording.structure_names(line.structures) or "no structure found",
+            wording.reason(line),
         )
         for line in reversed(shown)
     )
