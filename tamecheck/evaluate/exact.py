@@ -10,13 +10,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.errors import DomainError, TamecheckError
-from tamecheck.evaluate.exact_terms import (
-    holds,
-    is_rational,
-    rational_pieces,
-    rational_where,
-    value_at,
-)
+from tamecheck.evaluate import exact_terms
 from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
 from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import Site, checked_inputs, folded_first, run, site_of
@@ -240,22 +234,22 @@ def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:
 def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     pieces, domain = meaning.pieces(site.params), meaning.domain(site.params)
     spread = [np.broadcast_to(objects(arg), site.shape).reshape(-1) for arg in args]
-    if is_rational(pieces, domain) and not any(map(has_balls, args)):
+    if exact_terms.is_rational(pieces, domain) and not any(map(has_balls, args)):
         if domain != TRUE:
-            inside = rational_where(domain, spread)
+            inside = exact_terms.rational_where(domain, spread)
             if not inside.all():
                 raise outside(site, args, int(np.argmin(inside)))
-        return rational_pieces(pieces, spread).reshape(site.shape)
+        return exact_terms.rational_pieces(pieces, spread).reshape(site.shape)
     result = np.empty(spread[0].shape, dtype=object)
     continuous = site.op.regularity.continuous
     for index, point in enumerate(zip(*(arg.tolist() for arg in spread), strict=True)):
         if domain != TRUE:
-            held = holds(domain, point)
+            held = exact_terms.holds(domain, point)
             if held is False:
                 raise outside(site, args, index)
             if held is None:
                 raise UndecidedError
-        result[index] = value_at(pieces, point, continuous=continuous)
+        result[index] = exact_terms.value_at(pieces, point, continuous=continuous)
     return result.reshape(site.shape)
 
 

@@ -9,15 +9,7 @@ from fractions import Fraction
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.program import Sense
 from tamecheck.loaders.files import BLANKS
-from tamecheck.loaders.programs import draft
-from tamecheck.loaders.programs.tokens import (
-    Splitter,
-    drop_comment,
-    fixed_fields,
-    free_fields,
-    pairs_of,
-    split_lines,
-)
+from tamecheck.loaders.programs import draft, tokens
 
 _UNSUPPORTED = {
     "CSECTION": "a cone",
@@ -51,20 +43,20 @@ def read_mps(path: str | os.PathLike[str]) -> draft.ProgramFile:
 def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -> draft.ProgramFile:
     """The program that an MPS text denotes: in free format, or else in fixed format."""
     try:
-        return _read(text, where, free_fields, notes)
+        return _read(text, where, tokens.free_fields, notes)
     except InputError as error:
         try:
             # only names with blanks need the fixed columns
-            return _read(text, where, fixed_fields, notes)
+            return _read(text, where, tokens.fixed_fields, notes)
         except InputError:
             raise error from None
 
 
-def _read(text: str, where: str, split: Splitter, notes: Sequence[str]) -> draft.ProgramFile:
-    reader = _Reader(fixed=split is fixed_fields)
+def _read(text: str, where: str, split: tokens.Splitter, notes: Sequence[str]) -> draft.ProgramFile:
+    reader = _Reader(fixed=split is tokens.fixed_fields)
     reader.draft.notes += notes
     with draft.locate(where, lambda: reader.line):
-        for reader.line, header, fields in split_lines(text, split):
+        for reader.line, header, fields in tokens.split_lines(text, split):
             if header == "ENDATA":
                 reader.finish()
                 return reader.draft.file("mps", where)
@@ -184,7 +176,7 @@ class _Reader:
         self._wanted_objective = " ".join(field for field in fields if field)
 
     def _take_row(self, fields: Sequence[str]) -> None:
-        fields = drop_comment(fields, 2)
+        fields = tokens.drop_comment(fields, 2)
         if len(fields) != 2 or not all(fields):
             raise InputError("A row is a type and a name.", hint="Write ' L  name'.")
         kind, name = fields[0].upper(), fields[1]
@@ -202,7 +194,7 @@ class _Reader:
         if "MARKER" in (field.strip("'") for field in fields[1:3]):
             self._take_marker([field for field in fields if field])
             return
-        fields = drop_comment(fields, 1, self._types)
+        fields = tokens.drop_comment(fields, 1, self._types)
         if len(fields) not in {3, 5} or not fields[0]:
             raise InputError("A column is its name and one or two pairs of a row and a number.")
         name = fields[0]
@@ -215,7 +207,7 @@ class _Reader:
             self._entries = set()
         elif j != len(self.draft.columns) - 1:
             raise InputError(f"The column {name!r} is continued after another one.")
-        for row, text in pairs_of(fields[1:]):
+        for row, text in tokens.pairs_of(fields[1:]):
             if self._type_of(row) and row in self._entries:
                 raise InputError(f"Column {name!r} has two entries in row {row!r}.")
             self._entries.add(row)
@@ -331,12 +323,12 @@ class _Reader:
 
     def _of_set(self, fields: Sequence[str]) -> list[tuple[str, str]]:
         """The pairs of row and number of a line, if it belongs to the first set of the section."""
-        fields = drop_comment(fields, 1, self._types)
+        fields = tokens.drop_comment(fields, 1, self._types)
         named = self._fixed or len(fields) % 2 == 1
         name, pairs = (fields[0], fields[1:]) if named else ("", fields)
         if len(pairs) not in {2, 4}:
             raise InputError("One or two pairs of a row and a number were expected.")
-        chosen = pairs_of(pairs)
+        chosen = tokens.pairs_of(pairs)
         for row, _ in chosen:
             self._type_of(row)
         return chosen if self._is_first(name) else []
@@ -357,7 +349,7 @@ class _Reader:
 
     def _take_bound(self, fields: Sequence[str]) -> None:
         kind, index = fields[0].upper(), self.draft.column_index
-        rest = list(drop_comment(fields[1:], 0, index))
+        rest = list(tokens.drop_comment(fields[1:], 0, index))
         if kind not in _VALUED | _BARE:
             types = ", ".join(sorted(_VALUED | _BARE))
             raise InputError(f"{kind[:40]!r} is no type of bound.", hint=f"Types are {types}.")
