@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 import numpy as np
 
 from tamecheck.evaluate import intervals as iv
 from tamecheck.evaluate.enclosure import Enclosure, core, float_down, float_up
+from tamecheck.evaluate.float_terms import where_all, where_any
 from tamecheck.evaluate.intervals import Interval, elementary, root
 from tamecheck.ir import formula
 from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.tensor import Array
 
-_YES, _NO = np.ones((), dtype=bool), np.zeros((), dtype=bool)
+V = TypeVar("V")
 
 Floors = Mapping[Term, Interval]
 """What is known of the floors of some terms besides their interval value."""
@@ -41,26 +42,20 @@ Truth = tuple[Array, Array]
 
 def truth(condition: Condition, args: Sequence[Interval], floors: Floors) -> Truth:
     """Where a condition holds at all points of the intervals, and where at none."""
-    match condition:
-        case formula.Compare():
-            left, relation, right = formula.sides(condition)
-            return _relation(
-                relation, term_interval(left, args, floors), term_interval(right, args, floors)
-            )
-        case formula.And(parts):
-            always, never = _YES, _NO
-            for part in parts:
-                part_always, part_never = truth(part, args, floors)
-                always, never = always & part_always, never | part_never
-            return always, never
-        case formula.Or(parts):
-            always, never = _NO, _YES
-            for part in parts:
-                part_always, part_never = truth(part, args, floors)
-                always, never = always | part_always, never & part_never
-            return always, never
-        case _:
-            assert_never(condition)
+
+    def compared(compare: formula.Compare) -> Truth:
+        left, relation, right = formula.sides(compare)
+        return _relation(
+            relation, term_interval(left, args, floors), term_interval(right, args, floors)
+        )
+
+    def every(parts: Sequence[Truth]) -> Truth:
+        return where_all(always for always, _ in parts), where_any(never for _, never in parts)
+
+    def some(parts: Sequence[Truth]) -> Truth:
+        return where_any(always for always, _ in parts), where_all(never for _, never in parts)
+
+    return formula.joined(condition, compared, every, some)
 
 
 def _relation(relation: Relation, a: Interval, b: Interval) -> Truth:
@@ -83,29 +78,38 @@ def _relation(relation: Relation, a: Interval, b: Interval) -> Truth:
             assert_never(relation)
 
 
-def refine(condition: Condition, args: Sequence[Interval], floors: Floors) -> list[Interval]:
-    """The arguments' intervals cut down by those conjuncts that compare an argument with a term.
-
-    The result may be empty (lower above upper) where the condition never holds.
-    """
+def narrowed(
+    condition: Condition,
+    args: Sequence[V],
+    cut: Callable[[V, Relation, Term, Sequence[V]], V],
+) -> list[V]:
+    """What is known of the arguments, cut by those conjuncts that compare one with a term."""
     found = list(args)
     match condition:
         case formula.Compare():
             left, relation, right = formula.sides(condition)
             if isinstance(left, formula.Var):
-                found[left.index] = _cut(
-                    found[left.index], relation, term_interval(right, args, floors)
-                )
+                found[left.index] = cut(found[left.index], relation, right, args)
             if isinstance(right, formula.Var):
-                found[right.index] = _cut(
-                    found[right.index], _MIRROR[relation], term_interval(left, args, floors)
-                )
+                found[right.index] = cut(found[right.index], _MIRROR[relation], left, args)
         case formula.And(parts):
             for part in parts:
-                found = refine(part, found, floors)
+                found = narrowed(part, found, cut)
         case formula.Or():
             pass
     return found
+
+
+def refine(condition: Condition, args: Sequence[Interval], floors: Floors) -> list[Interval]:
+    """The arguments' intervals cut down by a condition.
+
+    The result may be empty (lower above upper) where the condition never holds.
+    """
+
+    def cut(x: Interval, relation: Relation, bound: Term, others: Sequence[Interval]) -> Interval:
+        return _cut(x, relation, term_interval(bound, others, floors))
+
+    return narrowed(condition, args, cut)
 
 
 _MIRROR = {

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 import numpy as np
 from flint import fmpq
 
-from tamecheck.evaluate.float_terms import compared
+from tamecheck.evaluate.float_terms import compared, where
 from tamecheck.exact.reals import (
     Number,
     UndecidedError,
@@ -95,23 +95,12 @@ def _algebraic(term: Term) -> bool:
 
 def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, on object arrays of rationals of one shape."""
-    shape = args[0].shape
-    match condition:
-        case formula.Compare(term, relation):
-            zero = np.full((), _ZERO, dtype=object)
-            return np.broadcast_to(compared(relation, _RATIONALS.value(term, args), zero), shape)
-        case formula.And(parts):
-            held = np.ones(shape, dtype=bool)
-            for part in parts:
-                held &= rational_where(part, args)
-            return held
-        case formula.Or(parts):
-            held = np.zeros(shape, dtype=bool)
-            for part in parts:
-                held |= rational_where(part, args)
-            return held
-        case _:
-            assert_never(condition)
+    zero = np.full((), _ZERO, dtype=object)
+
+    def held(compare: formula.Compare) -> Array:
+        return compared(compare.relation, _RATIONALS.value(compare.term, args), zero)
+
+    return np.broadcast_to(where(condition, held), args[0].shape)
 
 
 def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:

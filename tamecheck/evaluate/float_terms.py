@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
+from functools import reduce
 from typing import Any, assert_never
 
 import numpy as np
@@ -104,21 +105,22 @@ def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[
 
 def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, as a boolean array that broadcasts to the shape of ``args``."""
-    match condition:
-        case formula.Compare():
-            return _compare(condition, args)
-        case formula.And(parts):
-            held = np.ones((), dtype=bool)
-            for part in parts:
-                held = held & condition_floats(part, args)
-            return held
-        case formula.Or(parts):
-            held = np.zeros((), dtype=bool)
-            for part in parts:
-                held = held | condition_floats(part, args)
-            return held
-        case _:
-            assert_never(condition)
+    return where(condition, lambda compare: _compare(compare, args))
+
+
+def where(condition: Condition, held: Callable[[formula.Compare], Array]) -> Array:
+    """Where a condition holds, by where its comparisons do."""
+    return formula.joined(condition, held, where_all, where_any)
+
+
+def where_all(parts: Iterable[Array]) -> Array:
+    """Where all of some conditions hold."""
+    return reduce(np.logical_and, parts, np.ones((), dtype=bool))
+
+
+def where_any(parts: Iterable[Array]) -> Array:
+    """Where some condition holds."""
+    return reduce(np.logical_or, parts, np.zeros((), dtype=bool))
 
 
 def _compare(condition: formula.Compare, args: Sequence[Array]) -> Array:

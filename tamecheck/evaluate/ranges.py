@@ -13,7 +13,7 @@ from functools import reduce
 
 import numpy as np
 
-from tamecheck.evaluate.conditions import refine
+from tamecheck.evaluate.conditions import narrowed, refine
 from tamecheck.evaluate.enclose import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.intervals import Interval, elementary, root
@@ -56,7 +56,15 @@ class Range:
     @property
     def has_zero(self) -> bool:
         """Whether 0 is inside."""
-        return not (self & _POINT_ZERO).empty
+        return 0 in self.signs
+
+    @property
+    def signs(self) -> frozenset[int]:
+        """The signs of the numbers inside: of -1, 0 and 1."""
+        below, above = self.low is None or self.low < 0, self.high is None or self.high > 0
+        reached = below or (self.low == 0 and not self.low_open)
+        zero = reached and (above or (self.high == 0 and not self.high_open))
+        return frozenset(sign for sign, held in ((-1, below), (0, zero), (1, above)) if held)
 
     def __neg__(self) -> Range:
         """The negatives."""
@@ -174,7 +182,6 @@ def point_range(value: Fraction | int) -> Range:
 
 
 REAL = Range()
-_POINT_ZERO = point_range(0)
 _NOT_NEGATIVE = Range(Fraction(0))
 
 
@@ -229,20 +236,11 @@ def _of_floats(low: float, high: float) -> Range:
 
 def _cut(condition: Condition, args: Sequence[Range]) -> list[Range]:
     """The arguments cut down by the conjuncts that compare one with a term."""
-    found = list(args)
-    match condition:
-        case formula.Compare():
-            left, relation, right = formula.sides(condition)
-            if isinstance(left, formula.Var):
-                found[left.index] &= _side(relation, _term(right, args))
-            if isinstance(right, formula.Var):
-                found[right.index] &= -_side(relation, -_term(left, args))
-        case formula.And(parts):
-            for part in parts:
-                found = _cut(part, found)
-        case formula.Or():
-            pass
-    return found
+    return narrowed(
+        condition,
+        args,
+        lambda x, relation, bound, others: x & _side(relation, _term(bound, others)),
+    )
 
 
 def _side(relation: Relation, bound: Range) -> Range:
@@ -266,38 +264,10 @@ def holds(condition: Condition, args: Sequence[Range]) -> bool:
 def _decide(condition: formula.Compare, args: Sequence[Range]) -> bool | None:
     """Whether a comparison holds for all numbers of the ranges, or for none."""
     left, relation, right = formula.sides(condition)
-    gap = _term(left, args) + -_term(right, args)
-    if _always(relation, gap):
+    signs = (_term(left, args) + -_term(right, args)).signs
+    if signs <= relation.signs:
         return True
-    return False if _always(_OPPOSITE[relation], gap) else None
-
-
-def _always(relation: Relation, gap: Range) -> bool:
-    above = gap.low is not None and (gap.low > 0 or (gap.low == 0 and gap.low_open))
-    below = gap.high is not None and (gap.high < 0 or (gap.high == 0 and gap.high_open))
-    match relation:
-        case Relation.GT:
-            return above
-        case Relation.LT:
-            return below
-        case Relation.GE:
-            return gap.low is not None and gap.low >= 0
-        case Relation.LE:
-            return gap.high is not None and gap.high <= 0
-        case Relation.EQ:
-            return gap == _POINT_ZERO
-        case Relation.NE:
-            return above or below
-
-
-_OPPOSITE = {
-    Relation.GT: Relation.LE,
-    Relation.LT: Relation.GE,
-    Relation.GE: Relation.LT,
-    Relation.LE: Relation.GT,
-    Relation.EQ: Relation.NE,
-    Relation.NE: Relation.EQ,
-}
+    return None if signs & relation.signs else False
 
 
 def _fails(condition: Condition, args: Sequence[Range]) -> bool:

@@ -386,6 +386,23 @@ def truth(condition: Condition, decide: Callable[[Compare], bool | None]) -> boo
             assert_never(condition)
 
 
+def joined(
+    condition: Condition,
+    decide: Callable[[Compare], V],
+    every: Callable[[list[V]], V],
+    some: Callable[[list[V]], V],
+) -> V:
+    """What is found of a condition: of its comparisons, joined as it joins them."""
+    match condition:
+        case Compare():
+            return decide(condition)
+        case And(parts) | Or(parts):
+            join = every if isinstance(condition, And) else some
+            return join([joined(part, decide, every, some) for part in parts])
+        case _:
+            assert_never(condition)
+
+
 def comparisons_in(condition: Condition) -> Iterator[Compare]:
     """The comparisons that a condition is made of, in order."""
     match condition:
