@@ -23,6 +23,9 @@ SCALE = 16
 _STEP, _SHRINK, _PATIENCE = 4.0, 0.9, 2
 _LEAST = 0.05
 _EXACT = 1 << 51
+_PATTERNS, _FEW_PATTERNS = 1 << 20, 256
+"""After so many patterns in all clusters a group has few."""
+_SUMS = 1 << 25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,12 +74,15 @@ class Clusters:
         layer = self.layer
         is_open = (self.states.reshape(len(layer.groups), -1) == 0).any(axis=1)
         parts: list[Cluster] = []
+        total = 0
         for group in np.flatnonzero(is_open).tolist():
             if self.budget.is_spent:
                 return parts
             places = np.unique(layer.windows[layer.groups[group]])
             places = places[places >= 0]
-            parts.append(self._cluster((group,), places[self.before[places] == 0].tolist(), most))
+            limit = most if total < _PATTERNS else min(most, _FEW_PATTERNS)
+            parts.append(self._cluster((group,), places[self.before[places] == 0].tolist(), limit))
+            total += len(parts[-1].patterns)
         return self._join(parts, merged)
 
     def _join(self, parts: list[Cluster], merged: int) -> list[Cluster]:
@@ -104,6 +110,9 @@ class Clusters:
 
     def _cluster(self, groups: tuple[int, ...], signs: list[int], limit: int) -> Cluster:
         layer, before = self.layer, self.before
+        # the sums of all windows of the groups are held at once
+        sums = sum(layer.groups[group].size for group in groups) * layer.channels
+        limit = min(limit, max(_SUMS // sums, 1))
         if len(signs) > most_signs(limit):
             signs = signs[: most_signs(limit)]
         clauses = self.first.clauses(signs) if self.first is not None else []
