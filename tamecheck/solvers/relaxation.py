@@ -304,9 +304,9 @@ def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     return np.clip(found, -_LARGEST, _LARGEST)
 
 
-def _beyond(end: Number | None, at: Fraction) -> Fraction | None:
+def _beyond(end: Number | None, at: Fraction) -> Number | None:
     """A bound as the distance from a value."""
-    return None if end is None else end - at
+    return end if end is None or not at else end - at if end else -at
 
 
 def _magnification(value: Fraction, most: int) -> int:

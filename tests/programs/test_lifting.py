@@ -10,7 +10,7 @@ from tamecheck.budget import Budget
 from tamecheck.exact import factor
 from tamecheck.exact.lifting import Square, lift
 from tamecheck.exact.linear import linear_box, minimum
-from tamecheck.ir.answer import Optimal
+from tamecheck.ir.answer import Optimal, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
 from tamecheck.programs.linear import decide
@@ -110,3 +110,13 @@ def test_programs_end_alike_with_and_without_the_factor_of_a_solver(monkeypatch)
         assert check(json.dumps(found.certificate)).verdict == "valid"
     assert any(lifted)
     assert all(lifted)
+
+
+def test_a_proof_with_numbers_that_no_certificate_holds_is_no_answer():
+    prime = F(2**521 - 1)
+    chain = [Row(f"r{i}", ((i, F(2)), (i + 1, -prime)), F(0), F(0)) for i in range(30)]
+    columns = [Column(f"x{j}", F(0), None, Kind.CONTINUOUS, F(1)) for j in range(31)]
+    rows = (*chain, Row("first", ((30, prime - 1),), F(1), None))
+    found = decide(Program(tuple(columns), rows), Budget())
+    assert isinstance(found, Unknown)
+    assert "too long for a certificate" in found.why
