@@ -92,11 +92,13 @@ def _pointwise_floats(site: Site, meaning: Pointwise, args: Sequence[Array]) -> 
             raise outside(site, args, int(np.argmin(inside)))
     pieces = meaning.pieces(site.params)
     if len(pieces) == 1 and pieces[0].condition == TRUE:
-        return np.broadcast_to(term_floats(pieces[0].term, args), shape)
-    spread = np.broadcast_arrays(*args)
-    conditions = [np.broadcast_to(condition_floats(p.condition, spread), shape) for p in pieces]
-    values = [np.broadcast_to(term_floats(p.term, spread), shape) for p in pieces]
-    return np.asarray(np.select(conditions, values, default=np.nan))
+        found = np.asarray(term_floats(pieces[0].term, args))
+    else:
+        found = np.asarray(np.nan)
+        for piece in reversed(pieces):  # where several hold, the first
+            there = condition_floats(piece.condition, args)
+            found = np.where(there, term_floats(piece.term, args), found)
+    return found if found.shape == shape else np.broadcast_to(found, shape)
 
 
 def outside(site: Site, args: Sequence[Array], at: int) -> DomainError:

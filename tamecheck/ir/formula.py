@@ -422,10 +422,12 @@ def constant(term: Term) -> Fraction | None:
         case Const(value):
             return value
         case Add(left, right):
-            a, b = constant(left), constant(right)
+            a = constant(left)
+            b = None if a is None else constant(right)
             return None if a is None or b is None else a + b
         case Mul(left, right):
-            a, b = constant(left), constant(right)
+            a = constant(left)
+            b = None if a is None else constant(right)
             return None if a is None or b is None else a * b
         case _:
             return None
