@@ -49,11 +49,15 @@ Items: TypeAlias = Mapping[Any, Array]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Remainder:
-    """What is left: how many subproblems are open, how many were looked at, a witness if any."""
+    """What is left: how many subproblems are open, how many were looked at, a witness if any.
+
+    Where a limit has ended the search, it can go on from the ``items``.
+    """
 
     open: int
     seen: int
     witness: Witness | None = None
+    items: Items | None = None
 
 
 def count_items(items: Items) -> int:
@@ -100,16 +104,24 @@ def _branch(
         items = join_items(rest, children)
         spent = time.thread_time() - before
         batch = min(batch * 2, most) if spent < _LONG else max(batch // 2, least)
-    return Remainder(count_items(items), seen)
+    return Remainder(count_items(items), seen, None, items)
 
 
 # boxes of inputs
 
 
 def split_inputs(
-    search: Search, regions: Sequence[Region], *, limit: float, boxes: float = np.inf
+    search: Search,
+    regions: Sequence[Region],
+    *,
+    limit: float,
+    boxes: float = np.inf,
+    items: Items | None = None,
 ) -> Remainder:
-    """Close or halve boxes until none is left, or so many were looked at; see `_branch`."""
+    """Close or halve boxes until none is left, or so many were looked at; see `_branch`.
+
+    ``items`` are those that an earlier search of the same regions has left.
+    """
     scale = _scale(search)
     leaves = Leaves(search.problem, search.budget.part(limit), search.confirm_exactly)
     effort = Effort(search.layers, scale)
@@ -124,7 +136,8 @@ def split_inputs(
         cases = np.concatenate([part.cases, part.cases])
         return {"lower": lower, "upper": upper, "cases": cases}, None
 
-    return _branch(search, _stack(regions), look, (8, 1, _batch_limit(search)), (limit, boxes))
+    items = _stack(regions) if items is None else items
+    return _branch(search, items, look, (8, 1, _batch_limit(search)), (limit, boxes))
 
 
 def still_open(

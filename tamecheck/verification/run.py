@@ -33,7 +33,7 @@ from tamecheck.verification.answer import (
     Witness,
 )
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
-from tamecheck.verification.branch import split_inputs, split_neurons, still_open
+from tamecheck.verification.branch import Items, split_inputs, split_neurons, still_open
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import joint_graph, joint_replay, models_of
@@ -113,6 +113,7 @@ class _Run:
         self.regions = problem.regions
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
+        self.left: Items | None = None  # boxes that a first try has not closed
 
     @property
     def _spent(self) -> float:
@@ -415,8 +416,9 @@ class _Run:
 
     def _by_boxes(self, search: Search, most: float = _FOREVER, count: float = np.inf) -> Answer:
         limit = min(most, self.budget.seconds)
-        boxes = split_inputs(search, self.regions, limit=limit, boxes=count)
-        self.facts["boxes"] = boxes.seen
+        boxes = split_inputs(search, self.regions, limit=limit, boxes=count, items=self.left)
+        self.facts["boxes"] = boxes.seen + self.facts.get("boxes", 0)
+        self.left = boxes.items
         if boxes.witness is not None:
             return self._violation(boxes.witness, _BOXES)
         if not boxes.open:
