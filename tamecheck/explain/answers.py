@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from html import escape
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from tamecheck.errors import visible
 from tamecheck.explain.check import RECOMPUTED
@@ -16,6 +16,10 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.verification.answer import ROUNDING
 
 Kind: TypeAlias = Literal["abductive", "contrastive", "counterfactual", "relevancy", "shapley"]
+
+
+_SHOWN = "rule", "checked", "rests_on"
+"""What every answer says of how it was shown, at its end."""
 
 
 def called(number: int, classes: Sequence[str]) -> str:
@@ -40,11 +44,27 @@ class Answer(ABC):
         """Whether it was shown a second time, from its definition, or by proofs of `verify`."""
         return self.rests_on in (RECOMPUTED, ROUNDING)
 
+    def document(self, *names: str) -> dict[str, Any]:
+        """What has these names as JSON: lists for tuples, exact texts for rationals."""
+        return {name: _json(getattr(self, name)) for name in names}
+
     def __str__(self) -> str:
         return visible(self.rule)
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self))}</p>"
+
+
+def _json(value: Any) -> Any:
+    match value:
+        case Fraction():
+            return rational_text(value)
+        case tuple():
+            return [_json(one) for one in cast("tuple[Any, ...]", value)]
+        case Mapping():
+            return {key: _json(one) for key, one in cast("Mapping[Any, Any]", value).items()}
+        case _:
+            return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +132,12 @@ class _Reason(Answer):
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
+        label, said = self.called(self.decision), ("features", "names", "literals", "minimal")
         return {
             "decision": self.decision,
-            "label": self.called(self.decision),
-            "class": self.called(self.decision),
-            "features": list(self.features),
-            "names": list(self.names),
-            "literals": list(self.literals),
-            "minimal": self.minimal,
-            "checked": self.checked,
-            "size": self.size,
-            "rule": self.rule,
-            "rests_on": self.rests_on,
+            "label": label,
+            "class": label,
+            **self.document(*said, "checked", "size", "rule", "rests_on"),
             "second_engine": self.second,
         }
 
@@ -157,8 +171,7 @@ class _Turn(_Reason):
         """The JSON form."""
         return {
             **_Reason.to_json(self),
-            "witness": list(self.witness),
-            "other": self.other,
+            **self.document("witness", "other"),
             "other_label": self.called(self.other),
         }
 
@@ -197,12 +210,7 @@ class Counterfactual(_Turn):
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
-            **_Turn.to_json(self),
-            "before": list(self.before),
-            "distance": self.distance,
-            "metric": self.metric,
-        }
+        return {**_Turn.to_json(self), **self.document("before", "distance", "metric")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,19 +251,12 @@ class Relevancy(Answer):
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
+        kinds = "necessary", "relevant", "irrelevant", "complete", "reasons", "counts"
         return {
             "decision": self.decision,
             "label": self.label,
             "class": self.label,
-            "necessary": list(self.necessary),
-            "relevant": list(self.relevant),
-            "irrelevant": list(self.irrelevant),
-            "complete": self.complete,
-            "reasons": self.reasons,
-            "counts": dict(self.counts),
-            "rule": self.rule,
-            "checked": self.checked,
-            "rests_on": self.rests_on,
+            **self.document(*kinds, *_SHOWN),
         }
 
     def plot(self, ax: Any = None) -> Any:
@@ -315,14 +316,8 @@ class Involvement(Answer):
             "label": self.label,
             "class": self.label,
             "protected": list(self.attributes),
-            "reasons": list(map(list, self.reasons)),
-            "contrasts": list(map(list, self.contrasts)),
-            "all_reasons": self.all_reasons,
-            "all_contrasts": self.all_contrasts,
-            "complete": self.complete,
-            "rule": self.rule,
-            "checked": self.checked,
-            "rests_on": self.rests_on,
+            **self.document("reasons", "contrasts", "all_reasons", "all_contrasts", "complete"),
+            **self.document(*_SHOWN),
         }
 
 
@@ -380,16 +375,10 @@ class Shapley(Answer):
             "class": self.relevancy.label,
             "target": self.target,
             "target_label": self.asked,
-            "values": {name: rational_text(value) for name, value in self.values.items()},
-            "value": self.value,
-            "base": rational_text(self.base),
-            "sum": rational_text(self.sum),
+            **self.document("values", "value", "base", "sum"),
             "adds_up": self.sum == self.value - self.base,
-            "over": self.over,
-            "points": self.points,
+            **self.document("over", "points"),
             "relevant": {name: self.is_relevant(name) for name in self.values},
             "necessary": list(self.relevancy.necessary),
-            "rule": self.rule,
-            "checked": self.checked,
-            "rests_on": self.rests_on,
+            **self.document(*_SHOWN),
         }

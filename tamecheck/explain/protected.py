@@ -193,18 +193,11 @@ class Protected(Answer):
         """The JSON form; ``rows`` are positions in the table."""
         return {
             "protected": list(self.attributes),
-            "points": self.points,
-            "flips": self.flips,
-            "share": None if self.share is None else rational_text(self.share),
-            "bounds": list(self.bounds),
-            "each": dict(self.each),
-            "rows": list(self.rows),
+            **self.document("points", "flips", "share", "bounds", "each", "rows"),
             "table": None if self.table is None else {"rows": self.table, "flips": len(self.rows)},
             "witness": None if self.witness is None else self.witness.to_json(),
             "groups": [group.to_json(self.classes) for group in self.groups],
-            "rule": self.rule,
-            "checked": self.checked,
-            "rests_on": self.rests_on,
+            **self.document("rule", "checked", "rests_on"),
         }
 
 
