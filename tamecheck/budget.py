@@ -44,6 +44,11 @@ class Budget:
         return 0.0 if self.cancelled.is_set() else max(0.0, self.deadline - time.monotonic())
 
     @property
+    def timeout(self) -> float | None:
+        """The seconds that are left; None without a limit."""
+        return None if math.isinf(self.deadline) else self.seconds
+
+    @property
     def is_spent(self) -> bool:
         """Whether nothing is left."""
         return self.cancelled.is_set() or time.monotonic() >= self.deadline

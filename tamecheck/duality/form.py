@@ -11,7 +11,7 @@ bounds are told apart, and each is its user's number minus a constant.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
@@ -229,6 +229,24 @@ def opposites(columns: Sequence[FormColumn]) -> Mapping[int, int]:
             else:
                 pairs[mate] = j
     return pairs
+
+
+def join_opposites(program: Program, pairs: Mapping[int, int]) -> Program:
+    """The program in which the first column of each pair is free and the second is 0."""
+    made = list(program.columns)
+    for one, two in pairs.items():
+        made[one], made[two] = replace(made[one], lower=None), replace(made[two], upper=Fraction(0))
+    return replace(program, columns=tuple(made))
+
+
+def open_parts(form: Form) -> tuple[list[Column], list[list[tuple[int, Fraction]]]]:
+    """The form's columns for a larger program, numbered, and the terms of its constraints.
+
+    Of the two parts of a free variable one is free and the other is 0.
+    """
+    whole = program_of(form.columns, form.constraints, form.right)
+    columns = join_opposites(whole, opposites(form.columns)).columns
+    return list(columns), [list(row.terms) for row in whole.rows]
 
 
 def dot(left: Iterable[Fraction], right: Iterable[Fraction]) -> Fraction:

@@ -282,6 +282,5 @@ def decide(
         return Optimal(tree.point, program.objective(tree.point), tree.nodes)
     if budget.is_spent:
         return None
-    left = None if math.isinf(budget.deadline) else budget.seconds
-    answer = solve(program, certify=True, seconds=left, seed=seed).answer
+    answer = solve(program, certify=True, seconds=budget.timeout, seed=seed).answer
     return answer if isinstance(answer, Optimal | Infeasible | Unbounded) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -127,8 +126,7 @@ def _is_hamming(search: Search, moves: Sequence[Move]) -> bool:
 
 def _nearest_flips(search: Search, codes: Codes, target: int | None) -> Nearest | None:
     search.budget.check()
-    states, left = search.domain.states(codes), search.budget.seconds
-    timeout = None if math.isinf(left) else left
+    states, timeout = search.domain.states(codes), search.budget.timeout
     found = minimum_distance(search.network, states, target=target, timeout=timeout)
     if found.witness is None and not found.why:
         return None

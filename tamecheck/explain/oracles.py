@@ -331,8 +331,7 @@ class VerifyOracle(Oracle):
         self, ranges: Sequence[Range], number: int, target: int | None, budget: Budget
     ) -> Answer:
         spec = self.decision.property(self._cases(ranges, number, target))
-        left = None if budget.seconds == inf else budget.seconds
-        return verify(self.decision.graph, spec, timeout=left, seed=self.seed)
+        return verify(self.decision.graph, spec, timeout=budget.timeout, seed=self.seed)
 
     def _turns(self, point: Point, number: int, target: int | None, *, open_: bool = True) -> bool:
         """Whether a point has another class; unless ``open_``, that has to be known."""

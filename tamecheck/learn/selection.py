@@ -299,8 +299,7 @@ def compare(  # noqa: PLR0913  # each by its name
                 if interrupted or budget.is_spent:
                     break
                 show(f"comparing: {method} {widths}, fold {number + 1} of {len(folds)}")
-                seconds = None if math.isinf(budget.seconds) else budget.seconds
-                classifier = make(method, hidden, seconds)
+                classifier = make(method, hidden, budget.timeout)
                 rows = slice(most(method))
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")

@@ -24,7 +24,15 @@ from typing import Any
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, definability
 from tamecheck.duality.check import CheckItem, Value
-from tamecheck.duality.form import Form, FormColumn, Vector, normalise, opposites, program_of
+from tamecheck.duality.form import (
+    Form,
+    FormColumn,
+    Vector,
+    join_opposites,
+    normalise,
+    opposites,
+    program_of,
+)
 from tamecheck.duality.generator.monoid import conditions
 from tamecheck.duality.optimum import feasible_multipliers, minimise
 from tamecheck.duality.value.region import local_slope
@@ -111,17 +119,11 @@ def minimum_at(
     """The value of the defining program, exactly, and a point that attains it if it is finite."""
     columns = [own.column for own in priced]
     pairs = opposites(columns)
-    program = program_of(columns, form.constraints, d)
-    # the first of each pair is free, the second is 0
-    made = list(program.columns)
-    for one, two in pairs.items():
-        made[one], made[two] = replace(made[one], lower=None), replace(made[two], upper=_ZERO)
-    program = replace(program, columns=tuple(made))
+    program = join_opposites(program_of(columns, form.constraints, d), pairs)
     tree = Search(program).run(Budget(budget.deadline, _NODES))
     point = tree.point
     if not tree.closed or tree.unbounded:
-        left = None if math.isinf(budget.deadline) else budget.seconds
-        answer = solve(program, certify=True, seconds=left).answer
+        answer = solve(program, certify=True, seconds=budget.timeout).answer
         match answer:
             case Optimal():
                 point = answer.point

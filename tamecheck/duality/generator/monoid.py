@@ -25,7 +25,16 @@ from fractions import Fraction
 
 from tamecheck.budget import Budget
 from tamecheck.duality.check import CheckItem
-from tamecheck.duality.form import Constraint, Form, FormColumn, Vector, dot, opposites, program_of
+from tamecheck.duality.form import (
+    Constraint,
+    Form,
+    FormColumn,
+    Vector,
+    dot,
+    join_opposites,
+    opposites,
+    program_of,
+)
 from tamecheck.duality.optimum import minimise_rows
 from tamecheck.duality.proof import decide
 from tamecheck.errors import InputError
@@ -177,10 +186,7 @@ def strict_point(form: Form, budget: Budget) -> tuple[bool | None, Vector | None
         FormColumn("slack", integral=False, cost=-_ONE, entries=(*slack, (len(right) - 1, _ONE)))
     )
     program = program_of(columns, constraints, right)
-    made = list(program.columns)
-    for one, two in free.items():
-        made[one], made[two] = replace(made[one], lower=None), replace(made[two], upper=_ZERO)
-    found = decide(replace(program, columns=tuple(made)), budget)
+    found = decide(join_opposites(program, free), budget)
     if found is None:
         return None, None
     if isinstance(found, Optimal) and found.objective < 0:

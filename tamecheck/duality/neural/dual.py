@@ -16,7 +16,6 @@ above z, the value there joins the fit, a few times.
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +28,7 @@ from tamecheck.duality.form import (
     Vector,
     dot,
     normalise,
-    opposites,
+    open_parts,
 )
 from tamecheck.duality.neural.function import Network, NeuralDual, Region
 from tamecheck.duality.optimum import require_dual, require_integer_solution
@@ -246,8 +245,7 @@ class _Search:
         graph = network if isinstance(network, Graph) else network.graph()
         encoding = mip_encoding(graph, self.region.box(graph))
         program = self._program(encoding)
-        left = None if math.isinf(budget.deadline) else budget.seconds
-        answer = solve(program, certify=True, seconds=left, seed=self.seed).answer
+        answer = solve(program, certify=True, seconds=budget.timeout, seed=self.seed).answer
         worst, bound = None, None
         match answer:
             case Infeasible():
@@ -281,21 +279,11 @@ class _Search:
     def _program(self, encoding: Encoding) -> Program:
         """``min c·x - N(t)``: the columns of the form, then those of the network."""
         form, n = self.form, len(self.form.columns)
-        kinds = {True: Kind.INTEGER, False: Kind.CONTINUOUS}
-        columns = [
-            Column(str(j), kind=kinds[c.integral], cost=c.cost) for j, c in enumerate(form.columns)
-        ]
-        for one, two in opposites(form.columns).items():
-            columns[one] = replace(columns[one], lower=None)
-            columns[two] = replace(columns[two], upper=_ZERO)
+        columns, terms = open_parts(form)
         (output,) = encoding.outputs
         for j, column in enumerate(encoding.program.columns):
             cost = Fraction(-form.sign) if j == output else _ZERO
             columns.append(replace(column, name=str(n + j), cost=cost))
-        terms: list[list[tuple[int, Fraction]]] = [[] for _ in form.constraints]
-        for j, column in enumerate(form.columns):
-            for i, a in column.entries:
-                terms[i].append((j, a))
         right = list(form.right)
         for i, j in zip(self.region.rows, encoding.inputs, strict=True):
             terms[i].append((n + j, -_ONE))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from tamecheck.budget import Budget
-from tamecheck.duality.form import Form, Vector, dot, opposites
+from tamecheck.duality.form import Form, Vector, dot, open_parts
 from tamecheck.duality.optimum import minimise
 from tamecheck.duality.proof import decide
 from tamecheck.duality.value.region import (
@@ -26,7 +26,7 @@ from tamecheck.duality.value.region import (
 )
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Infeasible, Optimal
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Column, Program, Row
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
 MOST_ROWS = 3
@@ -158,25 +158,16 @@ class _Division:
         Over the closed cell the difference to the best is minimised, else ``-inside``.
         """
         form, vertices, best = self.form, cell.polytope.vertices, cell.best
-        kinds = {True: Kind.INTEGER, False: Kind.CONTINUOUS}
         gains = [_ZERO if best is None else -best(v) for v in vertices]
         costs = [c.cost for c in form.columns]
         priced = [*costs, *gains]
-        columns = [
-            Column(str(j), kind=kinds[c.integral], cost=_ZERO if interior else c.cost)
-            for j, c in enumerate(form.columns)
-        ]
-        for one, two in opposites(form.columns).items():
-            columns[one] = replace(columns[one], lower=None)
-            columns[two] = replace(columns[two], upper=_ZERO)
+        columns, terms = open_parts(form)
+        if interior:
+            columns = [replace(column, cost=_ZERO) for column in columns]
         n = len(columns)
         columns += [Column(str(n + k), cost=_ZERO if interior else a) for k, a in enumerate(gains)]
         weights = [(n + k, _ONE) for k in range(len(vertices))]
         rows = [Row("sum", tuple(weights), _ONE, _ONE)]
-        terms: list[list[tuple[int, Fraction]]] = [[] for _ in form.constraints]
-        for j, column in enumerate(form.columns):
-            for i, a in column.entries:
-                terms[i].append((j, a))
         for place, i in enumerate(self.moving):
             terms[i] += [(n + k, -v[place]) for k, v in enumerate(vertices) if v[place]]
         for i, constraint in enumerate(form.constraints):
