@@ -1,4 +1,4 @@
-"""The command line: one verb a file."""
+"""The command line: verbs, those about one subject in a file."""
 
 from __future__ import annotations
 
