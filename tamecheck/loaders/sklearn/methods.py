@@ -11,7 +11,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.values import Operand, Value, concat
+from tamecheck.loaders.values import Value, concat
 
 Method: TypeAlias = Callable[[Value, Any], Value]
 """The value of one method of a fitted estimator at a row of features."""
@@ -122,7 +122,7 @@ def indicator(index: Value, count: int) -> Value:
     return index.reshape((1,)).apply(ops.EQUAL, np.arange(count))
 
 
-def distances(x: Value, points: Array, power: Operand | str = 2) -> Value:
+def distances(x: Value, points: Array, power: float | str = 2) -> Value:
     """The distances to points, a row each: squared for 2, those of the sum norm for 1.
 
     Any other power is the largest difference.
