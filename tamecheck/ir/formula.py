@@ -405,12 +405,11 @@ def joined(
 
 def comparisons_in(condition: Condition) -> Iterator[Compare]:
     """The comparisons that a condition is made of, in order."""
-    match condition:
-        case Compare():
-            yield condition
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from comparisons_in(part)
+    if isinstance(condition, Compare):
+        yield condition
+    else:
+        for part in condition.parts:
+            yield from comparisons_in(part)
 
 
 _ZERO = Const(Fraction(0))
@@ -421,14 +420,12 @@ def constant(term: Term) -> Fraction | None:
     match term:
         case Const(value):
             return value
-        case Add(left, right):
+        case Add(left, right) | Mul(left, right):
             a = constant(left)
             b = None if a is None else constant(right)
-            return None if a is None or b is None else a + b
-        case Mul(left, right):
-            a = constant(left)
-            b = None if a is None else constant(right)
-            return None if a is None or b is None else a * b
+            if a is None or b is None:
+                return None
+            return a + b if isinstance(term, Add) else a * b
         case _:
             return None
 
