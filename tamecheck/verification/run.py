@@ -34,6 +34,7 @@ from tamecheck.verification.answer import (
 )
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import Items, split_inputs, split_neurons, still_open
+from tamecheck.verification.contradiction import bounded_or_open
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import joint_graph, joint_replay, models_of
@@ -398,6 +399,9 @@ class _Run:
             # one box would take longer than a proof by patterns, and show less
             found = self._by_signs(quickly=False, share=1) or self._kept(search)
             return found or self._unknown("Patterns of signs are left that bounds do not close.")
+        self.regions = bounded_or_open(self.problem, self.regions)
+        if not self.regions:
+            return self._holds("intervals over boxes of inputs")
         if not all(region.finite for region in self.regions):
             return self._unknown("The region is unbounded, and no violation was found.")
         if search.layers.inputs <= _FEW_INPUTS or not _has_rectifiers(search.layers):

@@ -30,6 +30,7 @@ from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.tame.document import tensor_document
+from tamecheck.verification.contradiction import Multipliers, contradiction
 from tamecheck.verification.formula_proofs import formula_step
 from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
 from tamecheck.verification.rectify import BENT, rectify
@@ -188,10 +189,16 @@ class SplitProofs:
         return False
 
     def formulas(self, region: Region, budget: Budget) -> tuple[list[Step], Region]:
-        """Steps that close cases as Boolean formulas, and the region with the other cases."""
+        """Steps that close cases by rows alone, or as formulas, and the region with the others."""
         steps, left = list[Step](), region.cases.copy()
+        for case in np.flatnonzero(left).tolist():
+            found = contradiction(self.problem.spec.cases[case])
+            if found is not None:
+                said = _in_integers(self.problem.spec.cases[case], found)
+                steps.append(["combine", self.names.numbers[case], said, [], []])
+                left[case] = False
         exact = self.arithmetic is None and _is_dyadic(self.graph)
-        for case in np.flatnonzero(region.cases).tolist() if exact else ():
+        for case in np.flatnonzero(left).tolist() if exact else ():
             with suppress(TimeLimitError):
                 found = formula_step(self.graph, self.problem.spec.cases[case], budget)
                 if found is not None:
@@ -263,6 +270,18 @@ def _is_dyadic(graph: Graph) -> bool:
     ends = (Fraction(v).denominator for v in values)
     divided = any(isinstance(n, Apply) and n.op.name == "div" for n in graph.nodes)
     return not divided and all(end & (end - 1) == 0 and end < 1 << _EXACT for end in ends)
+
+
+def _in_integers(case: Case, multipliers: Multipliers) -> list[list[int]]:
+    """Multipliers of rows as those of the kernel's rows, which have whole coefficients."""
+    rows = rows_of(case)
+    units = {
+        k: lcm(*(c.denominator for _, c in (*rows[k].inputs, *rows[k].outputs)))
+        for k in multipliers
+    }
+    factors = {k: v / units[k] for k, v in multipliers.items()}
+    whole = lcm(*(v.denominator for v in factors.values()))
+    return [[k, int(v * whole)] for k, v in factors.items()]
 
 
 def _scale(row: Inequality) -> float:

@@ -155,3 +155,28 @@ def test_hundreds_of_regions_share_what_is_known():
     assert verify(graph, regions(40), timeout=20).status == "holds"
     found = verify(graph, regions(-1e-3), timeout=20)
     assert found.status == "violated"
+
+
+@pytest.mark.parametrize(
+    ("rows", "rests_on"),
+    [
+        # two rows about outputs exclude each other, wherever the inputs are
+        ("(>= X_0 0) (> Y_0 -1) (<= Y_0 -2)", "outward rounding"),
+        # an interval that is unbounded on one side
+        ("(>= X_0 0) (< Y_0 -0.1)", "outward rounding"),
+        # regions without points, though their boxes have some
+        ("(> X_0 0.5) (< X_0 0.5) (>= Y_0 0)", "certificate"),
+        ("(>= X_0 0) (<= X_0 0) (< X_0 0.000) (>= Y_0 0)", "certificate"),
+        ("(>= X_0 0) (<= X_0 1) (<= Y_0 -1) (>= Y_0 -1) (< Y_0 -1)", "certificate"),
+        ("(>= X_0 0) (<= X_0 1) (> (+ X_0 X_0 Y_0) 1) (< (+ Y_0 (* 2 X_0)) 1)", "certificate"),
+    ],
+)
+def test_rows_that_contradict_each_other(rows, rests_on):
+    build = GraphBuilder()
+    node = build.input("x", (1, 1))
+    for op in ("matmul", "floor", "matmul"):
+        weights = [build.constant(np.array([[0.1]], dtype="f4"))] if op == "matmul" else []
+        node = build.apply(BY_NAME[op], [node, *weights])
+    text = f"(declare-const X_0 Real) (declare-const Y_0 Real) (assert (and {rows}))"
+    answer = verify(build.build({"y": node}), parse_vnnlib(text), timeout=20, certify=True)
+    assert (answer.status, answer.rests_on) == ("holds", rests_on)
