@@ -124,7 +124,7 @@ class Boxes(Search):
             node = int(items["node", 0][k])
             if items["depth", 0][k] % _PERIOD == 0:
                 self.bound(node)
-            if node in self.bounded:
+            if node in self.bounded and self.read:
                 known[k] = np.concatenate(
                     [[state.bounds[arg].lower[k], state.bounds[arg].upper[k]] for arg in self.read],
                     axis=1,
