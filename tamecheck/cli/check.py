@@ -187,8 +187,8 @@ def _other_splits(args: Namespace, document: Mapping[str, Any], report: Report) 
     """Why the claim is none about a model and a property, or about the model before its last op."""
     from tamecheck.cli.verify import networks_of
     from tamecheck.loaders.text.vnnlib import read_vnnlib
+    from tamecheck.verification.joint import subject_of
     from tamecheck.verification.rounding import claimed
-    from tamecheck.verification.run import subject_of
     from tamecheck.verification.split_proofs import before_last_op, regions_json
 
     spec = claimed(read_vnnlib(args.spec), document["claim"])

@@ -20,8 +20,9 @@ from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Arithmetics, Holds
+from tamecheck.verification.joint import subject_of
 from tamecheck.verification.rounding import declared, execution_of, in_floats
-from tamecheck.verification.run import decide, subject_of
+from tamecheck.verification.run import decide
 from tamecheck.verification.split_proofs import ATTEMPTS, SplitProofs, proofs_of
 from tamecheck.verification.witness import Replay
 

@@ -18,7 +18,7 @@ from tamecheck.ir.spec import NetworkName, Specification, TensorName
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.loaders.onnx import load_onnx
 from tamecheck.model import Model
-from tamecheck.verification.witness import Replay, replay_of
+from tamecheck.verification.witness import Replay, graph_of, replay_of
 
 _MODEL = "the model"
 
@@ -63,6 +63,19 @@ def models_of(
                 hint=f"The property needs models for {', '.join(needed)}.",
             )
     return {n.name: models[n.equal_to or n.name] for n in spec.networks}
+
+
+def subject_of(
+    model: Model | Graph | Mapping[str, Model], spec: Specification
+) -> tuple[Graph, Replay | None]:
+    """The graph that a property is about, one for all its networks, and a float32 run of it."""
+    if not isinstance(model, Mapping) and not spec.is_joint:
+        return graph_of(model), replay_of(model)
+    models = models_of(spec, model)
+    if spec.is_joint:
+        return joint_graph(spec, models), joint_replay(spec, models)
+    (one,) = models.values()
+    return graph_of(one), replay_of(one)
 
 
 def joint_graph(spec: Specification, models: Mapping[str, Model | Graph]) -> Graph:

@@ -37,7 +37,7 @@ from tamecheck.verification.branch import Items, split_inputs, split_neurons, st
 from tamecheck.verification.contradiction import bounded_or_open
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
-from tamecheck.verification.joint import joint_graph, joint_replay, models_of
+from tamecheck.verification.joint import subject_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, Region, problem_of, without
 from tamecheck.verification.windows import SignProofs
@@ -45,8 +45,6 @@ from tamecheck.verification.witness import (
     Replay,
     Search,
     confirm_exactly,
-    graph_of,
-    replay_of,
 )
 
 _FEW_INPUTS = 40
@@ -65,19 +63,6 @@ _SIGNS = "Lagrangian decomposition over windows of signs"
 _LARGE = 1 << 14
 """Neurons of a network of signs whose boxes are not bounded."""
 _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
-
-
-def subject_of(
-    model: Model | Graph | Mapping[str, Model], spec: Specification
-) -> tuple[Graph, Replay | None]:
-    """The graph that a property is about, one for all its networks, and a float32 run of it."""
-    if not isinstance(model, Mapping) and not spec.is_joint:
-        return graph_of(model), replay_of(model)
-    models = models_of(spec, model)
-    if spec.is_joint:
-        return joint_graph(spec, models), joint_replay(spec, models)
-    (one,) = models.values()
-    return graph_of(one), replay_of(one)
 
 
 def decide(
