@@ -258,7 +258,7 @@ class _Solving:
         said = claims(
             question,
             solvers=self.solvers,
-            seconds=_PATIENCE if math.isinf(left) else 0.4 * left,
+            seconds=_PATIENCE if math.isinf(left) else 0.2 * left,
             seed=self.seed,
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
         )
