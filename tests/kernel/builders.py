@@ -121,8 +121,8 @@ def signed(document):
     return document | {"model": {"sha256": digest, "graph": graph}}
 
 
-def changed(document, **fields):
-    """The certificate with other values at places such as ``steps__0__node``, signed again."""
+def edited(document, **fields):
+    """The certificate with other values at places such as ``steps__0__node``."""
     document = copy.deepcopy(document)
     for path, value in fields.items():
         *parents, last = path.split("__")
@@ -130,7 +130,12 @@ def changed(document, **fields):
         for key in parents:
             place = place[int(key) if isinstance(place, list) else key]
         place[int(last) if isinstance(place, list) else last] = value
-    return signed(document)
+    return document
+
+
+def changed(document, **fields):
+    """The certificate with other values at such places, signed again."""
+    return signed(edited(document, **fields))
 
 
 def proof(nodes, *steps, boxes=(), tensors=()):

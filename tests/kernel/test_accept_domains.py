@@ -2,22 +2,27 @@
 
 # ruff: noqa: E501  (a case a line)
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
 from tamecheck.kernel import check
-
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x, c, op, tensor = (BUILDERS[name] for name in ("x", "c", "op", "tensor"))
-structure, enclosure, bounded, has = (
-    BUILDERS[name] for name in ("structure", "enclosure", "bounded", "has")
+from tests.kernel.builders import (
+    ALG,
+    LIN,
+    LINQ,
+    bounded,
+    c,
+    certificate,
+    changed,
+    enclosure,
+    has,
+    op,
+    proof,
+    structure,
+    tame,
+    tensor,
+    x,
 )
-proof, certificate, tame, changed = (
-    BUILDERS[name] for name in ("proof", "certificate", "tame", "changed")
-)
-LINQ, LIN, ALG = (BUILDERS[name] for name in ("LINQ", "LIN", "ALG"))
 
 
 def second(document):

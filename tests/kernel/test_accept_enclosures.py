@@ -2,27 +2,16 @@
 
 # ruff: noqa: E501, PLR0913  (a case a line, and a word for each of its fields)
 import json
-import runpy
 from fractions import Fraction
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import pytest
 from flint import arb, ctx
 
 from tamecheck.kernel import check, checker, ranges
+from tests.kernel.builders import LINQ, c, certificate, enclosure, structure, tame, tensor, x
 
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x = BUILDERS["x"]
-op = BUILDERS["op"]
-c = BUILDERS["c"]
-tensor = BUILDERS["tensor"]
-structure = BUILDERS["structure"]
-enclosure = BUILDERS["enclosure"]
-tame = BUILDERS["tame"]
-certificate = BUILDERS["certificate"]
-LINQ = BUILDERS["LINQ"]
 KERNEL = "kernel"
 TIGHTER = Fraction(1, 10**30)
 LARGE = 10**20

@@ -2,10 +2,8 @@
 
 # ruff: noqa: E501  (one case a line, so that it reads as a table)
 import json
-import runpy
 from contextvars import Context
 from dataclasses import FrozenInstanceError
-from pathlib import Path
 from sys import maxsize
 
 import pytest
@@ -13,21 +11,22 @@ import pytest
 from tamecheck.kernel import check, checker, graph, interval, rules
 from tamecheck.kernel.read import document
 from tamecheck.kernel.strict import Reject, Spent, common, spend
+from tests.kernel.builders import (
+    LIN,
+    LINQ,
+    LOCAL,
+    c,
+    certificate,
+    changed,
+    enclosure,
+    has,
+    op,
+    structure,
+    tame,
+    tensor,
+    x,
+)
 
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x = BUILDERS["x"]
-c = BUILDERS["c"]
-op = BUILDERS["op"]
-tensor = BUILDERS["tensor"]
-structure = BUILDERS["structure"]
-enclosure = BUILDERS["enclosure"]
-has = BUILDERS["has"]
-tame = BUILDERS["tame"]
-certificate = BUILDERS["certificate"]
-changed = BUILDERS["changed"]
-LINQ = BUILDERS["LINQ"]
-LIN = BUILDERS["LIN"]
-LOCAL = BUILDERS["LOCAL"]
 KERNEL = "kernel"
 MOST = 1 << 40
 FLAT = {"axis": 0}

@@ -2,8 +2,6 @@
 
 # ruff: noqa: E501  (formulas)
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
@@ -12,8 +10,8 @@ from tamecheck.ir.graph import Apply, Constant, Input
 from tamecheck.kernel import check
 from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.document import certificate_document
+from tests.kernel.builders import structure
 
-structure = runpy.run_path(str(Path(__file__).parent / "builders.py"))["structure"]
 LINQ, ALG = "rational-semilinear", "semialgebraic"
 
 

@@ -2,26 +2,25 @@
 
 # ruff: noqa: E501  (one case a line, so that it reads as a table)
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
 from tamecheck.kernel import check
+from tests.kernel.builders import (
+    LINEAR,
+    LINQ,
+    ORDER,
+    PLACE,
+    REALS,
+    c,
+    enclosure,
+    has,
+    op,
+    proof,
+    structure,
+    x,
+)
 
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x = BUILDERS["x"]
-c = BUILDERS["c"]
-op = BUILDERS["op"]
-structure = BUILDERS["structure"]
-enclosure = BUILDERS["enclosure"]
-has = BUILDERS["has"]
-proof = BUILDERS["proof"]
-LINEAR = BUILDERS["LINEAR"]
-PLACE = BUILDERS["PLACE"]
-ORDER = BUILDERS["ORDER"]
-LINQ = BUILDERS["LINQ"]
-REALS = BUILDERS["REALS"]
 KERNEL = "kernel"
 POSITIVE = ("0", None)
 PROPERTY = "{} is not shown to be {}"

@@ -2,27 +2,25 @@
 
 # ruff: noqa: E501, PLR0913, PLR0917  (a case a line, and a word for each of its fields)
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
 from tamecheck.kernel import check, checker
+from tests.kernel.builders import (
+    ALG,
+    LINQ,
+    bounded,
+    c,
+    certificate,
+    changed,
+    op,
+    structure,
+    tame,
+    tensor,
+    wild,
+    x,
+)
 
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x = BUILDERS["x"]
-c = BUILDERS["c"]
-op = BUILDERS["op"]
-tensor = BUILDERS["tensor"]
-structure = BUILDERS["structure"]
-bounded = BUILDERS["bounded"]
-has = BUILDERS["has"]
-tame = BUILDERS["tame"]
-wild = BUILDERS["wild"]
-certificate = BUILDERS["certificate"]
-changed = BUILDERS["changed"]
-LINQ = BUILDERS["LINQ"]
-ALG = BUILDERS["ALG"]
 KERNEL = "kernel"
 
 

@@ -2,32 +2,30 @@
 
 # ruff: noqa: E501, PLR0913  (a case a line, and a word for each of its fields)
 import json
-import runpy
-from pathlib import Path
 
 import pytest
 
 from tamecheck.kernel import check, checker
+from tests.kernel.builders import (
+    ALG,
+    ALONG,
+    FLAT,
+    LIN,
+    LINEAR,
+    LINQ,
+    LOCAL,
+    REALS,
+    bounded,
+    c,
+    changed,
+    enclosure,
+    op,
+    proof,
+    structure,
+    tensor,
+    x,
+)
 
-BUILDERS = runpy.run_path(str(Path(__file__).parent / "builders.py"))
-x = BUILDERS["x"]
-c = BUILDERS["c"]
-op = BUILDERS["op"]
-tensor = BUILDERS["tensor"]
-structure = BUILDERS["structure"]
-enclosure = BUILDERS["enclosure"]
-bounded = BUILDERS["bounded"]
-has = BUILDERS["has"]
-changed = BUILDERS["changed"]
-proof = BUILDERS["proof"]
-LINEAR = BUILDERS["LINEAR"]
-FLAT = BUILDERS["FLAT"]
-ALONG = BUILDERS["ALONG"]
-LINQ = BUILDERS["LINQ"]
-LIN = BUILDERS["LIN"]
-ALG = BUILDERS["ALG"]
-LOCAL = BUILDERS["LOCAL"]
-REALS = BUILDERS["REALS"]
 KERNEL = "kernel"
 UNIT, SIGNED, WIDE, POSITIVE = ("0", "1"), ("-1", "1"), ("-9", "9"), ("0", None)
 

@@ -1,7 +1,6 @@
 """The checker of balls: a right certificate for each rule, and lies that one condition refuses."""
 
 # ruff: noqa: E501, PLR0913, PLR0917  (a case a line, and a word for each of its fields)
-import copy
 import json
 from dataclasses import FrozenInstanceError
 
@@ -9,6 +8,7 @@ import pytest
 
 from tamecheck.kernel.checker import A_CHARACTER
 from tamecheck.kernel_bnn import check, checker, network
+from tests.kernel.builders import edited as changed
 
 
 def layer(weights, thresholds):
@@ -49,18 +49,6 @@ def apart(*pairs):
 
 def neuron(j):
     return {"neuron": j}
-
-
-def changed(document, **fields):
-    """The certificate with other values at places such as ``network__offsets__0``."""
-    document = copy.deepcopy(document)
-    for path, value in fields.items():
-        *parents, last = path.split("__")
-        place = document
-        for key in parents:
-            place = place[int(key) if isinstance(place, list) else key]
-        place[int(last) if isinstance(place, list) else last] = value
-    return document
 
 
 UP, DOWN = ("1",) * 3, ("-1",) * 3

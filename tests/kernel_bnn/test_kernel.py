@@ -24,6 +24,7 @@ from tamecheck.binarized import (
 from tamecheck.binarized.branching import Patterns
 from tamecheck.binarized.network import Ball
 from tamecheck.kernel_bnn import FORMAT, REGION, check, check_region
+from tests.kernel.builders import edited
 
 FILES = sorted(Path(tamecheck.kernel_bnn.__file__).parent.glob("*.py"))
 
@@ -198,14 +199,7 @@ def test_no_corrupted_certificate_proves_something_false():
 
 
 def changed(**fields):
-    document = copy.deepcopy(MAJORITY)
-    for path, value in fields.items():
-        *parents, last = path.split("__")
-        place = document
-        for key in parents:
-            place = place[int(key) if isinstance(place, list) else key]
-        place[last] = value
-    return document
+    return edited(MAJORITY, **fields)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The checker of trees: a right certificate for each rule, and lies that one condition refuses."""
 
 # ruff: noqa: E501, PLR0913  (a case a line, and a word for each of its fields)
-import copy
 import json
 from dataclasses import FrozenInstanceError
 from math import prod
@@ -10,6 +9,7 @@ import pytest
 
 from tamecheck.kernel.checker import A_CHARACTER
 from tamecheck.kernel_mip import check, checker, program
+from tests.kernel.builders import edited as changed
 
 
 def column(lower="0", upper="10", kind="integer", cost="1", name=None):
@@ -81,18 +81,6 @@ SEMI = column("2", "5", "semicontinuous")
 HALF = [row("1", "1", (0, "2"))]
 # x + y >= 3 with 0 <= x, y
 PAIR = [WHOLE, WHOLE], [row("3", None, (0, "1"), (1, "1"))]
-
-
-def changed(document, **fields):
-    """The certificate with other values at places such as ``program__rows__0__lower``."""
-    document = copy.deepcopy(document)
-    for path, value in fields.items():
-        *parents, last = path.split("__")
-        place = document
-        for key in parents:
-            place = place[int(key) if isinstance(place, list) else key]
-        place[int(last) if isinstance(place, list) else last] = value
-    return document
 
 
 BRANCHED = tree([WHOLE], HALF, NONE, [split(0, 0, 1, 2), none((0, 1)), none((0, -1))])
