@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -48,6 +47,8 @@ class _Questions:
             places = [self._file(name) for name in files if name]
             args = self._args.parser.parse_args([verb, *places, *given, limit])
             args.memory = self._args.memory
+            import asyncio
+
             return await asyncio.wrap_future(self._pool.submit(answer_alone, shared_of(args)))
         except TamecheckError as error:
             # asked in a wrong way, or its process ended

@@ -9,7 +9,7 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from html import escape
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from rich.console import RenderableType
 from rich.text import Text
@@ -17,10 +17,12 @@ from rich.tree import Tree
 
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Consequence, Open, Properties, Verdict
-from tamecheck.programs.tameness import ProgramCheck
 from tamecheck.show import proof, wording
 from tamecheck.show.console import Framed, bulleted, plain_table, print_to, section
 from tamecheck.tame.verdict import Check, Line
+
+if TYPE_CHECKING:
+    from tamecheck.programs.tameness import ProgramCheck
 
 
 class _Detail(Enum):

@@ -6,15 +6,17 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ir.verdict import Properties, Verdict
-from tamecheck.programs.tameness import ProgramCheck
 from tamecheck.tame.verdict import Check, Line
+
+if TYPE_CHECKING:
+    from tamecheck.programs.tameness import ProgramCheck
 
 _PROPERTIES: Mapping[str, str] = {
     "piecewise_linear": "piecewise linear",

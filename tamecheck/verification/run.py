@@ -10,6 +10,7 @@ from fractions import Fraction
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,12 +41,14 @@ from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import subject_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import Problem, Region, problem_of, without
-from tamecheck.verification.windows import SignProofs
 from tamecheck.verification.witness import (
     Replay,
     Search,
     confirm_exactly,
 )
+
+if TYPE_CHECKING:
+    from tamecheck.verification.windows import SignProofs
 
 _FEW_INPUTS = 40
 _FOREVER = 1e9
@@ -310,6 +313,8 @@ class _Run:
         if self.problem.spec.cases != self.problem.stated.cases:
             # a certificate is about the property as it is stated
             return None
+        from tamecheck.verification.windows import SignProofs
+
         return SignProofs.of(self.problem.scores, self.problem.spec.cases)
 
     @property
