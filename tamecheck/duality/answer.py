@@ -20,6 +20,7 @@ from tamecheck.duality.check import (
     reduced_costs,
 )
 from tamecheck.duality.form import Form, RightHandSide, Vector
+from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
@@ -215,11 +216,14 @@ class DualFunction(ABC):
 
     @property
     def latex(self) -> str:
-        """F in LaTeX."""
+        """F in LaTeX; where it is not written out, the formula in a text box."""
         import sympy
 
         latex: Any = sympy.latex  # pyright: ignore[reportUnknownMemberType]
-        return str(latex(self.to_sympy()))
+        try:
+            return str(latex(self.to_sympy()))
+        except UnsupportedError:
+            return rf"\text{{{self.formula}}}"
 
     @cached_property
     def _at_own(self) -> Value:

@@ -258,11 +258,6 @@ class GeneratorDual(DualFunction):
             return f"{line} where {where}, x = 0"
         return f"{line} - max{{{gains} : {where}}} over x = ({', '.join(names)})"
 
-    @property
-    def latex(self) -> str:
-        """The formula as text."""
-        return rf"\text{{{self.formula}}}"
-
     def to_sympy(self) -> Any:
         """Not available: F is the optimum of a program.
 

@@ -193,11 +193,6 @@ class NeuralDual(DualFunction):
             f" network{size}; else the second"
         )
 
-    @property
-    def latex(self) -> str:
-        """The formula as text."""
-        return rf"\text{{{self.formula}}}"
-
     def to_sympy(self) -> Any:
         """Not available: see `network_graph`."""
         raise UnsupportedError(
