@@ -50,6 +50,7 @@ def solved(form, names, place, budget=20):
     return None if value == math.inf else form.outward(value)
 
 
+@pytest.mark.slow
 def test_distance_to_the_integers_by_hand():
     """The larger of 0 and (u + v)/2 plus the distance of (u - v)/2 to the integers."""
     function = value_dual(DISTANCE, box=[("r0", Q(-2), Q(2)), ("r1", Q(-2), Q(2))])
