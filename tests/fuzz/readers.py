@@ -145,6 +145,12 @@ def _property(path):
     tc.verify(PAIR, read_vnnlib(path), timeout=1)
 
 
+def _query(path):
+    spec = read_vnnlib(path)
+    names = [network.name for network in spec.networks if not network.equal_to]
+    tc.verify(dict.fromkeys(names, PAIR), spec, timeout=1)
+
+
 @cache
 def _once(*arguments):
     return vars(_parse(arguments))
@@ -198,6 +204,15 @@ V2 = b"""(vnnlib-version <2.0>)
 (declare-network f (declare-input X Real [2]) (declare-output Y Real [2]))
 (assert (<= -1 X[0] 1)) (assert (and (>= X[1] -1) (<= X[1] 1)))
 (assert (=> (>= Y[0] 1) (not (<= Y[1] (- 2)))))
+"""
+QUERY = b"""(vnnlib-version <2.0>)
+(declare-network f (declare-input X float32 []) (declare-input Z float32 [1])
+  (declare-output Y float32 []) (declare-output W float32 []))
+(declare-network g (equal-to f) (declare-input A float32 []) (declare-input C float32 [1])
+  (declare-output B float32 []) (declare-output D float32 []))
+(assert (and (<= -1 X) (<= X 0.1) (<= 0 Z[0]) (<= Z[0] 1) (== C[0] Z[0])))
+(assert (and (<= X A) (<= A 1)))
+(assert (or (> Y B) (>= (+ W (* 2 D)) 7.5)))
 """
 MPS = b"""NAME test
 OBJSENSE
@@ -327,6 +342,7 @@ NAMES = b'["age of a", "kind = a"]'
 
 READERS = {
     "VNN-LIB": Reader(".vnnlib", (V1, V2), _property),
+    "query": Reader(".vnnlib", (QUERY,), _query),
     "MPS": Reader(".mps", (MPS,), _program),
     "LP": Reader(".lp", (LP,), _program),
     "program JSON": Reader(".json", (PROGRAM,), _program),
