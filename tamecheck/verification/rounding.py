@@ -27,6 +27,7 @@ from tamecheck.ir.formula import Add, Const, Div, Floor, Mul, Term, Var, subterm
 from tamecheck.ir.graph import Apply, Constant, Graph, Node
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Tensor
+from tamecheck.ops.facets import rounds
 from tamecheck.verification.answer import REAL, ROUNDING, Arithmetics, Holds
 from tamecheck.verification.branch import Remainder, split_inputs, split_neurons, still_open
 from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
@@ -179,10 +180,14 @@ def _why_not(graph: Graph, index: int, node: Node, arithmetic: Arithmetic) -> st
         case meanings.Fold(name) if name != "mul":
             return ""
         case meanings.Pointwise() as meaning:
-            terms = (t for p in meaning.pieces(node.params) for t in subterms(p.term))
+            pieces = meaning.pieces(node.params)
+            terms = [term for piece in pieces for term in subterms(piece.term)]
             free = [graph.input_free[arg] for arg in node.args]
             basic = all(_is_basic(term, free) for term in terms)
-            return "" if basic else f"{node.op.name} is rounded as a library does"
+            # of several pieces none is a sum, unless of whole numbers: bounds know its value alone
+            sums = len(pieces) > 1 and any(isinstance(term, Add) for term in terms)
+            known = basic and (not sums or rounds(node.op, node.params))
+            return "" if known else f"{node.op.name} is rounded as a library does"
         case _:
             return f"{node.op.name} is rounded as a library does"
 
