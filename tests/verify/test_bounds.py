@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tamecheck as tc
+from tamecheck.bounds.ascent import raise_rows
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Dense, Pointwise
@@ -242,3 +243,22 @@ def test_sparse_matrices_give_the_same_products():
         assert np.allclose(layer.adjoint(a)[0], a @ weight.T, atol=1e-12)
         assert layer.terms == np.count_nonzero(weight, axis=0).max()
     assert Dense.of(0, np.ones((80, 60)), (1, 80), (1, 60), left=False).sparse is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_raised_rows_stay_below_the_function_on_each_box(seed):
+    """Weighted rows with other lines below rectifiers: no worse than at first, and true."""
+    rng = np.random.default_rng(seed)
+    layers = layers_of(network(rng, ["relu", "relu", "neg"]))
+    lower = rng.uniform(-1, 0.5, (6, layers.inputs))
+    upper = lower + rng.uniform(0, 0.5, lower.shape)
+    state = bound(layers, lower, upper).pick(np.array([5, 0, 2]))
+    rows = layers.sizes[-1]
+    weights = rng.dirichlet(np.ones(rows), 3)
+    members = np.ones((3, rows), dtype=bool)
+    first, last = (raise_rows(state, weights, members, steps) for steps in (1, 12))
+    assert (last.bound >= first.bound).all()
+    low, high = state.bounds[0].lower, state.bounds[0].upper
+    for point in low + rng.uniform(size=(200, *low.shape)) * (high - low):
+        total = (last.choice["rows", 0] * layers.values(point)[-1]).sum(-1)
+        assert (total >= last.bound - 1e-9).all()
