@@ -403,7 +403,7 @@ class _Root:
         right = min(least)
         if right.denominator > _UNIT:
             right = Fraction(math.floor(right * _UNIT), _UNIT)
-        if float(right) - sum(a * float(x[j]) for j, a in terms.items()) <= 1e-6 * sigma:
+        if nearest(right) - sum(a * float(x[j]) for j, a in terms.items()) <= 1e-6 * sigma:
             return None
         pairs = tuple(sorted(terms.items()))
         return Cut(pairs, right, tuple(sorted(split.items())), guess.at, (sides[0], sides[1]))
