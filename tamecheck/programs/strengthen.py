@@ -171,6 +171,9 @@ class _Root:
         if column.kind.semi:
             return False
         low, high = self.box.lower[j], self.box.upper[j]
+        if low is not None and high is not None and low > high:
+            # no point is left, and bounds would only grow
+            return False
         if column.kind.integral:
             to = Fraction(sign * math.ceil(end))
         else:
