@@ -21,7 +21,8 @@ REFUSED = {
     "highs/qcqp.lp": 2,
     "highs/qjh.lp": 5,
 }
-NOT_LP_NAMES = {"bell5", "egout", "khb05250", "rgn", "stein27"}
+# a column or a row of these is called like a section of LP files, or begins like a number
+NOT_LP_NAMES = {"1451", "bell5", "egout", "enigma", "khb05250", "rgn", "stein27"}
 FILES = sorted(
     str(path.relative_to(MIP))
     for path in MIP.rglob("*")
