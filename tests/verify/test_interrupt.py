@@ -38,16 +38,19 @@ def interrupt(arguments):
     """The exit code, stdout and terminal of a command that gets SIGINT once it shows progress."""
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "tamecheck", *map(str, arguments)]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs)
-    os.close(theirs)
-    shown = b""
-    while not (b"solving" in shown or b"nodes" in shown or b"verifying" in shown):
-        shown += os.read(ours, 4096)
-    with pytest.raises(subprocess.TimeoutExpired):
-        child.wait(1.5)
-    child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=60)
-    os.close(ours)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs) as child:
+        os.close(theirs)
+        try:
+            shown = b""
+            while not (b"solving" in shown or b"nodes" in shown or b"verifying" in shown):
+                shown += os.read(ours, 4096)
+            with pytest.raises(subprocess.TimeoutExpired):
+                child.wait(1.5)
+            child.send_signal(signal.SIGINT)
+            out, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()  # nothing, where it has ended
+            os.close(ours)
     return child.returncode, json.loads(out), shown
 
 
