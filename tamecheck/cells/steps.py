@@ -10,25 +10,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias, TypeVar, assert_never
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 
 from tamecheck.cells.forms import Forms, Known, NonlinearError
 from tamecheck.evaluate.exact_terms import rational_pieces
+from tamecheck.evaluate.float_terms import where
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.formula import (
     Add,
-    And,
     Arithmetic,
     Compare,
     Condition,
     Const,
     MissingError,
     Mul,
-    Or,
     Piece,
     Term,
     Var,
@@ -294,21 +293,16 @@ def _same_as_zero(pieces: Sequence[Piece], term: Term, sign: int) -> bool:
 
 def _holds(condition: Condition, terms: Sequence[Term], signs: Sequence[Array]) -> Array:
     """Where a condition holds, given the signs of the compared terms."""
-    match condition:
-        case Compare(term, relation):
-            known = term if term in terms else _opposite(term)
-            if known is None:
-                raise NonlinearError
-            turn = 1 if term in terms else -1
-            # the entry -1 of a table is its last one
-            table = np.array([turn * sign in relation.signs for sign in (0, 1, -1)])
-            return table[signs[terms.index(known)]]
-        case And(parts) | Or(parts):
-            every = isinstance(condition, And)
-            result = np.full(signs[0].shape if signs else (), every)
-            for part in parts:
-                held = _holds(part, terms, signs)
-                result = result & held if every else result | held
-            return result
-        case _:
-            assert_never(condition)
+
+    def held(comparison: Compare) -> Array:
+        term, relation = comparison.term, comparison.relation
+        known = term if term in terms else _opposite(term)
+        if known is None:
+            raise NonlinearError
+        turn = 1 if term in terms else -1
+        # the entry -1 of a table is its last one
+        table = np.array([turn * sign in relation.signs for sign in (0, 1, -1)])
+        return table[signs[terms.index(known)]]
+
+    found = where(condition, held)
+    return np.broadcast_to(found, signs[0].shape) if signs else found

@@ -41,7 +41,6 @@ from tamecheck.ir.box import Box, Side
 from tamecheck.ir.formula import (
     TRUE,
     Add,
-    And,
     Call,
     Compare,
     Condition,
@@ -49,12 +48,12 @@ from tamecheck.ir.formula import (
     Div,
     Floor,
     Mul,
-    Or,
     Piece,
     Pow,
     Term,
     Var,
     everywhere,
+    truth,
 )
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
@@ -353,21 +352,14 @@ class _Arguments:
 
     def held(self, condition: Condition) -> bool | None:
         """Whether a condition holds in a neighbourhood, fails in one, or neither is known."""
-        match condition:
-            case Compare(term, relation):
-                used, continuous = self.used(term)
-                if not used:
-                    return holds(condition, self.point)
-                sign = _definite_sign(self._value(term)) if continuous else None
-                return None if sign is None else sign in relation.signs
-            case And(parts) | Or(parts):
-                results = {self.held(part) for part in parts}
-                decisive = isinstance(condition, Or)
-                return (
-                    decisive if decisive in results else None if None in results else not decisive
-                )
-            case _:
-                assert_never(condition)
+        return truth(condition, self._held)
+
+    def _held(self, comparison: Compare) -> bool | None:
+        used, continuous = self.used(comparison.term)
+        if not used:
+            return holds(comparison, self.point)
+        sign = _definite_sign(self._value(comparison.term)) if continuous else None
+        return None if sign is None else sign in comparison.relation.signs
 
     def used(self, term: Term) -> tuple[frozenset[int], bool]:  # noqa: C901 (a case a constructor)
         """The arguments that a term depends on, and whether it is continuous."""

@@ -12,16 +12,15 @@ import numpy as np
 from tamecheck.ir.answer import Feasible, Infeasible, Unknown
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import (
-    And,
     Arithmetic,
     Compare,
     Condition,
     Div,
     MissingError,
-    Or,
     Pow,
     Relation,
     Term,
+    joined,
     subterms,
 )
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -171,22 +170,25 @@ def _pieces(graph: Sequence[Any], xs: Sequence[Any], scope: _Scope) -> Any:
 
 def _condition(condition: Condition, xs: Sequence[Any], scope: _Scope) -> Any:
     z3 = _z3()
-    match condition:
-        case And(parts):
-            return z3.And([_condition(part, xs, scope) for part in parts], scope.context)
-        case Or(parts):
-            return z3.Or([_condition(part, xs, scope) for part in parts], scope.context)
-        case Compare(term, relation):
-            value = _term(term, xs, scope)
-            table: Mapping[Relation, Any] = {
-                Relation.LT: value < 0,
-                Relation.LE: value <= 0,
-                Relation.EQ: value == 0,
-                Relation.NE: value != 0,
-                Relation.GE: value >= 0,
-                Relation.GT: value > 0,
-            }
-            return table[relation]
+
+    def compared(comparison: Compare) -> Any:
+        value = _term(comparison.term, xs, scope)
+        table: Mapping[Relation, Any] = {
+            Relation.LT: value < 0,
+            Relation.LE: value <= 0,
+            Relation.EQ: value == 0,
+            Relation.NE: value != 0,
+            Relation.GE: value >= 0,
+            Relation.GT: value > 0,
+        }
+        return table[comparison.relation]
+
+    return joined(
+        condition,
+        compared,
+        lambda parts: z3.And(parts, scope.context),
+        lambda parts: z3.Or(parts, scope.context),
+    )
 
 
 def _term(term: Term, xs: Sequence[Any], scope: _Scope) -> Any:
