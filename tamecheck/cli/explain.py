@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from tamecheck.binarized import ThresholdNetwork
     from tamecheck.cli.inputs import Naming
     from tamecheck.explain import Explainer, ModelExplainer
-    from tamecheck.explain.decisions import Decision
     from tamecheck.loaders.samples import Sample
     from tamecheck.model import Model
+    from tamecheck.verification.decisions import Decision
 
 
 _DESCRIPTION = """\

@@ -387,10 +387,10 @@ def sample_from(args: Namespace, model: Model, schema: Schema | None) -> Sample 
 
     Without a schema and ``--target``, a table with a column for each input has no label.
     """
-    from tamecheck.explain.decisions import deciding
     from tamecheck.ir.tensor import size_of
     from tamecheck.loaders.samples import sample_of, unlabelled
     from tamecheck.loaders.tables.table import read_table
+    from tamecheck.verification.decisions import deciding
 
     if args.data is None:
         for name in (*_ABOUT_TABLES, "rows"):

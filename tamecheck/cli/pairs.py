@@ -124,7 +124,7 @@ def other_pairs(
 
 
 def _deciding(model: Model) -> Graph:
-    from tamecheck.explain.decisions import deciding
+    from tamecheck.verification.decisions import deciding
 
     return deciding(model).graph
 

@@ -15,7 +15,6 @@ from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import deciding
 from tamecheck.errors import InputError, UnsupportedError, visible
 from tamecheck.evaluate import exact_values
-from tamecheck.explain.decisions import ending, scores_of
 from tamecheck.explain.inequalities import CellRule, Inequality, merge_rules, tightest, wording
 from tamecheck.explain.words import Written, html_table
 from tamecheck.ir.box import Box
@@ -23,6 +22,7 @@ from tamecheck.ir.exact import rational, rational_text
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.text.box import box_of_mapping
+from tamecheck.verification.decisions import ending, scores_of
 
 _ROUNDING = 2.0**-52
 

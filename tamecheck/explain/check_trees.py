@@ -22,7 +22,6 @@ from tamecheck.errors import TimeLimitError
 from tamecheck.exact.reals import as_number
 from tamecheck.explain.attributes import Attributes
 from tamecheck.explain.check_cells import Ends, clip, covers, ends, runs
-from tamecheck.explain.decisions import Decision
 from tamecheck.explain.thresholds import Codes, Division
 from tamecheck.ir.exact import rational
 from tamecheck.ir.formula import Add, And, Compare, Condition, Const, Div, Mul, Or, Term, Var
@@ -32,6 +31,7 @@ from tamecheck.ir.spec import Inequality
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import compared
 from tamecheck.ops.shapes import axes_of, axis_of
+from tamecheck.verification.decisions import Decision
 
 Element: TypeAlias = tuple[int, int]
 """A node and a flat position."""

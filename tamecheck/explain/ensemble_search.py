@@ -17,10 +17,10 @@ import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.explain.attributes import Attributes
-from tamecheck.explain.decisions import Decision
 from tamecheck.explain.ensembles import Cut, Ensemble
 from tamecheck.explain.thresholds import Divide, codes_of
 from tamecheck.ir.tensor import Array
+from tamecheck.verification.decisions import Decision
 
 Allowed: TypeAlias = Sequence[Array]
 """For each feature which of its codes are allowed, as booleans."""

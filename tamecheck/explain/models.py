@@ -12,7 +12,6 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError, TimeLimitError
 from tamecheck.explain.attributes import Attributes, Interval, Listed, Point, Range, Values
 from tamecheck.explain.check import RECOMPUTED
-from tamecheck.explain.decisions import Decision
 from tamecheck.explain.facade import Limits, RowExplainer
 from tamecheck.explain.oracles import SEARCH, Oracle, Question, oracle_of
 from tamecheck.explain.reasons import Found, Reasons, Sufficient, enumerate_all, necessary
@@ -22,6 +21,7 @@ from tamecheck.ir.arguments import seconds
 from tamecheck.ir.exact import rational
 from tamecheck.solvers.sat import HittingSets
 from tamecheck.verification.answer import ROUNDING
+from tamecheck.verification.decisions import Decision
 
 _MOST_HITTING = 100_000
 _REACHES, _HALVINGS = 7, 10

@@ -10,7 +10,6 @@ from typing import Any, cast
 from tamecheck.binarized import ThresholdNetwork, recognise
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.explain.attributes import Attribute, Interval, attributes_of
-from tamecheck.explain.decisions import deciding, decision_of
 from tamecheck.explain.models import ModelExplainer
 from tamecheck.ir.arguments import instance, rationals
 from tamecheck.ir.box import Bound
@@ -21,6 +20,7 @@ from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.loaders.text.box import box_of_value
 from tamecheck.model import Model, from_sklearn
+from tamecheck.verification.decisions import deciding, decision_of
 
 
 def image_shape(model: Model | Graph | ThresholdNetwork) -> tuple[int, ...]:

@@ -29,7 +29,6 @@ from tamecheck.explain.attributes import (
     values_of,
 )
 from tamecheck.explain.check_trees import LeadCheck
-from tamecheck.explain.decisions import Decision
 from tamecheck.explain.ensemble_search import EnsembleSearch
 from tamecheck.explain.ensembles import Ensemble
 from tamecheck.explain.thresholds import Division
@@ -37,6 +36,7 @@ from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification import verify
 from tamecheck.verification.answer import RECOMPUTATION, ROUNDING, Answer, Holds, Violated
+from tamecheck.verification.decisions import Decision
 
 SEARCH = "search"
 _PATIENCE = 20.0

@@ -12,7 +12,7 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.cells import Slice, element_names
 from tamecheck.errors import InputError, UnsupportedError
-from tamecheck.explain import decisions, networks
+from tamecheck.explain import networks
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.words import Vocabulary
 from tamecheck.ir.box import Box, Side
@@ -23,6 +23,7 @@ from tamecheck.loaders.tables.schema import Schema
 from tamecheck.model import Model
 from tamecheck.report.page import Commands, NotMadeError
 from tamecheck.tame.verdict import Check
+from tamecheck.verification import decisions
 
 Rule = Literal["argmax", "argmin", "sign"]
 _MOST_EXAMPLES = 4
@@ -48,7 +49,7 @@ class Subject:
     shape
         Rows and columns, if the input is an image.
     decider
-        The model's scores alone, see `tamecheck.explain.decisions.deciding`.
+        The model's scores alone, see `tamecheck.verification.decisions.deciding`.
     table_sha256
         The hash of the table's text; empty if there is none.
     protected
