@@ -20,13 +20,12 @@ from tamecheck.evaluate.float_terms import where
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import as_fraction
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.formula import (
     Add,
-    Arithmetic,
     Compare,
     Condition,
     Const,
-    MissingError,
     Mul,
     Piece,
     Term,

@@ -25,7 +25,8 @@ from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, multiply, power
-from tamecheck.ir.formula import Arithmetic, Call, Compare, Elementary, Piece, Term, Var, truth
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Call, Compare, Elementary, Piece, Term, Var, truth
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of

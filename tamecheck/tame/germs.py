@@ -21,7 +21,8 @@ from tamecheck.evaluate.selection import pick, select
 from tamecheck.evaluate.walk import Site, folded_first
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import UndecidedError, as_number
-from tamecheck.ir.formula import Add, Arithmetic, Const, Mul, Pow, Var, subterms
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Add, Const, Mul, Pow, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of

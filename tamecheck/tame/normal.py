@@ -17,7 +17,8 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.formula import Arithmetic, Elementary, MissingError, Var
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
+from tamecheck.ir.formula import Elementary, Var
 from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of

@@ -14,7 +14,7 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.formula import Arithmetic, MissingError
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import term_of
 from tamecheck.tame.follow import Algebra, Along

@@ -14,7 +14,8 @@ from fractions import Fraction
 from flint import arb, arb_series, fmpq
 
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, working_precision
-from tamecheck.ir.formula import Arithmetic, Compare, Elementary, Piece, truth
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Compare, Elementary, Piece, truth
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64

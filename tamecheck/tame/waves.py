@@ -15,8 +15,9 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Arithmetic, Compare, Term, truth
+from tamecheck.ir.formula import Compare, Term, truth
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import variables

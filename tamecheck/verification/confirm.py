@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.ir.arguments import choice, path, seconds
-from tamecheck.ir.arithmetic import FLOATS
+from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.spec import Specification
