@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Op, Params
+from tamecheck.ir.op import Fold, Op, Params
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.shapes import axes_of, axis_of
 
@@ -102,3 +102,11 @@ def axis_last(array: Array, params: Params) -> Array:
     rest = tuple(i for i in range(array.ndim) if i != axis)
     moved = array.transpose((*rest, axis))
     return moved.reshape((-1, array.shape[axis])) if array.size else moved.reshape((0, 1))
+
+
+def lanes_of(op: Op, array: Array, params: Params) -> Array:
+    """What a fold or a choice takes together, a row for each."""
+    if not isinstance(op.meaning, Fold):
+        return axis_last(array, params)
+    first = folded_first(array, params)
+    return first.reshape(len(first), size_of(first.shape[1:])).T
