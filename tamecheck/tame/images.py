@@ -10,7 +10,8 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import Range, point_range
 from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.op import Op, Params
-from tamecheck.ops.facets import rounds
+from tamecheck.ops.facets import is_algebraic, is_analytic, rounds, steps
+from tamecheck.ops.monotone import direction
 from tamecheck.tame.records import (
     NOUGHT,
     Record,
@@ -27,22 +28,14 @@ _FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
 _EVEN = {ops.ABS: 1, ops.COSH: 1, ops.COS: -1, ops.POW: 1}
 """Even functions, and the side of their value at 0 on which the others are near it."""
 
-_BENT = (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.ASIN, ops.ACOS, ops.ACOSH)
-_INCREASING = (
-    *(ops.EXP, ops.LOG, ops.SQRT, ops.SIGMOID, ops.TANH, ops.SOFTPLUS, ops.ERF, ops.ATAN),
-    *(ops.ASIN, ops.TAN, ops.SINH, ops.ASINH, ops.ACOSH, ops.ATANH),
-)
-
 
 def _direction(op: Op, params: Params, u: Record) -> int:
     """1 or -1 for an increasing or decreasing function, 2 or -2 if it is strictly so."""
     if rounds(op, params):
         return 1
     match op:
-        case ops.LEAKY_RELU | ops.ELU:
-            return 2 * (_number(params, "alpha") > 0)
         case ops.POW:
-            e = _number(params, "exponent")
+            e = _exponent(op, params)
             odd = e.denominator > 1 or e.numerator % 2 == 1
             return 2 if odd or is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
         case ops.COSH | ops.ABS:
@@ -50,11 +43,11 @@ def _direction(op: Op, params: Params, u: Record) -> int:
         case ops.SIN:
             return 2 * is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
         case _:
-            return -2 if op is ops.ACOS else 2 * (op in _INCREASING)
+            return 2 * direction(op, params)
 
 
-def _number(params: Params, name: str) -> Fraction:
-    value = params[name]
+def _exponent(op: Op, params: Params) -> Fraction:
+    value = params["exponent"] if op is ops.POW else None
     return value if isinstance(value, Fraction) else Fraction(1)
 
 
@@ -63,10 +56,9 @@ def image(op: Op, params: Params, u: Record) -> Record:
     if op in (ops.SIN, ops.COS) and u.smooth and (u.infinity or _without_end(u)):
         every = frozenset((-1, 0, 1))
         return Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
-    d, step = _direction(op, params, u), op in (ops.SIGN, ops.STEP) or rounds(op, params)
-    exponent = _number(params, "exponent") if op is ops.POW else Fraction(1)
-    fraction = op is ops.SQRT or exponent.denominator > 1
-    rough = op in _BENT or (fraction and u.sign != 1)
+    d, step = _direction(op, params, u), steps(op, params)
+    fraction = op is ops.SQRT or _exponent(op, params).denominator > 1
+    rough = u.sign != 1 if fraction else not is_analytic(op, params)
     rises = u.infinity > 0 and op in (ops.SQRT, ops.LOG, ops.POW, ops.EXP)
     g = Record(
         range_of(op, params, u.span),
@@ -74,7 +66,7 @@ def image(op: Op, params: Params, u: Record) -> Record:
         infinity=u.infinity if d == 1 else int(rises),
         mono=u.mono if d == 1 else u.mono * (rises and d == 2),
         jumps=u.jumps and abs(d) == 2,
-        degree=min(u.degree, 1) if op in (ops.SQRT, ops.POW, ops.ABS, ops.LEAKY_RELU) else 0,
+        degree=min(u.degree, 1) if is_algebraic(op, params) and not step else 0,
         rest=spread(u.rest, d // 2) if abs(d) == 2 and op in (ops.SQRT, ops.POW) else None,
     )
     if d == 1 and u.smooth and u.infinity:

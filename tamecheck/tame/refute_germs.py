@@ -19,10 +19,11 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
+from tamecheck.ir.formula import Const, Mul, Var
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
-from tamecheck.ops.facets import rounds
+from tamecheck.ops.facets import comparisons, is_algebraic, sign_values, steps, terms_by_sign
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.follow import Algebra, Along, Refuter, WorkError, first_witness
 from tamecheck.tame.forms import is_constant, number
@@ -53,11 +54,7 @@ _BUDGET = 4_000
 _PRECISION = 80
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MARGIN = Fraction(1, 2**30)
-_TRUE = {ops.EQUAL: (0,), ops.LESS: (-1,), ops.LESS_EQUAL: (-1, 0)}
-_ALGEBRAIC = (
-    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),
-    *(ops.MAXIMUM, ops.MINIMUM, ops.CLIP, ops.PRELU, ops.SQRT, ops.POW),
-)
+_X = Var(0)
 
 
 def find_germ(
@@ -209,7 +206,7 @@ class _Walk:
         if piece is not None:
             return piece
         germ = _germ(op, params, args)
-        degree = min(record.degree for record in args) if op in _ALGEBRAIC else 0
+        degree = min(record.degree for record in args) if is_algebraic(op, params) else 0
         if germ is not None:
             try:
                 return self.of_germ(germ, degree)
@@ -224,22 +221,26 @@ class _Walk:
 
     def _piece(self, op: Op, params: Params, args: Sequence[Record]) -> Record | None:
         """The piece that eventually holds, of an op that is made of pieces."""
-        u, v = args[0], args[-1]
-        if op in (ops.MAXIMUM, ops.MINIMUM):
-            s = self.at(ops.SUB, u, v).sign
-            return None if s is None else u if s * (1 if op is ops.MAXIMUM else -1) >= 0 else v
-        bent = op in (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.PRELU)
-        if bent and is_inside(u.span, Range(_ZERO, None)):
-            return u
-        if op is ops.PRELU and u.sign == -1:
-            return self.at(ops.MUL, u, v)
-        if op in (ops.SIGN, ops.STEP) or rounds(op, params):
+        u = args[0]
+        if op.arity == 1 and steps(op, params):
             found = range_of(op, params, u.span)
             return self.rational(found.low) if found.single and found.low is not None else None
-        if op in (ops.ABS, ops.LEAKY_RELU) and u.sign == -1:
-            factor = -_ONE if op is ops.ABS else params["alpha"]
-            return self.at(ops.MUL, u, self.rational(Fraction(str(factor))))
-        return None
+        terms = terms_by_sign(op, params)
+        if terms is None or terms[1] != _X:
+            return None
+        if comparisons(op, params) == (_X,):
+            sign = 1 if is_inside(u.span, Range(_ZERO, None)) else u.sign
+        else:
+            sign = self.at(ops.SUB, *args).sign
+        match None if sign is None else terms[sign + 1]:
+            case Var(k):
+                return args[k]
+            case Mul(Var(i), Var(j)):
+                return self.at(ops.MUL, args[i], args[j])
+            case Mul(Const(factor), Var(k)):
+                return self.at(ops.MUL, args[k], self.rational(factor))
+            case _:
+                return None
 
     def _rule(  # noqa: C901, PLR0912  (an op a case)
         self, op: Op, params: Params, args: Sequence[Record]
@@ -268,8 +269,8 @@ class _Walk:
                     bound = params[end]
                     u = self.at(cut, u, self.rational(bound)) if isinstance(bound, Fraction) else u
                 return u
-            case ops.EQUAL | ops.LESS | ops.LESS_EQUAL:
-                values = {int(a in _TRUE[op]) for a in signs_about(self.at(ops.SUB, u, v))}
+            case _ if op.arity == 2 and (found := sign_values(op, params)) is not None:
+                values = {found[a + 1] for a in signs_about(self.at(ops.SUB, u, v))}
                 unit = Range(_ZERO, _ONE)
                 return Record(unit, swings=unit, jumps=True) if len(values) > 1 else Record(unit)
             case ops.POWER | ops.POW:
