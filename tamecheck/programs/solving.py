@@ -20,12 +20,15 @@ from tamecheck.ir.answer import (
     Unknown,
 )
 from tamecheck.ir.arguments import instance, natural
+from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import (
+    TOO_LONG,
     Derived,
     certificate,
     derived_of,
     derived_record,
+    is_long,
     nodes_of,
 )
 from tamecheck.programs.confirm import confirm
@@ -149,7 +152,7 @@ class _Solving:
             raise InputError("The certificate to resume is about another program.")
         claim, derived = document["claim"], derived_of(document)
         if "x" in claim:
-            point = tuple(map(Fraction, claim["x"]))
+            point = tuple(map(rational_of_text, claim["x"]))
             if not self.program.violations(point):
                 self.incumbent = point
         value = self._minimised(self.incumbent)
@@ -315,9 +318,14 @@ class _Solving:
         """The answer that a closed tree proves."""
         nodes, derived = tree.nodes or (), self._derived
         if tree.point is None:
+            if is_long(nodes, derived or ()):
+                return Unknown(f"The contradiction of the rows {TOO_LONG}.")
             document = certificate(self.program, "infeasible", nodes, derived=derived)
             return Infeasible(document)
         x, value, steps = tree.point, self.program.objective(tree.point), tree.granularity
+        if is_long(nodes, derived or (), (value,), x):
+            self.notes.append(f"The proof that no point is better {TOO_LONG}.")
+            return Feasible(x, value, None, None)
         document = certificate(self.program, "optimal", nodes, steps, derived, x=x, value=value)
         return Optimal(x, value, document)
 
@@ -340,6 +348,8 @@ class _Solving:
             return None
         bound, derived = self._outward(tree.bound), self._derived or ()
         x = {} if tree.point is None else {"x": tree.point}
+        if is_long(tree.nodes, derived, (bound,), *x.values()):
+            return None
         return certificate(self.program, "bound", tree.nodes, None, derived, bound=bound, **x)
 
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
@@ -373,6 +383,8 @@ class _Solving:
                 search.offer(point)
             tree = self._run(search, self.budget.part(_PATIENCE), kept=False)
         if tree.point is not None:
+            if is_long((), (), tree.point, ray):
+                return Unknown(f"The ray {TOO_LONG}.")
             document = certificate(self.program, "unbounded", x=tree.point, ray=ray)
             return Unbounded(tree.point, ray, document)
         if tree.closed:

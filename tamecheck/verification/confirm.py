@@ -118,7 +118,7 @@ def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = UNLIMIT
     CertificateError
         If it refuses it: a defect of tamecheck.
     """
-    return judge(kernel, certificate, steps).verdict == "valid"
+    return judge(kernel, json.dumps(certificate, allow_nan=False), steps).verdict == "valid"
 
 
 def _over_windows(found: Holds, budget: Budget) -> Holds:
