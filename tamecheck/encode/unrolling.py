@@ -16,7 +16,7 @@ import numpy as np
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, lanes_of, run, site_of
+from tamecheck.evaluate.walk import Site, expanded, lanes_of, run, site_of
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir import formula
 from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
@@ -108,7 +108,7 @@ class _Scalars:
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
 
-    def apply_op(self, site: Site, args: Sequence[Array]) -> Array:  # noqa: C901 one case a meaning
+    def apply_op(self, site: Site, args: Sequence[Array]) -> Array:
         """The value of an op."""
         params, shape = site.params, site.shape
         match site.op.meaning:
@@ -133,16 +133,7 @@ class _Scalars:
                 found = [self.winner(row, largest=bool(largest), last=last) for row in rows]
                 return from_list(shape, found)
             case Expansion(expand):
-                values = [args[0]]
-
-                def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
-                    op = BY_NAME[name]
-                    checked, given = op.checked(parameters), [values[arg] for arg in args]
-                    inner = op.shape([arg.shape for arg in given], checked)
-                    values.append(self.apply_op(Site(op, checked, inner, site.where), given))
-                    return len(values) - 1
-
-                return values[expand(apply, 0, args[0].shape, params)]
+                return expanded(expand, site, args[0], self.apply_op)
             case _:
                 assert_never(site.op.meaning)
 

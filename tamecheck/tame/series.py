@@ -225,6 +225,13 @@ def _may_differ(value: Number) -> bool:
     return not (value == 0 if isinstance(value, fmpq) else value.is_zero())
 
 
+def rational_at(pieces: Sequence[Piece], args: Sequence[Fraction | None]) -> Fraction | None:
+    """The value of a scalar op at rationals, if all are known and it is one."""
+    known = [Series.constant(as_number(value), 0) for value in args if value is not None]
+    found = pieces_at(pieces, known)[0] if len(known) == len(args) else None
+    return as_fraction(found) if isinstance(found, fmpq) else None
+
+
 def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
     """The value of a scalar op, given by its pieces.
 

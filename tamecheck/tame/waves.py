@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 
-from flint import fmpq
-
 from tamecheck import ops
-from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
+from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import TRUE, Call, Compare, Condition, Elementary, Term, subterms, truth
@@ -27,7 +25,7 @@ from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, Along, Refuter, first_witness
 from tamecheck.tame.forms import number
 from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
-from tamecheck.tame.series import Series, pieces_at
+from tamecheck.tame.series import rational_at
 from tamecheck.tame.verdict import Witness
 
 _BUDGET = 40_000
@@ -107,13 +105,9 @@ _ARITHMETIC: Arithmetic[Germ] = Arithmetic(
 
 
 def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ | None:
-    """The value of rationals, if it is one."""
     values = [None if germ is None else germ.value() for germ in args]
-    known = [Series.constant(as_number(value), 0) for value in values if value is not None]
-    if len(known) < len(args):
-        return None
-    found = pieces_at(meaning.pieces(params), known)[0]
-    return _constant(as_fraction(found)) if isinstance(found, fmpq) else None
+    found = rational_at(meaning.pieces(params), values)
+    return None if found is None else _constant(found)
 
 
 def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ:
