@@ -181,6 +181,7 @@ def steps(op: Op, params: Params) -> bool:
     return not op.regularity.continuous and degree(op, params, [1] * arity, rounding=True) == 0
 
 
+@kept
 def term_of(op: Op, params: Params) -> Term | None:
     """The one term that defines a pointwise op everywhere, or None if it has several pieces."""
     match op.meaning:
@@ -193,6 +194,7 @@ def term_of(op: Op, params: Params) -> Term | None:
             return None
 
 
+@kept
 def elementary_of(op: Op, params: Params) -> Elementary | None:
     """The transcendental function that the op is on all of its domain, or None."""
     if not isinstance(op.meaning, Pointwise):

@@ -19,7 +19,7 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Const, Mul, Var
+from tamecheck.ir.formula import TRUE, And, Call, Compare, Const, Mul, Or, Relation, Var, sides
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
@@ -27,6 +27,7 @@ from tamecheck.ops.facets import comparisons, is_algebraic, sign_values, steps, 
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.follow import Algebra, Along, Refuter, WorkError, first_witness
 from tamecheck.tame.forms import is_constant, number
+from tamecheck.tame.germs import has_fractional_power
 from tamecheck.tame.hardy import Germ, on_curve
 from tamecheck.tame.images import image
 from tamecheck.tame.records import (
@@ -118,8 +119,8 @@ def _witness(curve: Curve, output: tuple[int, int], record: Record) -> Witness |
 
 def _falls_apart(known: Sequence[Condition]) -> bool:
     """Whether conditions hold, and fail, ever again."""
-    poles = [c.record for c in known if c.kind == "!="]
-    others = [c for c in known if c.kind != "!="]
+    poles = [c.record for c in known if c.kind is Relation.NE]
+    others = [c for c in known if c.kind is not Relation.NE]
     if len(others) > 1:
         return False
     if any(not {-1, 1} & signs_about(w) or (w.smooth < 2 and len(known) > 1) for w in poles):
@@ -133,18 +134,18 @@ def _falls_apart(known: Sequence[Condition]) -> bool:
     return any(fails)
 
 
-def _sides(kind: str, w: Record) -> tuple[bool, bool, bool]:
+def _sides(kind: Relation, w: Record) -> tuple[bool, bool, bool]:
     """Whether a record is in a set, outside of it, and in its interior, ever again."""
-    if kind in ("<", "<="):
+    if kind in (Relation.LT, Relation.LE):
         above, below = signs_about(w, _ONE), signs_about(w, -_ONE)
-        edge = {0} if kind == "<" else set[int]()
+        edge = {0} if kind is Relation.LT else set[int]()
         taken = Record(takes=w.takes)
         crossed = w.takes is not None and -1 in signs_about(taken, _ONE)
         crossed = crossed and 1 in signs_about(taken, -_ONE)
         return crossed, bool(above & {1, *edge} or below & {-1, *edge}), crossed
     found = signs_about(w)
-    inside = 1 in found or (kind == ">=" and 0 in found)
-    return inside, -1 in found or (kind == ">" and 0 in found), 1 in found
+    inside = 1 in found or (kind is Relation.GE and 0 in found)
+    return inside, -1 in found or (kind is Relation.GT and 0 in found), 1 in found
 
 
 class _Walk:
@@ -193,8 +194,8 @@ class _Walk:
                 return found if found.needs == needs else replace(found, needs=needs)
         except UndecidedError:
             return None
-        above = op is ops.SQRT or (op is ops.POW and _exponent(params).denominator > 1)
-        return Record(Range(_ZERO, None) if above else REAL, needs=(*needs, missing))
+        above = Range(_ZERO, None) if has_fractional_power(op, params) else REAL
+        return Record(above, needs=(*needs, missing))
 
     def at(self, op: Op, *args: Record, **params: Fraction) -> Record:
         """An op that is not of the graph."""
@@ -294,25 +295,31 @@ class _Walk:
 
     def _condition(self, op: Op, params: Params, args: Sequence[Record]) -> Condition | None:
         """The condition under which an op is defined, unless it eventually holds."""
-        u = args[0]
-        whole = op is ops.POW and _exponent(params).denominator == 1
-        if op is ops.DIV or whole:
-            divisor = args[1] if op is ops.DIV else u
-            fine = divisor.sign or (whole and _exponent(params) >= 0)
-            return None if fine else Condition("!=", divisor)
-        if op is ops.TAN:
-            cosine = self.at(ops.COS, u)
-            return None if cosine.sign else Condition("!=", cosine)
-        if op in (ops.SQRT, ops.ACOSH) or (op is ops.POW and _exponent(params) > 0):
-            u = self.at(ops.SUB, u, self.rational(_ONE)) if op is ops.ACOSH else u
-            return None if is_inside(u.span, Range(_ZERO, None)) else Condition(">=", u)
-        if op in (ops.LOG, ops.POW, ops.POWER):
-            return None if u.sign == 1 else Condition(">", u)
-        if op in (ops.ASIN, ops.ACOS, ops.ATANH):
-            inside = is_inside(u.span, Range(-_ONE, _ONE))
-            ends = op is ops.ATANH and (has(u.span, _ONE) or has(u.span, -_ONE))
-            return None if inside and not ends else Condition("<" if op is ops.ATANH else "<=", u)
-        return None
+        domain = op.meaning.domain(params) if isinstance(op.meaning, Pointwise) else TRUE
+        # of a power a positive base
+        match domain.parts[0] if isinstance(domain, Or) else domain:
+            case Compare() as compare:
+                relation, w = compare.relation, self._compared(compare, args)
+                inside = relation is Relation.GE and is_inside(w.span, Range(_ZERO, None))
+                holds = inside or w.sign == 1 or (relation is Relation.NE and w.sign)
+                return None if holds else Condition(relation, w)
+            case And((Compare(_, relation), _)):
+                u, strict = args[0], relation is Relation.GT
+                ends = strict and (has(u.span, _ONE) or has(u.span, -_ONE))
+                inside = is_inside(u.span, Range(-_ONE, _ONE)) and not ends
+                return None if inside else Condition(Relation.LT if strict else Relation.LE, u)
+            case _:
+                return None
+
+    def _compared(self, compare: Compare, args: Sequence[Record]) -> Record:
+        """What a domain compares with 0."""
+        match sides(compare):
+            case Var(k), _, Const(value):
+                return self.at(ops.SUB, args[k], self.rational(value)) if value else args[k]
+            case Call(function, Var(k)), _, _:
+                return self.at(ops.BY_NAME[function.value], args[k])
+            case _:
+                raise UndecidedError
 
 
 def _chosen(c: Record, a: Record, b: Record) -> Record:
