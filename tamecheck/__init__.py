@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tamecheck.verification import hamming_distance, maximise, minimise, verify, verify_hamming
     from tamecheck.verification.embed import embed
     from tamecheck.verification.extrema import relax_and_walk
+    from tamecheck.verification.radii import robustness_radius
+    from tamecheck.verification.robustness import verify_robustness
 
 __version__ = "0.2.0"
 
@@ -71,9 +73,11 @@ __all__ = [
     "minimise",
     "recheck",
     "relax_and_walk",
+    "robustness_radius",
     "solve",
     "verify",
     "verify_hamming",
+    "verify_robustness",
 ]
 
 _HOME = {
@@ -105,9 +109,11 @@ _HOME = {
     "minimise": ("tamecheck.verification", "minimise"),
     "recheck": ("tamecheck.certificates", "recheck"),
     "relax_and_walk": ("tamecheck.verification.extrema", "relax_and_walk"),
+    "robustness_radius": ("tamecheck.verification.radii", "robustness_radius"),
     "solve": ("tamecheck.programs", "solve"),
     "verify": ("tamecheck.verification", "verify"),
     "verify_hamming": ("tamecheck.verification", "verify_hamming"),
+    "verify_robustness": ("tamecheck.verification.robustness", "verify_robustness"),
 }
 
 _PACKAGES = ("layers", "learn", "plots", "report", "show")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import EXIT_CODES, claim, message, print_answer, write_certificate
+from tamecheck.cli.balls import POINT, ball_of
 from tamecheck.cli.inputs import DOMAIN
 from tamecheck.cli.options import (
     BOX,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from tamecheck.certificates import Levels, Statement
     from tamecheck.ir.box import Box
     from tamecheck.ir.graph import Graph
+    from tamecheck.ir.spec import Case, Specification
     from tamecheck.kernel import Report
     from tamecheck.show.answers import Sections
 
@@ -158,6 +160,8 @@ def _other_question(
     """Why the certificate does not answer what the arguments ask; None if it does."""
     if args.monotone is not None or args.fair is not None:
         return _other_pairs(args, certificate, report)
+    if args.input is not None:
+        return _other_ball(args, certificate, report)
     named = args.model is not None or args.expr is not None
     from tamecheck.kernel_pwl import FORMAT as SPLITS
 
@@ -189,11 +193,24 @@ def _other_splits(args: Namespace, document: Mapping[str, Any], report: Report) 
     from tamecheck.loaders.text.vnnlib import read_vnnlib
     from tamecheck.verification.joint import subject_of
     from tamecheck.verification.rounding import claimed
-    from tamecheck.verification.split_proofs import before_last_op, regions_json
 
     spec = claimed(read_vnnlib(args.spec), document["claim"])
     model = networks_of(args, spec) if args.network else model_of(args, notes=False)
+    name = "the networks" if args.network else name_of(args)
     graph = subject_of(model, spec)[0]
+    return _differs(graph, spec, document, report, (name, f"--spec {args.spec}"))
+
+
+def _differs(
+    graph: Graph,
+    spec: Specification,
+    document: Mapping[str, Any],
+    report: Report,
+    names: tuple[str, str],
+) -> str | None:
+    """Why a claim about piecewise linear networks is none about a graph and a property."""
+    from tamecheck.verification.split_proofs import before_last_op, regions_json
+
     same = [
         (one.sha256 == report.model_sha256, regions_json(cases) == document["claim"]["regions"])
         for one, cases in ((graph, spec.cases), before_last_op(graph, spec))
@@ -201,9 +218,28 @@ def _other_splits(args: Namespace, document: Mapping[str, Any], report: Report) 
     if (True, True) in same:
         return None
     if not any(model for model, _ in same):
-        name = "the networks" if args.network else name_of(args)
-        return f"it is about another model than {name}, whose sha256 is {graph.sha256}"
-    return f"it is about another property than --spec {args.spec}"
+        return f"it is about another model than {names[0]}, whose sha256 is {graph.sha256}"
+    return f"it is about another property than {names[1]}"
+
+
+def _other_ball(args: Namespace, certificate: bytes, report: Report) -> str | None:
+    """Why the certificate is not about a ball around the point of ``--around``."""
+    from tamecheck.kernel_bnn import REGION
+    from tamecheck.kernel_pwl import FORMAT as SPLITS
+    from tamecheck.verification.rounding import claimed
+
+    document = json.loads(certificate)
+    if document["format"] not in (REGION, SPLITS):
+        return "it is not about a ball around a point"
+    model = model_of(args, notes=False)
+    question, spec = ball_of(args, model, document["claim"]["regions"])
+    names = name_of(args), f"the ball around {args.input}"
+    if document["format"] == SPLITS:
+        return _differs(question.graph, claimed(spec, document["claim"]), document, report, names)
+    actual = _hash_over_windows(question.graph, document)
+    if actual != report.model_sha256:
+        return f"it is about another model than {names[0]}, whose sha256 is {actual}"
+    return _other_cases(spec.cases, document, names[1])
 
 
 def _other_pairs(args: Namespace, certificate: bytes, report: Report) -> str | None:
@@ -291,16 +327,22 @@ def _other_regions(path: str, document: Mapping[str, Any]) -> str | None:
     """Why the claim is another than that of a property file; None if it is the same."""
     from tamecheck.loaders.text.vnnlib import read_vnnlib
     from tamecheck.verification.rounding import claimed
+
+    return _other_cases(
+        claimed(read_vnnlib(path), document["claim"]).cases, document, f"--spec {path}"
+    )
+
+
+def _other_cases(cases: Sequence[Case], document: Mapping[str, Any], name: str) -> str | None:
     from tamecheck.verification.split_proofs import FORMAT, regions_json
     from tamecheck.verification.windows import Region
 
-    cases = claimed(read_vnnlib(path), document["claim"]).cases
     if document["format"] == FORMAT:
         asked = regions_json(cases)
     else:
         asked = [None if one is None else one.to_json() for one in Region.all_of(cases)]
     same = asked == document["claim"]["regions"]
-    return None if same else f"it is about another property than --spec {path}"
+    return None if same else f"it is about another property than {name}"
 
 
 def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:
@@ -331,6 +373,7 @@ RECHECK = Verb(
         BOX,
         DOMAIN,
         Group("pairs of inputs", (*ASKED, *WITHIN)),
+        Group("around a point", POINT),
         option(
             "--network",
             "NAME=FILE",

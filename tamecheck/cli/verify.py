@@ -8,20 +8,17 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.budget import Budget
 from tamecheck.cli.answer import (
     EXIT_CODES,
-    certify,
     certifying,
     claim,
     enter,
-    left,
     message,
     print_answer,
     print_json,
     working,
 )
-from tamecheck.cli.inputs import DOMAIN, levels_of
+from tamecheck.cli.balls import BALLS, about_radius, run_hamming, run_radius
 from tamecheck.cli.options import (
     ARITHMETIC,
     BOX,
@@ -31,18 +28,16 @@ from tamecheck.cli.options import (
     Group,
     Place,
     Verb,
-    flag,
     option,
     output,
 )
 from tamecheck.cli.pairs import PAIRS, run_pairs
-from tamecheck.cli.source import domain_of, model_of, name_of, number_of, row_of_input
+from tamecheck.cli.source import domain_of, model_of, name_of, number_of
 from tamecheck.errors import InputError, UnsupportedError
 
 if TYPE_CHECKING:
     from tamecheck.ir.spec import Specification
     from tamecheck.model import Model
-    from tamecheck.verification import HammingBall, Witness
     from tamecheck.verification.assignment import Assigned
 
 
@@ -50,6 +45,9 @@ _DESCRIPTION = """\
 Show that no input of the property's region has outputs that it calls unsafe, or find one that has.
 A proof rests on arithmetic that is rounded outward; a witness is evaluated exactly, and in float32
 where onnxruntime is installed.
+
+With --around FILE there is no property file: with --radius EPS it asks whether the decision at that
+point stays within EPS of it in each element, and without, what the largest such EPS is.
 
 Of a binarized network, whose inputs take two levels each, --hamming K asks instead whether the
 decision at the point of --input stays when at most K inputs change, and --distance how many have to
@@ -64,8 +62,8 @@ inputs of a binarized network, all values of its features, or over --box.  A wit
 With --network the only file is a VNN-LIB 2.0 query, and the answer is as that standard says: sat,
 unsat, unknown or timed-out on the first line, then the values of all variables.
 
-exit codes: 0 holds (--distance: known), 1 violated, 3 unknown; with --vnncomp or --network
-always 0"""
+exit codes: 0 holds (--distance, --largest-radius: known), 1 violated, 3 unknown; with --vnncomp or
+--network always 0"""
 
 
 def _write_result(path: str, text: str) -> None:
@@ -92,7 +90,9 @@ def _run(args: Namespace) -> int:
     if args.monotone is not None or args.fair is not None:
         return run_pairs(args)
     if args.hamming is not None or args.distance:
-        return _run_ball(args)
+        return run_hamming(args)
+    if about_radius(args):
+        return run_radius(args)
     return _run_property(args) if args.vnncomp is None else _run_in_competition(args)
 
 
@@ -150,12 +150,12 @@ def _property_of(args: Namespace) -> tuple[Model, str]:
         if getattr(args, name):
             raise InputError(
                 f"--{name} is of no use with a property file.",
-                hint="Ask about a Hamming ball with --hamming K, or with --distance.",
+                hint="Ask about a ball with --radius EPS, or with --hamming K.",
             )
     if args.spec is None:
         raise InputError(
             "No property is given.",
-            hint="Give a .vnnlib file; or --input FILE and --hamming K for a binarized network.",
+            hint="Give a .vnnlib file; or a point, --around FILE and --radius EPS.",
         )
     return model_of(args), args.spec
 
@@ -236,102 +236,6 @@ def _write_assignments(folder: str, assigned: tuple[Assigned, ...]) -> None:
     write_files({Path(folder) / name: data for name, data in assignment_files(assigned).items()})
 
 
-# --- balls of a binarized network ----------------------------------------------------------------
-
-
-def _run_ball(args: Namespace) -> int:
-    """Answer about a ball around the point of ``--input``, print the answer."""
-    for name in ("spec", "vnncomp"):
-        if getattr(args, name) is not None:
-            asked = "--distance" if args.distance else "--hamming"
-            raise InputError(f"{asked} takes no property file: there is no use for {name}.")
-    if args.input is None:
-        raise InputError("No --input is given.", hint="It is the point whose decision counts.")
-    radius = None
-    if not args.distance:
-        radius = number_of(args.hamming, f"--hamming {args.hamming!r} is no natural number.")
-    from tamecheck.show.answers import ball_lines
-    from tamecheck.verification import HammingBall
-
-    model = model_of(args, notes=False)
-    point = row_of_input(args.input, model)[0].tolist()
-    ball = HammingBall.of(model.graph, point, levels_of(args.domain or "-1,1"))
-    started = time.monotonic()
-    document = _distance(args, model, ball) if radius is None else _holds(args, model, ball, radius)
-    document["seconds"] = round(time.monotonic() - started, 3)
-    document["model"] = {"sha256": model.graph.sha256, "source": name_of(args)}
-    verdict, distance = document["verdict"], document["distance"]
-    brief = verdict
-    if args.distance and verdict == "holds":
-        brief = "never" if distance is None else str(distance)
-    print_answer(args, document, ball_lines(name_of(args), document, distance=args.distance), brief)
-    return EXIT_CODES[verdict]
-
-
-def _holds(args: Namespace, model: Model, ball: HammingBall, radius: int) -> dict[str, Any]:
-    from tamecheck.verification import Unknown, Violated
-    from tamecheck.verification.witness import replay_of
-
-    budget = Budget.of(args.timeout)
-    answer = ball.verify(radius, timeout=args.timeout, replay=replay_of(model))
-    document = answer.to_json()
-    document["distance"] = None
-    if isinstance(answer, Violated):
-        document["changed"] = _changes(ball, answer.witness)
-    # a proof that the kernel checks turns what solvers say into an answer
-    claimed = isinstance(answer, Unknown) and answer.said_by
-    if claimed or (document["verdict"] == "holds" and certifying(args)):
-        certify(args, document, ball.certify(radius, timeout=left(args, budget)))
-    return document
-
-
-def _distance(args: Namespace, model: Model, ball: HammingBall) -> dict[str, Any]:
-    from tamecheck.verification import solvers_word
-    from tamecheck.verification.witness import replay_of
-
-    budget = Budget.of(args.timeout)
-    found = ball.distance(timeout=args.timeout)
-    never = found.witness is None and found.lower > len(ball.network.free)
-    claimed = found.exact or never
-    shown = claimed and found.checked == "enumeration"
-    reason = found.why
-    if claimed:
-        reason = "No input at all is decided otherwise." if never else "No fewer changes suffice."
-    document: dict[str, Any] = {
-        "verdict": "holds" if shown else "unknown",
-        "reason": reason if shown or not claimed else solvers_word(found),
-        "witness": None,
-        "certificate": None,
-        "method": found.method,
-        "rests_on": "recomputation" if shown else None,
-        "checked": found.checked if shown else None,
-        "distance": found.upper if shown else None,
-        "bounds": [found.lower, found.upper],
-        "facts": {},
-    }
-    if found.witness is not None:
-        witness = ball.witness(found, replay_of(model))
-        document["witness"] = witness.to_json()
-        document["changed"] = _changes(ball, witness)
-    if claimed and (certifying(args) or not shown):
-        certify(args, document, ball.certify_distance(found, timeout=left(args, budget)))
-        if document["verdict"] == "holds":
-            document |= {"distance": found.upper, "reason": reason}
-    return document
-
-
-def _changes(ball: HammingBall, witness: Witness) -> list[dict[str, Any]]:
-    """The inputs that the witness changes."""
-    from tamecheck.ir.exact import rational_text
-
-    centre = ball.network.point(ball.states)
-    return [
-        {"input": i, "from": rational_text(old), "to": rational_text(new)}
-        for i, (old, new) in enumerate(zip(centre, witness.inputs, strict=True))
-        if old != new
-    ]
-
-
 VERB = Verb(
     "verify",
     "does a property hold? with a proof or a witness",
@@ -361,21 +265,7 @@ VERB = Verb(
             ),
         ),
         PAIRS,
-        Group(
-            "binarized networks",
-            (
-                option("--input", "FILE", "the point: .json, .csv or .npy, also .gz"),
-                Group(
-                    None,
-                    (
-                        option("--hamming", "K", "may K inputs change the decision?"),
-                        flag("--distance", "how many inputs have to change the decision?"),
-                    ),
-                ),
-                DOMAIN,
-                flag("--certify", "search for a certificate"),
-            ),
-        ),
+        BALLS,
     ),
     _run,
     answers=True,

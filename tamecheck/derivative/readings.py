@@ -11,11 +11,11 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.forms import Atoms, Form, UnreadFormError
+from tamecheck.derivative.reverse import compared_groups, route_index
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import holds
-from tamecheck.evaluate.selection import route_index
-from tamecheck.evaluate.walk import Site, lanes_of
-from tamecheck.exact.arrays import from_list, from_values, objects
+from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_number
 from tamecheck.ir.formula import (
     TRUE,
@@ -28,6 +28,7 @@ from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import extremum
+from tamecheck.ops.shapes import axes_of
 
 _MOST_RUNS = 128
 
@@ -83,7 +84,7 @@ class Reading:
     def gap(self, high: Array, low: Array) -> Array:
         """Differences of forms."""
         pairs = zip(high.reshape(-1).tolist(), low.reshape(-1).tolist(), strict=True)
-        return from_list(high.shape, [self.atoms.add(a, b, fmpq(-1)) for a, b in pairs])
+        return _array([self.atoms.add(a, b, fmpq(-1)) for a, b in pairs], high.shape)
 
     def sided(self, form: Form, sign: int) -> list[Form]:
         """What is not negative where a form has a sign."""
@@ -109,12 +110,12 @@ class Reading:
                 size_of(n.shape) for k in range(index) if isinstance(n := builder.node(k), Input)
             )
             forms = [self.atoms.coordinate(start + k, v) for k, v in enumerate(flat)]
-            return from_list(node.shape, forms)
+            return _array(forms, node.shape)
         if isinstance(node, Constant):
             flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
-            return from_list(node.shape, [self.atoms.number(v) for v in flat])
+            return _array([self.atoms.number(v) for v in flat], node.shape)
         args = [self._known[arg] for arg in node.args]
-        return from_list(node.shape, self._elements(node, args))
+        return _array(self._elements(node, args), node.shape)
 
     def _elements(self, node: Apply, args: Sequence[Array]) -> list[Form]:
         match node.op.meaning:
@@ -131,12 +132,17 @@ class Reading:
                 places = route_index(node, [arg.shape for arg in args])
                 return [parts[int(place)] for place in places.reshape(-1).tolist()]
             case Fold("add"):
-                return [self._total(lane) for lane in lanes_of(node.op, args[0], node.params)]
+                axes = axes_of(args[0].shape, node.params)
+                numbers = np.arange(args[0].size).reshape(args[0].shape)
+                rest = [k for k in range(numbers.ndim) if k not in axes]
+                lanes = numbers.transpose([*rest, *axes]).reshape(size_of(node.shape), -1)
+                return [self._total(args[0].reshape(-1)[lane].tolist()) for lane in lanes]
             case Contraction() if all(arg.ndim <= 2 for arg in args):
                 return self._products(args)
             case Fold() if extremum(node.op):
-                lanes = lanes_of(node.op, args[0], node.params)
-                return [self._best(lane, extremum(node.op)) for lane in lanes]
+                flat = args[0].reshape(-1).tolist()
+                groups = compared_groups(node, args[0].shape).tolist()
+                return [self._best([flat[k] for k in g], extremum(node.op)) for g in groups]
             case _:
                 raise UnreadFormError
 
@@ -223,6 +229,12 @@ def _defined_at(domain: Condition, values: Sequence[Number]) -> bool:
     if held is None:
         raise UndecidedError
     return held
+
+
+def _array(forms: Sequence[Form], shape: Sequence[int]) -> Array:
+    found = np.empty(len(forms), dtype=object)
+    found[:] = forms
+    return found.reshape(tuple(shape))
 
 
 def readings(built: Built) -> Iterator[Reading]:

@@ -29,7 +29,7 @@ from tamecheck.exact.reals import (
     working_precision,
 )
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.tensor import Shape, element_names
+from tamecheck.ir.tensor import Shape, size_of
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -215,7 +215,11 @@ class JacobianSet(Readable):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all input elements."""
-        return element_names(self.inputs, single=False)
+        return tuple(
+            name if not shape else f"{name}[{k}]"
+            for name, shape in self.inputs.items()
+            for k in range(size_of(shape))
+        )
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
     from tamecheck.verification import Answer
     from tamecheck.verification.answer import Optimum
+    from tamecheck.verification.radii import Robustness
     from tamecheck.verification.referee import Verdicts
 
 
@@ -207,6 +208,22 @@ def verification_lines(name: str, answer: Answer, verdict: str) -> Iterator[str]
         yield f"  arithmetic: {answer.arithmetic}"
     facts = "".join(f", {count} {what}" for what, count in answer.facts.items())
     yield f"  {answer.seconds:.2f} s{facts}"
+
+
+def radius_lines(name: str, found: Robustness) -> Iterator[str]:
+    """Within which radius a decision is proved robust, and the nearest witness."""
+    from tamecheck.verification.answer import listed
+
+    known = "" if found.radius is None else f", radius {decimal_text(found.radius)} is proved"
+    yield f"{name}: {found.verdict}{known}"
+    yield f"  {found.reason}"
+    yield f"  decision {found.decision}"
+    if found.witness is not None:
+        yield f"  decided otherwise at x = {listed(found.witness.inputs)}  (exact in --json)"
+    if found.rests_on is not None:
+        how = "" if found.method is None else f" ({found.method})"
+        yield f"  rests on: {found.rests_on}{how}"
+    yield f"  {found.seconds:.2f} s, {len(found.tried)} radii"
 
 
 def referee_lines(verdicts: Verdicts) -> Iterator[str]:

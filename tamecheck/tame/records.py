@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range, pointwise_range
 from tamecheck.exact.reals import UndecidedError
-from tamecheck.ir.formula import Relation
 from tamecheck.ir.op import Op, Params
 from tamecheck.tame.hardy import Germ
 
@@ -95,7 +94,7 @@ class Record:
 class Condition(NamedTuple):
     """A comparison of a record with 0, or with < and <= of its size with 1."""
 
-    kind: Relation
+    kind: Literal["!=", ">=", ">", "<=", "<"]
     record: Record
 
 

@@ -14,12 +14,12 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.arithmetic import Arithmetic, MissingError
+from tamecheck.ir.formula import Arithmetic, MissingError
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import term_of
 from tamecheck.tame.follow import Algebra, Along
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import rational_at
+from tamecheck.tame.series import Series, pieces_at
 
 PARAMETER = 0
 """The symbol of the ray's parameter t."""
@@ -114,16 +114,19 @@ def _ring(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | No
 
 def _rational(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | None]:
     meaning = op.meaning
-    values = [_rational_of(form) for form in args]
+    values = [value_of(form) for form in args]
     if op is ops.POWER and not (values[0] is not None and values[0] > 0):
         return False, None  # the exponent may depend on the inputs
-    if not isinstance(meaning, Pointwise):
+    known = [value for value in values if value is not None]
+    if not isinstance(meaning, Pointwise) or len(known) != len(args):
         return False, None
     try:
-        found = rational_at(meaning.pieces(params), values)
+        found = pieces_at(meaning.pieces(params), [Series.constant(v, 0) for v in known])[0]
     except UndecidedError:
         return False, None
-    return found is not None, None if found is None else _constant(found)
+    if not isinstance(found, fmpq):
+        return False, None
+    return True, {(): found} if found != 0 else {}
 
 
 def along_ray(ray: Ray, symbols: Symbols) -> Along[Form]:

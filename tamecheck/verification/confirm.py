@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.ir.arguments import choice, path, seconds
-from tamecheck.ir.floats import FLOATS
+from tamecheck.ir.arithmetic import FLOATS
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.spec import Specification
@@ -83,15 +83,30 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     CertificateError
         If a search has written a proof that the kernel refuses: a defect of tamecheck.
     """
-    limit = seconds(timeout)
-    budget = Budget.of(limit)
     asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    budget = Budget.of(seconds(timeout))
+    return answer_within(
+        model, asked, budget, seed=seed, replay=replay, certify=certify, arithmetic=arithmetic
+    )
+
+
+def answer_within(  # noqa: PLR0913 (options, by keyword only)
+    model: Model | Graph | Mapping[str, Model],
+    asked: Specification,
+    budget: Budget,
+    *,
+    seed: int = 0,
+    replay: Replay | None = None,
+    certify: bool = False,
+    arithmetic: str | None = None,
+) -> Answer:
+    """What `verify` answers within a budget, which Ctrl-C cancels: so no other search begins."""
     name = (
         declared(asked)
         if arithmetic is None
         else choice(arithmetic, (REAL, *FLOATS), what="arithmetic")
     )
-    found = decide(model, asked, timeout=limit, seed=seed, replay=replay)
+    found = decide(model, asked, budget, seed=seed, replay=replay)
     if not isinstance(found, Holds):
         return found
     try:
@@ -101,6 +116,7 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
             return _over_windows(found, budget)
         return _certified(found, graph, asked, budget) if certify else found
     except KeyboardInterrupt:
+        budget.cancelled.set()
         return replace(found, note="Interrupted before there was a certificate.")
 
 
@@ -118,7 +134,7 @@ def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = UNLIMIT
     CertificateError
         If it refuses it: a defect of tamecheck.
     """
-    return judge(kernel, json.dumps(certificate, allow_nan=False), steps).verdict == "valid"
+    return judge(kernel, certificate, steps).verdict == "valid"
 
 
 def _over_windows(found: Holds, budget: Budget) -> Holds:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,11 +17,10 @@ from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.ir.arguments import natural, path, seconds
+from tamecheck.ir.arguments import natural
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.verification.answer import (
     INTEGERS,
@@ -70,20 +68,17 @@ _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
 
 def decide(
     model: Model | Graph | Mapping[str, Model],
-    spec: Specification | str | Path,
+    spec: Specification,
+    budget: Budget,
     *,
-    timeout: float | None = None,
     seed: int = 0,
     replay: Replay | None = None,
 ) -> Answer:
-    """What `verify` answers, before a kernel has seen the proof."""
-    if not isinstance(spec, Specification):
-        spec = read_vnnlib(path(spec, what="property"))
+    """What `verify` answers, before a kernel has seen the proof; Ctrl-C cancels the budget."""
     graph, own = subject_of(model, spec)
     replay = replay or own
-    limit, seed = seconds(timeout), natural(seed, what="seed")
-    started, budget = time.monotonic(), Budget.of(_FOREVER if limit is None else limit)
-    run = _Run(problem_of(graph, spec), replay, budget, seed)
+    started, limit = time.monotonic(), budget.part(_FOREVER)
+    run = _Run(problem_of(graph, spec), replay, limit, natural(seed, what="seed"))
     run.started = started
     try:
         layers = run.problem.layers
@@ -91,6 +86,7 @@ def decide(
         answer = run.unconditional() or rest()
     except KeyboardInterrupt:
         answer = run.interrupt()
+        budget.cancelled.set()
     return run.check_types(answer)
 
 

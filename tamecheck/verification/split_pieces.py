@@ -118,6 +118,10 @@ class Pieces(Search):
             room = -_TOUCH if self.problem.strict[self.problem.members[case]].any() else _TOUCH
         if not excess < -room * size or not np.isfinite(excess):
             return False
+        members = int(self.problem.members[case].sum())
+        if not excess < 0 and not (factors[:members] > 0).any():
+            # bounds that only touch, whatever the rows say
+            return False
         self.tree.steps[node].append(self._step(problem, case, factors, excess))
         return True
 

@@ -67,7 +67,7 @@ def witness_at(
     outputs = found if judged is problem.graph else exact_outputs(problem.graph, point)
     if outputs is None:
         return None
-    single = _replay(problem.stated.cases[case], point, replay)
+    single = replayed(problem.stated.cases[case], point, replay)
     return Witness.of(point, outputs, float32=single)
 
 
@@ -164,7 +164,8 @@ def run_in_float32(
     return [Fraction(float(v)) for v in single], [Fraction(float(v)) for v in outputs]
 
 
-def _replay(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+def replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bool | None:
+    """Whether a float32 run is unsafe too; None if there is none."""
     found = None if replay is None else run_in_float32(point, replay)
     if found is None:
         return None

@@ -38,6 +38,8 @@ verify relu.json holds.vnnlib
 verify relu.json violated.vnnlib
 verify sign.json --input row.json --hamming 1
 verify sign.json --input row.json --distance
+verify sign.json --around row.json
+verify sign.json --around row.json --radius 1
 verify --expr x-y --monotone x:+,y:+ --box 0:1
 maximise relu.json --output 0 --box -1:1
 minimise relu.json --output 0 --box -1:1

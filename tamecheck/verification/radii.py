@@ -1,0 +1,447 @@
+"""The largest radius within which a decision is proved robust, and the nearest witness."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Literal, TypeAlias
+
+from tamecheck.budget import Budget
+from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.answer import Readable
+from tamecheck.ir.arguments import rationals, seconds
+from tamecheck.ir.box import Box
+from tamecheck.ir.exact import decimal_text, rational_text
+from tamecheck.ir.graph import Graph
+from tamecheck.model import Model
+from tamecheck.verification.answer import (
+    RECOMPUTATION,
+    Holds,
+    Unknown,
+    Violated,
+    Witness,
+    listed,
+)
+from tamecheck.verification.robustness import ITSELF, LocalRobustness, radius_of
+
+TOLERANCE = Fraction(1, 100)
+"""How far proof and witness may be apart, of the witness's distance."""
+
+_WITHIN = 60.0
+"""Seconds for one radius, if nobody says how many for all."""
+_PART, _LEAST = 5, 1.0
+"""Of the seconds that are left a radius has one part, at least so many."""
+_CERTIFYING = 0.3
+"""Of the time for a certificate of the largest radius, where the first search found none."""
+_FACTOR, _COARSE = 4, Fraction(1, 16)
+_PROBES, _NEARER, _NEARER_SHARE = 200, 16, 0.1
+_SMALLEST, _LARGEST = Fraction(1, 1 << 40), 1 << 40
+"""Of the first radius; no others are asked about."""
+
+Verdict: TypeAlias = Literal["holds", "violated", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found about one radius."""
+
+    radius: Fraction
+    verdict: str
+    seconds: float
+    method: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON."""
+        return {
+            "radius": rational_text(self.radius),
+            "verdict": self.verdict,
+            "method": self.method,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Robustness(Readable):
+    """How far a decision is robust.
+
+    Parameters
+    ----------
+    verdict
+        ``holds``: the largest radius is known, to the tolerance, or all that was asked about is
+        proved; ``violated``: the point itself is not of the class; ``unknown`` otherwise.
+    decision
+        The class that is asked about.
+    radius
+        The largest radius that is proved; 0 if only the point itself is decided.
+    witness, witness_radius
+        An input that is decided otherwise, and its exact distance: no larger radius can be proved.
+    certificate, certified_radius
+        The proof of a radius for `tamecheck.recheck`, and that radius; None if there is none.
+    tried
+        The radii that were asked about, in order.
+    """
+
+    verdict: Verdict
+    reason: str
+    decision: int
+    radius: Fraction | None
+    witness: Witness | None
+    witness_radius: Fraction | None
+    method: str | None
+    rests_on: str | None
+    seconds: float
+    tried: tuple[Probe, ...] = ()
+    certificate: Mapping[str, Any] | None = None
+    certified_radius: Fraction | None = None
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON; exact numbers are strings."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "witness": None if self.witness is None else self.witness.to_json(),
+            "certificate": None,
+            "method": self.method,
+            "rests_on": self.rests_on,
+            "decision": self.decision,
+            "radius": _text(self.radius),
+            "witness_radius": _text(self.witness_radius),
+            "certified_radius": _text(self.certified_radius),
+            "tried": [one.to_json() for one in self.tried],
+            "seconds": round(self.seconds, 3),
+            "facts": {},
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.reason}", f"  decision {self.decision}"]
+        if self.witness is not None:
+            lines.append(f"  decided otherwise at x = {listed(self.witness.inputs)}")
+        return "\n".join(
+            lines if self.rests_on is None else [*lines, f"  rests on: {self.rests_on}"]
+        )
+
+
+def _text(value: Fraction | None) -> str | None:
+    return None if value is None else rational_text(value)
+
+
+def robustness_radius(  # noqa: PLR0913 (options, by keyword only)
+    model: Model | Graph,
+    point: Any,
+    *,
+    within: Any = None,
+    tolerance: Any = TOLERANCE,
+    label: int | None = None,
+    box: Box | Mapping[str, Any] | str | None = None,
+    timeout: float | None = None,
+    seed: int = 0,
+    certify: bool = False,
+    progress: Callable[[str], object] | None = None,
+) -> Robustness:
+    """The largest radius within which a classifier is proved to decide as at a point, by bisection.
+
+    Each radius is a property that `verify` decides; of a witness the nearest point on the way to
+    the centre is kept.  It ends where proof and witness are as near as the tolerance.  Ctrl-C ends
+    it with the best so far.
+
+    Parameters
+    ----------
+    model, point, label, box, seed
+        As of `verify_robustness`.
+    within
+        No larger radius is asked about.
+    tolerance
+        How far proof and witness may be apart, of the distance of the witness.
+    timeout
+        Seconds for all radii; without a limit one has a minute at most.
+    certify
+        Search for certificates: with one of ``certified_radius`` the answer comes.
+    progress
+        Is told what is known so far.
+
+    Raises
+    ------
+    InputError, UnsupportedError
+        As `verify_robustness`.
+    """
+    question = LocalRobustness(model, point, label=label, box=box)
+    most = None if within is None else radius_of(within)
+    return largest_radius(
+        question,
+        Budget.of(seconds(timeout)),
+        within=most,
+        tolerance=tolerance_of(tolerance),
+        seed=seed,
+        certify=certify,
+        progress=progress,
+    )
+
+
+def largest_radius(  # noqa: PLR0913 (options, by keyword only)
+    question: LocalRobustness,
+    budget: Budget,
+    *,
+    within: Fraction | None = None,
+    tolerance: Fraction = TOLERANCE,
+    seed: int = 0,
+    certify: bool = False,
+    progress: Callable[[str], object] | None = None,
+) -> Robustness:
+    """What `robustness_radius` answers to a question."""
+    started = time.monotonic()
+    if question.decided != question.label:
+        return Robustness(
+            "violated", question.otherwise, question.label, None,
+            question.witness_at(question.centre), Fraction(0), ITSELF, "replay",
+            time.monotonic() - started,
+        )  # fmt: skip
+    ends = (within, question.reach)
+    limit = min((end for end in ends if end is not None), default=None)
+    search = _Search(question, budget, limit, tolerance, seed, certify, progress)
+    search.run()
+    return search.answer(time.monotonic() - started)
+
+
+def tolerance_of(value: Any) -> Fraction:
+    """A tolerance; an `InputError` if it is not between 0 and 1."""
+    found: Fraction = rationals(value, what="tolerance").reshape(-1).tolist()[0]
+    if not 0 < found < 1:
+        raise InputError(f"The tolerance {rational_text(found)} is not between 0 and 1.")
+    return found
+
+
+class _Search:
+    """Bisection: what is proved, where a witness is, and what is neither, so far.
+
+    ``open`` and ``open_top`` are the ends of the radii that were tried to no avail.
+    """
+
+    def __init__(  # noqa: PLR0913, PLR0917 (what the search is about)
+        self,
+        question: LocalRobustness,
+        budget: Budget,
+        limit: Fraction | None,
+        tolerance: Fraction,
+        seed: int,
+        certify: bool,  # noqa: FBT001
+        progress: Callable[[str], object] | None,
+    ) -> None:
+        self.question, self.budget, self.limit = question, budget, limit
+        self.tolerance, self.seed, self.certify = tolerance, seed, certify
+        self.progress = progress
+        self.start = _first_radius(question, limit)
+        self.radius = Fraction(0)
+        self.proof: Holds | None = None
+        self.certified: tuple[Fraction, Holds] | None = None
+        self.witness: Violated | None = None
+        self.nearest: Fraction | None = None
+        self.open: Fraction | None = None
+        self.open_top: Fraction | None = None
+        self.tried: list[Probe] = []
+        self.patience = _PART
+        self.note = ""
+
+    def run(self) -> None:
+        """Ask about one radius after the other; Ctrl-C and the end of the time end it."""
+        try:
+            while len(self.tried) < _PROBES and not self.budget.is_spent:
+                radius = self._next()
+                if radius is None:
+                    break
+                self._probe(radius)
+            if self.certify and self.proof is not None and not self.budget.is_spent:
+                self._certify()
+        except KeyboardInterrupt:
+            self.budget.cancelled.set()
+
+    def _next(self) -> Fraction | None:
+        """The next radius to ask about; None where all is known."""
+        low = self.radius
+        ends = [end for end in (self.nearest, self.open) if end is not None]
+        if not ends:
+            if low == self.limit or low > self.start * _LARGEST:
+                return None
+            wider = self.start if low == 0 else low * _FACTOR
+            return wider if self.limit is None else min(wider, self.limit)
+        top = min(ends)
+        # more time would move what is open, so nobody needs to know it to the last digit
+        near = self.tolerance if top == self.nearest else max(self.tolerance, _COARSE)
+        if top - low > near * top and top > self.start * _SMALLEST:
+            return _between(low, top)
+        if self.open is None or self.open_top is None:
+            return None
+        # no proof beyond, so look for a nearer witness
+        if self.nearest is None:
+            wider = self.open_top * _FACTOR
+            wider = wider if self.limit is None else min(wider, self.limit)
+            if self.open_top < wider <= self.start * _LARGEST:
+                return wider
+        elif self.nearest - self.open_top > max(self.tolerance, _COARSE) * self.nearest:
+            return _between(self.open_top, self.nearest)
+        if math.isinf(self.budget.seconds) or self.patience == 1:
+            return None
+        # what was not decided in a part of the time once more, in more of it
+        self.patience = max(self.patience // 2, 1)
+        self.open = self.open_top = None
+        return self._next()
+
+    def _share(self) -> Budget:
+        left = self.budget.seconds
+        if math.isinf(left):
+            return self.budget.part(_WITHIN)
+        if self.certify and self.certified is None:
+            left *= 1 - _CERTIFYING
+        return self.budget.part(max(left / self.patience, _LEAST))
+
+    def _probe(self, radius: Fraction) -> None:
+        if self.progress is not None:
+            self.progress(f"verifying radius {decimal_text(radius)}, {self._so_far()}")
+        started = time.monotonic()
+        found = self.question.verify(
+            radius, self._share(), seed=self.seed, certify=self.certify and self.note == ""
+        )
+        method = None if isinstance(found, Unknown) else found.method
+        self.tried.append(Probe(radius, found.status, time.monotonic() - started, method))
+        match found:
+            case Holds():
+                self._proved(radius, found)
+            case Violated():
+                self._refuted(found)
+            case Unknown():
+                self.open = radius if self.open is None else min(self.open, radius)
+                self.open_top = radius if self.open_top is None else max(self.open_top, radius)
+
+    def _proved(self, radius: Fraction, found: Holds) -> None:
+        if radius > self.radius:
+            self.radius, self.proof = radius, found
+        if found.certificate is not None and (self.certified is None or self.certified[0] < radius):
+            self.certified = radius, found
+        elif found.certificate is None and self.certify:
+            self.note = found.note
+        if self.open is not None and self.open <= radius:
+            self.open = self.open_top = None
+        self._compare()
+
+    def _refuted(self, found: Violated) -> None:
+        witness, nearest = self._nearer(found.witness)
+        if self.nearest is None or nearest < self.nearest:
+            self.witness, self.nearest = replace(found, witness=witness), nearest
+        if self.open is not None and self.open >= self.nearest:
+            self.open = self.open_top = None
+        elif self.open_top is not None:
+            self.open_top = min(self.open_top, self.nearest)
+        self._compare()
+
+    def _compare(self) -> None:
+        if self.nearest is not None and self.nearest <= self.radius:
+            raise SolverError(
+                f"A witness at distance {rational_text(self.nearest)} contradicts the proof of "
+                f"radius {rational_text(self.radius)}.",
+                hint="Please report it, with the model and the point.",
+            )
+
+    def _nearer(self, witness: Witness) -> tuple[Witness, Fraction]:
+        """The witness, with its largest differences cut down as far as it stays one."""
+        question, budget = (
+            self.question,
+            self.budget.part(min(_NEARER_SHARE * self.budget.seconds, _WITHIN)),
+        )
+        best, distance = witness, question.distance(witness.inputs)
+        low = self.radius
+        for _ in range(_NEARER):
+            if budget.is_spent or distance - low <= self.tolerance * distance / 4:
+                break
+            middle = _between(low, distance)
+            cut = tuple(
+                min(max(x, c - middle), c + middle)
+                for x, c in zip(witness.inputs, question.centre, strict=True)
+            )
+            found = question.witness_at(cut)
+            if found is None or (best.float32 and not found.float32):
+                low = middle
+            else:
+                best, distance = found, question.distance(cut)
+        return best, distance
+
+    def _certify(self) -> None:
+        """A certificate of the largest radius that is proved, if the time suffices."""
+        if self.certified is not None and self.certified[0] == self.radius:
+            return
+        limited = not math.isinf(self.budget.seconds)
+        budget = self.budget if limited else self.budget.part(_WITHIN)
+        found = self.question.verify(self.radius, budget, seed=self.seed, certify=True)
+        if isinstance(found, Holds):
+            self.note = found.note
+            if found.certificate is not None:
+                self.proof, self.certified = found, (self.radius, found)
+
+    def _so_far(self) -> str:
+        known = f"proved {decimal_text(self.radius)}"
+        if self.nearest is None:
+            return known
+        return f"{known}, witness at {decimal_text(self.nearest)}"
+
+    def answer(self, spent: float) -> Robustness:
+        """What is known by now."""
+        low, high = self.radius, self.nearest
+        whole = self.limit is not None and low == self.limit
+        known = high is not None and high - low <= self.tolerance * high
+        if whole:
+            reason = f"No input within {decimal_text(low)}, all that was asked about, is decided "
+            reason += "otherwise."
+        elif high is not None:
+            reason = f"No input within {decimal_text(low)} is decided otherwise; one at distance "
+            reason += f"{decimal_text(high)} is."
+        else:
+            reason = f"No input within {decimal_text(low)} is decided otherwise; no other class "
+            reason += "was found."
+        if not (whole or known) and self.budget.is_spent:
+            late = time.monotonic() >= self.budget.deadline
+            reason = f"{'Out of time' if late else 'Interrupted'}. {reason}"
+        proof, witness = self.proof, self.witness
+        return Robustness(
+            "holds" if whole or known else "unknown",
+            reason,
+            self.question.label,
+            low,
+            None if witness is None else witness.witness,
+            high,
+            None if proof is None else proof.method,
+            # the point itself is evaluated
+            RECOMPUTATION if proof is None else proof.rests_on,
+            spent,
+            tuple(self.tried),
+            None if self.certified is None else self.certified[1].certificate,
+            None if self.certified is None else self.certified[0],
+            self.note,
+        )
+
+
+def _first_radius(question: LocalRobustness, limit: Fraction | None) -> Fraction:
+    """A large radius: a witness in a large ball is found soon, and is often near."""
+    if limit:
+        return limit if limit < 1 else _between(limit / 4, limit / 2)
+    size = max(map(abs, question.centre), default=Fraction(0))
+    return _between(size / 8, size / 4) if size else Fraction(1, 4)
+
+
+def _between(low: Fraction, high: Fraction) -> Fraction:
+    """A short decimal between two numbers: near their geometric mean where they are far apart."""
+    if low == 0:
+        middle = high / _FACTOR
+    elif low * _FACTOR < high:
+        middle = Fraction(math.sqrt(low * high))
+    else:
+        middle = (low + high) / 2
+    room = min(middle - low, high - middle)
+    digits = 1 - math.floor(math.log10(room))
+    unit = Fraction(10) ** -digits
+    for scale in (10, 1):
+        found = round(middle / (unit * scale)) * unit * scale
+        if low + room / 2 < found < high - room / 2:
+            return found
+    return middle
