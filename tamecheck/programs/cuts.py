@@ -27,7 +27,7 @@ _Indices: TypeAlias = npt.NDArray[np.intp]
 _AGGREGATED = 6
 _DELTAS, _FLIPS = 8, 20
 _EFFICACY, _TIGHT = 1e-3, 1e-6
-_NEAR, _CLOSE = 1e-9, 0.01
+_NEAR, _CLOSE = 1e-9, 1e-5
 """What is taken for an integer; how far from one a right side must be."""
 _PAIR = 2
 _LARGEST = 1e6
@@ -335,7 +335,8 @@ class _Base:
         form, split = in_columns(cut), np.round(in_columns(whole))
         at = math.floor(self.b / delta) + float((whole * sign) @ self.end)
         norm = float(np.linalg.norm(form))
-        sizes = np.abs(form[np.abs(form) > 1e-9 * max(norm, 1e-300)])
+        form[np.abs(form) <= 1e-9 * norm] = 0.0
+        sizes = np.abs(form[form != 0])
         if not len(sizes) or sizes.max() > _LARGEST * sizes.min() or abs(at) > 1e12:
             return None
         side = math.floor(self.b / delta) + float((cut * sign) @ self.end)

@@ -18,6 +18,7 @@ from tamecheck.programs.certificate import certificate, records_of, unfinished
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
 from tamecheck.programs.vipr import vipr_text
+from tamecheck.solvers.relaxation import Relaxation
 
 READER = script("tests/programs/vipr_reader.py")
 F = Fraction
@@ -439,3 +440,35 @@ def test_changed_certificates_prove_nothing_false():
                 assert check(json.dumps(lie)).verdict != "valid"
             tried += 1
     assert tried > 100
+
+
+def network(seed, *, size=12, arcs=30, capacity=3000):
+    """Flow of one source to some nodes over arcs that cost something once they are used."""
+    chance = random.Random(seed)
+    ends = [(chance.randrange(i), i) for i in range(1, size)]
+    while len(ends) < arcs:
+        ends.append(tuple(chance.sample(range(size), 2)))
+    wanted = [0, *(chance.choice((0, 1, 2, 5)) for _ in range(size - 1))]
+    wanted[0] = -sum(wanted)
+    columns, rows = [], []
+    for k in range(arcs):
+        columns.append(Column(f"x{k}", F(0), None, Kind.CONTINUOUS, F(0)))
+        columns.append(Column(f"y{k}", F(0), F(1), Kind.INTEGER, F(chance.randint(1, 9))))
+        rows.append(Row(f"u{k}", ((2 * k, F(1)), (2 * k + 1, F(-capacity))), None, F(0)))
+    for i, amount in enumerate(wanted):
+        terms = tuple(
+            (2 * k, F(1 if i == b else -1)) for k, (a, b) in enumerate(ends) if i in (a, b)
+        )
+        rows.append(Row(f"n{i}", terms, F(amount), F(amount)))
+    return Program(tuple(columns), tuple(rows))
+
+
+def test_the_cuts_of_a_network_with_large_capacities_close_the_gap():
+    for seed in range(3):
+        program = network(seed)
+        own = strengthen(program, None, Budget())
+        value = Relaxation(own.program).solve().objective
+        tree = Search(own.program).run(Budget(nodes=50))
+        assert tree.closed
+        assert value > 0.97 * float(program.objective(tree.point))
+        assert Relaxation(program).solve().objective < 0.1 * value
