@@ -15,14 +15,14 @@ from tamecheck.bounds.propagation import State, magnitude
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.enclosure import float_up
 from tamecheck.evaluate.intervals import Interval
-from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.floats import FloatFormat
 from tamecheck.ir.tensor import Array
 
 _ROOM = 2
 """Bits by which all magnitudes have to be below the largest float."""
 
 
-def with_rounding(layers: Layers, arithmetic: Arithmetic) -> Layers:
+def with_rounding(layers: Layers, arithmetic: FloatFormat) -> Layers:
     """The layers with the noise of any execution: every order of sums, fused or not.
 
     An `UnsupportedError` says that sums are too long for the format.
@@ -43,7 +43,7 @@ def with_rounding(layers: Layers, arithmetic: Arithmetic) -> Layers:
     return replace(layers, noise=tuple(noise))
 
 
-def rounding_in(arithmetic: Arithmetic | None) -> Callable[[Layers], Layers]:
+def rounding_in(arithmetic: FloatFormat | None) -> Callable[[Layers], Layers]:
     """What an arithmetic changes in layers; nothing, for real numbers."""
     return lambda layers: layers if arithmetic is None else with_rounding(layers, arithmetic)
 
@@ -69,7 +69,7 @@ def _roundings(layer: Linear | Nonlinear) -> int:
             return 0
 
 
-def is_finite(layers: Layers, lower: Array, upper: Array, arithmetic: Arithmetic) -> bool:
+def is_finite(layers: Layers, lower: Array, upper: Array, arithmetic: FloatFormat) -> bool:
     """Whether no float of an execution overflows on a box."""
     state = State(layers, [Interval(lower[np.newaxis], upper[np.newaxis])])
     with np.errstate(all="ignore"):

@@ -4,13 +4,8 @@ from tamecheck.cells.check import is_complex
 from tamecheck.cells.complex import AffineMap, Cell, Complex, Halfspace
 from tamecheck.cells.regions import DecisionRegions, Region, decision_regions
 from tamecheck.cells.search import DEFAULT_LIMIT, cells
-from tamecheck.cells.slices import (
-    Slice,
-    element_names,
-    slice_of_box,
-    slice_of_names,
-    slice_of_points,
-)
+from tamecheck.cells.slices import Slice, slice_of_box, slice_of_names, slice_of_points
+from tamecheck.ir.tensor import element_names
 
 __all__ = [
     "DEFAULT_LIMIT",

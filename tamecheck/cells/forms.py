@@ -28,7 +28,7 @@ from tamecheck.exact.arrays import (
     take_flat,
 )
 from tamecheck.exact.reals import as_number
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Array, Shape, positions, size_of
 
 EPSILON = 2.0**-52
 _INFLATE = 1 + 2.0**-48
@@ -160,8 +160,7 @@ class Forms(ABC):
 
     def flat(self, shape: Shape) -> Self:
         """The forms broadcast to a shape, in one row."""
-        source = np.arange(size_of(self.shape)).reshape(self.shape)
-        return self.take(np.broadcast_to(source, shape).reshape(-1))
+        return self.take(np.broadcast_to(positions(self.shape), shape).reshape(-1))
 
     def constant(self, value: Fraction) -> Self:
         """The constant form, with as many axes as these forms: those of a batch come first."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 from flint import arb, fmpq
@@ -27,12 +26,12 @@ from tamecheck.cells.steps import (
 )
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last, folded_first
+from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
+from tamecheck.evaluate.walk import Site
 from tamecheck.ir.formula import Add, Call, Const, Floor, Mul, Piece, Pow, Term, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Shape, positions, size_of
 from tamecheck.ops.facets import comparisons, rounds
 from tamecheck.ops.shapes import axes_of, axis_of
 
@@ -95,8 +94,10 @@ def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step |
     match node.op.meaning:
         case Pointwise() as meaning:
             return _pointwise(node, meaning.pieces(node.params))
-        case Routing(route):
-            return _move(node, shapes, route)
+        case Routing():
+            value = node.params.get("value")
+            filler = value if isinstance(value, Fraction) else Fraction(0)
+            return Move(node.args, route_index(node, shapes), filler)
         case Contraction():
             left, right = node.args
             for arg, other, on_left in ((left, right, False), (right, left, True)):
@@ -177,29 +178,14 @@ def _slope_of_fraction(term: Term) -> int | None:
             return None
 
 
-def _move(node: Apply, shapes: Sequence[Shape], route: Any) -> Step:
-    index, start = list[Array](), 0
-    for shape in shapes:
-        index.append(np.arange(start, start + size_of(shape)).reshape(shape))
-        start += size_of(shape)
-    value = node.params.get("value")
-    params = dict(node.params)
-    if isinstance(value, Fraction):
-        params["value"] = Fraction(start)
-    moved = np.asarray(route(index, params)).astype(np.int64)
-    return Move(node.args, moved, value if isinstance(value, Fraction) else Fraction(0))
-
-
 def _fold(node: Apply, shape: Shape, name: str) -> Step | str:
     axes = axes_of(shape, node.params)
     if name == "add":
         return Total(node.args, axes, bool(node.params["keepdims"]))
-    numbers = np.arange(size_of(shape)).reshape(shape)
     if name == "mul":
         single = size_of(tuple(shape[axis] for axis in axes)) == 1
-        return Move(node.args, numbers.reshape(node.shape)) if single else _NONLINEAR
-    groups = folded_first(numbers, node.params)
-    rows = groups.reshape(len(groups), -1).T
+        return Move(node.args, positions(node.shape)) if single else _NONLINEAR
+    rows = compared_groups(node, shape)
     return Extreme(node.args, rows, node.shape, name == "maximum", last=False, index=False)
 
 
@@ -209,15 +195,13 @@ def _selection(
     known: Mapping[int, Known | str],
     largest: bool | None,  # noqa: FBT001 (as the meaning has it)
 ) -> Step:
-    numbers = np.arange(size_of(shapes[0])).reshape(shapes[0])
     if len(node.args) == 2:
         site = Site(node.op, node.params, node.shape, node.label or node.op.name)
         tensor = known.get(node.args[1])
         if isinstance(tensor, Known):
-            picked = pick(site, numbers, tensor.value.astype(np.int64))
-            return Move(node.args[:1], np.asarray(picked))
+            return Move(node.args[:1], gather_index(site, shapes[0], tensor.value))
         return Pick(node.args, site, shapes[0])
-    rows = axis_last(numbers, node.params)
+    rows = compared_groups(node, shapes[0])
     if largest is None:
         count = rows.shape[1]
         pairs = tuple((i, j) for i in range(count) for j in range(i + 1, count))

@@ -11,7 +11,7 @@ from tamecheck.cells.forms import ExactForms
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import parse_rational, rational
-from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ir.tensor import Shape, element_names, size_of
 
 _EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
 
@@ -41,15 +41,6 @@ class Slice:
             sum((a * v for a, v in zip(row, u, strict=True)), c)
             for row, c in zip(self.matrix, self.origin, strict=True)
         )
-
-
-def element_names(inputs: Mapping[str, Shape]) -> tuple[str, ...]:
-    """A name for every input element: ``x`` or ``x[3]``."""
-    names: list[str] = []
-    for name, shape in inputs.items():
-        size = size_of(shape)
-        names += [name] if size == 1 else [f"{name}[{index}]" for index in range(size)]
-    return tuple(names)
 
 
 def slice_of_box(inputs: Mapping[str, Shape], box: Box) -> Slice:

@@ -17,16 +17,15 @@ import numpy as np
 from tamecheck.cells.forms import Forms, Known, NonlinearError
 from tamecheck.evaluate.exact_terms import rational_pieces
 from tamecheck.evaluate.float_terms import where
-from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.selection import gather_index
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import as_fraction
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.formula import (
     Add,
-    Arithmetic,
     Compare,
     Condition,
     Const,
-    MissingError,
     Mul,
     Piece,
     Term,
@@ -230,9 +229,8 @@ class Pick(Step):
 
     def value(self, args: Sequence[F], decided: Array) -> F:
         """See `Step`."""
-        numbers = np.arange(size_of(self.data_shape)).reshape(self.data_shape)
         indices = decided.reshape((len(decided), *args[1].shape))
-        rows = [pick(self.site, numbers, one).reshape(-1) for one in indices]
+        rows = [gather_index(self.site, self.data_shape, one).reshape(-1) for one in indices]
         return args[0].pick(np.array(rows, dtype=np.int64), self.site.shape)
 
 

@@ -98,7 +98,7 @@ def answers_of(
     args: Namespace, items: Sequence[Item], executor: Any = None
 ) -> Iterator[tuple[Line, str]]:
     """The line of each item and its answer in few words, in the order in which they come."""
-    from tamecheck.solvers.executors import answers_as_they_come, executor_of
+    from tamecheck.solvers.executors import answers_as_they_come, count_cores, executor_of
 
     if executor is not None and args.memory is not None:
         raise InputError("--memory is for processes of tamecheck's own.")
@@ -106,17 +106,10 @@ def answers_of(
     # a process that ends costs the item that it had
     size = 1 if executor is None else _PART
     parts = [items[at : at + size] for at in range(0, len(items), size)]
-    workers = max(1, min(args.workers or _cores(), len(parts)))
+    workers = max(1, min(args.workers or count_cores(), len(parts)))
     with executor_of(executor, workers, args.memory) as pool:
         for _, found in answers_as_they_come(work, parts, pool, partial(_ended, args)):
             yield from found
-
-
-def _cores() -> int:
-    """How many processors this process may use."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def shared_of(args: Namespace) -> dict[str, Any]:
@@ -142,7 +135,9 @@ def _answer(shared: Mapping[str, Any], item: Item) -> tuple[Line, str]:
     def hear(document: Mapping[str, Any], text: Any) -> None:
         heard.append((document, text if isinstance(text, str) else ""))
 
-    args = Namespace(**{**shared, **item.values, "json": True, "quiet": True, "heard": hear})
+    # the processes are for the items
+    alone = {"workers": 1, "json": True, "quiet": True, "heard": hear}
+    args = Namespace(**{**shared, **item.values, **alone})
     if getattr(args, "output", None) is not None:
         args.output = _certificate(args, item)
     if args.memory is not None:

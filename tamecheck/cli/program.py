@@ -31,16 +31,22 @@ that there is no point, or that there is no bound; CBC and HiGHS find good point
 point that is printed satisfies all rows exactly, the kernel checks the certificate of a definite
 answer before it is printed, and 'bound' is what was proved.  With -o an unfinished search leaves a
 certificate of its bound there, with which --resume goes on; so it does with CERT.journal, to which
-a search adds what it finds, and which is left if it is killed.
+a search adds what it finds, and which is left if it is killed.  --workers N processes share the
+tree of one program; the answer does not depend on their number.
 
 exit codes: 0 optimal or unbounded, 1 infeasible, all proved; 3 otherwise"""
 
 
 def _solve(args: Namespace) -> int:
     """Solve the program, write the certificate, print the answer."""
+    from tamecheck.budget import Budget
     from tamecheck.programs import solve
     from tamecheck.show.answers import solved_sections
+    from tamecheck.solvers.executors import count_cores
 
+    budget = Budget.of(args.timeout)
+    if args.workers is not None and args.workers < 1:
+        raise InputError(f"--workers {args.workers} is no positive number.")
     if args.proof is not None and args.output is None:
         raise InputError("--proof needs a file to write.", hint="Give -o FILE.vipr.")
     claim(args, args.output, "certificate")
@@ -51,8 +57,9 @@ def _solve(args: Namespace) -> int:
         solved = solve(
             source.program,
             certify=args.certify,
-            seconds=args.timeout,
+            seconds=budget.timeout,
             seed=args.seed,
+            workers=args.workers or count_cores(),
             cutoff=args.proof is None,
             progress=None if show is None else lambda status: show(_status(source.program, status)),
             resume=resume,

@@ -24,17 +24,14 @@ from tamecheck.derivative.reverse import (
     Scaled,
     Summed,
     Values,
-    compared_groups,
-    gather_index,
     points_of,
     pull,
-    route_index,
 )
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last, site_of
+from tamecheck.evaluate.selection import compared_groups, gather_index, pick, route_index
+from tamecheck.evaluate.walk import Site, site_of
 from tamecheck.exact.arrays import native, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, compare
 from tamecheck.ir.box import Box, Side
@@ -294,7 +291,7 @@ def _sorted(node: Apply, data: _Known) -> _Flow:
 
     fixed = np.zeros(size_of(shape), dtype=bool)
     groups: list[list[int]] = [[]] * size_of(shape)
-    for lane in axis_last(np.arange(size_of(shape)).reshape(shape), node.params).tolist():
+    for lane in compared_groups(node, shape).tolist():
         fixed[lane] = all(settled(a, b) for k, a in enumerate(lane) for b in lane[k + 1 :])
         for place in lane:
             groups[place] = lane

@@ -35,7 +35,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.tensor import Array, Shape, positions
 from tamecheck.ops.facets import chooses_indices, extremum
 
 T = TypeVar("T")
@@ -240,8 +240,7 @@ def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
 
 def source_of(shape: Shape, target: Shape, element: int) -> int:
     """The flat position that a broadcast to a shape copies to an element."""
-    numbers = np.arange(size_of(shape)).reshape(shape)
-    return int(np.broadcast_to(numbers, target).reshape(-1)[element])
+    return int(np.broadcast_to(positions(shape), target).reshape(-1)[element])
 
 
 def argument_rows(

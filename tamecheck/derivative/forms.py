@@ -18,9 +18,9 @@ from tamecheck.derivative.check.terms import NotAnalyticError, term_germ
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.polynomial import Monomial, monomial_product
 from tamecheck.exact.reals import Number, as_number
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import (
     Add,
-    Arithmetic,
     Call,
     Const,
     Div,

@@ -25,17 +25,15 @@ from tamecheck.derivative.reverse import (
     Picked,
     Scaled,
     Summed,
-    compared_groups,
-    gather_index,
     join_inputs,
     multiply,
     output_matrix,
     pull_back,
-    route_index,
 )
 from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate.exact import outside
 from tamecheck.evaluate.float_terms import choose_floats, condition_floats
+from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
 from tamecheck.evaluate.walk import site_of
 from tamecheck.exact.arrays import pad_rank, take_flat
 from tamecheck.exact.reals import UndecidedError, working_precision

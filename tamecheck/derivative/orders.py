@@ -15,14 +15,13 @@ from tamecheck import ops
 from tamecheck.derivative.choices import Choices
 from tamecheck.derivative.forms import UnreadFormError
 from tamecheck.derivative.readings import by, extremes, same
-from tamecheck.derivative.reverse import compared_groups, route_index
 from tamecheck.errors import DomainError
-from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.selection import compared_groups, pick, route_index
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.op import Routing, Selection
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array, positions, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 
 
@@ -88,13 +87,12 @@ class Orders(Choices):
         data = order.args[0]
         values: list[Number] = self.value(data).reshape(-1).tolist()
         shape = self.builder.shape(data)
-        axis, sign = int(str(order.params["axis"])), -1 if order.params["descending"] else 1
-        lanes = np.moveaxis(np.arange(size_of(shape)).reshape(shape), axis, -1)
-        lanes = lanes.reshape(-1, shape[axis])
-        lane_of = {int(k): lane for lane in lanes for k in lane}
+        sign = -1 if order.params["descending"] else 1
+        lanes: list[list[int]] = compared_groups(order, shape).tolist()
+        lane_of = {k: lane for lane in lanes for k in lane}
         scalars: list[int] = []
         for element in elements:
-            lane = [int(k) for k in lane_of[element]]
+            lane = lane_of[element]
             rank = lane.index(element)
             ranked = sorted(lane, key=by(lambda k: sign * values[k]))
             tied = [k for k in lane if same(values[k], values[ranked[rank]])]
@@ -133,7 +131,7 @@ class Orders(Choices):
         if all(len(tied) == 1 for tied in ways):
             return None
         site = Site(found.op, found.params, found.shape)
-        numbers = np.arange(size_of(self.builder.shape(data))).reshape(self.builder.shape(data))
+        numbers = positions(self.builder.shape(data))
 
         def source(chosen: Sequence[int]) -> Array:
             indices = np.array(chosen, np.int64).reshape(self.builder.shape(found.args[1]))

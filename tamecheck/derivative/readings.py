@@ -11,11 +11,11 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.derivative.forms import Atoms, Form, UnreadFormError
-from tamecheck.derivative.reverse import compared_groups, route_index
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import holds
-from tamecheck.evaluate.walk import Site
-from tamecheck.exact.arrays import from_values, objects
+from tamecheck.evaluate.selection import route_index
+from tamecheck.evaluate.walk import Site, lanes_of
+from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_number
 from tamecheck.ir.formula import (
     TRUE,
@@ -28,7 +28,6 @@ from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import extremum
-from tamecheck.ops.shapes import axes_of
 
 _MOST_RUNS = 128
 
@@ -84,7 +83,7 @@ class Reading:
     def gap(self, high: Array, low: Array) -> Array:
         """Differences of forms."""
         pairs = zip(high.reshape(-1).tolist(), low.reshape(-1).tolist(), strict=True)
-        return _array([self.atoms.add(a, b, fmpq(-1)) for a, b in pairs], high.shape)
+        return from_list(high.shape, [self.atoms.add(a, b, fmpq(-1)) for a, b in pairs])
 
     def sided(self, form: Form, sign: int) -> list[Form]:
         """What is not negative where a form has a sign."""
@@ -110,12 +109,12 @@ class Reading:
                 size_of(n.shape) for k in range(index) if isinstance(n := builder.node(k), Input)
             )
             forms = [self.atoms.coordinate(start + k, v) for k, v in enumerate(flat)]
-            return _array(forms, node.shape)
+            return from_list(node.shape, forms)
         if isinstance(node, Constant):
             flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
-            return _array([self.atoms.number(v) for v in flat], node.shape)
+            return from_list(node.shape, [self.atoms.number(v) for v in flat])
         args = [self._known[arg] for arg in node.args]
-        return _array(self._elements(node, args), node.shape)
+        return from_list(node.shape, self._elements(node, args))
 
     def _elements(self, node: Apply, args: Sequence[Array]) -> list[Form]:
         match node.op.meaning:
@@ -132,17 +131,12 @@ class Reading:
                 places = route_index(node, [arg.shape for arg in args])
                 return [parts[int(place)] for place in places.reshape(-1).tolist()]
             case Fold("add"):
-                axes = axes_of(args[0].shape, node.params)
-                numbers = np.arange(args[0].size).reshape(args[0].shape)
-                rest = [k for k in range(numbers.ndim) if k not in axes]
-                lanes = numbers.transpose([*rest, *axes]).reshape(size_of(node.shape), -1)
-                return [self._total(args[0].reshape(-1)[lane].tolist()) for lane in lanes]
+                return [self._total(lane) for lane in lanes_of(node.op, args[0], node.params)]
             case Contraction() if all(arg.ndim <= 2 for arg in args):
                 return self._products(args)
             case Fold() if extremum(node.op):
-                flat = args[0].reshape(-1).tolist()
-                groups = compared_groups(node, args[0].shape).tolist()
-                return [self._best([flat[k] for k in g], extremum(node.op)) for g in groups]
+                lanes = lanes_of(node.op, args[0], node.params)
+                return [self._best(lane, extremum(node.op)) for lane in lanes]
             case _:
                 raise UnreadFormError
 
@@ -229,12 +223,6 @@ def _defined_at(domain: Condition, values: Sequence[Number]) -> bool:
     if held is None:
         raise UndecidedError
     return held
-
-
-def _array(forms: Sequence[Form], shape: Sequence[int]) -> Array:
-    found = np.empty(len(forms), dtype=object)
-    found[:] = forms
-    return found.reshape(tuple(shape))
 
 
 def readings(built: Built) -> Iterator[Reading]:

@@ -29,7 +29,7 @@ from tamecheck.exact.reals import (
     working_precision,
 )
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.tensor import Shape, size_of
+from tamecheck.ir.tensor import Shape, element_names
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
@@ -215,11 +215,7 @@ class JacobianSet(Readable):
     @property
     def names(self) -> tuple[str, ...]:
         """The names of all input elements."""
-        return tuple(
-            name if not shape else f"{name}[{k}]"
-            for name, shape in self.inputs.items()
-            for k in range(size_of(shape))
-        )
+        return element_names(self.inputs, single=False)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
@@ -17,8 +16,8 @@ from flint import fmpq
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.errors import UnsupportedError
-from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last, folded_first, site_of
+from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
+from tamecheck.evaluate.walk import axis_last, site_of
 from tamecheck.exact.arrays import exact_matmul, objects, pad_rank
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph, Input
@@ -298,13 +297,6 @@ def linear_local(
             )
 
 
-def gather_index(site: Site, shape: Shape, indices: Array) -> Array:
-    """Where each element of a gathering op comes from, in the data's elements in one row."""
-    numbers = np.arange(size_of(shape)).reshape(shape)
-    whole = [int(v) for v in indices.reshape(-1).tolist()]
-    return np.asarray(pick(site, numbers, np.array(whole, np.int64).reshape(indices.shape)))
-
-
 def _check_distinct(node: Apply, data: Array, needed: Array | None) -> None:
     wanted = np.ones(data.shape, dtype=bool) if needed is None else needed
     lanes = axis_last(objects(data), node.params)
@@ -316,21 +308,6 @@ def _check_distinct(node: Apply, data: Array, needed: Array | None) -> None:
                     nodes=[(node.label or node.op.name, "tied")],
                     hint="Move the point.",
                 )
-
-
-def route_index(node: Apply, shapes: Sequence[Shape]) -> Array:
-    """Where each element of a routing op comes from, in the arguments' elements in one row."""
-    meaning = node.op.meaning
-    if not isinstance(meaning, Routing):
-        raise UnsupportedError("This op moves no elements.", nodes=[(node.label, node.op.name)])
-    start, numbers = 0, list[Array]()
-    for shape in shapes:
-        numbers.append(np.arange(start, start + size_of(shape)).reshape(shape))
-        start += size_of(shape)
-    params = dict(node.params)
-    if isinstance(params.get("value"), Fraction):
-        params["value"] = Fraction(start)
-    return np.asarray(meaning.route(numbers, params)).astype(np.int64)
 
 
 def even_ties(node: Apply, data: Array, local: Local) -> Local | None:
@@ -349,15 +326,6 @@ class Tie:
 
     group: tuple[int, ...]
     tied: tuple[int, ...]
-
-
-def compared_groups(node: Apply, shape: Shape) -> Array:
-    """The flat positions that a fold or choice compares, one row for each output element."""
-    numbers = np.arange(size_of(shape)).reshape(shape)
-    if isinstance(node.op.meaning, Fold):
-        first = folded_first(numbers, node.params)
-        return first.reshape(len(first), -1).T
-    return axis_last(numbers, node.params)
 
 
 def tied_groups(node: Apply, data: Array) -> list[Tie]:

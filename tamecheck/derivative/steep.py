@@ -20,15 +20,17 @@ from flint import arb, fmpq
 from tamecheck.derivative.chainrule import value_of
 from tamecheck.derivative.dependence import Dependence, dependence
 from tamecheck.derivative.kinks import derivative, pieces_of, term_value
-from tamecheck.derivative.reverse import Values, compared_groups, route_index
+from tamecheck.derivative.reverse import Values
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.exact.arrays import objects
+from tamecheck.evaluate.selection import compared_groups, route_index
+from tamecheck.exact.arrays import from_list, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, multiply, power
-from tamecheck.ir.formula import Arithmetic, Call, Compare, Elementary, Piece, Term, Var, truth
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Call, Compare, Elementary, Piece, Term, Var, truth
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array, element_names, size_of
 from tamecheck.ops.facets import extremum, variables
 from tamecheck.ops.shapes import axes_of
 
@@ -281,11 +283,7 @@ def steep(graph: Graph, values: Values) -> Steep | None:
             known[index] = value_of(graph, index, node, [known[arg] for arg in node.args])
             total += size_of(node.shape)
     depends = dependence(graph, known)
-    names = [
-        name if not shape else f"{name}[{k}]"
-        for name, shape in graph.inputs.items()
-        for k in range(size_of(shape))
-    ]
+    names = element_names(graph.inputs, single=False)
     choose = random.Random(0)  # noqa: S311 (no secret)
     for number in range(min(_TRIES, _ELEMENTS // max(total, 1))):
         # curves that are easy to read first
@@ -301,7 +299,7 @@ def steep(graph: Graph, values: Values) -> Steep | None:
             if slope.terms and slope.terms[0][0] < 0:
                 inputs = (known[i] for i, at in enumerate(graph.nodes) if isinstance(at, Input))
                 start = tuple(v for array in inputs for v in objects(array).reshape(-1).tolist())
-                return Steep(tuple(names), start, steps, direction, *slope.first)
+                return Steep(names, start, steps, direction, *slope.first)
     return None
 
 
@@ -332,9 +330,7 @@ def _slopes(
             flat = _applied(node, [known[arg] for arg in node.args])
             needs = depends.needs(index)
             flat = [m if n else _still(v) for m, n, v in zip(flat, needs, here, strict=True)]
-        found = np.empty(len(flat), dtype=object)
-        found[:] = flat
-        known[index] = found.reshape(node.shape)
+        known[index] = from_list(node.shape, flat)
     return [moving.slope for node in roots for moving in known[node].reshape(-1).tolist()]
 
 

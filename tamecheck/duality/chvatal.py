@@ -33,6 +33,7 @@ from tamecheck.duality.optimum import (
     feasible_multipliers,
     form_at,
     require_integer_solution,
+    search_limit,
 )
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Feasible, Optimal
@@ -40,7 +41,6 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.solvers.claims import claims
 
-_DEFAULT_SECONDS = 60.0
 _ZERO = Fraction(0)
 _MOST, _HALF = 0.7, 0.5
 """The parts of the time for cuts, and of what is left for the proof of the optimum."""
@@ -81,7 +81,7 @@ def chvatal_dual(  # noqa: PLR0913 (options, by keyword only)
     """
     form = normalise(program)
     require_integer_solution(form)
-    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    budget = Budget.of(search_limit(seconds))
 
     @cache
     def known() -> Fraction | None:

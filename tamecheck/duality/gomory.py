@@ -27,6 +27,7 @@ from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
     require_integer_solution,
+    search_limit,
 )
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.exact.feasibility import pivots
@@ -34,7 +35,6 @@ from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.program import Program
 
 _ZERO = Fraction(0)
-_DEFAULT_SECONDS = 60.0
 _MOST_DIGITS = 60
 """Cuts whose numbers are longer than this are left out: they would slow the exact programs."""
 
@@ -75,7 +75,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     form = normalise(program)
     feasible_multipliers(form)
     require_integer_solution(form)
-    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    budget = Budget.of(search_limit(seconds))
     run = Layers(form, cuts, budget)
     optimum = prove_optimum(form, budget.share(0.5), seed=seed)
     note = run.run(layers, optimum)

@@ -36,6 +36,13 @@ _ALONE = 200
 _AGAIN = 5.0
 """Seconds that are worth a new tree from that point."""
 
+MINUTE = 60.0
+
+
+def search_limit(seconds: float | None) -> float:
+    """The seconds of a search that could go on for ever: a minute, unless it is said."""
+    return MINUTE if seconds is None else seconds
+
 
 # -- linear programs -----------------------------------------------------------------------------
 
@@ -186,7 +193,7 @@ def search_at(
     search = Search(program, granular=False)
     tree = search.run(replace(budget, nodes=few))
     if not tree.closed and not tree.unbounded and not budget.is_spent and few != nodes:
-        limit = min(budget.seconds / 4, 60.0)
+        limit = min(budget.seconds / 4, MINUTE)
         answer = solve(program, seconds=limit, seed=seed).answer
         point = answer.point if isinstance(answer, Optimal | Feasible) else None
         # a tree from the start is smaller, but one that goes on keeps what is proved

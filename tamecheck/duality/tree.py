@@ -29,10 +29,12 @@ from tamecheck.duality.answer import Definability, DualFunction, definability, t
 from tamecheck.duality.check import CheckItem
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
 from tamecheck.duality.optimum import (
+    MINUTE,
     SearchOutcome,
     require_dual,
     require_integer_solution,
     search_at,
+    search_limit,
 )
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
@@ -52,8 +54,6 @@ _FEW = 200
 
 _PROOF = 0.4
 """The part of the time that this proof may take."""
-
-_LONGEST = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ def tree_dual(
     optimum = found.value
     if not found.closed:
         # leaves have to bound every right-hand side; a proof at this one is easier
-        proof = replace(budget.share(_PROOF).part(_LONGEST), nodes=None)
+        proof = replace(budget.share(_PROOF).part(MINUTE), nodes=None)
         optimum = prove_optimum(form, proof, seed=seed)
         if nodes != few and not budget.is_spent:
             again = search_at(form, form.right, budget, seed=seed)
@@ -303,7 +303,7 @@ def limits(form: Form, seconds: float | None, nodes: int | None = None) -> Budge
         if form.constraints[i].row is None
     }
     endless = any(c.integral and j not in capped for j, c in enumerate(form.columns))
-    return Budget.of(_LONGEST if seconds is None and endless else seconds, nodes)
+    return Budget.of(search_limit(seconds) if endless else seconds, nodes)
 
 
 def _tree_at(form: Form, d: Vector, multipliers: Vector, found: SearchOutcome) -> list[Affine]:

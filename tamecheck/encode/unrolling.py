@@ -16,7 +16,7 @@ import numpy as np
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, axis_last, folded_first, run, site_of
+from tamecheck.evaluate.walk import Site, expanded, lanes_of, run, site_of
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir import formula
 from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
@@ -108,7 +108,7 @@ class _Scalars:
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
 
-    def apply_op(self, site: Site, args: Sequence[Array]) -> Array:  # noqa: C901 one case a meaning
+    def apply_op(self, site: Site, args: Sequence[Array]) -> Array:
         """The value of an op."""
         params, shape = site.params, site.shape
         match site.op.meaning:
@@ -119,7 +119,7 @@ class _Scalars:
             case Contraction():
                 return self.matmul(args[0], args[1], shape)
             case Fold(name):
-                return self.fold(name, folded_first(args[0], params), shape)
+                return self.fold(name, lanes_of(site.op, args[0], params).tolist(), shape)
             case Selection() if len(args) == 2:
                 picked = args[1].reshape(-1).tolist()
                 if not all(isinstance(v, Fraction) for v in picked):
@@ -129,20 +129,11 @@ class _Scalars:
             case Selection(None):
                 raise BeyondError("a sorting permutation")
             case Selection(largest):
-                rows, last = axis_last(args[0], params).tolist(), bool(params["last"])
+                rows, last = lanes_of(site.op, args[0], params).tolist(), bool(params["last"])
                 found = [self.winner(row, largest=bool(largest), last=last) for row in rows]
                 return from_list(shape, found)
             case Expansion(expand):
-                values = [args[0]]
-
-                def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
-                    op = BY_NAME[name]
-                    checked, given = op.checked(parameters), [values[arg] for arg in args]
-                    inner = op.shape([arg.shape for arg in given], checked)
-                    values.append(self.apply_op(Site(op, checked, inner, site.where), given))
-                    return len(values) - 1
-
-                return values[expand(apply, 0, args[0].shape, params)]
+                return expanded(expand, site, args[0], self.apply_op)
             case _:
                 assert_never(site.op.meaning)
 
@@ -187,9 +178,8 @@ class _Scalars:
         ]
         return from_list(shape, entries)
 
-    def fold(self, name: str, parts: Array, shape: Shape) -> Array:
-        """A fold over the leading axis."""
-        columns = parts.reshape((len(parts), -1)).T.tolist()
+    def fold(self, name: str, columns: Sequence[Sequence[Any]], shape: Shape) -> Array:
+        """A fold of each of some columns."""
         if name == "add":
             return from_list(shape, [self.sum(column) for column in columns])
         meaning = BY_NAME[name].meaning

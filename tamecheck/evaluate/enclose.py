@@ -25,7 +25,7 @@ from tamecheck.evaluate.enclosure import (
 )
 from tamecheck.evaluate.intervals import Interval, add, elementary, point, subtract
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, folded_first, site_of
+from tamecheck.evaluate.walk import Site, expanded, folded_first, site_of
 from tamecheck.ir import formula
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -41,7 +41,6 @@ from tamecheck.ir.op import (
     Value,
 )
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops import BY_NAME
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of, axis_of
 
@@ -173,20 +172,14 @@ def _shifted(hull: Interval, count: int) -> Interval:
 
 
 def _by_expression(site: Site, expand: Callable[..., int], argument: Enclosure) -> Enclosure | None:
-    values: list[Enclosure | None] = [argument]
-
-    def apply(name: str, args: Sequence[int], **parameters: Value) -> int:
-        op = BY_NAME[name]
-        operands = [Operand(value) for arg in args if (value := values[arg]) is not None]
-        if len(operands) < len(args):
+    def apply(inner: Site, args: Sequence[Enclosure]) -> Enclosure:
+        found = op_enclosure(inner, [Operand(value) for value in args])
+        if found is None:
             raise DomainError(f"{site.op.name} is not shown to be defined.", where=site.where)
-        checked = op.checked(parameters)
-        shape = op.shape([operand.bounds.shape for operand in operands], checked)
-        values.append(op_enclosure(Site(op, checked, shape, site.where), operands))
-        return len(values) - 1
+        return found
 
     try:
-        return values[expand(apply, 0, argument.shape, site.params)]
+        return expanded(expand, site, argument, apply)
     except DomainError:
         return None
 

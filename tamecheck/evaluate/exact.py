@@ -13,7 +13,7 @@ from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate import exact_terms
 from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import Site, checked_inputs, folded_first, run, site_of
+from tamecheck.evaluate.walk import Site, checked_inputs, expanded, folded_first, run, site_of
 from tamecheck.exact.arrays import (
     alike,
     exact_matmul,
@@ -36,9 +36,8 @@ from tamecheck.ir.op import (
     Pointwise,
     Routing,
     Selection,
-    Value,
 )
-from tamecheck.ir.tensor import Array, Shape, Tensor
+from tamecheck.ir.tensor import Array, Tensor
 from tamecheck.ops import BY_NAME
 
 
@@ -136,7 +135,6 @@ MAX_PRECISION = 4096
 _TARGET_BITS = 53
 
 Route: TypeAlias = Callable[[Sequence[Array], Params], Array]
-Expand: TypeAlias = Callable[[Callable[..., int], int, Shape, Params], int]
 
 
 def exact_values(
@@ -223,7 +221,7 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
         case Selection():
             return select(site, args, _order)
         case Expansion(expand):
-            return _expanded(expand, args[0], site)
+            return expanded(expand, site, args[0], op_exact)
 
 
 def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:
@@ -272,21 +270,6 @@ def _folded(name: str, data: Array, site: Site) -> Array:
         folded = op_exact(Site(BY_NAME[name], {}, pairs[0].shape, site.where), pairs)
         parts = np.concatenate([folded, parts[2 * half :]])
     return parts.reshape(site.shape)
-
-
-def _expanded(expand: Expand, argument: Array, site: Site) -> Array:
-    """The value of an op that is defined by other ops: its expression, evaluated as it is built."""
-    values: list[Array] = [argument]
-
-    def apply(name: str, args: Sequence[int], **parameters: Value) -> int:
-        op = BY_NAME[name]
-        operands = [values[arg] for arg in args]
-        checked = op.checked(parameters)
-        shape = op.shape([operand.shape for operand in operands], checked)
-        values.append(op_exact(Site(op, checked, shape, site.where), operands))
-        return len(values) - 1
-
-    return values[expand(apply, 0, argument.shape, site.params)]
 
 
 def _order(left: Number, right: Number) -> int:

@@ -23,6 +23,7 @@ from tamecheck.exact.reals import (
     relates,
 )
 from tamecheck.ir import formula
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Condition, Piece, Term
 from tamecheck.ir.tensor import Array
 
@@ -123,7 +124,7 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
     return result
 
 
-_RATIONALS: formula.Arithmetic[Any] = formula.Arithmetic(
+_RATIONALS: Arithmetic[Any] = Arithmetic(
     constant=lambda value: np.full((), as_number(value), dtype=object),
     power=lambda base, exponent: base ** int(exponent),
     floor=np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1),

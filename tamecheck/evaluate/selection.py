@@ -1,4 +1,4 @@
-"""Choices that compare: argmax, argmin, argsort, and indexing by computed indices.
+"""Which elements an op takes: argmax, argmin, argsort, indexing, and the places of what is moved.
 
 Arrays of floats and integers are compared by NumPy.  Arrays of exact numbers are compared one by
 one by `order`, which may find that a comparison of two balls is not decided.
@@ -7,14 +7,17 @@ one by `order`, which may find that a comparison of two balls is not decided.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
 
 import numpy as np
 
-from tamecheck.errors import DomainError
-from tamecheck.evaluate.walk import Site, axis_last
-from tamecheck.ir.tensor import Array
+from tamecheck.errors import DomainError, UnsupportedError
+from tamecheck.evaluate.walk import Site, axis_last, lanes_of
+from tamecheck.ir.graph import Apply
+from tamecheck.ir.op import Routing
+from tamecheck.ir.tensor import Array, Shape, positions, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axis_of
 
@@ -112,3 +115,34 @@ def _sorted(lanes: Array, *, descending: bool, order: Order) -> Array:
         numbered: list[tuple[int, Any]] = list(enumerate(lane))
         rows.append([index for index, _ in sorted(numbered, key=cmp_to_key(compare))])
     return np.array(rows, dtype=np.int64).reshape(lanes.shape)
+
+
+def gather_index(site: Site, shape: Shape, indices: Array) -> Array:
+    """Where each element of a gathering op comes from, in the data's elements in one row."""
+    whole = [int(v) for v in indices.reshape(-1).tolist()]
+    return np.asarray(
+        pick(site, positions(shape), np.array(whole, np.int64).reshape(indices.shape))
+    )
+
+
+def route_index(node: Apply, shapes: Sequence[Shape]) -> Array:
+    """Where each element of a routing op comes from, in the arguments' elements in one row.
+
+    What the op inserts comes from behind the last of them.
+    """
+    meaning = node.op.meaning
+    if not isinstance(meaning, Routing):
+        raise UnsupportedError("This op moves no elements.", nodes=[(node.label, node.op.name)])
+    start, numbers = 0, list[Array]()
+    for shape in shapes:
+        numbers.append(positions(shape, start))
+        start += size_of(shape)
+    params = dict(node.params)
+    if isinstance(params.get("value"), Fraction):
+        params["value"] = Fraction(start)
+    return np.asarray(meaning.route(numbers, params)).astype(np.int64)
+
+
+def compared_groups(node: Apply, shape: Shape) -> Array:
+    """The flat positions that a fold or choice compares, one row for each output element."""
+    return lanes_of(node.op, positions(shape), node.params)

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Op, Params
+from tamecheck.ir.op import Fold, Op, Params
 from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ops import BY_NAME
 from tamecheck.ops.shapes import axes_of, axis_of
 
 T = TypeVar("T")
+
+
+class Shaped(Protocol):
+    """A tensor of some kind."""
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape."""
+        ...
+
+
+S = TypeVar("S", bound=Shaped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,22 @@ def run(
     return values
 
 
+def expanded(
+    expand: Callable[..., int], site: Site, argument: S, apply: Callable[[Site, list[S]], S]
+) -> S:
+    """The value of an op that is defined by others: its expression, evaluated as it is built."""
+    values = [argument]
+
+    def add(name: str, args: Sequence[int], **parameters: Any) -> int:
+        op, given = BY_NAME[name], [values[arg] for arg in args]
+        params = op.checked(parameters)
+        shape = op.shape([value.shape for value in given], params)
+        values.append(apply(Site(op, params, shape, site.where), given))
+        return len(values) - 1
+
+    return values[expand(add, 0, argument.shape, site.params)]
+
+
 def checked_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     """The inputs as arrays, once every input of the graph is there with its shape.
 
@@ -102,3 +131,11 @@ def axis_last(array: Array, params: Params) -> Array:
     rest = tuple(i for i in range(array.ndim) if i != axis)
     moved = array.transpose((*rest, axis))
     return moved.reshape((-1, array.shape[axis])) if array.size else moved.reshape((0, 1))
+
+
+def lanes_of(op: Op, array: Array, params: Params) -> Array:
+    """What a fold or a choice takes together, a row for each."""
+    if not isinstance(op.meaning, Fold):
+        return axis_last(array, params)
+    first = folded_first(array, params)
+    return first.reshape(len(first), size_of(first.shape[1:])).T

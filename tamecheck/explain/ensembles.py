@@ -21,7 +21,8 @@ from tamecheck.cells.steps import Extreme, Fixed, Move, Pieces, Product, Step, T
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.exact.arrays import fractions
 from tamecheck.ir.affine import AffineForm
-from tamecheck.ir.formula import Arithmetic, Compare, MissingError, Piece, Term, truth
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
+from tamecheck.ir.formula import Compare, Piece, Term, truth
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape, size_of
 

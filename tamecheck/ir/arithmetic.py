@@ -1,70 +1,95 @@
-"""Floating-point formats: which rationals are numbers of one, and what its operations may lose."""
+"""The interpreter of terms: their values in any arithmetic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from typing import Any, Generic, TypeVar, assert_never
 
-_MOST_ROUNDINGS = 20
-"""Of a sum, as a power of two; beyond that the error terms are of no use."""
+from tamecheck.ir.formula import Add, Call, Const, Div, Elementary, Floor, Mul, Pow, Term, Var
+
+V = TypeVar("V")
+
+
+class MissingError(Exception):
+    """The values have no such operation."""
+
+
+def _add(left: Any, right: Any) -> Any:
+    return left + right
+
+
+def _multiply(left: Any, right: Any) -> Any:
+    return left * right
+
+
+def _divide(left: Any, right: Any) -> Any:
+    return left / right
+
+
+def _missing(*_: object) -> Any:
+    raise MissingError
+
+
+_MAX_POWER = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """A binary format (IEEE 754): its normal numbers lie from ``2**least`` to ``2**most``.
+class Arithmetic(Generic[V]):
+    """The operations of terms on values of one kind: numbers, forms, series, formulas.
 
-    ``bits`` are those of a significand, the leading one included.
+    Examples
+    --------
+    >>> Arithmetic(int).value(Var(0) * 3 + 1, [2])
+    7
     """
 
-    name: str
-    bits: int
-    least: int
-    most: int
+    constant: Callable[[Fraction], V]
+    floor: Callable[[V], V] = _missing
+    call: Callable[[Elementary, V], V] = _missing
+    add: Callable[[V, V], V] = _add
+    multiply: Callable[[V, V], V] = _multiply
+    divide: Callable[[V, V], V] = _divide
+    power: Callable[[V, Fraction | V], V] | None = None
+    """Of a base and an exponent, a rational where the term has a constant for it.
 
-    def nearest(self, value: Fraction) -> Fraction | None:
-        """The number next to a rational, ties to even; None if that is infinite."""
-        size = abs(value)
-        exponent = max(_exponent(size) if size else self.least, self.least)
-        unit = Fraction(2) ** (exponent - self.bits + 1)
-        found = round(value / unit) * unit
-        return found if abs(found) < Fraction(2) ** self.most else None
+    Without it, powers up to the 16th are products.
+    """
+    scale: Callable[[V, Fraction], V] | None = None
+    """The product with a constant on the left, where it is simpler than that of any two values."""
 
-    def has(self, value: Fraction) -> bool:
-        """Whether a rational is a number of the format."""
-        return self.nearest(value) == value
+    def value(self, term: Term, args: Sequence[V]) -> V:
+        """The value of a term where its variables have these values.
 
-    def relative(self, roundings: int) -> Fraction | None:
-        """``n u / (1 - n u)``: what n roundings lose at most; None if n is too large.
-
-        See Higham, Accuracy and Stability of Numerical Algorithms (2002), Lemma 3.1.
+        Raises `MissingError` for an operation that the values do not have.
         """
-        if roundings >= 1 << min(self.bits - 2, _MOST_ROUNDINGS):
-            return None
-        return Fraction(roundings, (1 << self.bits) - roundings)
+        match term:
+            case Var(index):
+                return args[index]
+            case Const(value):
+                return self.constant(value)
+            case Add(left, right):
+                return self.add(self.value(left, args), self.value(right, args))
+            case Mul(Const(factor), right) if self.scale is not None:
+                return self.scale(self.value(right, args), factor)
+            case Mul(left, right):
+                return self.multiply(self.value(left, args), self.value(right, args))
+            case Div(numerator, denominator):
+                return self.divide(self.value(numerator, args), self.value(denominator, args))
+            case Pow(base, exponent):
+                constant = isinstance(exponent, Const)
+                by = exponent.value if constant else self.value(exponent, args)
+                return (self.power or self._product)(self.value(base, args), by)
+            case Floor(argument):
+                return self.floor(self.value(argument, args))
+            case Call(function, argument):
+                return self.call(function, self.value(argument, args))
+            case _:
+                assert_never(term)
 
-    def absolute(self, roundings: int) -> Fraction:
-        """What as many products and sums lose at most below the normal numbers.
-
-        A result there is off by less than ``2**least``, even where it is flushed to 0; sums of n
-        products take less than 2 n operations, and later ones at most double what is lost.
-        """
-        return 4 * (roundings + 1) * Fraction(2) ** self.least
-
-
-def _exponent(size: Fraction) -> int:
-    """The e with ``2**e <= size < 2**(e + 1)``."""
-    e = size.numerator.bit_length() - size.denominator.bit_length()
-    return e if size >= Fraction(2) ** e else e - 1
-
-
-FLOATS: Mapping[str, Arithmetic] = {
-    one.name: one
-    for one in (
-        Arithmetic("float16", 11, -14, 16),
-        Arithmetic("bfloat16", 8, -126, 128),
-        Arithmetic("float32", 24, -126, 128),
-        Arithmetic("float64", 53, -1022, 1024),
-    )
-}
-"""By name."""
+    def _product(self, base: V, exponent: Fraction | V) -> V:
+        if not isinstance(exponent, Fraction) or exponent not in range(_MAX_POWER + 1):
+            raise MissingError
+        return reduce(self.multiply, [base] * int(exponent), self.constant(Fraction(1)))

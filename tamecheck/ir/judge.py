@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,16 +15,20 @@ UNLIMITED = 1 << 60
 
 
 def judge(
-    kernel: Callable[[str, int], Report], certificate: Mapping[str, Any], steps: int | None = None
+    kernel: Callable[[Any, int], Report],
+    certificate: Mapping[str, Any] | str,
+    steps: int | None = None,
 ) -> Report:
     """What a kernel says of a proof in so many steps; without a limit it comes to an end.
+
+    The proof is JSON text, or what is read from it.
 
     Raises
     ------
     CertificateError
         If it refuses it: a defect of tamecheck.
     """
-    report = kernel(json.dumps(certificate, allow_nan=False), UNLIMITED if steps is None else steps)
+    report = kernel(certificate, UNLIMITED if steps is None else steps)
     open_end = steps is None and report.verdict != "valid" and not report.trusted
     if report.verdict == "invalid" or open_end:
         raise CertificateError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -25,6 +25,23 @@ _ENCODINGS = {np.dtype(np.float32): "f32", np.dtype(np.float64): "f64", np.dtype
 def size_of(shape: Shape) -> int:
     """The number of elements of a shape."""
     return math.prod(shape)
+
+
+def positions(shape: Shape, start: int = 0) -> Array:
+    """The number of each element in one row in C order, as an array of the shape."""
+    return np.arange(start, start + size_of(shape)).reshape(shape)
+
+
+def element_names(shapes: Mapping[str, Shape], *, single: bool = True) -> tuple[str, ...]:
+    """A name for every element, ``x[3]``, or ``x`` of a number.
+
+    The only element of a tensor with axes is called ``x`` too if ``single``, else ``x[0]``.
+    """
+    return tuple(
+        name if shape == () or (single and size_of(shape) == 1) else f"{name}[{k}]"
+        for name, shape in shapes.items()
+        for k in range(size_of(shape))
+    )
 
 
 @dataclass(frozen=True, eq=False)

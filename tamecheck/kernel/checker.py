@@ -90,13 +90,17 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
 Prove = Callable[[Json, list[int | None]], tuple[Json, Sequence[str], str | None]]
 
 
-def judge(text: str | bytes, prove: Prove, steps: int) -> Report:
-    """Return the verdict of a checker that may take so many steps, and more for a longer text."""
+def judge(text: str | bytes | Json, prove: Prove, steps: int) -> Report:
+    """Return the verdict of a checker that may take so many steps, and more for a longer text.
+
+    What is no text is taken as what would be read from one: readers look at every type.
+    """
     at: list[int | None] = [None]
     allowed = steps + A_CHARACTER * len(text)
     try:
         with allowance(allowed):
-            claim, trusted, digest = prove(read.mapping(read.document(text)), at)
+            raw = read.document(text) if isinstance(text, str | bytes) else text
+            claim, trusted, digest = prove(read.mapping(raw), at)
     except Reject as error:
         return Report("invalid", (), at[0], str(error), None, None)
     except Spent:

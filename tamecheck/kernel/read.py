@@ -62,8 +62,9 @@ def _typed(value: object, kind: type, name: str) -> Any:
 
 
 def pair(value: object, why: str) -> list[object]:
-    require(len(items(value)) == 2, why)
-    return items(value)
+    found = items(value)
+    require(len(found) == 2, why)
+    return found
 
 
 def digest(value: object) -> str:
@@ -87,12 +88,25 @@ def integer(value: object, low: int, high: int) -> int:
     raise Reject(f"an integer in [{low}, {high}] was expected")
 
 
-def rational(value: object) -> Fraction:
+def rational(value: object, digits: int = 4000) -> Fraction:
     """Return a rational, written in lowest terms."""
     found = _RATIONAL.fullmatch(value) if isinstance(value, str) else None
-    if found is None or max(map(len, found[0].split("/"))) > 4000:  # CPython reads 4300 digits
-        raise Reject("a rational 'p' or 'p/q' of at most 4000 digits was expected")
+    if found is None or max(map(len, found[0].split("/"))) > digits:
+        raise Reject(f"a rational 'p' or 'p/q' of at most {digits} digits was expected")
     spend_long(1, 4 * len(found[0]))
-    top, bottom = int(found[1]), int(found[2] or 1)
-    require(found[2] is None or (bottom > 1 == gcd(top, bottom)), "a rational not in lowest terms")
-    return Fraction(top, bottom)
+    top, bottom = _decimal(found[1]), found[2]
+    if bottom is None:
+        return Fraction(top)
+    low = _decimal(bottom)
+    require(low > 1 == gcd(top, low), "a rational not in lowest terms")
+    return Fraction(top, low)
+
+
+def _decimal(numeral: str) -> int:
+    """Return the integer that a numeral denotes; CPython reads 4300 digits at once."""
+    if len(numeral) <= 4000:
+        return int(numeral)
+    if numeral[0] == "-":
+        return -_decimal(numeral[1:])
+    half = len(numeral) // 2
+    return _decimal(numeral[:-half]) * 10**half + _decimal(numeral[-half:])

@@ -11,7 +11,7 @@ from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
 from tamecheck.kernel_mip.derived import derive, terms_of, whole
-from tamecheck.kernel_mip.program import End, Program, read_program
+from tamecheck.kernel_mip.program import End, Number, Program, numbers, rational, read_program
 
 FORMAT = "tamecheck-tree-certificate"
 STEPS = 600_000_000
@@ -20,8 +20,8 @@ Accept = Callable[[Fraction | None], bool]
 Box = dict[int, tuple[End, End]]
 
 
-def _point(value: object, program: Program) -> Sequence[Fraction]:
-    x = [read.rational(v) for v in read.items(value)]
+def _point(value: object, program: Program) -> Sequence[Number]:
+    x = numbers(value)
     require(len(x) == len(program.costs), "a point has one number a column")
     return x
 
@@ -106,8 +106,8 @@ def _granularity(program: Program, value: object) -> Fraction:
         return Fraction(0)
     raw = read.fields(value, "step rows")
     given = [read.pair(entry, "rows are pairs") for entry in read.items(raw["rows"])]
-    rows = [(read.integer(i, 0, len(program.rows) - 1), read.rational(y)) for i, y in given]
-    step = read.rational(raw["step"])
+    rows = [(read.integer(i, 0, len(program.rows) - 1), rational(y)) for i, y in given]
+    step = rational(raw["step"])
     program.require_step(step, rows)
     return step
 
@@ -136,7 +136,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     if verdict == "bound":
         if "x" in claim:
             program.require_feasible(_point(claim["x"], program))
-        limit = program.sign * (read.rational(claim["bound"]) - program.constant)
+        limit = program.sign * (rational(claim["bound"]) - program.constant)
         tree(lambda shown: shown is not None and shown >= limit, limit)
         return claim, (), program.sha256
     x = _point(claim["x"], program)
@@ -148,7 +148,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
         program.require_ray(_point(claim["ray"], program))
         return claim, (), program.sha256
     value = program.value(x)
-    stated = read.rational(claim["value"])
+    stated = rational(claim["value"])
     require(stated == program.sign * value + program.constant, "the value at x is another")
     # all values differ by multiples of the step, if there is one, and value is one of them
     below = operator.gt if step else operator.ge
@@ -156,6 +156,9 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     return claim, (), program.sha256
 
 
-def check(text: str | bytes, steps: int = STEPS) -> Report:
-    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
+def check(text: str | bytes | Json, steps: int = STEPS) -> Report:
+    """Check a certificate, given as JSON text or as what is read from it.
+
+    Never raises: what cannot be checked is invalid.
+    """
     return judge(text, _certificate, steps)

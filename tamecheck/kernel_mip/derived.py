@@ -14,14 +14,14 @@ from math import ceil, floor
 from tamecheck.kernel import read
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, require, spend, spend_long
-from tamecheck.kernel_mip.program import End, Program, Terms, longest
+from tamecheck.kernel_mip.program import End, Program, Terms, longest, rational
 
 
 def whole(value: object) -> int:
     """Read an integer of any length."""
     if type(value) is int:
         return value
-    number = read.rational(value)
+    number = rational(value)
     require(number.denominator == 1, "an integer was expected")
     return number.numerator
 
@@ -71,7 +71,7 @@ def _tighten(program: Program, step: Json) -> Program:
     y, over, to = (
         terms_of(raw["rows"], len(program.rows)),
         whole(raw["over"]),
-        read.rational(raw["to"]),
+        rational(raw["to"]),
     )
     require(over > 0, "multipliers have a positive denominator")
     costs = [0] * len(program.costs)
@@ -99,7 +99,7 @@ def _cut(program: Program, step: Json) -> Program:
     raw = read.fields(step, "cut least split at sides")
     count, scale = len(program.costs), program.scale
     cut, split = (terms_of(raw[key], count, "column") for key in ("cut", "split"))
-    least, k = read.rational(raw["least"]), whole(raw["at"])
+    least, k = rational(raw["least"]), whole(raw["at"])
     require(all(program.integral[j] for j, _ in split), "a disjunction is about integers")
     sides = read.items(raw["sides"])
     require(len(sides) == 2, "a disjunction has two sides")

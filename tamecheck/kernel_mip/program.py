@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor, lcm
@@ -13,7 +14,7 @@ from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend
 Number = int | Fraction
 End = Number | None
 Terms = list[tuple[int, int]]
-LONGEST = 1 << 16
+LONGEST, DIGITS = 1 << 16, 20_000
 KINDS = ("continuous", "integer", "semicontinuous", "semi-integer")
 
 
@@ -43,12 +44,12 @@ class Program:
             return None if low is None else min(low, 0), None if high is None else max(high, 0)
         return low, high
 
-    def value(self, x: Sequence[Fraction]) -> Fraction:
+    def value(self, x: Sequence[Number]) -> Fraction:
         """Return the minimised objective at x, without the constant."""
         top, over = _sum([(j, c) for j, c in enumerate(self.costs) if c], x)
         return Fraction(top, over * self.scale)
 
-    def require_feasible(self, x: Sequence[Fraction]) -> None:
+    def require_feasible(self, x: Sequence[Number]) -> None:
         """Reject unless x satisfies every row, bound and kind."""
         spend_long(self.size, self.bits + longest(x))
         for j, v in enumerate(x):
@@ -60,7 +61,7 @@ class Program:
             holds = _within(top, over * self.scale, self.row_lower[i], self.row_upper[i])
             require(holds, f"row {i} is violated")
 
-    def require_ray(self, ray: Sequence[Fraction]) -> None:
+    def require_ray(self, ray: Sequence[Number]) -> None:
         """Reject unless every point plus the ray is a point, and is better."""
         spend_long(self.size, self.bits + longest(ray))
         for j, v in enumerate(ray):
@@ -157,50 +158,65 @@ def read_program(value: object) -> Program:
         require(len({read.word(c["name"]) for c in named}) == len(named), "two names are equal")
     kinds = [read.word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
-    known, again = dict[object, Fraction](), 0
-
-    def number(value: object) -> Fraction:
-        nonlocal again
-        if type(value) is str and value in known:
-            again += 1 + (len(value) >> 8) ** 2
-        else:
-            known[value] = read.rational(value)
-        return known[value]
-
-    lower, upper = ([_end(number, c[side]) for c in columns] for side in ("lower", "upper"))
-    row_lower, row_upper = ([_end(number, r[side]) for r in rows] for side in ("lower", "upper"))
-    costs = [number(c["cost"]) for c in columns]
-    terms = [
-        [
-            (read.integer(j, 0, len(columns) - 1), number(a))
-            for j, a in (read.pair(t, "a term is a pair") for t in read.items(r["terms"]))
-        ]
-        for r in rows
+    terms = [[read.pair(t, "a term is a pair") for t in read.items(r["terms"])] for r in rows]
+    given = [
+        [own[side] for own in named] for named in (columns, rows) for side in ("lower", "upper")
     ]
+    costs = [c["cost"] for c in columns]
+    entries = [*costs, *(a for row in terms for _, a in row)]
+    known = _numbers([*entries, *(v for own in given for v in own if v is not None)])
+    bits = longest(known.values())
+    spend_long(len(entries), bits)
+    scale = lcm(*{known[a].denominator for a in entries})
+    times = {a: known[a].numerator * (scale // known[a].denominator) for a in set(entries)}
+    last, scaled = len(columns) - 1, list[Terms]()
     for row in terms:
+        scaled.append([(read.integer(j, 0, last), times[a]) for j, a in row])
         require(len({j for j, _ in row}) == len(row), "a row names a column twice")
-    numbers = [*costs, *(a for row in terms for _, a in row)]
-    spend(again)
-    bits = longest([*numbers, *lower, *upper, *row_lower, *row_upper])
-    spend_long(len(numbers), bits)
-    scale = lcm(*{a.denominator for a in numbers})
+    lower, upper, row_lower, row_upper = (
+        [None if v is None else known[v] for v in own] for own in given
+    )
     integral = ["integer" in kind for kind in kinds]
     return Program(
         sha256=read.digest(value),
         sign=sign,
-        constant=read.rational(objective["constant"]),
+        constant=rational(objective["constant"]),
         scale=scale,
-        costs=[sign * c.numerator * (scale // c.denominator) for c in costs],
-        rows=[[(j, a.numerator * (scale // a.denominator)) for j, a in row] for row in terms],
+        costs=[sign * times[c] for c in costs],
+        rows=scaled,
         row_lower=row_lower,
         row_upper=row_upper,
         lower=[ceil(v) if w and v is not None else v for v, w in pairs(lower, integral)],
         upper=[floor(v) if w and v is not None else v for v, w in pairs(upper, integral)],
         integral=integral,
         semi=["semi" in kind for kind in kinds],
-        size=len(numbers),
+        size=len(entries),
         bits=bits,
     )
+
+
+def rational(value: object) -> Fraction:
+    """Read a rational, which may be longer than those about graphs."""
+    return read.rational(value, DIGITS)
+
+
+def _numbers(texts: Sequence[object]) -> dict[object, Number]:
+    """Read rationals, each text once."""
+    require(set(map(type, texts)) <= {str}, "numbers of a program are strings")
+    known, again = dict[object, Number](), 0
+    for text, times in Counter(texts).items():
+        value = rational(text)
+        known[text] = value.numerator if value.denominator == 1 else value
+        again += (times - 1) * (1 + (len(str(text)) >> 8) ** 2)
+    spend(again)
+    return known
+
+
+def numbers(value: object) -> list[Number]:
+    """Read a list of rationals."""
+    texts = read.items(value)
+    known = _numbers(texts)
+    return [known[text] for text in texts]
 
 
 def longest(numbers: Iterable[End]) -> int:
@@ -212,18 +228,11 @@ def longest(numbers: Iterable[End]) -> int:
     return whole.bit_length() + max((abs(v.numerator) for v in given), default=whole).bit_length()
 
 
-def _sum(terms: Terms, x: Sequence[Fraction]) -> tuple[int, int]:
+def _sum(terms: Terms, x: Sequence[Number]) -> tuple[int, int]:
     """Return the sum of multiples of coordinates over their common denominator, and that."""
-    given = [(a, *x[j].as_integer_ratio()) for j, a in terms]
-    over = lcm(*{low for _, _, low in given})
-    return sum([a * top * (over // low) for a, top, low in given]), over
-
-
-def _end(number: Callable[[object], Fraction], value: object) -> End:
-    if value is None:
-        return None
-    end = number(value)
-    return end.numerator if end.denominator == 1 else end
+    given = [(a, v) for j, a in terms if (v := x[j])]
+    over = lcm(*{v.denominator for _, v in given})
+    return sum([a * v.numerator * (over // v.denominator) for a, v in given]), over
 
 
 def _within(v: Number, over: int, low: End, high: End) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-from tamecheck.kernel.strict import Reject, common
+from tamecheck.kernel.strict import Reject, common, spend
 
 Row = list[int]
 LONGEST = 1 << 12
@@ -68,6 +68,39 @@ class Bend:
     args: Row
     op: str
     at_zero: Fraction = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """What a linear block needs in integers: the bias, rounded down, and where that loses."""
+
+    bias: Row
+    off: Row
+    sizes: dict[int, list[Row]]  # of weights, by the rows of a chunk
+    shift: int
+    exact: bool
+    norm: int  # the largest sum of sizes of weights in one sum
+    longest: int
+    used: frozenset[int]  # the variables that it reads
+    direct: bool  # intervals of its sums are exact, as they are over inputs
+
+
+def sums_of(block: Linear, bits: int, inputs: int) -> Sums:
+    """Return what a linear block of a network with so many inputs needs."""
+    bias = [down(v, bits) for v in block.bias]
+    sizes = dict[int, list[Row]]()
+    off = [up(v, bits) - b for b, v in zip(bias, block.bias, strict=True)]
+    norm, used = 0, set[int]()
+    for chunk in block.chunks:
+        spend(2 * len(chunk.index))
+        used.update(chunk.index)
+        if id(chunk.rows) not in sizes:
+            spend(len(chunk.columns) * len(chunk.rows))
+            sizes[id(chunk.rows)] = own = [list(map(abs, row)) for row in chunk.rows]
+            norm = max(norm, *(sum(row) + len(row) for row in own))
+    longest = max((len(chunk.index) for chunk in block.chunks), default=0)
+    direct = all(j < inputs for j in used)
+    return Sums(bias, off, sizes, block.shift, block.exact, norm, longest, frozenset(used), direct)
 
 
 def known(values: list[Fraction]) -> Known:

@@ -7,30 +7,16 @@ run back together are one integer a variable: it holds a slot of some bits for e
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import add, gt, mul, sub
 
-from tamecheck.kernel.strict import require, spend
-from tamecheck.kernel_pwl.blocks import Bend, Linear, Row, down, up
+from tamecheck.kernel.strict import Reject, require, spend
+from tamecheck.kernel_pwl.blocks import Bend, Chunk, Linear, Row, Sums, sums_of
 from tamecheck.kernel_pwl.floats import Floats
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import SLOPE, Part, range_of, ranges, rectifier
+from tamecheck.kernel_pwl.parts import SLOPE, Chosen, Part, plane, range_of, ranges, rectifier
 from tamecheck.kernel_pwl.slots import Slots
 
 COEFFICIENT, TOGETHER = 28, 48
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """What a linear block needs in integers: the bias, rounded down, and where that loses."""
-
-    bias: Row
-    off: Row
-    sizes: dict[int, list[Row]]  # of weights, by the rows of a chunk
-    norm: int  # the largest sum of sizes of weights in one sum
-    longest: int
-    used: frozenset[int]  # the variables that it reads
-    direct: bool  # intervals of its sums are exact, as they are over inputs
 
 
 class Bounds:
@@ -41,14 +27,15 @@ class Bounds:
         rest = [0] * (network.size - len(low))
         self.root = Part(low + rest, high + rest, {})
         self.home = [-1] * network.size
-        self.sums: dict[int, _Sums] = {}
+        self.sums: dict[int, Sums] = {}
         self.roundings: dict[int, int] = {}  # of a linear block: how many a term of it may pass
         self.largest, self.before = 1, list[set[int]]()
         self.widths: dict[object, int] = {}
+        self.chunks: dict[int, Chunk] = {}  # of a sum, where one was asked for
         for k, block in enumerate(network.blocks):
             self.home[block.ids.start : block.ids.stop] = [k] * len(block.ids)
             if isinstance(block, Linear):
-                self.sums[k] = self._prepare(block)
+                self.sums[k] = sums_of(block, self.bits, self.network.inputs)
                 self.largest = max(self.largest, *map(abs, self.sums[k].bias))
                 # a sum may be added up together with those that it reads
                 before = {self.roundings.get(self.home[j], 0) for j in self.sums[k].used}
@@ -57,28 +44,12 @@ class Bounds:
             read = block.args if isinstance(block, Bend) else self.sums[k].used
             self.before.append({self.home[j] for j in read})
 
-    def _prepare(self, block: Linear) -> _Sums:
-        bias = [down(v, self.bits) for v in block.bias]
-        sizes = dict[int, list[Row]]()
-        off = [up(v, self.bits) - b for b, v in zip(bias, block.bias, strict=True)]
-        norm, used = 0, set[int]()
-        for chunk in block.chunks:
-            spend(2 * len(chunk.index))
-            used.update(chunk.index)
-            if id(chunk.rows) not in sizes:
-                spend(len(chunk.columns) * len(chunk.rows))
-                sizes[id(chunk.rows)] = own = [list(map(abs, row)) for row in chunk.rows]
-                norm = max(norm, *(sum(row) + len(row) for row in own))
-        longest = max((len(chunk.index) for chunk in block.chunks), default=0)
-        direct = all(j < self.network.inputs for j in used)
-        return _Sums(bias, off, sizes, norm, longest, frozenset(used), direct)
-
-    def _error(self, part: Part, block: Linear, index: Row) -> int:
+    def _error(self, part: Part, sums: Sums, index: Row) -> int:
         """Return by how much weights that are less than a unit off can change a sum on a part."""
-        if block.exact:
+        if sums.exact:
             return 0
         lows, highs = [part.low[j] for j in index], [part.high[j] for j in index]
-        return (sum(map(max, map(abs, lows), map(abs, highs))) >> block.shift) + 1
+        return (sum(map(max, map(abs, lows), map(abs, highs))) >> sums.shift) + 1
 
     # --- intervals ---
 
@@ -100,14 +71,14 @@ class Bounds:
                 part.empty, lows = True, list(map(min, lows, highs))
         low[place], high[place] = lows, highs
 
-    def _intervals(self, block: Linear, sums: _Sums, part: Part) -> tuple[Row, Row]:
+    def _intervals(self, block: Linear, sums: Sums, part: Part) -> tuple[Row, Row]:
         first, low, high = block.ids.start, part.low, part.high
         lows, highs = [0] * len(block.ids), [0] * len(block.ids)
         for chunk in block.chunks:
             spend(2 * len(chunk.index) * len(chunk.rows))
             below, above = [low[j] for j in chunk.index], [high[j] for j in chunk.index]
             middle, width = list(map(add, below, above)), list(map(sub, above, below))
-            shift, error = block.shift + 1, self._error(part, block, chunk.index)
+            shift, error = block.shift + 1, self._error(part, sums, chunk.index)
             for i, row, sizes in zip(
                 chunk.ids, chunk.rows, sums.sizes[id(chunk.rows)], strict=True
             ):
@@ -124,7 +95,7 @@ class Bounds:
                 continue
             spend(len(chunk.index) * len(chunk.rows))
             most = [max(-part.low[j], part.high[j]) for j in chunk.index]
-            rest = self._error(part, block, chunk.index) + 2
+            rest = self._error(part, sums, chunk.index) + 2
             for i, sizes in zip(chunk.ids, sums.sizes[id(chunk.rows)], strict=True):
                 size = (
                     (sum(map(mul, sizes, most)) >> block.shift) + abs(sums.bias[i - first]) + rest
@@ -139,18 +110,27 @@ class Bounds:
         spend(2 * len(part.low))
         return 1 << max(self.largest, max(part.high), -min(part.low)).bit_length()  # noqa: PLW3301
 
-    def width(self, most: int, start: Mapping[int, int]) -> int:
+    def width(self, most: int, start: Mapping[int, int], *, curved: bool = False) -> int:
         """Return a width of slots that no coefficient or constant can exceed on its way back.
 
         `start` bounds, for each block (-1 for the inputs), the sum of the sizes of coefficients,
-        and `most` all values.
+        and `most` all values.  If it is `curved`, rectifiers may pass over the sums that they read.
         """
-        key = (most, *start.items())
+        key = (most, curved, *start.items())
         if key not in self.widths:
-            self.widths[key] = self._width(most, start)
+            self.widths[key] = self._width(most, start, curved)
         return self.widths[key]
 
-    def _width(self, most: int, start: Mapping[int, int]) -> int:
+    def _lost(self, k: int, most: int) -> int:
+        """Return what a coefficient 1 loses at most where it passes a sum of a block."""
+        sums = self.sums[k]
+        found = (sums.longest * most >> sums.shift) + 2
+        if self.network.floats is not None:  # what is lost is at most what is added up
+            tiny = self.network.floats.tiny(self.roundings[k], self.bits)
+            found += 2 * (sums.norm * most >> sums.shift) + 2 * most + tiny + 8
+        return found
+
+    def _width(self, most: int, start: Mapping[int, int], curved: bool) -> int:  # noqa: FBT001
         tops, total, largest = dict(start), 0, 1
         for k in range(len(self.network.blocks) - 1, -2, -1):
             top = tops.pop(k, 0)
@@ -165,13 +145,17 @@ class Bounds:
                 count, before = len(block.args), self.before[k]
                 largest, after = max(largest, top << (SLOPE + 1)), top + count
                 total += count * most
+                for b in before & self.sums.keys() if curved else ():
+                    sums, terms = self.sums[b], count * self.sums[b].longest
+                    over = top * sums.norm
+                    total += (over * most >> sums.shift) + top * (5 * most + self._lost(b, most))
+                    total += terms * most
+                    for c in self.before[b]:
+                        tops[c] = tops.get(c, 0) + (over >> sums.shift) + terms
             else:
                 sums = self.sums[k]
                 after, before, count = top * sums.norm, self.before[k], len(sums.used)
-                total += top * ((sums.longest * most >> block.shift) + 2)
-                if self.network.floats is not None:  # what is lost is at most what is added up
-                    tiny = self.network.floats.tiny(self.roundings[k], self.bits)
-                    total += top * (2 * (sums.norm * most >> block.shift) + 2 * most + tiny + 8)
+                total += top * self._lost(k, most)
                 largest, after = max(largest, after), (after >> block.shift) + count
                 total += count * most
             for b in before:
@@ -180,16 +164,16 @@ class Bounds:
         require(bits <= 1 << 12, "the functionals are too large")
         return (bits + 7) // 8 * 8
 
-    def back(self, part: Part, slots: Slots, last: int, lines: Mapping[int, int]) -> None:
+    def back(self, part: Part, slots: Slots, last: int, chosen: Chosen) -> None:
         """Run functionals back to the inputs: each bounds the one before from below on the part."""
         for k in range(last, -1, -1):
             block = self.network.blocks[k]
             if isinstance(block, Bend):
-                self._bend(part, slots, block, lines)
+                self._bend(part, slots, block, chosen)
             else:
                 self._sum(part, slots, k, block)
 
-    def _bend(self, part: Part, slots: Slots, block: Bend, lines: Mapping[int, int]) -> None:
+    def _bend(self, part: Part, slots: Slots, block: Bend, chosen: Chosen) -> None:
         pending, low, high = slots.pending, part.low, part.high
         words = 1 + slots.width * slots.count // 256
         for h, z in zip(block.ids, block.args, strict=True):
@@ -206,8 +190,12 @@ class Bounds:
                     positive = slots.positive(a)
                     slots.constant += positive * least + (a - positive) * most
                 continue
+            own = chosen.get(z)
+            if own and len(own) > 1 and a < 0:  # only one functional runs back here
+                self._over(part, slots, z, a, own)
+                continue
             spend(8 * words)
-            slope, at, over, over_at = rectifier(least, most, lines.get(z))
+            slope, at, over, over_at = rectifier(least, most, own)
             positive = slots.positive(a)
             negative = a - positive
             both = positive * slope + negative * over
@@ -218,6 +206,32 @@ class Bounds:
                 slots.constant += slots.ones * least
             if moved:
                 pending[z] = pending.get(z, 0) + moved
+
+    def terms(self, z: int) -> tuple[Row, Row]:
+        """Return the variables of which a variable is the sum, and their weights."""
+        block = self.network.blocks[self.home[z]] if self.home[z] >= 0 else None
+        if not isinstance(block, Linear):
+            raise Reject("the argument is no sum")
+        if z not in self.chunks:
+            spend(len(block.ids))
+            self.chunks.update((i, chunk) for chunk in block.chunks for i in chunk.ids)
+        chunk = self.chunks[z]
+        return chunk.index, chunk.rows[chunk.ids.index(z)]
+
+    def _over(self, part: Part, slots: Slots, z: int, a: int, slopes: Row) -> None:
+        """Replace a max(z, 0), a < 0, by a plane above it, of the variables whose sum is z."""
+        k, (index, row) = self.home[z], self.terms(z)
+        spend(16 * len(index) + 16)
+        sums, i, noise = self.sums[k], z - self.network.blocks[k].ids.start, part.noise.get(k)
+        most = sums.bias[i] + sums.off[i] + self._error(part, sums, index)
+        ends, *box = [(part.low[j], part.high[j]) for j in (z, *index)]
+        p, q = plane(row, box, ends, slopes, (most + (noise[i] if noise else 0), sums.shift))
+        slots.constant += a * q
+        for j, v in zip(index, p, strict=True):
+            moved = a * v >> (shift := sums.shift + SLOPE)
+            if moved << shift != a * v:
+                slots.constant += min(part.low[j], 0)
+            slots.pending[j] = slots.pending.get(j, 0) + moved
 
     def _sum(self, part: Part, slots: Slots, k: int, block: Linear) -> None:
         pending, low, high, sums = slots.pending, part.low, part.high, self.sums[k]
@@ -235,7 +249,7 @@ class Bounds:
             own = [all_[m] for m in used] if few else all_
             places = [chunk.ids[m] - first for m in used]
             slots.constant += sum(map(mul, own, map(sums.bias.__getitem__, places)))
-            error = self._error(part, block, chunk.index)
+            error = self._error(part, sums, chunk.index)
             for a, i in zip(own, places, strict=True):
                 lost = error if noise is None else error + noise[i]
                 if lost or sums.off[i]:
@@ -306,12 +320,11 @@ class Bounds:
         row: Mapping[int, int],
         constant: int,
         moved: Mapping[int, int],
-        lines: Mapping[int, int],
+        chosen: Chosen,
     ) -> tuple[dict[int, int], int, int]:
         """Return coefficients of the inputs and a constant below a row, and the least value.
 
-        `moved` adds multiples of variables, which their bounds take away again; `lines` has slopes
-        of lower lines.
+        `moved` adds multiples of variables, which their bounds take away again.
         """
         start, slots_of = dict[int, int](), dict(row)
         for z, m in moved.items():
@@ -319,12 +332,13 @@ class Bounds:
             constant -= m * (part.high[z] if m > 0 else part.low[z])
         for v, a in slots_of.items():
             start[self.home[v]] = start.get(self.home[v], 0) + abs(a)
+        width = self.width(self._most(part), start, curved=any(len(c) > 1 for c in chosen.values()))
         slots = Slots(
-            max(self.width(self._most(part), start), (constant.bit_length() + 64) // 8 * 8 + 8),
+            max(width, (constant.bit_length() + 64) // 8 * 8 + 8),
             1,
             constant,
         )
         slots.pending.update(slots_of)
-        self.back(part, slots, len(self.network.blocks) - 1, lines)
+        self.back(part, slots, len(self.network.blocks) - 1, chosen)
         form, at = dict(slots.pending), slots.constant
         return form, at, self.least(part, slots)[0]

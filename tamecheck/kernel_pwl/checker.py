@@ -16,7 +16,7 @@ from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.floats import FORMATS
 from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import SLOPE, Part
+from tamecheck.kernel_pwl.parts import SLOPE, Chosen, Part
 
 FORMAT = "tamecheck-split-certificate"
 STEPS = 6_000_000_000
@@ -167,26 +167,29 @@ class _Region:
         case: int,
         weights: dict[int, int],
         moved: dict[int, int],
-        lines: dict[int, int],
+        chosen: Chosen,
     ) -> frozenset[int]:
         """Return the case if the weighted sum of some of its rows is above 0 on the part."""
         form, constant, strict = self._sum(cases, case, weights)
-        _, _, least = self.bounds.functional(part, form, constant, moved, lines)
+        _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
         require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
         return frozenset({case})
 
     def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
-        """Close a case by weights of rows, multiples of variables, and slopes below rectifiers."""
+        """Close a case by weights of rows, multiples of variables, lines and planes."""
         require(len(raw) == 4, "a case, weights, multiples and slopes were expected")
         case = read.integer(raw[0], 0, len(self.cases) - 1)
-        weights = _weights(raw[1])
-        moved, lines = dict[int, int](), dict[int, int]()
-        for found, values in ((moved, raw[2]), (lines, raw[3])):
-            for one in read.items(values):
-                group, element, value = _integers(one, 3)
-                found[self._variable(group, element)] = value
-        require(all(0 <= s <= 1 << SLOPE for s in lines.values()), "a slope is not in [0, 1]")
-        return self._closed(part, cases, case, weights, moved, lines)
+        weights, chosen = _weights(raw[1]), dict[int, Row]()
+        several = (_integers(one, 3) for one in read.items(raw[2]))
+        moved = {self._variable(group, element): m for group, element, m in several}
+        for one in read.items(raw[3]):
+            group, element, *slopes = _integers(one)
+            z = self._variable(group, element)
+            count = len(slopes) == 1 or len(slopes) == len(self.bounds.terms(z)[0]) + 2
+            require(count, "one slope, or two and one a term, were expected")
+            require(all(0 <= s <= 1 << SLOPE for s in slopes), "a slope is not in [0, 1]")
+            chosen[z] = slopes
+        return self._closed(part, cases, case, weights, moved, chosen)
 
     def _refuted(self, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
         """Close a case, on the whole box, by clauses about inputs that have two values."""
@@ -236,9 +239,9 @@ def _pair(value: object) -> tuple[int, int]:
     return first, second
 
 
-def _integers(value: object, count: int) -> Row:
+def _integers(value: object, count: int | None = None) -> Row:
     found = [read.integer(v, *NUMBERS) for v in read.items(value)]
-    require(len(found) == count, f"{count} integers were expected")
+    require(len(found) == (count or max(len(found), 3)), f"{count or 3} integers were expected")
     return found
 
 

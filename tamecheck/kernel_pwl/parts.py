@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tamecheck.kernel_pwl.blocks import Bend, Row, down, up
 
 SLOPE = 26
+Chosen = Mapping[
+    int, Row
+]  # of arguments of rectifiers: the slope of the line below, or a plane above
+Ends = tuple[int, int]
 Line = tuple[int, int, int, int]  # slopes in 2^-SLOPE and values at 0: of a lower line, of an upper
 
 
@@ -38,15 +43,31 @@ class Part:
         self.low[v] = min(self.high[v], max(self.low[v], end))
 
 
-def rectifier(low: int, high: int, chosen: int | None) -> Line:
+def rectifier(low: int, high: int, chosen: Row | None) -> Line:
     """Return lines below and above max(z, 0), for low < 0 < high.
 
     Below, any slope in [0, 1] will do.
     """
-    slope = ((1 << SLOPE) if high > -low else 0) if chosen is None else chosen
+    slope = chosen[0] if chosen and len(chosen) == 1 else ((1 << SLOPE) if high > -low else 0)
     over = (high << SLOPE) // (high - low)
     # the line above is above both ends, and 0 at 0
     return slope, 0, over, max(-((over * low) >> SLOPE), high - ((over * high) >> SLOPE))
+
+
+def plane(row: Row, box: list[Ends], ends: Ends, chosen: Row, rest: Ends) -> tuple[Row, int]:
+    """Return p and q with max(z, 0) <= p y + q, for z = row y + c between its ends, y in a box.
+
+    `rest` is the largest that c may be, and the bits of weights after the point; p has SLOPE more.
+    Chosen are slopes in [0, 1]: s, t, and one for each of the y.
+    """
+    (low, high), (most, shift), (s, t, *slopes) = ends, rest, chosen
+    found = Row()
+    # 0 <= s (z - low) where z <= 0, and z <= (1 - t) z + t high where z >= 0
+    for part, at in ((s, -s * low), ((1 << SLOPE) - t, t * high)):
+        parts = [(part - v) * w for v, w in zip(slopes, row, strict=True)]
+        beyond = sum(c * (b if c > 0 else a) for c, (a, b) in zip(parts, box, strict=True))
+        found.append(-(-beyond >> shift) + part * most + at)
+    return [v * w for v, w in zip(slopes, row, strict=True)], -(-max(found) >> SLOPE)
 
 
 def ranges(block: Bend, part: Part, bits: int) -> tuple[Row, Row]:

@@ -32,24 +32,7 @@ def load(
 ) -> Loaded:
     """The model in an ``.onnx`` or ``.json`` file, gzipped or not.
 
-    Parameters
-    ----------
-    path
-        The file.
-    given
-        Values for those inputs of an ONNX model that decide the shape of a result.
-    dims
-        Sizes of the open dimensions of an ONNX model.
-    replay
-        Whether to compare what was read of an ONNX model with onnxruntime, at random points.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read as what its suffix says, or cannot be replayed.
-    UnsupportedError
-        Listing every node with an operator that is not read; or naming the output in which
-        onnxruntime differs from what was read.
+    See `tamecheck.load` for the parameters and errors.
     """
     suffix = suffix_of(path)
     # heavy readers are not imported by programs that do not use them

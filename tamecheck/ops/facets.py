@@ -129,12 +129,59 @@ def rounds(op: Op, params: Params) -> bool:
     )
 
 
+@kept
+def keeps_rationals(op: Op, params: Params) -> bool:
+    """Whether a pointwise op is made of sums, products, quotients and integer powers only."""
+    return _is_made_of(op, params, lambda exponent: exponent.denominator == 1)
+
+
+@kept
+def is_algebraic(op: Op, params: Params) -> bool:
+    """Whether a pointwise op is made of the same, and of roots."""
+    return _is_made_of(op, params, lambda _: True)
+
+
+def _is_made_of(op: Op, params: Params, power: Callable[[Fraction], bool]) -> bool:
+    def fits(term: Term) -> bool:
+        match term:
+            case formula.Pow(_, exponent):
+                return isinstance(exponent, formula.Const) and power(exponent.value)
+            case formula.Floor() | formula.Call():
+                return False
+            case _:
+                return True
+
+    return isinstance(op.meaning, Pointwise) and all(
+        fits(term) for piece in op.meaning.pieces(params) for term in formula.subterms(piece.term)
+    )
+
+
+@kept
+def factors(op: Op, params: Params) -> tuple[int, ...]:
+    """The arguments at whose fixed values an op of several is piecewise affine, but not without."""
+    ones = [1] * (op.arity or 1)
+    whole = degree(op, params, ones)
+    if isinstance(op.meaning, Selection) or (whole is not None and whole <= 1):
+        return ()
+    fixed = [degree(op, params, [*ones[:i], 0, *ones[i + 1 :]]) for i in range(len(ones))]
+    return tuple(i for i, found in enumerate(fixed) if found is not None and found <= 1)
+
+
+@kept
+def choices(op: Op, params: Params) -> tuple[tuple[int, Condition], ...]:
+    """The arguments that a pointwise op takes as they are, each with the condition for it."""
+    pieces = op.meaning.pieces(params) if isinstance(op.meaning, Pointwise) else ()
+    return tuple((p.term.index, p.condition) for p in pieces if isinstance(p.term, formula.Var))
+
+
+@kept
 def steps(op: Op, params: Params) -> bool:
     """Whether the op jumps and is constant in between, so that its values are discrete."""
     arity = op.arity or 1
     return not op.regularity.continuous and degree(op, params, [1] * arity, rounding=True) == 0
 
 
+@kept
 def term_of(op: Op, params: Params) -> Term | None:
     """The one term that defines a pointwise op everywhere, or None if it has several pieces."""
     match op.meaning:
@@ -147,6 +194,7 @@ def term_of(op: Op, params: Params) -> Term | None:
             return None
 
 
+@kept
 def elementary_of(op: Op, params: Params) -> Elementary | None:
     """The transcendental function that the op is on all of its domain, or None."""
     if not isinstance(op.meaning, Pointwise):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from tamecheck.ir.formula import TRUE, Add, Call, Const, Div, Elementary, Mul, Term, Var
+from tamecheck.ir.formula import TRUE, Add, Call, Const, Div, Elementary, Mul, Pow, Term, Var
 from tamecheck.ir.op import Op, Params, Pointwise
-from tamecheck.ops.facets import kept, term_of
+from tamecheck.ops.facets import kept, term_of, terms_by_sign
 
 
 @kept
@@ -24,6 +24,27 @@ def anchor(op: Op, params: Params) -> Fraction | None:
 
 
 @kept
+def direction(op: Op, params: Params) -> int:
+    """1 or -1 for an op seen to increase or decrease strictly on each interval of its domain.
+
+    Examples
+    --------
+    >>> from tamecheck.ops import BY_NAME
+    >>> [direction(BY_NAME[name], {}) for name in ("log", "acos", "neg", "softplus", "abs")]
+    [1, -1, -1, 1, 0]
+    """
+    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
+        return 0
+    term, signed = term_of(op, params), terms_by_sign(op, params)
+    if term is not None:
+        return _direction(term) or 0
+    if signed is None or not op.regularity.continuous:
+        return 0
+    below, _, above = map(_direction, signed)
+    return below or 0 if below == above else 0
+
+
+@kept
 def increases(op: Op, params: Params) -> bool:
     """Whether the op is seen to be strictly increasing on the real line."""
     term = _term(op, params)
@@ -38,16 +59,18 @@ def _term(op: Op, params: Params) -> Term | None:
     return term_of(op, params)
 
 
-_INCREASING = frozenset(
-    {Elementary.EXP, Elementary.SINH, Elementary.TANH, Elementary.ASINH}
-    | {Elementary.ATAN, Elementary.ERF}
-)
+_TURNING = frozenset({Elementary.SIN, Elementary.COS, Elementary.COSH})
+"""Those that are not monotone on each interval of their domain; of the others all but the inverse
+cosine increase."""
 _EVEN = frozenset({Elementary.EXP, Elementary.COS, Elementary.COSH})
 """Those that are 1 at 0; the others that are defined there are 0."""
 
 
 def _direction(term: Term) -> int | None:
-    """1 for a term that increases strictly, -1 for one that decreases, 0 for a constant."""
+    """1 for a term that increases strictly where it is defined, -1 if it decreases, 0 if constant.
+
+    None if that is not seen.
+    """
     match term:
         case Var():
             return 1
@@ -62,10 +85,12 @@ def _direction(term: Term) -> int | None:
         case Div(Const(c), divisor) if _is_positive(divisor):
             way = _direction(divisor)
             return None if way is None else -way * ((c > 0) - (c < 0))
-        case Call(function, inner) if function in _INCREASING:
-            return _direction(inner)
-        case Call(Elementary.LOG, inner) if _is_positive(inner):
-            return _direction(inner)
+        case Pow(base, Const(c)) if c.denominator > 1:
+            way = _direction(base)
+            return None if way is None else way * ((c > 0) - (c < 0))
+        case Call(function, inner) if function not in _TURNING:
+            way = _direction(inner)
+            return -way if way and function is Elementary.ACOS else way
         case _:
             return None
 

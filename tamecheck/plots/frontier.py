@@ -14,10 +14,9 @@ import numpy as np
 
 from tamecheck.derivative.gradient import node_values
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.float_terms import choose_floats, condition_floats
-from tamecheck.evaluate.selection import pick
+from tamecheck.evaluate.selection import pick, route_index
 from tamecheck.evaluate.walk import Site, folded_first
 from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.formula import Var

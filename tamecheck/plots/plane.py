@@ -10,8 +10,8 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.cells import Slice, slice_of_box
-from tamecheck.derivative.reverse import route_index
 from tamecheck.errors import InputError
+from tamecheck.evaluate.selection import route_index
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Pointwise

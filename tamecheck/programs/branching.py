@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
@@ -41,16 +41,44 @@ class Split:
     column: int
 
 
-@dataclass(slots=True)
-class _Costs:
-    """Observed growth of the objective for a unit of change, downward and upward."""
+class Pseudocosts:
+    """Observed growth of the objective for a unit of change of columns, downward and upward."""
 
-    total: list[float] = field(default_factory=lambda: [0.0, 0.0])
-    count: list[int] = field(default_factory=lambda: [0, 0])
+    def __init__(self) -> None:
+        self._total: dict[tuple[int, int], float] = {}
+        self._count: dict[tuple[int, int], int] = {}
+        self._all = [1e-6, 1e-6]
+        self._of_all = [1, 1]
 
-    def mean(self, side: int) -> float:
-        """The growth on a side."""
-        return self.total[side] / self.count[side]
+    def copy(self) -> Pseudocosts:
+        """The same, which learns on its own."""
+        other = Pseudocosts()
+        other._total, other._count = dict(self._total), dict(self._count)
+        other._all, other._of_all = list(self._all), list(self._of_all)
+        return other
+
+    def learn(self, column: int, side: int, unit: float) -> None:
+        """Record the growth for a unit, down (0) or up (1)."""
+        key = column, side
+        self._total[key] = self._total.get(key, 0.0) + unit
+        self._count[key] = self._count.get(key, 0) + 1
+        self._all[side] += unit
+        self._of_all[side] += 1
+
+    def count(self, column: int) -> int:
+        """How often both sides were seen at least."""
+        return min(self._count.get((column, side), 0) for side in (0, 1))
+
+    def mean(self, column: int, side: int) -> float:
+        """The mean growth on a side, of all columns where that of this one was never seen."""
+        key = column, side
+        if key in self._count:
+            return self._total[key] / self._count[key]
+        return self._all[side] / self._of_all[side]
+
+
+Lesson: TypeAlias = tuple[int, int, float]
+"""A column, a side, and the growth of the objective for a unit of change."""
 
 
 class Brancher:
@@ -64,16 +92,21 @@ class Brancher:
         self._relaxation = relaxation
         self._integral = [j for j, c in enumerate(program.columns) if c.kind.integral]
         self._semi = [j for j, c in enumerate(program.columns) if c.kind.semi]
-        self._costs = [_Costs() for _ in program.columns]
-        self._all = _Costs([1e-6, 1e-6], [1, 1])
+        self._costs = Pseudocosts()
+        self.lessons: list[Lesson] = []
+        """What was learned since the last start."""
+
+    def start(self, costs: Pseudocosts) -> None:
+        """Begin with what is known."""
+        self._costs, self.lessons = costs, []
 
     def learn(self, column: int, side: int, distance: float, growth: float) -> None:
         """Record that moving a column by ``distance`` down (0) or up (1) raised the objective."""
         if distance <= 1e-9 or not math.isfinite(growth):
             return
-        for costs in (self._costs[column], self._all):
-            costs.total[side] += max(growth, 0.0) / distance
-            costs.count[side] += 1
+        unit = max(growth, 0.0) / distance
+        self._costs.learn(column, side, unit)
+        self.lessons.append((column, side, unit))
 
     def choose(self, x: Sequence[float], objective: float, box: Box) -> Branch | Split | None:
         """The most promising branching at a node, None if every variable is settled."""
@@ -93,7 +126,7 @@ class Brancher:
         else:
             return None
         candidates.sort(reverse=True)
-        unknown = [j for _, j in candidates if min(self._costs[j].count) < _RELIABLE]
+        unknown = [j for _, j in candidates if self._costs.count(j) < _RELIABLE]
         for j in unknown[:_CANDIDATES]:
             self._look(j, x[j], objective, box)
         chosen = max((j for _, j in candidates), key=lambda j: self._score(j, x[j]))
@@ -110,8 +143,7 @@ class Brancher:
 
     def _score(self, j: int, value: float) -> float:
         part = value - math.floor(value)
-        own = self._costs[j]
-        down, up = ((own if own.count[k] else self._all).mean(k) for k in (0, 1))
+        down, up = (self._costs.mean(j, side) for side in (0, 1))
         return max(down * part, 1e-9) * max(up * (1 - part), 1e-9)
 
 

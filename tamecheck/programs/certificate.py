@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tamecheck.errors import InputError
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import rational_of_text, rational_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import Branch, Split
 from tamecheck.programs.lattice import Granularity
@@ -141,6 +142,11 @@ JOURNAL = "tamecheck-search-journal"
 _LONGEST_INTEGER = 10**17
 # longer ones are strings, since JSON readers may round them
 
+_NUMBER_BITS, _COMMON_BITS = 66_400, 1 << 16
+"""Of numbers, and of the common denominator of a point, that the kernel reads."""
+
+TOO_LONG = "has numbers that are too long for a certificate"
+
 
 def certificate(
     program: Program,
@@ -165,6 +171,31 @@ def certificate(
         **({} if derived is None else {"derived": list(map(derived_record, derived))}),
         "nodes": [_node(node) for node in nodes],
     }
+
+
+def is_long(
+    nodes: Sequence[Node] = (),
+    derived: Sequence[Derived] = (),
+    *points: Sequence[Fraction],
+) -> bool:
+    """Whether the kernel does not read the numbers of a certificate: they have too many digits."""
+    found = [n.multipliers for n in nodes if isinstance(n, Bounded | Excluded | Gap)]
+    for step in derived:
+        found += (
+            [step.multipliers]
+            if isinstance(step, Tightened)
+            else [side.multipliers for side in step.sides]
+        )
+    numbers = [n for own in found for n in (own.denominator, *own.numerators.values())]
+    for point in points:
+        pairs = [x.as_integer_ratio() for x in point]
+        numbers += [n for pair in pairs for n in pair]
+        common = 1
+        for low in {low for _, low in pairs}:
+            common = math.lcm(common, low)
+            if common.bit_length() > _COMMON_BITS:
+                return True
+    return max(map(int.bit_length, numbers), default=0) > _NUMBER_BITS
 
 
 def node_record(index: int, node: Node) -> dict[str, Any]:
@@ -233,7 +264,7 @@ def _pairs(multipliers: Multipliers) -> list[list[int | str]]:
 
 
 def _integer(value: int) -> int | str:
-    return value if abs(value) < _LONGEST_INTEGER else str(value)
+    return value if abs(value) < _LONGEST_INTEGER else rational_text(Fraction(value))
 
 
 def _text(value: Fraction | Sequence[Fraction]) -> str | list[str]:
@@ -285,10 +316,15 @@ def derived_of(document: Mapping[str, Any]) -> tuple[Derived, ...]:
     return tuple(map(_derived_of, document.get("derived", ())))
 
 
+def integer_of(value: int | str) -> int:
+    """The integer that stands in a certificate."""
+    return value if isinstance(value, int) else rational_of_text(value).numerator
+
+
 def _node_of(node: Mapping[str, Any]) -> Node:
     match node:
         case {"branch": j, "at": at, "children": [a, b]}:
-            return Branched(Branch(j, int(at)), (a, b))
+            return Branched(Branch(j, integer_of(at)), (a, b))
         case {"semi": j, "children": [a, b]}:
             return Branched(Split(j), (a, b))
         case {"bound": pairs, "over": over}:
@@ -307,14 +343,15 @@ def _derived_of(step: Mapping[str, Any]) -> Derived:
     if "tighten" in step:
         sign = 1 if step["side"] == "lower" else -1
         multipliers = _multipliers_of(step["rows"], step["over"])
-        return Tightened(step["tighten"], sign, Fraction(step["to"]), multipliers)
-    terms, split = (tuple((j, int(a)) for j, a in step[key]) for key in ("cut", "split"))
+        return Tightened(step["tighten"], sign, rational_of_text(step["to"]), multipliers)
+    terms, split = (tuple((j, integer_of(a)) for j, a in step[key]) for key in ("cut", "split"))
     first, second = (
-        Side(_multipliers_of(side["rows"], side["over"]), int(side["times"]))
+        Side(_multipliers_of(side["rows"], side["over"]), integer_of(side["times"]))
         for side in step["sides"]
     )
-    return Cut(terms, Fraction(step["least"]), split, int(step["at"]), (first, second))
+    least, at = rational_of_text(step["least"]), integer_of(step["at"])
+    return Cut(terms, least, split, at, (first, second))
 
 
 def _multipliers_of(pairs: Sequence[Sequence[int | str]], over: int | str) -> Multipliers:
-    return Multipliers({int(i): int(n) for i, n in pairs}, int(over))
+    return Multipliers({int(i): integer_of(n) for i, n in pairs}, integer_of(over))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -12,7 +11,15 @@ from tamecheck.exact.linear import LinearProgram, LinearProof, linear_box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import decimal_text
 from tamecheck.ir.program import Program
-from tamecheck.programs.certificate import Bounded, Crossed, CrossedRow, Excluded, certificate
+from tamecheck.programs.certificate import (
+    TOO_LONG,
+    Bounded,
+    Crossed,
+    CrossedRow,
+    Excluded,
+    certificate,
+    is_long,
+)
 from tamecheck.programs.scaled import Multipliers, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
@@ -22,10 +29,6 @@ Document: TypeAlias = Mapping[str, Any]
 Definite: TypeAlias = (
     Optimal[Fraction, Document] | Infeasible[Document] | Unbounded[Fraction, Document]
 )
-
-
-_NUMBER_BITS, _COMMON_BITS = 13_000, 60_000
-"""Of numbers, and of the common denominator of a point, that the kernel reads."""
 
 
 def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Document] | None:
@@ -51,18 +54,18 @@ def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Doc
         case Optimal(point, least, proof):
             value = program.sense.sign * least + program.constant
             leaf = Bounded(_multipliers(proof), least)
-            if _is_long(leaf.multipliers, (value, *point)):
+            if is_long([leaf], (), (value,), point):
                 return _unknown(f"The optimum, about {decimal_text(value)},")
             return Optimal(
                 point, value, certificate(program, "optimal", (leaf,), x=point, value=value)
             )
         case Infeasible(proof):
             leaf = Excluded(_multipliers(proof))
-            if _is_long(leaf.multipliers, ()):
+            if is_long([leaf]):
                 return _unknown("The contradiction of the rows")
             return Infeasible(certificate(program, "infeasible", (leaf,)))
         case Unbounded(point, ray):
-            if _is_long(Multipliers({}, 1), point) or _is_long(Multipliers({}, 1), ray):
+            if is_long((), (), point, ray):
                 return _unknown("The ray")
             document = certificate(program, "unbounded", x=point, ray=ray)
             return Unbounded(point, ray, document)
@@ -71,25 +74,7 @@ def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Doc
 
 
 def _unknown(what: str) -> Unknown[Fraction, Document]:
-    return Unknown(f"{what} has numbers that are too long for a certificate.")
-
-
-def _is_long(multipliers: Multipliers, point: Sequence[Fraction]) -> bool:
-    """Whether the kernel would not read these numbers."""
-    pairs = [x.as_integer_ratio() for x in point]
-    numbers = (
-        multipliers.denominator,
-        *multipliers.numerators.values(),
-        *(n for pair in pairs for n in pair),
-    )
-    if max(n.bit_length() for n in numbers) > _NUMBER_BITS:
-        return True
-    common = 1
-    for low in {low for _, low in pairs}:
-        common = math.lcm(common, low)
-        if common.bit_length() > _COMMON_BITS:
-            return True
-    return False
+    return Unknown(f"{what} {TOO_LONG}.")
 
 
 def _multipliers(proof: LinearProof) -> Multipliers:

@@ -109,6 +109,12 @@ class Completion:
         self._relaxation: Relaxation | None = None
         self._linear = linear or LinearProgram.of(program)
 
+    def restart(self) -> None:
+        """Forget what was found: what comes depends on the program and the points only."""
+        self._known.clear()
+        if self._relaxation is not None:
+            self._relaxation.restart()
+
     def point(
         self, x: Sequence[float], budget: Budget, below: Fraction | None = None
     ) -> _Point | None:

@@ -17,6 +17,7 @@ from tamecheck.ir.answer import (
     Unbounded,
     Unknown,
 )
+from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Program
 
 Document: TypeAlias = Mapping[str, Any]
@@ -51,7 +52,7 @@ class Solved(Readable):
         lines = [self.status]
         match self.answer:
             case Optimal(_, objective) | Feasible(_, objective):
-                lines = [f"{self.status}: objective {objective}"]
+                lines = [f"{self.status}: objective {rational_text(objective)}"]
             case Unknown():
                 lines = [f"{self.status}: {self.answer.why}"]
             case _:
@@ -78,8 +79,8 @@ class Solved(Readable):
                 evidence, bound, why = answer.claimed, answer.bound, answer.why
         return {
             "status": self.status,
-            "objective": None if objective is None else str(objective),
-            "bound": None if bound is None else str(bound),
+            "objective": None if objective is None else rational_text(objective),
+            "bound": None if bound is None else rational_text(bound),
             "x": None if point is None else _named(program, point),
             "ray": None if ray is None else _named(program, ray),
             "checked": {
@@ -98,4 +99,4 @@ class Solved(Readable):
 
 def _named(program: Program, values: Sequence[Fraction]) -> dict[str, str]:
     columns = zip(program.columns, values, strict=True)
-    return {column.name: str(value) for column, value in columns}
+    return {column.name: rational_text(value) for column, value in columns}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
@@ -20,12 +22,15 @@ from tamecheck.ir.answer import (
     Unknown,
 )
 from tamecheck.ir.arguments import instance, natural
+from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import (
+    TOO_LONG,
     Derived,
     certificate,
     derived_of,
     derived_record,
+    is_long,
     nodes_of,
 )
 from tamecheck.programs.confirm import confirm
@@ -41,6 +46,7 @@ from tamecheck.programs.solved import Answer, Document, Solved
 from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_by
 from tamecheck.programs.tree import Keep, Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
+from tamecheck.solvers.executors import executor_of
 from tamecheck.solvers.relaxation import nearest
 
 _PATIENCE = 60.0
@@ -49,13 +55,17 @@ _PATIENCE = 60.0
 _FIRST, _OFTEN, _SHARE = 5.0, 60.0, 5.0
 """Seconds until what is proved is first written down, then between; how much dearer search is."""
 
-_ROOT = 30.0
-"""Seconds for presolve and cuts."""
+_ROOT, _PART = 30.0, 0.3
+"""Seconds for presolve and cuts, or more if this part of what is left is more."""
 
-_ALONE, _FEW = 2.0, 400
-"""Seconds and nodes of our search before solvers are asked for a good point."""
+_ALONE, _FEW = 2e7, 400
+"""Of our search before solvers are asked for a good point: iterations of the simplex method, times
+rows and columns, and nodes.  A clock would make the answer depend on what else is computed."""
 
 _TOLERANCE = 1e-6
+
+_WINDOW = 8
+"""Tasks of a search that are planned at a time, of which as many processes have a use."""
 
 
 def solve(  # noqa: PLR0913 (options, by keyword only)
@@ -70,6 +80,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     cutoff: bool = True,
     resume: Document | None = None,
     journal: Keep | None = None,
+    workers: int = 1,
 ) -> Solved:
     """The optimum of a program, checked exactly.
 
@@ -103,6 +114,9 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     journal
         Called with each step, point and node as it is found, from which a search that was killed
         can go on.
+    workers
+        How many processes share the tree, once it needs more than a moment.  The answer and its
+        certificate do not depend on their number.
 
     Raises
     ------
@@ -118,6 +132,9 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         incumbent = None
     own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
     own.journal = journal
+    if workers < 1:
+        raise InputError(f"{workers} workers are none.")
+    own.workers = workers
     if resume is not None:
         own.resume(resume)
     return confirm(own.run())
@@ -140,6 +157,8 @@ class _Solving:
     interrupted: bool = False
     strengthened: Strengthened | None = None
     journal: Keep | None = None
+    workers: int = 1
+    stack: ExitStack = field(default_factory=ExitStack)
     resumed: Search | None = None
     so_far: Tree | None = None
 
@@ -149,15 +168,13 @@ class _Solving:
             raise InputError("The certificate to resume is about another program.")
         claim, derived = document["claim"], derived_of(document)
         if "x" in claim:
-            point = tuple(map(Fraction, claim["x"]))
+            point = tuple(map(rational_of_text, claim["x"]))
             if not self.program.violations(point):
                 self.incumbent = point
         value = self._minimised(self.incumbent)
         self.strengthened = strengthen_by(self.program, value, derived)
         program = self.strengthened.program if "derived" in document else self.program
-        self.resumed = Search(
-            program, point=self.incumbent, progress=self.progress, keep=self.journal
-        )
+        self.resumed = self._search(program, self.incumbent)
         self.resumed.resume(nodes_of(document))
 
     def _search_strengthened(self, own: Strengthened, point: Point | None) -> Search:
@@ -165,16 +182,32 @@ class _Solving:
         if self.journal is not None:
             for step in own.derived:
                 self.journal(derived_record(step))
-        return Search(own.program, point=point, progress=self.progress, keep=self.journal)
+        return self._search(own.program, point)
+
+    def _search(self, program: Program, point: Point | None) -> Search:
+        """A search that keeps a journal, and may be shared among processes."""
+        return Search(
+            program,
+            point=point,
+            progress=self.progress,
+            keep=self.journal,
+            window=_WINDOW,
+            start=None if self.workers == 1 else self._executor,
+        )
+
+    def _executor(self) -> Any:
+        """Processes that end with the search."""
+        return self.stack.enter_context(executor_of(None, self.workers))
 
     def run(self) -> Solved:
         """The answer, with the time that it took."""
         self.best = self.incumbent
-        try:
-            answer = self._answer()
-        except KeyboardInterrupt:
-            self.interrupted = True
-            answer = self._so_far()
+        with self.stack:
+            try:
+                answer = self._answer()
+            except KeyboardInterrupt:
+                self.interrupted = True
+                answer = self._so_far()
         spent = time.monotonic() - self.start
         return Solved(answer, tuple(self.notes), self.nodes, spent, self.interrupted)
 
@@ -196,7 +229,7 @@ class _Solving:
                 self.nodes = 1
                 return answer
         search = Search(self.program, point=self.incumbent, progress=self.progress)
-        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE))
+        tree = self._run_shortly(search)
         if tree.closed:
             return self._conclude(tree)
         if tree.ray is not None:
@@ -208,7 +241,8 @@ class _Solving:
         self.best = point
         budget = self.budget if self.certify else self.budget.part(_PATIENCE)
         value = self._minimised(point) if self.cutoff else None
-        self.strengthened = strengthen(self.program, value, budget.part(_ROOT))
+        left = budget.part(max(_ROOT, _PART * budget.seconds) if self.certify else _ROOT)
+        self.strengthened = strengthen(self.program, value, left)
         search = self._search_strengthened(self.strengthened, point)
         tree = self._run(search, budget)
         if tree.closed:
@@ -224,6 +258,16 @@ class _Solving:
             return None
         return self.program.sense.sign * (self.program.objective(point) - self.program.constant)
 
+    def _run_shortly(self, search: Search) -> Tree:
+        """A few nodes of a search."""
+        size = 1 + len(self.program.rows) + len(self.program.columns)
+        budget = replace(self.budget, nodes=_FEW).part(_PATIENCE)
+        tree = search.run(budget, iterations=_ALONE / size)
+        self.nodes += search.explored
+        self.best = tree.point
+        self.interrupted |= search.interrupted
+        return tree
+
     def _run(self, search: Search, budget: Budget, *, kept: bool = True) -> Tree:
         """Search in slices; what each proves of the program is ``kept``.
 
@@ -233,8 +277,7 @@ class _Solving:
         before, pause = self.nodes, _FIRST
         while True:
             left = budget.seconds
-            slice_ = min(pause, max(left - _SHARE * search.writing, left / 2))
-            tree = search.run(budget.part(slice_))
+            tree = search.run(budget.part(max(left - _SHARE * search.writing, left / 2)), pause)
             self.nodes = before + search.explored
             self.best = tree.point
             if tree.closed or tree.ray is not None or not tree.limited or search.interrupted:
@@ -246,6 +289,7 @@ class _Solving:
             # most of the time is for the search
             pause = max(min(2 * pause, _OFTEN), _SHARE * search.writing)
         self.interrupted |= search.interrupted
+        self.notes += search.notes
         return tree
 
     def _claims(self, program: Program) -> tuple[Claim, ...]:
@@ -315,9 +359,14 @@ class _Solving:
         """The answer that a closed tree proves."""
         nodes, derived = tree.nodes or (), self._derived
         if tree.point is None:
+            if is_long(nodes, derived or ()):
+                return Unknown(f"The contradiction of the rows {TOO_LONG}.")
             document = certificate(self.program, "infeasible", nodes, derived=derived)
             return Infeasible(document)
         x, value, steps = tree.point, self.program.objective(tree.point), tree.granularity
+        if is_long(nodes, derived or (), (value,), x):
+            self.notes.append(f"The proof that no point is better {TOO_LONG}.")
+            return Feasible(x, value, None, None)
         document = certificate(self.program, "optimal", nodes, steps, derived, x=x, value=value)
         return Optimal(x, value, document)
 
@@ -340,6 +389,8 @@ class _Solving:
             return None
         bound, derived = self._outward(tree.bound), self._derived or ()
         x = {} if tree.point is None else {"x": tree.point}
+        if is_long(tree.nodes, derived, (bound,), *x.values()):
+            return None
         return certificate(self.program, "bound", tree.nodes, None, derived, bound=bound, **x)
 
     def _open(self, tree: Tree, said: Sequence[Claim]) -> Answer:
@@ -350,11 +401,13 @@ class _Solving:
         word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
         if tree.limited:
             self.notes.append(f"The search for a proof did not finish: {self.nodes} nodes.")
+        elif tree.obstacle is not None:
+            self.notes.append(f"The search for a proof ended: {tree.obstacle}.")
         if tree.point is not None:
             value = self.program.objective(tree.point)
             return Feasible(tree.point, value, bound, document, word)
         why = "Neither a point nor a proof was found"
-        why += " in time." if tree.limited else ": the program is too large for exact arithmetic."
+        why += f": {tree.obstacle}." if tree.obstacle is not None else " in time."
         return Unknown(why, bound, document, word)
 
     def _conclude_unbounded(self, ray: Point) -> Answer:
@@ -366,13 +419,15 @@ class _Solving:
             ray = found.point
         ray = scale_ray(self.program, ray)
         search = Search(without_objective(self.program))
-        tree = self._run(search, replace(self.budget, nodes=_FEW).part(_ALONE), kept=False)
+        tree = self._run_shortly(search)
         if tree.point is None and not tree.closed:
             point = self._best_point(self._claims(without_objective(self.program)), None)
             if point is not None:
                 search.offer(point)
             tree = self._run(search, self.budget.part(_PATIENCE), kept=False)
         if tree.point is not None:
+            if is_long((), (), tree.point, ray):
+                return Unknown(f"The ray {TOO_LONG}.")
             document = certificate(self.program, "unbounded", x=tree.point, ray=ray)
             return Unbounded(tree.point, ray, document)
         if tree.closed:

@@ -35,8 +35,9 @@ _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
 _STALLED, _WORTH, _SHARE = 3, 1e-4, 0.02
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
-_INSIDE, _TIGHTEN = 1e-6, 10.0
-"""How far from its bound a column must be to be narrowed, and the seconds for all."""
+_INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
+"""How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
+times rows and columns, and as how many a relaxation counts at least."""
 _LONGEST = 1 << 64
 
 
@@ -91,6 +92,9 @@ class _Root:
             self._prefix += "'"
         cutoff = Row(f"{self._prefix}cutoff", terms, None, self.cutoff)
         self.box = hull_box(program)
+        ends = zip(self.box.lower, self.box.upper, strict=True)
+        self.crossed = any(a is not None and b is not None and a > b for a, b in ends)
+        """Whether no point is left within the bounds."""
         self.program = replace(program, rows=(*program.rows, cutoff))
         self.scaled = Scaled(self.program)
 
@@ -123,15 +127,11 @@ class _Root:
                 if budget.is_spent:
                     return True
                 found |= self._tighten_row(i)
-            if self._crossed():
-                return False
+                if self.crossed:
+                    return False
             if not found:
                 break
         return True
-
-    def _crossed(self) -> bool:
-        ends = zip(self.box.lower, self.box.upper, strict=True)
-        return any(a is not None and b is not None and a > b for a, b in ends)
 
     def _tighten_row(self, i: int) -> bool:
         """Narrow bounds of the columns of a row."""
@@ -168,18 +168,13 @@ class _Root:
         The multipliers are numerators of the scaled rows over that coefficient of the column.
         """
         column = self.program.columns[j]
-        if column.kind.semi:
+        # where no point is left, bounds would only grow
+        if column.kind.semi or self.crossed:
             return False
         low, high = self.box.lower[j], self.box.upper[j]
-        if low is not None and high is not None and low > high:
-            # no point is left, and bounds would only grow
+        to = Fraction(sign * math.ceil(end)) if column.kind.integral else sign * end
+        if max(abs(to.numerator), to.denominator) > _LONGEST:
             return False
-        if column.kind.integral:
-            to = Fraction(sign * math.ceil(end))
-        else:
-            to = sign * end
-            if max(abs(to.numerator), to.denominator) > _LONGEST:
-                return False
         old = low if sign > 0 else high
         if old is not None:
             gain = sign * (to - old)
@@ -199,6 +194,8 @@ class _Root:
         """Set a bound of a column."""
         ends = self.box.lower if sign > 0 else self.box.upper
         ends[j] = simple(to)
+        low, high = self.box.lower[j], self.box.upper[j]
+        self.crossed |= low is not None and high is not None and low > high
 
     def tighten_costs(self, duals: Sequence[float]) -> bool:
         """Narrow bounds of integer columns by reduced costs and the cutoff."""
@@ -244,6 +241,7 @@ class _Root:
         rows = [self.program.rows[i] for i in self._active()]
         relaxation = Relaxation(replace(self.result(_OLD).program, rows=tuple(rows)))
         least, most, found = list(x), list(x), False
+        left = _TIGHTEN / (len(rows) + len(x))
         order = sorted(
             (j for j, c in enumerate(self.program.columns) if not c.kind.semi),
             key=lambda j: not self.program.columns[j].kind.integral,
@@ -252,14 +250,16 @@ class _Root:
             for sign in (1, -1):
                 end = (self.box.lower if sign > 0 else self.box.upper)[j]
                 seen = least[j] if sign > 0 else most[j]
-                if budget.is_spent:
+                if budget.is_spent or left < 0 or self.crossed:
                     return found
                 if end is not None and abs(seen - end) < _INSIDE * max(1.0, abs(seen)):
                     continue
                 costs = [0.0] * len(least)
                 costs[j] = float(sign)
                 relaxation.set_costs(costs)
+                before = relaxation.iterations
                 answer = relaxation.solve(seconds=budget.seconds)
+                left -= max(relaxation.iterations - before, _LEAST)
                 if not isinstance(answer, Optimal):
                     continue
                 least = list(map(min, least, answer.point))
@@ -302,6 +302,8 @@ class _Root:
             self._age(answer.point)
             if self.tighten_costs(answer.certificate):
                 self.tighten_rows(budget)
+            if self.crossed:
+                return
             left = 0.0 if self.cutoff is None else nearest(self.cutoff) - answer.objective
             worth = max(_WORTH * max(1.0, abs(answer.objective)), _SHARE * left)
             if before > -math.inf:
@@ -309,7 +311,7 @@ class _Root:
             before = max(before, answer.objective)
             if stalled >= _STALLED:
                 passes -= 1
-                narrower = passes and self.tighten_columns(answer.point, budget.part(_TIGHTEN))
+                narrower = passes and self.tighten_columns(answer.point, budget)
                 if not narrower and passes < _PASSES - 1:
                     return
                 stalled = 0

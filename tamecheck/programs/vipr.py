@@ -20,7 +20,9 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.errors import UnsupportedError
+from tamecheck.ir.exact import rational_of_text, rational_text
 from tamecheck.ir.program import Program, Sense
+from tamecheck.programs.certificate import integer_of
 
 Version: TypeAlias = Literal["1.0", "1.1"]
 
@@ -64,13 +66,13 @@ class _File:
         return [self.sign * column.cost for column in self.program.columns]
 
     def _state(self, sense: str, right: Fraction, form: str) -> Bound:
-        self.constraints.append(f"C{len(self.constraints)} {sense} {right} {form}")
+        self.constraints.append(f"C{len(self.constraints)} {sense} {rational_text(right)} {form}")
         return len(self.constraints) - 1, right
 
     def derive(self, sense: str, right: Fraction, form: str, reason: str) -> int:
         """Add a derived constraint; its index."""
         index = len(self.constraints) + len(self.derived)
-        self.derived.append(f"C{index} {sense} {right} {form} {{ {reason} }} -1")
+        self.derived.append(f"C{index} {sense} {rational_text(right)} {form} {{ {reason} }} -1")
         return index
 
     def state_program(self) -> int:
@@ -136,7 +138,7 @@ class _File:
 
     def _tighten(self, step: Mapping[str, Any]) -> None:
         j, below = int(step["tighten"]), step["side"] == "lower"
-        y = _multipliers(step["rows"], int(step["over"]))
+        y = _multipliers(step["rows"], integer_of(step["over"]))
         self._require_rows(y)
         sign, sense = (1, "G") if below else (-1, "L")
         costs = [_ZERO] * len(self.bounds)
@@ -151,19 +153,19 @@ class _File:
         self.bounds[j] = (end, high) if below else (low, end)
 
     def _cut(self, step: Mapping[str, Any]) -> None:
-        terms = {int(j): Fraction(int(a)) for j, a in step["cut"]}
-        split = {int(j): Fraction(int(a)) for j, a in step["split"]}
-        least, at = Fraction(step["least"]), Fraction(int(step["at"]))
+        terms = {int(j): Fraction(integer_of(a)) for j, a in step["cut"]}
+        split = {int(j): Fraction(integer_of(a)) for j, a in step["split"]}
+        least, at = rational_of_text(step["least"]), Fraction(integer_of(step["at"]))
         shown: list[int] = []
         below = self.derive("L", at, _form(split), "asm")
         above = self.derive("G", at + 1, _form(split), "asm")
         for assumed, limit, sign, side in zip(
             (below, above), (-at, at + 1), (-1, 1), step["sides"], strict=True
         ):
-            over = int(side["over"])
+            over = integer_of(side["over"])
             y, times = (
                 _multipliers(side["rows"], over or 1),
-                Fraction(int(side["times"]), over or 1),
+                Fraction(integer_of(side["times"]), over or 1),
             )
             self._require_rows(y)
             costs = [(terms.get(j, _ZERO) if over else _ZERO) for j in range(len(self.bounds))]
@@ -215,7 +217,7 @@ class _File:
         if "none" in node:
             y = _multipliers(node["none"], 1)
             return self.empty(*self.combine(y, [_ZERO] * len(ends), ends))
-        over = int(node["over"])
+        over = integer_of(node["over"])
         if "gap" in node:
             return self._gap(_multipliers(node["gap"], over), ends)
         y = _multipliers(node["bound"], over)
@@ -277,7 +279,7 @@ class _File:
         children: tuple[int, int],
         ends: list[Ends],
     ) -> tuple[int, int]:
-        j, at = int(node["branch"]), Fraction(node["at"])
+        j, at = int(node["branch"]), Fraction(integer_of(node["at"]))
         form = _form({j: Fraction(1)})
         below, above = (self.derive(s, v, form, "asm") for s, v in (("L", at), ("G", at + 1)))
         low, high = ends[j]
@@ -303,7 +305,7 @@ class _File:
         if root.bound is None:
             return
         step = Fraction(granularity["step"])
-        y = {int(i): Fraction(f) for i, f in granularity["rows"]}
+        y = {int(i): rational_of_text(f) for i, f in granularity["rows"]}
         equations = {self.rows[i][0]: f for i, f in y.items()}
         form = {j: cost for j, cost in enumerate(self.costs) if cost}
         offset = _ZERO
@@ -326,11 +328,12 @@ class _File:
 
 
 def _multipliers(pairs: Iterable[Sequence[Any]], over: int) -> dict[int, Fraction]:
-    return {int(i): Fraction(int(n), over) for i, n in pairs}
+    return {int(i): Fraction(integer_of(n), over) for i, n in pairs}
 
 
 def _form(terms: Mapping[int, Fraction]) -> str:
-    return " ".join([str(len(terms)), *(f"{j} {a}" for j, a in sorted(terms.items()))])
+    pairs = [f"{j} {rational_text(a)}" for j, a in sorted(terms.items())]
+    return " ".join([str(len(terms)), *pairs])
 
 
 def _pairs(weights: Weights, sign: int = 1) -> str:
@@ -384,12 +387,14 @@ def vipr_text(program: Program, certificate: Mapping[str, Any], version: Version
     if claim["verdict"] == "optimal":
         if certificate["granularity"] is not None:
             file.round_objective(root, certificate["granularity"])
-        x = {j: Fraction(v) for j, v in enumerate(claim["x"]) if Fraction(v)}
-        value = sum((program.columns[j].cost * v for j, v in x.items()), _ZERO)
+        point = map(rational_of_text, claim["x"])
+        x = {j: v for j, v in enumerate(point) if v}
+        value = rational_text(sum((program.columns[j].cost * v for j, v in x.items()), _ZERO))
         range_, solution = f"range {value} {value}", f"SOL 1\noptimum {_form(x)}"
+    constant = rational_text(program.constant)
     lines = [
         "% written by tamecheck",
-        *([f"% objective without its constant {program.constant}"] if program.constant else []),
+        *([f"% objective without its constant {constant}"] if program.constant else []),
         f"VER {version}",
         f"VAR {len(program.columns)}",
         " ".join(_names([column.name for column in program.columns])),

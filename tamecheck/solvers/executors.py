@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import struct
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from subprocess import Popen
-from typing import IO, Any, TypeVar, cast
+from typing import IO, Any, Generic, TypeVar, cast
 
-from tamecheck.errors import EndedError, InputError, MemoryLimitError
+from tamecheck.errors import EndedError, InputError, MemoryLimitError, SolverError
 from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
 from tamecheck.solvers.processes import child
 
@@ -72,11 +75,15 @@ class Workers(Executor):
         """Give tasks to one process, and to another when it ends."""
         task = self._tasks.get()
         while task is not None:
-            with child(_MODULE, text=False) as process, self._limited(process) as over:
-                self._running[number] = process
-                while task is not None and self._answer(process, over, *task):
-                    task = self._tasks.get()
-                del self._running[number]
+            try:
+                with child(_MODULE, text=False) as process, self._limited(process) as over:
+                    self._running[number] = process
+                    while task is not None and self._answer(process, over, *task):
+                        task = self._tasks.get()
+                    del self._running[number]
+            except OSError as error:
+                if task is not None and not task[0].done():
+                    task[0].set_exception(SolverError(f"A process cannot be started: {error}."))
             if task is not None:
                 task = self._tasks.get()
 
@@ -123,6 +130,29 @@ class Workers(Executor):
             return True
         (future.set_result if ok else future.set_exception)(found)
         return True
+
+
+def count_cores() -> int:
+    """How many processors this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared(Generic[_T]):
+    """What many tasks need, pickled once; equal ones are about the same."""
+
+    data: bytes
+
+    def value(self) -> _T:
+        """The value, in a process of ours."""
+        return pickle.loads(self.data)  # noqa: S301 (of a task of ours)
+
+
+def share(value: _T) -> Shared[_T]:
+    """The value as tasks take it along."""
+    return Shared(pickle.dumps(value))
 
 
 def send(stream: IO[bytes] | None, message: Any) -> None:

@@ -10,19 +10,9 @@ from typing import Any
 import numpy as np
 
 from tamecheck.ir.answer import Feasible, Infeasible, Unknown
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import (
-    Arithmetic,
-    Compare,
-    Condition,
-    Div,
-    MissingError,
-    Pow,
-    Relation,
-    Term,
-    joined,
-    subterms,
-)
+from tamecheck.ir.formula import Compare, Condition, Div, Pow, Relation, Term, joined, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, size_of

@@ -51,13 +51,9 @@ class Relaxation:
             (*self._scaling.columns, *self._scaling.rows, self._scaling.objective)
         )
         self._program = program
-        self._solver: Any = highs()
-        self._presolve = presolve
-        if not presolve:
-            self._solver.setOptionValue("presolve", "off")
-        for kind in () if tolerance is None else ("primal", "dual"):
-            self._solver.setOptionValue(f"{kind}_feasibility_tolerance", tolerance)
-        self._factored = self._solver
+        self._presolve, self._tolerance = presolve, tolerance
+        self.iterations = 0
+        """Of the simplex method, since the last start."""
         columns = np.array(self._scaling.columns, int)
         self._lower = _ends([c.lower for c in program.columns], -1, -columns).tolist()
         self._upper = _ends([c.upper for c in program.columns], 1, -columns).tolist()
@@ -67,9 +63,43 @@ class Relaxation:
             highspy.HighsBasisStatus.kLower: "lower",
             highspy.HighsBasisStatus.kUpper: "upper",
         }
-        model = _model(program, self._scaling, self._lower, self._upper)
-        status = self._solver.passModel(model)
-        self._accepted = status != highspy.HighsStatus.kError
+        self._model = _model(program, self._scaling, self._lower, self._upper)
+        self._solver: Any = self._start()
+        self._factored = self._solver
+
+    def _start(self) -> Any:
+        """A solver that knows the model, with the bounds that it has in the beginning."""
+        solver: Any = highs()
+        if not self._presolve:
+            solver.setOptionValue("presolve", "off")
+        for kind in () if self._tolerance is None else ("primal", "dual"):
+            solver.setOptionValue(f"{kind}_feasibility_tolerance", self._tolerance)
+        status = solver.passModel(self._model)
+        self._accepted = status != highspy_module().HighsStatus.kError
+        return solver
+
+    def restart(self, basis: bytes | None = None) -> None:
+        """Forget what was solved: what comes depends on the bounds and this basis only.
+
+        The costs are those of the program.
+        """
+        self._solver = self._factored = self._start()
+        self.iterations = 0
+        low, high = np.array(self._lower), np.array(self._upper)
+        moved = (low != self._model.col_lower_) | (high != self._model.col_upper_)
+        for j in np.flatnonzero(moved).tolist():
+            self._solver.changeColBounds(j, self._lower[j], self._upper[j])
+        if basis is not None:
+            highspy: Any = highspy_module()
+            found, kind, count = highspy.HighsBasis(), highspy.HighsBasisStatus, len(self._lower)
+            found.col_status = [kind(status) for status in basis[:count]]
+            found.row_status = [kind(status) for status in basis[count:]]
+            found.valid = True
+            self._solver.setBasis(found)
+
+    def mark(self) -> Any:
+        """The basis of the last solution as the solver has it, for `packed`."""
+        return self._solver.getBasis()
 
     def set_bounds(self, j: int, lower: Number | None, upper: Number | None) -> None:
         """Change the bounds of a column."""
@@ -96,7 +126,8 @@ class Relaxation:
         self._solver.setOptionValue("time_limit", limit)
         self._solver.run()
         self._factored = self._solver
-        status = self._solver.getModelStatus()
+        status, info = self._solver.getModelStatus(), self._solver.getInfo()
+        self.iterations += max(info.simplex_iteration_count, 0)
         if self._presolve and status != self._statuses.kOptimal:
             # what presolve finds comes without a basis
             self._presolve = False
@@ -104,7 +135,7 @@ class Relaxation:
             return self.solve(seconds=seconds)
         if status == self._statuses.kOptimal:
             solution = self._solver.getSolution()
-            objective = self._solver.getInfo().objective_function_value
+            objective = info.objective_function_value
             by = self._scaling
             if self._plain:
                 return Optimal(tuple(solution.col_value), objective, tuple(solution.row_dual))
@@ -130,7 +161,9 @@ class Relaxation:
         self._solver.changeColBounds(j, *self._ends(j, lower, upper))
         self._solver.run()
         infeasible = self._solver.getModelStatus() == self._statuses.kInfeasible
-        value = self._solver.getInfo().objective_function_value
+        info = self._solver.getInfo()
+        value = info.objective_function_value
+        self.iterations += max(info.simplex_iteration_count, 0)
         self._solver.setOptionValue("simplex_iteration_limit", 2**31 - 1)
         self._solver.changeColBounds(j, *before)
         self._solver.setBasis(basis)
@@ -214,6 +247,11 @@ class Relaxation:
         unit = power(-self._scaling.columns[j])
         low, high = (None if end is None else end * unit for end in (lower, upper))
         return _end(low, -1), _end(high, 1)
+
+
+def packed(basis: Any) -> bytes:
+    """A basis as `Relaxation.restart` takes it in another process."""
+    return bytes(map(int, (*basis.col_status, *basis.row_status)))
 
 
 @dataclass(frozen=True, slots=True)

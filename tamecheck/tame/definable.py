@@ -35,6 +35,7 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
+from tamecheck.ops.facets import kept
 
 _LINEAR = (Structure.RATIONAL_SEMILINEAR,)
 _ALGEBRAIC = (Structure.SEMIALGEBRAIC,)
@@ -72,7 +73,7 @@ def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:
     match op.meaning:
         case Pointwise(pieces=pieces):
             graph = pieces(params)
-            if op.name == "power":
+            if _has_open_power(op, params):
                 return _power(situation)
             return join_all(_piece(piece, situation) for piece in graph)
         case Routing() | Selection():
@@ -87,13 +88,23 @@ def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:
             return minimal((Structure.EXP, Structure.AN)) if situation.bounded else (Structure.EXP,)
 
 
+@kept
+def _has_open_power(op: Op, params: Params) -> bool:
+    """Whether an argument of the op is an exponent."""
+    return isinstance(op.meaning, Pointwise) and any(
+        isinstance(term, Pow) and not isinstance(term.exponent, Const)
+        for piece in op.meaning.pieces(params)
+        for term in subterms(piece.term)
+    )
+
+
 def needs_bounded(op: Op, params: Params) -> bool:
     """Whether boundedness of the arguments changes the op's structures."""
     match op.meaning:
         case Expansion():
             return True
         case Pointwise(pieces=pieces):
-            return op.name == "power" or any(
+            return _has_open_power(op, params) or any(
                 isinstance(term, Floor | Call) for piece in pieces(params) for term in _terms(piece)
             )
         case _:
@@ -115,7 +126,7 @@ def needs_inside(op: Op, params: Params) -> bool:
     """Whether being strictly inside the domain changes the op's structures."""
     match op.meaning:
         case Pointwise(pieces=pieces):
-            return op.name == "power" or any(
+            return _has_open_power(op, params) or any(
                 isinstance(term, Call)
                 and term.function in _INSIDE
                 and not positive(term.argument, inside=False)
@@ -129,7 +140,7 @@ def needs_inside(op: Op, params: Params) -> bool:
 def domain_of(op: Op, params: Params) -> Condition:
     """A condition under which the op has a value; the empty conjunction when always."""
     match op.meaning:
-        case Pointwise(domain=domain) if op.name == "power":
+        case Pointwise(domain=domain) if _has_open_power(op, params):
             # the kernel knows these two cases: a positive base, and a natural exponent
             return Or(_alternatives(domain(params))[:2])
         case Pointwise(domain=domain):
@@ -147,7 +158,7 @@ def domain_at(graph: Graph, index: int) -> Condition:
     node = graph.nodes[index]
     if not isinstance(node, Apply):
         return TRUE
-    if node.op.name == "power" and not graph.input_free[node.args[1]]:
+    if _has_open_power(node.op, node.params) and not graph.input_free[node.args[1]]:
         return Var(0) > 0
     return domain_of(node.op, node.params)
 

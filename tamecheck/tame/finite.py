@@ -14,16 +14,8 @@ from tamecheck import ops
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.structure import Antichain, Structure
-from tamecheck.ops.facets import rounds, steps
+from tamecheck.ops.facets import factors, keeps_rationals, rounds, steps
 from tamecheck.tame.steps import ProofSteps
-
-_RATIONAL = frozenset(
-    {
-        *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),
-        *(ops.MAXIMUM, ops.MINIMUM, ops.CLIP, ops.PRELU, ops.SELECT),
-    }
-)
-_FACTORS = {ops.MUL: (0, 1), ops.MATMUL: (0, 1), ops.PRELU: (0, 1), ops.DIV: (1,)}
 
 
 @dataclass(slots=True)
@@ -49,10 +41,10 @@ class FiniteValues:
             return None
         if len(known) == len(found):
             return (Structure.RATIONAL_SEMILINEAR,), [step for step, _ in known.values()]
-        factors = [node.args[i] for i in _FACTORS.get(node.op, ()) if node.args[i] in known]
-        if not factors:
+        fixed = [node.args[i] for i in factors(node.op, node.params) if node.args[i] in known]
+        if not fixed:
             return None
-        step, rational = known[factors[0]]
+        step, rational = known[fixed[0]]
         return (Structure.RATIONAL_SEMILINEAR if rational else Structure.SEMILINEAR,), [step]
 
     def _step(self, root: int) -> tuple[int, bool] | None:
@@ -78,7 +70,7 @@ class FiniteValues:
         known = [given for given in found if given is not None]
         if len(known) < len(found):
             return None
-        rational = self._keeps_rationals(node) and all(given[1] for given in known)
+        rational = _keeps_rationals(node) and all(given[1] for given in known)
         rational = rational and all(self._is_rational(arg) for arg in node.args)
         rational = rational or steps(node.op, node.params)
         return self._add(index, [step for step, _ in known]), rational
@@ -99,7 +91,7 @@ class FiniteValues:
             else:
                 exponent = node.params.get("exponent")
                 natural = isinstance(exponent, Fraction) and exponent >= 0
-                kept = self._keeps_rationals(node) and node.op is not ops.DIV
+                kept = _keeps_rationals(node) and node.op is not ops.DIV
                 kept = kept and (node.op is not ops.POW or natural)
                 self._lattice[index] = kept and all(self._in_lattice(a) for a in node.args)
         return self._lattice[index]
@@ -107,12 +99,11 @@ class FiniteValues:
     def _is_rational(self, arg: int) -> bool:
         return not self.graph.input_free[arg] or isinstance(self.graph.nodes[arg], Constant)
 
-    def _keeps_rationals(self, node: Apply) -> bool:
-        exponent = node.params.get("exponent")
-        if node.op is ops.POW and isinstance(exponent, Fraction):
-            return exponent.denominator == 1
-        return node.op in _RATIONAL or isinstance(node.op.meaning, Routing | Contraction | Fold)
-
     def _add(self, index: int, cited: Sequence[int]) -> int:
         step = {"rule": "finite", "node": index, "from": list(dict.fromkeys(cited))}
         return self.proof.add(step)
+
+
+def _keeps_rationals(node: Apply) -> bool:
+    other = isinstance(node.op.meaning, Routing | Contraction | Fold)
+    return other or keeps_rationals(node.op, node.params)

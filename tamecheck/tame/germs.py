@@ -18,10 +18,11 @@ from flint import fmpq
 from tamecheck import ops
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.selection import pick, select
-from tamecheck.evaluate.walk import Site, folded_first
+from tamecheck.evaluate.walk import Site, expanded, folded_first, run
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import UndecidedError, as_number
-from tamecheck.ir.formula import Add, Arithmetic, Const, Mul, Pow, Var, subterms
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Add, Const, Mul, Pow, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
@@ -119,8 +120,7 @@ class GermRunner:
 
     def __init__(self, graph: Graph, roots: Sequence[int]) -> None:
         self._graph = graph
-        self._order = list(graph.ancestors(roots))
-        self._roots = frozenset(roots)
+        self._roots = tuple(roots)
         self._constants: dict[int, Array] = {}
         self.ramification = ramification_of(graph, roots)
 
@@ -133,30 +133,16 @@ class GermRunner:
             If some sign or limit on the way is not decided.
         """
         size = order * self.ramification
-        last = self._last_use()
-        values: dict[int, Germ] = {}
-        for index in self._order:
-            node = self._graph.nodes[index]
-            match node:
-                case Input(name=name, shape=shape):
-                    values[index] = self._input(ray.base[name], ray.direction[name], shape, size)
-                case Constant(tensor=tensor):
-                    values[index] = Germ((self._constant(index, tensor),), size)
-                case Apply(args=args):
-                    found = _apply(node, [values[arg] for arg in args], size)
-                    values[index] = found.mapped(_shortened)
-                    for arg in set(args):
-                        if last[arg] == index and arg not in self._roots:
-                            del values[arg]
-        return {root: values[root] for root in self._roots}
 
-    def _last_use(self) -> dict[int, int]:
-        last: dict[int, int] = {}
-        for index in self._order:
-            node = self._graph.nodes[index]
-            if isinstance(node, Apply):
-                last.update(dict.fromkeys(node.args, index))
-        return last
+        def leaf(index: int, node: Input | Constant) -> Germ:
+            if isinstance(node, Constant):
+                return Germ((self._constant(index, node.tensor),), size)
+            return self._input(ray.base[node.name], ray.direction[node.name], node.shape, size)
+
+        def apply(_: int, node: Apply, args: Sequence[Germ]) -> Germ:
+            return _apply(node, args, size).mapped(_shortened)
+
+        return run(self._graph, self._roots, leaf, apply)
 
     def _input(
         self, base: Sequence[Fraction], slope: Sequence[Fraction], shape: Shape, order: int
@@ -316,18 +302,10 @@ def _minus(value: fmpq, like: Series) -> Series:
 
 
 def _expanded(node: Apply, argument: Germ, expand: Callable[..., int], order: int) -> Germ:
-    """The value of an op that is defined by other ops: its expression, evaluated as it is built."""
-    values = [argument]
+    def apply(site: Site, args: Sequence[Germ]) -> Germ:
+        return _apply(Apply(site.op, node.args, site.params, site.shape), args, order)
 
-    def apply(name: str, args: Sequence[int], **parameters: Any) -> int:
-        op = ops.BY_NAME[name]
-        operands = [values[arg] for arg in args]
-        params = op.checked(parameters)
-        shape = op.shape([operand.shape for operand in operands], params)
-        values.append(_apply(Apply(op, tuple(args), params, shape), operands, order))
-        return len(values) - 1
-
-    return values[expand(apply, 0, argument.shape, node.params)]
+    return expanded(expand, Site(node.op, node.params, node.shape), argument, apply)
 
 
 def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Germ]) -> Germ:

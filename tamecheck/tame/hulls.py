@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from tamecheck import ops
 from tamecheck.evaluate.ranges import (
     REAL,
     Range,
@@ -23,11 +22,11 @@ from tamecheck.evaluate.ranges import (
 )
 from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.exact import rational, rational_text
-from tamecheck.ir.formula import Condition, Var
+from tamecheck.ir.formula import Condition
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Tensor, size_of
-from tamecheck.ops.facets import chooses_indices
+from tamecheck.ops.facets import choices, chooses_indices
 from tamecheck.ops.shapes import axis_of
 from tamecheck.tame.definable import domain_at
 from tamecheck.tame.verdict import Step
@@ -95,20 +94,10 @@ class Hulls:
     def chosen(self, index: int) -> int | None:
         """Which argument a choice is equal to, by its place; None if that is not decided."""
         node = self.graph.nodes[index]
-        args = node.args if isinstance(node, Apply) else ()
-        places = {ops.SELECT: (1, 2), ops.MAXIMUM: (0, 1), ops.MINIMUM: (0, 1)}
-        places = {**places, ops.PRELU: (0,), ops.ELU: (0,)}
-        if not isinstance(node, Apply) or node.op not in places:
+        if not isinstance(node, Apply):
             return None
-        for place in places[node.op]:
-            conditions = {
-                ops.SELECT: Var(0).differs(0) if place == 1 else Var(0).equals(0),
-                ops.MAXIMUM: Var(place) >= Var(1 - place),
-                ops.MINIMUM: Var(place) <= Var(1 - place),
-            }
-            if self.holds(conditions.get(node.op, Var(0) >= 0), args):
-                return place
-        return None
+        found = choices(node.op, node.params)
+        return next((place for place, where in found if self.holds(where, node.args)), None)
 
     def step(self, root: int) -> int:
         """The enclosure step for the range of a node."""

@@ -9,8 +9,11 @@ from fractions import Fraction
 from tamecheck import ops
 from tamecheck.evaluate.ranges import Range, point_range
 from tamecheck.exact.reals import UndecidedError
+from tamecheck.ir.formula import Const, Elementary, Pow
 from tamecheck.ir.op import Op, Params
-from tamecheck.ops.facets import rounds
+from tamecheck.ops.facets import elementary_of, is_algebraic, is_analytic, rounds, steps, term_of
+from tamecheck.ops.monotone import direction
+from tamecheck.tame.curves import WAVES
 from tamecheck.tame.records import (
     NOUGHT,
     Record,
@@ -24,62 +27,62 @@ from tamecheck.tame.records import (
 
 _POSITIVE, _SIGNED = Range(Fraction(0), None), Range(Fraction(-1), Fraction(1))
 _FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
-_EVEN = {ops.ABS: 1, ops.COSH: 1, ops.COS: -1, ops.POW: 1}
-"""Even functions, and the side of their value at 0 on which the others are near it."""
-
-_BENT = (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.ASIN, ops.ACOS, ops.ACOSH)
-_INCREASING = (
-    *(ops.EXP, ops.LOG, ops.SQRT, ops.SIGMOID, ops.TANH, ops.SOFTPLUS, ops.ERF, ops.ATAN),
-    *(ops.ASIN, ops.TAN, ops.SINH, ops.ASINH, ops.ACOSH, ops.ATANH),
-)
 
 
 def _direction(op: Op, params: Params, u: Record) -> int:
     """1 or -1 for an increasing or decreasing function, 2 or -2 if it is strictly so."""
     if rounds(op, params):
         return 1
-    match op:
-        case ops.LEAKY_RELU | ops.ELU:
-            return 2 * (_number(params, "alpha") > 0)
-        case ops.POW:
-            e = _number(params, "exponent")
-            odd = e.denominator > 1 or e.numerator % 2 == 1
-            return 2 if odd or is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
-        case ops.COSH | ops.ABS:
-            return 2 * (u.sign or 0)
-        case ops.SIN:
-            return 2 * is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
+    e, function = _exponent(op, params), elementary_of(op, params)
+    if e is not None and e.denominator == 1:
+        return 2 if e % 2 or is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
+    if op is ops.ABS or function is Elementary.COSH:
+        return 2 * (u.sign or 0)
+    if function is Elementary.SIN:
+        return 2 * is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
+    return 2 * direction(op, params)
+
+
+def _exponent(op: Op, params: Params) -> Fraction | None:
+    """That of a power or a root, which is positive here."""
+    match term_of(op, params):
+        case Pow(_, Const(exponent)):
+            return exponent
         case _:
-            return -2 if op is ops.ACOS else 2 * (op in _INCREASING)
+            return None
 
 
-def _number(params: Params, name: str) -> Fraction:
-    value = params[name]
-    return value if isinstance(value, Fraction) else Fraction(1)
+def _side(op: Op, params: Params) -> int:
+    """Of an even function the side of its value at 0 on which the others are near it, else 0."""
+    function = elementary_of(op, params)
+    if function is Elementary.COS:
+        return -1
+    return int(op is ops.ABS or function is Elementary.COSH or _exponent(op, params) is not None)
 
 
 def image(op: Op, params: Params, u: Record) -> Record:
     """A function of one element, which is in its domain."""
-    if op in (ops.SIN, ops.COS) and u.smooth and (u.infinity or _without_end(u)):
+    e, function = _exponent(op, params), elementary_of(op, params)
+    if function in WAVES and u.smooth and (u.infinity or _without_end(u)):
         every = frozenset((-1, 0, 1))
         return Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
-    d, step = _direction(op, params, u), op in (ops.SIGN, ops.STEP) or rounds(op, params)
-    exponent = _number(params, "exponent") if op is ops.POW else Fraction(1)
-    fraction = op is ops.SQRT or exponent.denominator > 1
-    rough = op in _BENT or (fraction and u.sign != 1)
-    rises = u.infinity > 0 and op in (ops.SQRT, ops.LOG, ops.POW, ops.EXP)
+    d, step = _direction(op, params, u), steps(op, params)
+    root = e is not None and e.denominator > 1
+    rough = u.sign != 1 if root else not is_analytic(op, params)
+    endless = e is not None or function in (Elementary.EXP, Elementary.LOG)
+    rises = u.infinity > 0 and endless
     g = Record(
         range_of(op, params, u.span),
         0 if step else min(2 - rough, u.smooth),
         infinity=u.infinity if d == 1 else int(rises),
         mono=u.mono if d == 1 else u.mono * (rises and d == 2),
         jumps=u.jumps and abs(d) == 2,
-        degree=min(u.degree, 1) if op in (ops.SQRT, ops.POW, ops.ABS, ops.LEAKY_RELU) else 0,
-        rest=spread(u.rest, d // 2) if abs(d) == 2 and op in (ops.SQRT, ops.POW) else None,
+        degree=min(u.degree, 1) if is_algebraic(op, params) and not step else 0,
+        rest=spread(u.rest, d // 2) if abs(d) == 2 and e is not None else None,
     )
     if d == 1 and u.smooth and u.infinity:
         g = replace(g, jumps=True, whole=(Fraction(1), Fraction(0)))
-    if op in (ops.SIN, ops.COS) and u.whole and u.whole[0]:
+    if function in WAVES and u.whole and u.whole[0]:
         g = replace(g, jumps=True)
     return settle(_stepped(op, params, u, g) if step else _shaped(op, params, u, g, d))
 
@@ -117,10 +120,10 @@ def _stepped(op: Op, params: Params, u: Record, g: Record) -> Record:
 
 def _shaped(op: Op, params: Params, u: Record, g: Record, d: int) -> Record:
     """A continuous function, with what it takes ever again."""
-    around = signs_about(u)
-    near = op is not ops.COS or is_inside(u.span, Range(Fraction(-3), Fraction(3)))
-    if op in _EVEN and not d and len(around) > 1 and near:
-        sides = frozenset(_EVEN[op] * abs(a) for a in around)
+    around, side = signs_about(u), _side(op, params)
+    near = side != -1 or is_inside(u.span, Range(Fraction(-3), Fraction(3)))
+    if side and not d and len(around) > 1 and near:
+        sides = frozenset(side * abs(a) for a in around)
         g = replace(g, signs=sides, base=range_of(op, params, NOUGHT))
     if d and u.signs:
         mapped = frozenset(a * d // 2 for a in u.signs)
@@ -148,7 +151,8 @@ def _inward(
         if (hull.high if upper else hull.low) is None:
             return None
     x = 4 * s * _FAR if end is None else end
-    if (op is ops.LOG and x == 0) or (op is ops.ATANH and abs(x) == 1):
+    function = elementary_of(op, params)
+    if (function, x) == (Elementary.LOG, 0) or (function, abs(x)) == (Elementary.ATANH, 1):
         return None
     found = range_of(op, params, point_range(x))
     value = found.low if upper else found.high

@@ -16,8 +16,9 @@ from math import isqrt
 from flint import fmpq
 
 from tamecheck import ops
-from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.formula import Arithmetic, Elementary, MissingError, Var
+from tamecheck.exact.reals import UndecidedError, as_fraction
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
+from tamecheck.ir.formula import Elementary, Var
 from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
@@ -31,7 +32,7 @@ from tamecheck.ops.facets import (
 )
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import ONE, ZERO, Complex, Form, Symbol, Term, number, symbol
-from tamecheck.tame.series import Series, pieces_at
+from tamecheck.tame.series import rational_at
 
 _HALF = Fraction(1, 2)
 _MOST_DEPTH = 6
@@ -358,12 +359,8 @@ def _apply(op: Op, params: Params, args: Sequence[Value | None]) -> Value | None
 
 
 def _exact(meaning: Pointwise, params: Params, args: Sequence[Value]) -> Value | None:
-    values = [arg.rational() for arg in args]
-    known = [Series.constant(as_number(value), 0) for value in values if value is not None]
-    if len(known) < len(args):
-        return None
-    found = pieces_at(meaning.pieces(params), known)[0]
-    return Value(number(as_fraction(found))) if isinstance(found, fmpq) else None
+    found = rational_at(meaning.pieces(params), [arg.rational() for arg in args])
+    return None if found is None else _constant(found)
 
 
 def _constant(value: Fraction) -> Value:

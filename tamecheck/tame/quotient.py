@@ -15,9 +15,9 @@ from typing import Any
 from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.exact.polynomial import Polynomial, Square, quadratic_squares
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.formula import Arithmetic, MissingError
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range, pointwise_range
 from tamecheck.exact.reals import UndecidedError
+from tamecheck.ir.formula import Relation
 from tamecheck.ir.op import Op, Params
 from tamecheck.tame.hardy import Germ
 
@@ -94,7 +95,7 @@ class Record:
 class Condition(NamedTuple):
     """A comparison of a record with 0, or with < and <= of its size with 1."""
 
-    kind: Literal["!=", ">=", ">", "<=", "<"]
+    kind: Relation
     record: Record
 
 

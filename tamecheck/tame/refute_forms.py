@@ -14,12 +14,12 @@ from flint import fmpq
 
 from tamecheck import ops
 from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
-from tamecheck.ir.formula import Arithmetic, MissingError
+from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import term_of
 from tamecheck.tame.follow import Algebra, Along
 from tamecheck.tame.refute_rays import Ray
-from tamecheck.tame.series import Series, pieces_at
+from tamecheck.tame.series import rational_at
 
 PARAMETER = 0
 """The symbol of the ray's parameter t."""
@@ -114,19 +114,16 @@ def _ring(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | No
 
 def _rational(op: Op, params: Params, args: Sequence[Form]) -> tuple[bool, Form | None]:
     meaning = op.meaning
-    values = [value_of(form) for form in args]
+    values = [_rational_of(form) for form in args]
     if op is ops.POWER and not (values[0] is not None and values[0] > 0):
         return False, None  # the exponent may depend on the inputs
-    known = [value for value in values if value is not None]
-    if not isinstance(meaning, Pointwise) or len(known) != len(args):
+    if not isinstance(meaning, Pointwise):
         return False, None
     try:
-        found = pieces_at(meaning.pieces(params), [Series.constant(v, 0) for v in known])[0]
+        found = rational_at(meaning.pieces(params), values)
     except UndecidedError:
         return False, None
-    if not isinstance(found, fmpq):
-        return False, None
-    return True, {(): found} if found != 0 else {}
+    return found is not None, None if found is None else _constant(found)
 
 
 def along_ray(ray: Ray, symbols: Symbols) -> Along[Form]:

@@ -19,13 +19,15 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
+from tamecheck.ir.formula import TRUE, And, Call, Compare, Const, Mul, Or, Relation, Var, sides
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
-from tamecheck.ops.facets import rounds
+from tamecheck.ops.facets import comparisons, is_algebraic, sign_values, steps, terms_by_sign
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.follow import Algebra, Along, Refuter, WorkError, first_witness
 from tamecheck.tame.forms import is_constant, number
+from tamecheck.tame.germs import has_fractional_power
 from tamecheck.tame.hardy import Germ, on_curve
 from tamecheck.tame.images import image
 from tamecheck.tame.records import (
@@ -53,11 +55,7 @@ _BUDGET = 4_000
 _PRECISION = 80
 _ZERO, _ONE = Fraction(0), Fraction(1)
 _MARGIN = Fraction(1, 2**30)
-_TRUE = {ops.EQUAL: (0,), ops.LESS: (-1,), ops.LESS_EQUAL: (-1, 0)}
-_ALGEBRAIC = (
-    *(ops.ADD, ops.SUB, ops.MUL, ops.DIV, ops.NEG, ops.ABS, ops.RELU, ops.LEAKY_RELU),
-    *(ops.MAXIMUM, ops.MINIMUM, ops.CLIP, ops.PRELU, ops.SQRT, ops.POW),
-)
+_X = Var(0)
 
 
 def find_germ(
@@ -121,8 +119,8 @@ def _witness(curve: Curve, output: tuple[int, int], record: Record) -> Witness |
 
 def _falls_apart(known: Sequence[Condition]) -> bool:
     """Whether conditions hold, and fail, ever again."""
-    poles = [c.record for c in known if c.kind == "!="]
-    others = [c for c in known if c.kind != "!="]
+    poles = [c.record for c in known if c.kind is Relation.NE]
+    others = [c for c in known if c.kind is not Relation.NE]
     if len(others) > 1:
         return False
     if any(not {-1, 1} & signs_about(w) or (w.smooth < 2 and len(known) > 1) for w in poles):
@@ -136,18 +134,18 @@ def _falls_apart(known: Sequence[Condition]) -> bool:
     return any(fails)
 
 
-def _sides(kind: str, w: Record) -> tuple[bool, bool, bool]:
+def _sides(kind: Relation, w: Record) -> tuple[bool, bool, bool]:
     """Whether a record is in a set, outside of it, and in its interior, ever again."""
-    if kind in ("<", "<="):
+    if kind in (Relation.LT, Relation.LE):
         above, below = signs_about(w, _ONE), signs_about(w, -_ONE)
-        edge = {0} if kind == "<" else set[int]()
+        edge = {0} if kind is Relation.LT else set[int]()
         taken = Record(takes=w.takes)
         crossed = w.takes is not None and -1 in signs_about(taken, _ONE)
         crossed = crossed and 1 in signs_about(taken, -_ONE)
         return crossed, bool(above & {1, *edge} or below & {-1, *edge}), crossed
     found = signs_about(w)
-    inside = 1 in found or (kind == ">=" and 0 in found)
-    return inside, -1 in found or (kind == ">" and 0 in found), 1 in found
+    inside = 1 in found or (kind is Relation.GE and 0 in found)
+    return inside, -1 in found or (kind is Relation.GT and 0 in found), 1 in found
 
 
 class _Walk:
@@ -196,8 +194,8 @@ class _Walk:
                 return found if found.needs == needs else replace(found, needs=needs)
         except UndecidedError:
             return None
-        above = op is ops.SQRT or (op is ops.POW and _exponent(params).denominator > 1)
-        return Record(Range(_ZERO, None) if above else REAL, needs=(*needs, missing))
+        above = Range(_ZERO, None) if has_fractional_power(op, params) else REAL
+        return Record(above, needs=(*needs, missing))
 
     def at(self, op: Op, *args: Record, **params: Fraction) -> Record:
         """An op that is not of the graph."""
@@ -209,7 +207,7 @@ class _Walk:
         if piece is not None:
             return piece
         germ = _germ(op, params, args)
-        degree = min(record.degree for record in args) if op in _ALGEBRAIC else 0
+        degree = min(record.degree for record in args) if is_algebraic(op, params) else 0
         if germ is not None:
             try:
                 return self.of_germ(germ, degree)
@@ -224,22 +222,26 @@ class _Walk:
 
     def _piece(self, op: Op, params: Params, args: Sequence[Record]) -> Record | None:
         """The piece that eventually holds, of an op that is made of pieces."""
-        u, v = args[0], args[-1]
-        if op in (ops.MAXIMUM, ops.MINIMUM):
-            s = self.at(ops.SUB, u, v).sign
-            return None if s is None else u if s * (1 if op is ops.MAXIMUM else -1) >= 0 else v
-        bent = op in (ops.ABS, ops.LEAKY_RELU, ops.ELU, ops.PRELU)
-        if bent and is_inside(u.span, Range(_ZERO, None)):
-            return u
-        if op is ops.PRELU and u.sign == -1:
-            return self.at(ops.MUL, u, v)
-        if op in (ops.SIGN, ops.STEP) or rounds(op, params):
+        u = args[0]
+        if op.arity == 1 and steps(op, params):
             found = range_of(op, params, u.span)
             return self.rational(found.low) if found.single and found.low is not None else None
-        if op in (ops.ABS, ops.LEAKY_RELU) and u.sign == -1:
-            factor = -_ONE if op is ops.ABS else params["alpha"]
-            return self.at(ops.MUL, u, self.rational(Fraction(str(factor))))
-        return None
+        terms = terms_by_sign(op, params)
+        if terms is None or terms[1] != _X:
+            return None
+        if comparisons(op, params) == (_X,):
+            sign = 1 if is_inside(u.span, Range(_ZERO, None)) else u.sign
+        else:
+            sign = self.at(ops.SUB, *args).sign
+        match None if sign is None else terms[sign + 1]:
+            case Var(k):
+                return args[k]
+            case Mul(Var(i), Var(j)):
+                return self.at(ops.MUL, args[i], args[j])
+            case Mul(Const(factor), Var(k)):
+                return self.at(ops.MUL, args[k], self.rational(factor))
+            case _:
+                return None
 
     def _rule(  # noqa: C901, PLR0912  (an op a case)
         self, op: Op, params: Params, args: Sequence[Record]
@@ -268,8 +270,8 @@ class _Walk:
                     bound = params[end]
                     u = self.at(cut, u, self.rational(bound)) if isinstance(bound, Fraction) else u
                 return u
-            case ops.EQUAL | ops.LESS | ops.LESS_EQUAL:
-                values = {int(a in _TRUE[op]) for a in signs_about(self.at(ops.SUB, u, v))}
+            case _ if op.arity == 2 and (found := sign_values(op, params)) is not None:
+                values = {found[a + 1] for a in signs_about(self.at(ops.SUB, u, v))}
                 unit = Range(_ZERO, _ONE)
                 return Record(unit, swings=unit, jumps=True) if len(values) > 1 else Record(unit)
             case ops.POWER | ops.POW:
@@ -293,25 +295,31 @@ class _Walk:
 
     def _condition(self, op: Op, params: Params, args: Sequence[Record]) -> Condition | None:
         """The condition under which an op is defined, unless it eventually holds."""
-        u = args[0]
-        whole = op is ops.POW and _exponent(params).denominator == 1
-        if op is ops.DIV or whole:
-            divisor = args[1] if op is ops.DIV else u
-            fine = divisor.sign or (whole and _exponent(params) >= 0)
-            return None if fine else Condition("!=", divisor)
-        if op is ops.TAN:
-            cosine = self.at(ops.COS, u)
-            return None if cosine.sign else Condition("!=", cosine)
-        if op in (ops.SQRT, ops.ACOSH) or (op is ops.POW and _exponent(params) > 0):
-            u = self.at(ops.SUB, u, self.rational(_ONE)) if op is ops.ACOSH else u
-            return None if is_inside(u.span, Range(_ZERO, None)) else Condition(">=", u)
-        if op in (ops.LOG, ops.POW, ops.POWER):
-            return None if u.sign == 1 else Condition(">", u)
-        if op in (ops.ASIN, ops.ACOS, ops.ATANH):
-            inside = is_inside(u.span, Range(-_ONE, _ONE))
-            ends = op is ops.ATANH and (has(u.span, _ONE) or has(u.span, -_ONE))
-            return None if inside and not ends else Condition("<" if op is ops.ATANH else "<=", u)
-        return None
+        domain = op.meaning.domain(params) if isinstance(op.meaning, Pointwise) else TRUE
+        # of a power a positive base
+        match domain.parts[0] if isinstance(domain, Or) else domain:
+            case Compare() as compare:
+                relation, w = compare.relation, self._compared(compare, args)
+                inside = relation is Relation.GE and is_inside(w.span, Range(_ZERO, None))
+                holds = inside or w.sign == 1 or (relation is Relation.NE and w.sign)
+                return None if holds else Condition(relation, w)
+            case And((Compare(_, relation), _)):
+                u, strict = args[0], relation is Relation.GT
+                ends = strict and (has(u.span, _ONE) or has(u.span, -_ONE))
+                inside = is_inside(u.span, Range(-_ONE, _ONE)) and not ends
+                return None if inside else Condition(Relation.LT if strict else Relation.LE, u)
+            case _:
+                return None
+
+    def _compared(self, compare: Compare, args: Sequence[Record]) -> Record:
+        """What a domain compares with 0."""
+        match sides(compare):
+            case Var(k), _, Const(value):
+                return self.at(ops.SUB, args[k], self.rational(value)) if value else args[k]
+            case Call(function, Var(k)), _, _:
+                return self.at(ops.BY_NAME[function.value], args[k])
+            case _:
+                raise UndecidedError
 
 
 def _chosen(c: Record, a: Record, b: Record) -> Record:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import cast
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.facets import chooses_indices, elementary_of, line_of, rounds, term_degree
+from tamecheck.ops.facets import Line, chooses_indices, elementary_of, line_of, rounds, term_degree
 from tamecheck.tame.curves import WAVES, may_oscillate
 from tamecheck.tame.refute_rays import Ray, rays
 from tamecheck.tame.verdict import Witness
@@ -167,8 +166,10 @@ class _Walk:
             return [self._row(node, [self._values[arg][0] for arg in args])]
         if elementary_of(op, params) in WAVES or rounds(op, params):
             return self._turning(node)
-        if op in (ops.RELU, ops.LEAKY_RELU, ops.ABS):
-            return self._bent(node)
+        line = line_of(op, params)
+        if line is not None and _bends_at_zero(line) and op is not ops.CLIP:
+            # the kernel follows no clip along a ray
+            return self._bent(node, float(line.slopes[0]))
         if _is_linear(node):
             moved = args[:1] if isinstance(op.meaning, Selection) else args
             index_rows = [self._coefficient(arg, 0) for arg in args[len(moved) :]]
@@ -252,12 +253,9 @@ class _Walk:
         around = Enclosure(rest.parts[2].lower - 1, rest.parts[2].upper + 1)
         return [_Row((near[0], near[1], around), exact=False), slope]
 
-    def _bent(self, node: Apply) -> _Value:
-        """A function of two linear pieces, by the sign of what grows fastest."""
+    def _bent(self, node: Apply, below: float) -> _Value:
+        """The identity for positive numbers, linear below, by the sign of what grows fastest."""
         rows = self._values[node.args[0]]
-        below = {ops.RELU: 0.0, ops.ABS: -1.0}.get(node.op)
-        if below is None:
-            below = float(cast("Fraction", node.params["alpha"]))
         factor = np.full(node.shape, np.nan)
         for row in reversed(rows[1:]):
             low, high = row.parts[2].lower, row.parts[2].upper
@@ -316,6 +314,11 @@ def _scaled(x: Enclosure, factor: Array) -> Enclosure:
     plain = (factor == 1) | (factor == 0) | (factor == -1)
     room = np.where(plain, 0, _BLUR * (np.abs(low) + np.abs(high)))
     return Enclosure(low - room, high + room)
+
+
+def _bends_at_zero(line: Line) -> bool:
+    """Whether a function is the identity above 0 and linear below."""
+    return line.breaks == (0,) and line.at == (0,) and line.slopes[1] == 1 and line.is_continuous
 
 
 def _is_linear(node: Apply) -> bool:

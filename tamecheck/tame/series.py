@@ -14,7 +14,8 @@ from fractions import Fraction
 from flint import arb, arb_series, fmpq
 
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, working_precision
-from tamecheck.ir.formula import Arithmetic, Compare, Elementary, Piece, truth
+from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.formula import Compare, Elementary, Piece, truth
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
@@ -222,6 +223,13 @@ def _number_root(value: Number, exponent: Fraction) -> Number:
 
 def _may_differ(value: Number) -> bool:
     return not (value == 0 if isinstance(value, fmpq) else value.is_zero())
+
+
+def rational_at(pieces: Sequence[Piece], args: Sequence[Fraction | None]) -> Fraction | None:
+    """The value of a scalar op at rationals, if all are known and it is one."""
+    known = [Series.constant(as_number(value), 0) for value in args if value is not None]
+    found = pieces_at(pieces, known)[0] if len(known) == len(args) else None
+    return as_fraction(found) if isinstance(found, fmpq) else None
 
 
 def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:

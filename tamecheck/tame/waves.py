@@ -11,29 +11,29 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 
-from flint import fmpq
-
 from tamecheck import ops
-from tamecheck.exact.reals import UndecidedError, as_fraction, as_number, working_precision
+from tamecheck.exact.reals import UndecidedError, working_precision
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.box import Box
-from tamecheck.ir.formula import Arithmetic, Compare, Term, truth
+from tamecheck.ir.formula import TRUE, Call, Compare, Condition, Elementary, Term, subterms, truth
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
-from tamecheck.ops.facets import variables
+from tamecheck.ops.facets import term_of, variables
+from tamecheck.ops.monotone import direction
 from tamecheck.tame.curves import Curve, curves, may_oscillate
 from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, Along, Refuter, first_witness
 from tamecheck.tame.forms import number
 from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
-from tamecheck.tame.series import Series, pieces_at
+from tamecheck.tame.series import rational_at
 from tamecheck.tame.verdict import Witness
 
 _BUDGET = 40_000
 _PRECISION = 80
-_INJECTIVE = {*"neg exp sigmoid tanh softplus sinh asinh atan log sqrt".split()}  # noqa: SIM905
-"""Ops whose inverse stays in a Hardy field, so that they keep what is in none."""
-
-_ON_POSITIVE = ("log", "sqrt")
+_INVERTIBLE = frozenset({Elementary.EXP, Elementary.LOG, Elementary.SINH, Elementary.TANH}) | {
+    *(Elementary.ASINH, Elementary.ATAN)
+}
+"""Functions whose inverse stays in a Hardy field, so that they keep what is in none."""
 
 
 def find_waves(
@@ -92,7 +92,7 @@ def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
             return None  # the exponent may depend on the inputs
         return germ_of(op, params, args)
     except UndecidedError:
-        return WILD if _keeps_wild(op, args) else None
+        return WILD if _keeps_wild(op, params, args) else None
 
 
 _ALGEBRA = Algebra(_constant, Germ.value, _apply)
@@ -105,13 +105,9 @@ _ARITHMETIC: Arithmetic[Germ] = Arithmetic(
 
 
 def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ | None:
-    """The value of rationals, if it is one."""
     values = [None if germ is None else germ.value() for germ in args]
-    known = [Series.constant(as_number(value), 0) for value in values if value is not None]
-    if len(known) < len(args):
-        return None
-    found = pieces_at(meaning.pieces(params), known)[0]
-    return _constant(as_fraction(found)) if isinstance(found, fmpq) else None
+    found = rational_at(meaning.pieces(params), values)
+    return None if found is None else _constant(found)
 
 
 def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ:
@@ -131,22 +127,31 @@ def _pointwise(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) 
     raise UndecidedError
 
 
-def _keeps_wild(op: Op, args: Sequence[Germ | None]) -> bool:
+def _keeps_wild(op: Op, params: Params, args: Sequence[Germ | None]) -> bool:
     """Whether the value is in no Hardy field, since an argument is in none."""
     if op is ops.POWER and args[0] is not None and args[1] is not None:
         try:
             return _is_wild(args[1] * Germ(args[0].logarithm()))
         except UndecidedError:
             return False
-    if op.name not in _INJECTIVE or args[0] is None:
+    domain = _domain(op, params)
+    if domain is None or args[0] is None:
         return False
     if args[0].is_wild:
-        return op.name not in _ON_POSITIVE
+        return domain == TRUE
     try:
-        positive = op.name not in _ON_POSITIVE or args[0].sign() > 0
-        return positive and _is_wild(args[0])
+        return (domain == TRUE or args[0].sign() > 0) and _is_wild(args[0])
     except UndecidedError:
         return False
+
+
+def _domain(op: Op, params: Params) -> Condition | None:
+    """Where an op that keeps what is in no Hardy field is defined; None for another op."""
+    term = term_of(op, params)
+    if term is None or params or not direction(op, params) or not isinstance(op.meaning, Pointwise):
+        return None
+    called = {t.function for t in subterms(term) if isinstance(t, Call)}
+    return op.meaning.domain(params) if called <= _INVERTIBLE else None
 
 
 def _is_wild(germ: Germ) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
 from tamecheck.ir.arguments import choice, path, seconds
-from tamecheck.ir.arithmetic import FLOATS
+from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.judge import UNLIMITED, judge
 from tamecheck.ir.spec import Specification
@@ -134,7 +134,7 @@ def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = UNLIMIT
     CertificateError
         If it refuses it: a defect of tamecheck.
     """
-    return judge(kernel, certificate, steps).verdict == "valid"
+    return judge(kernel, json.dumps(certificate, allow_nan=False), steps).verdict == "valid"
 
 
 def _over_windows(found: Holds, budget: Budget) -> Holds:

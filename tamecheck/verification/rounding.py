@@ -21,8 +21,8 @@ from tamecheck.bounds.rounding import is_finite, rounding_in
 from tamecheck.budget import Budget
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir import op as meanings
-from tamecheck.ir.arithmetic import FLOATS, Arithmetic
 from tamecheck.ir.box import Bound
+from tamecheck.ir.floats import FLOATS, FloatFormat
 from tamecheck.ir.formula import Add, Const, Div, Floor, Mul, Term, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Node
 from tamecheck.ir.spec import Case, Inequality, Specification
@@ -152,7 +152,7 @@ def _is_near(
 # --- what is executed -----------------------------------------------------------------------------
 
 
-def _check(graph: Graph, arithmetic: Arithmetic) -> None:
+def _check(graph: Graph, arithmetic: FloatFormat) -> None:
     """Refuse a graph whose ops are not known to be sums, products and exact functions of floats."""
     for index in graph.ancestors([node for _, node in graph.outputs]):
         why = _why_not(graph, index, graph.nodes[index], arithmetic)
@@ -160,7 +160,7 @@ def _check(graph: Graph, arithmetic: Arithmetic) -> None:
             raise UnsupportedError(f"{why[0].upper()}{why[1:]} at {graph.name_of(index)}.")
 
 
-def _why_not(graph: Graph, index: int, node: Node, arithmetic: Arithmetic) -> str:
+def _why_not(graph: Graph, index: int, node: Node, arithmetic: FloatFormat) -> str:
     if isinstance(node, Constant):
         return "" if _has(node.tensor, arithmetic) else f"a constant is no {arithmetic.name}"
     if not isinstance(node, Apply):
@@ -203,7 +203,7 @@ def _is_basic(term: Term, free: list[bool]) -> bool:
             return False
 
 
-def _has(tensor: Tensor, arithmetic: Arithmetic) -> bool:
+def _has(tensor: Tensor, arithmetic: FloatFormat) -> bool:
     array = tensor.array
     if array.dtype.kind == "f" and array.dtype.itemsize * 8 <= _bits_of(arithmetic):
         return True
@@ -211,7 +211,7 @@ def _has(tensor: Tensor, arithmetic: Arithmetic) -> bool:
     return all(arithmetic.has(Fraction(value)) for value in set(values))
 
 
-def _bits_of(arithmetic: Arithmetic) -> int:
+def _bits_of(arithmetic: FloatFormat) -> int:
     """The width of NumPy's type whose numbers all are those of the format; 0 if there is none."""
     return {"float32": 32, "float64": 64}.get(arithmetic.name, 0)
 
@@ -225,7 +225,7 @@ def claimed(spec: Specification, claim: Mapping[str, Any]) -> Specification:
 # --- what is asked of floats ----------------------------------------------------------------------
 
 
-def rounded_spec(spec: Specification, arithmetic: Arithmetic) -> Specification:
+def rounded_spec(spec: Specification, arithmetic: FloatFormat) -> Specification:
     """A property that is violated wherever the given one is, its constants exact or rounded.
 
     A constant is read both as the number that is written and as the float next to it.
@@ -253,7 +253,7 @@ def rounded_spec(spec: Specification, arithmetic: Arithmetic) -> Specification:
     return replace(spec, cases=tuple(one for one in found if not _is_empty(one)))
 
 
-def _outward(end: Bound, arithmetic: Arithmetic, *, up: bool) -> Bound:
+def _outward(end: Bound, arithmetic: FloatFormat, *, up: bool) -> Bound:
     """An end of an interval, or the float next to it, whichever makes the interval longer."""
     near = None if end is None else arithmetic.nearest(end)
     if end is None or near is None:

@@ -23,8 +23,8 @@ from tamecheck.bounds.rounding import rounding_in
 from tamecheck.budget import Budget
 from tamecheck.errors import TamecheckError, TimeLimitError, UnsupportedError
 from tamecheck.ir.arguments import path
-from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.floats import FloatFormat
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
@@ -64,7 +64,7 @@ def rows_of(case: Case) -> tuple[Inequality, ...]:
 
 
 def proofs_of(
-    model: Model | Graph, spec: Specification | str | Path, arithmetic: Arithmetic | None = None
+    model: Model | Graph, spec: Specification | str | Path, arithmetic: FloatFormat | None = None
 ) -> SplitProofs | str:
     """The proofs of a property that are to be found, or why there are none.
 
@@ -98,7 +98,7 @@ class SplitProofs:
         bends: Mapping[int, tuple[str, float]],
     ) -> None:
         self.graph, self.problem, self.before_last = graph, problem, False
-        self.arithmetic: Arithmetic | None = None
+        self.arithmetic: FloatFormat | None = None
         self.trees: list[Tree] = []
         self.searches: list[Search | None] = []
         self.exact = self.reached = False
@@ -116,7 +116,7 @@ class SplitProofs:
 
     @classmethod
     def of(
-        cls, graph: Graph, spec: Specification, arithmetic: Arithmetic | None = None
+        cls, graph: Graph, spec: Specification, arithmetic: FloatFormat | None = None
     ) -> SplitProofs | None:
         """The proofs to be found; None for a network that is not known to be piecewise linear."""
         try:

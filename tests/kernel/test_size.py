@@ -14,7 +14,7 @@ ALL = sorted(Path(tamecheck.kernel.__file__).parents[1].glob("kernel*/*.py"))
 
 def test_the_kernels_are_small():
     counts = {str(p): len(p.read_text(encoding="utf-8").splitlines()) for p in ALL}
-    assert sum(counts.values()) <= 6660, counts
+    assert sum(counts.values()) <= 6800, counts
     assert max(counts.values()) <= 350, counts
 
 

@@ -15,7 +15,7 @@ from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel_pwl import check
-from tamecheck.kernel_pwl.blocks import down, up
+from tamecheck.kernel_pwl.blocks import Linear, down, up
 from tamecheck.kernel_pwl.bounds import Bounds
 from tamecheck.kernel_pwl.network import Network
 from tamecheck.verification import Violated, verify
@@ -154,7 +154,8 @@ def test_outputs_are_within_the_bounds(seed):
         form = {}
         for v, c in zip(network.outputs, rows, strict=True):
             form[v] = form.get(v, 0) + (c << 28)
-        _, _, least = bounds.functional(part, form, 0, {}, {})
+        chosen = planes(rng, network, bounds)
+        least = max(bounds.functional(part, form, 0, {}, one)[2] for one in ({}, chosen))
         for _ in range(6):
             point = [
                 a + Fraction(rng.randint(0, 4), 4) * (b - a) for a, b in zip(low, high, strict=True)
@@ -163,6 +164,17 @@ def test_outputs_are_within_the_bounds(seed):
             for v, value in zip(network.outputs, y, strict=True):
                 assert part.low[v] <= value * 2**BITS <= part.high[v]
             assert least <= sum(c * v for c, v in zip(rows, y, strict=True)) * 2 ** (BITS + 28)
+
+
+def planes(rng, network, bounds):
+    """Any planes above the rectifiers of sums, with slopes in [0, 1]."""
+    args = [z for bend in network.bends if bend.op == "relu" for z in bend.args]
+    return {
+        z: [rng.choice([0, 1 << 26, rng.randint(0, 1 << 26)]) for _ in range(count + 2)]
+        for z in args
+        if z >= network.inputs and isinstance(network.blocks[bounds.home[z]], Linear)
+        for count in (len(bounds.terms(z)[0]),)
+    }
 
 
 def certified(rng, names):

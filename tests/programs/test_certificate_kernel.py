@@ -135,7 +135,19 @@ def of_denominators(*denominators):
     return tree(costs, [], bound("0"), [leaf()])
 
 
+# the longest numbers, which are read in parts
+MOST = "9" * 3999 + "0" * 8000 + "1" + "7" * 8000
+LEAST = f"-{MOST[1:]}"
+
+
+def of_length(end):
+    return tree([column(end, None, "continuous")], [], bound(end), [leaf()])
+
+
 ACCEPTED = {
+    "the longest integer": of_length(MOST),
+    "the longest negative integer": of_length(LEAST),
+    "the longest denominator": of_length("3/1" + "0" * 19720),
     "the longest common denominator": of_denominators(1 << REST, *PRIMES),
     "all kinds of columns": tree(
         [column("0", "1", kind) for kind in (
@@ -259,9 +271,15 @@ ACCEPTED = {
     ),
 }  # fmt: skip
 
-RATIONAL = "a rational 'p' or 'p/q' of at most 4000 digits was expected"
+RATIONAL = "a rational 'p' or 'p/q' of at most 20000 digits was expected"
 FIELD, RANGE = "a missing or unknown field: ", "an integer in [{}, {}] was expected"
 LIES = [
+    (of_length(MOST) | {"claim": bound(MOST[:-1] + "8")}, 0, "the bound is too weak"),
+    (of_length(LEAST) | {"claim": bound(LEAST[:-1] + "6")}, 0, "the bound is too weak"),
+    (changed(of_length(MOST), program__columns__0__lower=f"{MOST}0"), None, RATIONAL),
+    (changed(of_length(LEAST), program__columns__0__lower=f"-{MOST}"), None, RATIONAL),
+    (changed(of_length(MOST), program__columns__0__lower=f"1/{MOST}0"), None, RATIONAL),
+    (changed(of_length(MOST), program__columns__0__lower=f"{MOST}/{MOST}"), None, "a rational not in lowest terms"),
     (of_denominators(2 << REST, *PRIMES), None, "the common denominator is too long"),
     # without steps, a bound less than one below the value is none
     (tree(*PAIR, optimal("3", "1", "2"), [leaf((0, 5), over=6)]), 0, "the bound is too weak"),
@@ -415,6 +433,7 @@ LIES = [
 
 STEPS = [
     (BOUNDED, 23),
+    (of_length(MOST), 20_369),
     (ACCEPTED["two levels of branching"], 57),
     (BEST, 30),
     (STEEP, 36),
@@ -432,6 +451,7 @@ STEPS = [
 def test_true_claims_are_accepted(name):
     report = check(json.dumps(ACCEPTED[name]))
     assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+    assert report == check(ACCEPTED[name])
     assert report.claim == ACCEPTED[name]["claim"]
     assert report.model_sha256 is not None
 
@@ -442,6 +462,7 @@ def test_each_lie_is_refused_for_its_reason_at_its_node(number):
     report = check(json.dumps(document))
     assert (report.verdict, report.step, report.why) == ("invalid", step, why)
     assert (report.claim, report.model_sha256) == (None, None)
+    assert report == check(document)
 
 
 @pytest.mark.parametrize("number", range(len(STEPS)))

@@ -5,6 +5,7 @@ import random
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from tamecheck.budget import Budget
 from tamecheck.exact import factor
@@ -13,6 +14,7 @@ from tamecheck.exact.linear import linear_box, minimum
 from tamecheck.ir.answer import Optimal, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
+from tamecheck.programs import solve
 from tamecheck.programs.linear import decide
 from tamecheck.programs.scaled import minimised_costs
 
@@ -112,11 +114,30 @@ def test_programs_end_alike_with_and_without_the_factor_of_a_solver(monkeypatch)
     assert all(lifted)
 
 
-def test_a_proof_with_numbers_that_no_certificate_holds_is_no_answer():
+def chain(length, last=Kind.CONTINUOUS):
+    """A program whose optimum has 521 bits for each row."""
     prime = F(2**521 - 1)
-    chain = [Row(f"r{i}", ((i, F(2)), (i + 1, -prime)), F(0), F(0)) for i in range(30)]
-    columns = [Column(f"x{j}", F(0), None, Kind.CONTINUOUS, F(1)) for j in range(31)]
-    rows = (*chain, Row("first", ((30, prime - 1),), F(1), None))
-    found = decide(Program(tuple(columns), rows), Budget())
+    rows = [Row(f"r{i}", ((i, F(2)), (i + 1, -prime)), F(0), F(0)) for i in range(length)]
+    columns = [Column(f"x{j}", F(0), None, Kind.CONTINUOUS, F(1)) for j in range(length + 1)]
+    rows.append(Row("first", ((length, prime - 1),), F(1), None))
+    return Program((*columns, Column("y", F(1, 2), F(3, 2), last, F(1))), tuple(rows))
+
+
+@pytest.mark.slow
+def test_a_proof_with_numbers_that_no_certificate_holds_is_no_answer():
+    found = decide(chain(130), Budget())
     assert isinstance(found, Unknown)
     assert "too long for a certificate" in found.why
+    whole = solve(chain(130, Kind.INTEGER), seconds=20)
+    assert whole.rests_on is None
+    assert "too long for a certificate" in " ".join(whole.notes)
+    assert whole.to_json(chain(130, Kind.INTEGER))["rests_on"] is None
+
+
+def test_a_proof_with_numbers_that_python_does_not_read_is_one():
+    for kind in (Kind.CONTINUOUS, Kind.INTEGER):
+        program = chain(30, kind)
+        found = solve(program)
+        assert found.rests_on == "certificate"
+        assert len(found.to_json(program)["objective"]) > 4300
+        assert check(json.dumps(found.answer.certificate)).verdict == "valid"

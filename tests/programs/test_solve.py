@@ -3,13 +3,15 @@
 import itertools
 import json
 import random
+from concurrent.futures import Future
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tamecheck.errors import InputError
+from tamecheck.budget import Budget
+from tamecheck.errors import EndedError, InputError, SolverError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
 from tamecheck.loaders.programs.json_program import program_from_json
@@ -22,8 +24,10 @@ from tamecheck.programs import (
     read,
     solve,
     solving,
+    tree,
     write,
 )
+from tamecheck.programs.tree import Search
 
 F = Fraction
 SMALL = st.integers(-4, 4)
@@ -245,3 +249,73 @@ def test_an_interrupt_keeps_what_was_proved_before(monkeypatch):
     assert len(solved.answer.certificate["nodes"]) > 40
     assert kept[-1]["node"] == 40
     assert check(json.dumps(solved.answer.certificate)).verdict == "valid"
+
+
+def knapsack(width=40, seed=3):
+    """Two rows, with a tree of some hundred nodes."""
+    chance = random.Random(seed)
+    columns = tuple(
+        Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(chance.randint(40, 60))) for j in range(width)
+    )
+    terms = [tuple((j, F(chance.randint(40, 60))) for j in range(width)) for _ in range(2)]
+    rows = tuple(Row(f"r{i}", own, None, F(9 * width)) for i, own in enumerate(terms))
+    return Program(columns, rows, Sense.MAXIMISE)
+
+
+class Here:
+    """An executor that answers at once, and loses the first answers."""
+
+    def __init__(self, error, lost):
+        self.error, self.lost, self.asked = error, lost, 0
+
+    def submit(self, work, *args):
+        self.asked += 1
+        future = Future()
+        if self.asked <= self.lost:
+            future.set_exception(self.error)
+        else:
+            future.set_result(work(*args))
+        return future
+
+
+def test_a_tree_does_not_depend_on_who_works_on_it(monkeypatch):
+    monkeypatch.setattr(tree, "_NODES", 8)
+    program = knapsack()
+    alone = Search(program, window=8).run(Budget(nodes=80))
+    assert alone.nodes is not None
+    assert len(alone.nodes) > 60
+    for error, lost in ((None, 0), (EndedError(-9), 1), (SolverError("No process."), 3)):
+        executor = Here(error, lost)
+        search = Search(program, window=8, start=lambda executor=executor: executor)
+        assert search.run(Budget(nodes=80)) == alone
+        assert executor.asked >= 8
+        assert [n for n in search.notes if "one process. No process." in n] == search.notes
+        assert len(search.notes) == (lost == 3)
+    search = Search(program, window=8, start=lambda: Here(EndedError(-11), 10**9))
+    ended = search.run(Budget(nodes=80))
+    assert (ended.closed, ended.limited) == (False, False)
+    assert "status -11" in ended.obstacle
+    assert ended.bound is not None
+
+
+@pytest.mark.slow
+def test_processes_share_a_tree(monkeypatch):
+    monkeypatch.setattr(solving, "_FEW", 2)
+    monkeypatch.setattr(solving, "_ROOT", 0.0)
+    monkeypatch.setattr(tree, "_NODES", 8)
+    program = knapsack(width=16)
+    alone = solve(program, solvers=())
+    assert isinstance(alone.answer, Optimal)
+    assert alone.nodes > 40
+    shared = solve(program, solvers=(), workers=2)
+    assert (shared.answer, shared.nodes, shared.notes) == (alone.answer, alone.nodes, ())
+
+    def refuse(*_, **__):
+        raise OSError("no more processes")
+
+    monkeypatch.setattr("tamecheck.solvers.processes.subprocess.Popen", refuse)
+    refused = solve(program, solvers=(), workers=2)
+    assert refused.answer == alone.answer
+    assert "no more processes" in refused.notes[0]
+    with pytest.raises(InputError, match="0 workers are none"):
+        solve(program, workers=0)

@@ -12,7 +12,7 @@ from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.propagation import back, least_on
 from tamecheck.bounds.rounding import with_rounding
-from tamecheck.ir.arithmetic import FLOATS
+from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
 from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel.strict import Reject

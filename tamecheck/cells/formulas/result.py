@@ -11,10 +11,10 @@ from typing import Any
 
 from tamecheck.cells.formulas.emptiness import sign_at
 from tamecheck.cells.formulas.expressions import Expression, sympy_of
-from tamecheck.cells.slices import Slice, element_names
+from tamecheck.cells.slices import Slice
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.tensor import Shape
+from tamecheck.ir.tensor import Shape, element_names
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,12 +31,11 @@ from tamecheck.derivative.check.terms import (
     FloorAt,
     NotAnalyticError,
     UnreadError,
-    germ_array,
     plain_value,
     term_germ,
 )
-from tamecheck.evaluate.walk import axis_last, folded_first, site_of
-from tamecheck.exact.arrays import from_values, objects
+from tamecheck.evaluate.walk import lanes_of, site_of
+from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -220,11 +219,11 @@ class _Reading:
             if isinstance(node, Input):
                 flat = objects(self.point[node.name]).reshape(-1).tolist()
                 germs = [space.variable(start + k, value) for k, value in enumerate(flat)]
-                values[index] = germ_array(germs, node.shape)
+                values[index] = from_list(node.shape, germs)
                 start += len(flat)
             elif isinstance(node, Constant):
                 flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
-                values[index] = germ_array([space.constant(v) for v in flat], node.shape)
+                values[index] = from_list(node.shape, [space.constant(v) for v in flat])
         roots = [node for _, node in self.graph.outputs]
         order = self._order(roots)
         # a direction without small integer relations, with which the first splits are settled
@@ -279,20 +278,16 @@ class _Reading:
                 spread = (np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args)
                 rows = list(zip(*spread, strict=True))
                 for germs, after in self._elements(index, pieces, rows, pattern):
-                    yield germ_array(germs, node.shape), after
+                    yield from_list(node.shape, germs), after
             case _ if extremum(node.op):
                 places = isinstance(node.op.meaning, Selection)
-                if places:
-                    lanes = axis_last(args[0], node.params).tolist()
-                else:
-                    groups = folded_first(args[0], node.params)
-                    lanes = groups.reshape(len(groups), -1).T.tolist()
+                lanes = lanes_of(node.op, args[0], node.params).tolist()
                 for won, after in self._winners(index, node, lanes, pattern):
                     germs = [
                         lane[0].space.constant(fmpq(k)) if places else lane[k]
                         for lane, k in zip(lanes, won, strict=True)
                     ]
-                    yield germ_array(germs, node.shape), after
+                    yield from_list(node.shape, germs), after
             case _:
                 yield plain_value(site_of(self.graph, index, node), args), pattern
 

@@ -23,6 +23,7 @@ from tamecheck.derivative.check.germs import (
 )
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
+from tamecheck.exact.arrays import from_list
 from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
 from tamecheck.ir.formula import (
     Add,
@@ -117,7 +118,7 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
                 v if isinstance(v, Germ) else space.constant(as_number(Fraction(v)))
                 for v in routed.reshape(-1).tolist()
             ]
-            return germ_array(flat, site.shape)
+            return from_list(site.shape, flat)
         case Contraction():
             product: Any = np.matmul(args[0], args[1])
             return np.asarray(product, dtype=object).reshape(site.shape)
@@ -128,13 +129,6 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
             return np.asarray(pick(site, args[0], _indices(args[1])), dtype=object)
         case _:
             raise UnreadError
-
-
-def germ_array(germs: Sequence[Germ], shape: Sequence[int]) -> Array:
-    """An array of this shape."""
-    result = np.empty(len(germs), dtype=object)
-    result[:] = germs
-    return result.reshape(tuple(shape))
 
 
 def _indices(indices: Array) -> Array:

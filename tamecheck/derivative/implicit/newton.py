@@ -45,7 +45,7 @@ from tamecheck.exact.reals import (
 from tamecheck.ir.arguments import instance
 from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array, element_names, size_of
 from tamecheck.loaders.text.expression import parse_expression
 
 _BITS = 128
@@ -87,14 +87,7 @@ class Equations:
 
     def shaped(self, values: Sequence[Any]) -> dict[str, Array]:
         """A point from its elements in the order of the columns."""
-        point: dict[str, Array] = {}
-        start = 0
-        for name, shape in self.graph.inputs.items():
-            array = np.empty(size_of(shape), dtype=object)
-            array[:] = values[start : start + size_of(shape)]
-            point[name] = array.reshape(shape)
-            start += size_of(shape)
-        return point
+        return self.graph.split(list(values))
 
     def replaced(self, values: Sequence[Any], unknowns: Sequence[Any]) -> list[Any]:
         """The elements of a point with other unknowns."""
@@ -124,12 +117,10 @@ def equations_of(given: Given, unknowns: Sequence[str]) -> Equations:
     unknowns.
     """
     graph = _graph(given)
-    columns: list[str] = []
-    for name, shape in graph.inputs.items():
-        columns += [name] if shape == () else [f"{name}[{k}]" for k in range(size_of(shape))]
+    columns = element_names(graph.inputs, single=False)
     chosen = _chosen(graph, unknowns, columns)
     others = tuple(k for k in range(len(columns)) if k not in set(chosen))
-    return Equations(graph, tuple(columns), chosen, others)
+    return Equations(graph, columns, chosen, others)
 
 
 def _graph(given: Given) -> Graph:

@@ -15,6 +15,7 @@ from tamecheck.duality.optimum import (
     minimise_rows,
     require_dual,
     require_integer_solution,
+    search_limit,
 )
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
@@ -22,7 +23,6 @@ from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program
 
 _ZERO = Fraction(0)
-_DEFAULT_SECONDS = 60.0
 _MOST_ROUNDS = 200
 _VALUE = 0.25
 """The part of the time that one value may take."""
@@ -68,7 +68,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
             raise InputError("A program over a cone has the residuals cone and monoid.")
         rows, own = cone_positions(form, cone), frozenset(range(len(form.columns)))
         form = normalise(with_rays(form, rows))
-    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    budget = Budget.of(search_limit(seconds))
     rays = len(form.columns) - len(source.columns)
     # columns of rays change nothing, but a search may go on for ever with them
     optimum = prove_optimum(source, budget.share(1 if alpha else 0.5), seed=seed)

@@ -31,7 +31,7 @@ from tamecheck.duality.form import (
     open_parts,
 )
 from tamecheck.duality.neural.function import Network, NeuralDual, Region
-from tamecheck.duality.optimum import require_dual, require_integer_solution
+from tamecheck.duality.optimum import require_dual, require_integer_solution, search_limit
 from tamecheck.duality.proof import prove_optimum, value_at
 from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError, SolverError
@@ -43,7 +43,6 @@ from tamecheck.programs.solving import solve
 from tamecheck.solvers.relaxation import Relaxation
 
 _ZERO, _ONE = Fraction(0), Fraction(1)
-_DEFAULT_SECONDS = 60.0
 _PROOF = 0.25
 """The part of the time for the proof of the optimum."""
 
@@ -80,7 +79,7 @@ def neural_dual(  # noqa: PLR0913 (options, by keyword only)
     form = normalise(program)
     multipliers = require_dual(form)
     require_integer_solution(form)
-    budget = Budget.of(_DEFAULT_SECONDS if seconds is None else seconds)
+    budget = Budget.of(search_limit(seconds))
     region = _region(form, box)
     optimum = prove_optimum(form, budget.share(_PROOF), seed=seed)
     if rounds < 1 or (width is not None and width < 1):

@@ -19,6 +19,7 @@ from tamecheck.duality.optimum import (
     form_at,
     require_dual,
     require_integer_solution,
+    search_limit,
 )
 from tamecheck.duality.proof import decide, value_at
 from tamecheck.duality.tree import affine_text
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from tamecheck.ir.program import Program
 
 
-_DEFAULT_SECONDS = 60.0
 _NEAR = Fraction(1, 64)
 """How far the box reaches on which cells are computed for a gradient."""
 
@@ -57,7 +57,7 @@ class ValueDual(DualFunction):
     ) -> None:
         super().__init__(form, optimum)
         self._multipliers = multipliers
-        self._seconds = _DEFAULT_SECONDS if seconds is None else seconds
+        self._seconds = search_limit(seconds)
         self.complex: ValueComplex | ValueRegion | None = None
 
     def evaluate(self, d: Vector) -> Value:
@@ -301,7 +301,7 @@ def value_dual(
     multipliers = require_dual(form)
     if box is None:
         require_integer_solution(form)
-    limit = _DEFAULT_SECONDS if seconds is None else seconds
+    limit = search_limit(seconds)
     value = value_at(form, form.right, Budget.of(limit), seed=seed)
     if value is None and box is None:
         raise SolverError(

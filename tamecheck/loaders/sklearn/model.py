@@ -30,21 +30,7 @@ def from_sklearn(estimator: Any, method: str = "") -> Loaded:
     index of the predicted class in ``classes_`` (of an outlier -1, else 1); what only transforms
     has ``y``.  What was read is compared with the estimator's own methods at random points.
 
-    Parameters
-    ----------
-    estimator
-        The fitted estimator.
-    method
-        ``predict``, ``decision_function``, ``predict_proba`` (output ``probabilities``) or
-        ``transform``, if only this is asked.
-
-    Raises
-    ------
-    InputError
-        If it is no estimator of scikit-learn, is not fitted, or has no such method.
-    UnsupportedError
-        Listing every estimator that is not read; or naming the output in which the estimator
-        differs from what was read.
+    See `tamecheck.from_sklearn` for the parameters and errors.
     """
     where = f"sklearn:{type(estimator).__name__}"
     if not type(estimator).__module__.startswith("sklearn."):
