@@ -43,7 +43,7 @@ def steps_of(graph: Graph) -> dict[int, Step]:
 
     An `UnsupportedError` lists every node that is not piecewise linear.
     """
-    needed = list(graph.ancestors([node for _, node in graph.outputs]))
+    needed = list(graph.ancestors(graph.output_nodes))
     known = _constants(graph, needed)
     places = graph.split(np.arange(sum(map(size_of, graph.inputs.values()))))
     steps: dict[int, Step] = {}

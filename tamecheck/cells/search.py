@@ -88,11 +88,13 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
     budget = whole.part(whole.seconds / 2) if lower else whole
     floats = FloatForms.near(exact)
     search = Search(graph, steps, trace, planes, floats, lower=lower, budget=budget)
-    outputs = tuple(node for _, node in graph.outputs)
     start = box_polytope(planes, chart.bounds)
 
     def found_by(search: Search) -> tuple[list[Cell], list[Cell], bool]:
-        made = (Cell(shape, branch, planes, trace, outputs) for shape, branch in search.run(start))
+        made = (
+            Cell(shape, branch, planes, trace, graph.output_nodes)
+            for shape, branch in search.run(start)
+        )
         return _collect(made, size, limit)
 
     full, thin, complete = found_by(search)

@@ -34,14 +34,13 @@ from tamecheck.derivative.reverse import (
     tied_groups,
 )
 from tamecheck.errors import TamecheckError, UnsupportedError
-from tamecheck.evaluate.exact import op_exact
+from tamecheck.evaluate.exact import exact_leaves, exact_node, exact_nodes
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.walk import site_of
-from tamecheck.exact.arrays import from_values, objects
+from tamecheck.exact.arrays import objects
 from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import Number, UndecidedError, hull
 from tamecheck.ir.formula import everywhere
-from tamecheck.ir.graph import Apply, Constant, Graph, Input
+from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Framework, Pointwise, Selection, Ties
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices, extremum
@@ -56,22 +55,6 @@ class NotLipschitzAt(Exception):  # noqa: N818 (a finding, not a failure)
     def __init__(self, where: str) -> None:
         super().__init__(where)
         self.where = where
-
-
-def known_values(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
-    """The values of the inputs and constants."""
-    values: dict[int, Array] = {}
-    for index, node in enumerate(graph.nodes):
-        if isinstance(node, Input):
-            values[index] = point[node.name]
-        elif isinstance(node, Constant):
-            values[index] = from_values(node.tensor.array)
-    return values
-
-
-def value_of(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Array:
-    """The exact value of a node."""
-    return objects(op_exact(site_of(graph, index, node), args))
 
 
 def element_derivatives(  # noqa: PLR0913, PLR0917 (a node, its arguments and what matters)
@@ -288,29 +271,22 @@ class ChainRule:
 
 
 def chain_rule(
-    graph: Graph, values: Values, *, whole: bool = False, choosing: bool = True
+    graph: Graph, point: Mapping[str, Array], *, whole: bool = False, choosing: bool = True
 ) -> ChainRule:
-    """The local derivatives of all nodes at a point, from the values of inputs and constants.
+    """The local derivatives of all nodes at a point, given by exact arrays.
 
     Elements on which the outputs do not depend near the point have derivative 0, unless the
     derivatives of the ``whole`` graph are asked for.  Without ``choosing`` tied elements have the
     order that a sort gives them.  Raises `NotLipschitzAt` if an op on which the
     outputs depend is not Lipschitz near the point.
     """
-    known = dict(values)
-    nodes = {
-        index: node
-        for index in graph.ancestors([node for _, node in graph.outputs])
-        if isinstance(node := graph.nodes[index], Apply)
-    }
-    for index, node in nodes.items():
-        known[index] = value_of(graph, index, node, [known[arg] for arg in node.args])
+    known = exact_nodes(graph, point)
     depends = Dependence.whole(graph) if whole else dependence(graph, known)
     fixed: dict[int, Local] = {}
     kinked: dict[int, _Kinked] = {}
     tied: dict[int, _Tied] = {}
     ordered: dict[int, Local] = {}
-    for index, node in nodes.items():
+    for index, node in graph.applied():
         args = [known[arg] for arg in node.args]
         if isinstance(node.op.meaning, Pointwise):
             kinked[index] = _kinked(graph, index, node, args, depends)
@@ -404,19 +380,16 @@ def enclose_jacobian(
     a ball about those of all pieces.  The matrix then contains the Clarke Jacobian of every point
     of the box, and by Lebourg's mean value theorem ``F(x) - F(m)`` is in it times ``x - m``.
     """
-    values = known_values(graph, point)
+    values = exact_leaves(graph, point)
     locals_: dict[int, Local] = {}
-    roots = [node for _, node in graph.outputs]
     try:
-        for index in graph.ancestors(roots):
-            node = graph.nodes[index]
-            if isinstance(node, Apply):
-                args = [values[arg] for arg in node.args]
-                values[index] = value_of(graph, index, node, args)
-                locals_[index] = _enclosing_local(graph, index, node, args)
+        for index, node in graph.applied():
+            args = [values[arg] for arg in node.args]
+            values[index] = exact_node(graph, index, node, args)
+            locals_[index] = _enclosing_local(graph, index, node, args)
     except (UndecidedError, NotLipschitzError, TamecheckError):
         return None
-    outputs = [v for node in roots for v in objects(values[node]).reshape(-1).tolist()]
+    outputs = [v for k in graph.output_nodes for v in objects(values[k]).reshape(-1).tolist()]
     return tuple(outputs), output_matrix(graph, locals_)
 
 

@@ -117,8 +117,7 @@ class _Known:
 
 def dependence(graph: Graph, values: Values) -> Dependence:
     """What the outputs of a lowered graph depend on, from the values of all nodes at the point."""
-    roots = [node for _, node in graph.outputs]
-    order = list(graph.ancestors(roots))
+    order = list(graph.ancestors(graph.output_nodes))
     known: dict[int, _Known] = {}
     for index in order:
         node = graph.nodes[index]
@@ -130,7 +129,7 @@ def dependence(graph: Graph, values: Values) -> Dependence:
         still, continuous, local = _flow(graph, index, node, args)
         known[index] = _Known(values[index], still, continuous | still, local)
     needed = {index: np.zeros(graph.nodes[index].shape, dtype=bool) for index in order}
-    for index in roots:
+    for index in graph.output_nodes:
         needed[index][...] = True
     for index in reversed(order):
         needed[index] &= ~known[index].still
@@ -153,11 +152,8 @@ def edges(
     as those of a square root of an absolute value do.
     """
     found: list[int] = []
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
-            continue
-        if node.op.meaning.domain(node.params) != TRUE:
+    for index, node in graph.applied():
+        if isinstance(node.op.meaning, Pointwise) and node.op.meaning.domain(node.params) != TRUE:
             points = points_of([values[arg] for arg in node.args], node)
             places = zip(points, depends.moving(node), strict=True)
             if any(at_edge(node, at, moving) for at, moving in places):

@@ -16,7 +16,7 @@ from typing import TypeVar
 import numpy as np
 from flint import fmpq
 
-from tamecheck.derivative.chainrule import element_derivatives, value_of
+from tamecheck.derivative.chainrule import element_derivatives
 from tamecheck.derivative.cone import Cone, Row, is_zero
 from tamecheck.derivative.dependence import Dependence
 from tamecheck.derivative.kinks import Affinity, Alternative, Site
@@ -32,6 +32,7 @@ from tamecheck.derivative.reverse import (
     zeros,
 )
 from tamecheck.errors import UnsupportedError
+from tamecheck.evaluate.exact import exact_node
 from tamecheck.exact.reals import Number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
@@ -73,8 +74,7 @@ class Explorer:
         Raises `UnsupportedError` if there are more cones than the limit. Raises `NotLipschitzAt` if
         an op is not Lipschitz near the point.
         """
-        roots = [node for _, node in self.graph.outputs]
-        order = [index for index in self.graph.ancestors(roots) if index not in values]
+        order = [index for index, _ in self.graph.applied()]
         found: list[Leaf] = []
         for leaf in self._from(order, Leaf(Cone(self.size), values, {})):
             found.append(leaf)
@@ -101,20 +101,19 @@ class Explorer:
 
     def _node(self, index: int, leaf: Leaf) -> Iterator[Leaf]:
         node = self.graph.nodes[index]
-        if not isinstance(node, Apply):
-            yield leaf
-        elif isinstance(node.op.meaning, Pointwise):
+        assert isinstance(node, Apply)  # noqa: S101 (inputs and constants are known)
+        if isinstance(node.op.meaning, Pointwise):
             yield from self._pointwise(index, node, leaf)
         elif extremum(node.op):
             yield from self._extreme(index, node, leaf)
         else:
             args = [leaf.values[arg] for arg in node.args]
             local = linear_local(self.graph, index, args, self.depends.needed[index])
-            yield _with(leaf, index, value_of(self.graph, index, node, args), local)
+            yield _with(leaf, index, exact_node(self.graph, index, node, args), local)
 
     def _pointwise(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         args = [leaf.values[arg] for arg in node.args]
-        value = value_of(self.graph, index, node, args)
+        value = exact_node(self.graph, index, node, args)
         moving = [not self.graph.input_free[arg] for arg in node.args]
         # what is piecewise constant is constant inside the cone
         varying = [not self.affinity.flat[arg] for arg in node.args]

@@ -14,7 +14,7 @@ import numpy as np
 from flint import arb
 
 from tamecheck.derivative.chainrule import NotLipschitzAt, chain_rule
-from tamecheck.derivative.jacobian import exact_point, known_values
+from tamecheck.derivative.jacobian import exact_point
 from tamecheck.derivative.kinks import derivative
 from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import (
@@ -262,9 +262,8 @@ def _first_outside(graph: Graph, values: Mapping[int, Array], row: int) -> Domai
 
 def _domains(graph: Graph, values: Mapping[int, Array]) -> Iterator[tuple[int, Apply, Array]]:
     """The nodes whose ops have a domain, and whether their arguments are in it."""
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if not isinstance(node, Apply) or not isinstance(node.op.meaning, Pointwise):
+    for index, node in graph.applied():
+        if not isinstance(node.op.meaning, Pointwise):
             continue
         domain = node.op.meaning.domain(node.params)
         if domain != TRUE:
@@ -282,7 +281,7 @@ def _exact_row(graph: Graph, row: Array, number: int) -> Array:
     try:
         with working_precision(_BITS):
             point = exact_point(graph, row.tolist())
-            rule = chain_rule(graph, known_values(graph, point))
+            rule = chain_rule(graph, point)
             matrix = output_matrix(graph, rule.conventional())
             found = np.array([[float(arb(a)) for a in line] for line in matrix])
     except NotLipschitzAt as sharp:

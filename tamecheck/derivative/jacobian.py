@@ -13,7 +13,6 @@ from tamecheck.derivative.chainrule import (
     NotLipschitzAt,
     Place,
     chain_rule,
-    known_values,
 )
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.limits import kink_family, limit_set
@@ -21,7 +20,7 @@ from tamecheck.derivative.lowering import lowered, with_choices, without_norms, 
 from tamecheck.derivative.minkowski import MinkowskiSum, minkowski_sum
 from tamecheck.derivative.norms import norm_limits
 from tamecheck.derivative.result import Autodiff, JacobianSet, Kind
-from tamecheck.derivative.reverse import Values, output_matrix
+from tamecheck.derivative.reverse import output_matrix
 from tamecheck.derivative.steep import steep
 from tamecheck.errors import DomainError, InputError, TamecheckError
 from tamecheck.evaluate.walk import checked_inputs
@@ -29,7 +28,7 @@ from tamecheck.exact.arrays import from_values, objects
 from tamecheck.exact.hull import Exact, Matrix, extreme, rational, same
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arguments import choice, is_numeric, mapping, rationals
-from tamecheck.ir.graph import Graph, Input
+from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
 DEFAULT_LIMIT = 4096
@@ -129,7 +128,6 @@ def jacobian_near(
 def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str, Array]:
     """The point as an exact array of the right shape for each input."""
     inputs = graph.inputs
-    arrays: dict[str, Array] = {}
     if isinstance(at, Mapping):
         mapping(at, what="point")
         unknown = [name for name in at if name not in inputs]
@@ -139,13 +137,10 @@ def exact_point(graph: Graph, at: Mapping[str, Any] | Sequence[Any]) -> dict[str
             )
         arrays = {name: _exact(value) for name, value in at.items()}
     else:
-        row, start = _exact(at).reshape(-1), 0
-        total = sum(size_of(shape) for shape in inputs.values())
+        row, total = _exact(at).reshape(-1), sum(map(size_of, inputs.values()))
         if row.size != total:
             raise InputError(f"The point has {row.size} numbers; the inputs have {total} elements.")
-        for name, shape in inputs.items():
-            arrays[name] = row[start : start + size_of(shape)]
-            start += size_of(shape)
+        arrays = graph.split(row)
     for name, array in arrays.items():
         if array.size != size_of(inputs[name]):
             raise InputError(
@@ -163,35 +158,29 @@ def _jacobian(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) 
     chosen = with_choices(graph, point)
     if chosen is not graph:
         found = _jacobian_of(chosen, point, kind, limit)
-        return replace(found, automatic=_conventions(graph, known_values(graph, point)))
+        return replace(found, automatic=_conventions(graph, point))
     return _jacobian_of(graph, point, kind, limit)
 
 
-def _conventions(graph: Graph, values: Values) -> Autodiff:
+def _conventions(graph: Graph, point: Mapping[str, Array]) -> Autodiff:
     """What automatic differentiation gives, whatever is tied."""
     try:
-        return _automatic(chain_rule(graph, values, choosing=False))
+        return _automatic(chain_rule(graph, point, choosing=False))
     except NotLipschitzAt as found:
-        plain = without_norms(graph, values)
+        plain = without_norms(graph, point)
         if plain is None:
             return Autodiff(None, None, f"the derivative of {found.where} is infinite")
     try:
-        given = known_values(plain, _inputs(graph, values))
-        by_norms = _automatic(chain_rule(plain, given, choosing=False))
+        by_norms = _automatic(chain_rule(plain, point, choosing=False))
     except NotLipschitzAt as found:
         return Autodiff(None, None, f"the derivative of {found.where} is infinite")
     return replace(by_norms, jax=None, why=by_norms.why or "JAX's derivative of a norm at 0 is NaN")
 
 
-def _inputs(graph: Graph, values: Values) -> dict[str, Array]:
-    return {n.name: values[k] for k, n in enumerate(graph.nodes) if isinstance(n, Input)}
-
-
 def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: int) -> JacobianSet:
-    values = known_values(graph, point)
     empty = JacobianSet(kind, graph.inputs)
     try:
-        rule = chain_rule(graph, values)
+        rule = chain_rule(graph, point)
     except NotLipschitzAt as found:
         return _at_roots(graph, point, empty, found.where, limit)
     empty = replace(empty, automatic=_automatic(rule))
@@ -213,7 +202,7 @@ def _jacobian_of(graph: Graph, point: Mapping[str, Array], kind: Kind, limit: in
     try:
         return limit_set(rule, point, empty, limit)
     except NotLipschitzAt as sharp:
-        return _without(empty, *why_not_lipschitz(graph, values, sharp.where))
+        return _without(empty, *why_not_lipschitz(graph, point, sharp.where))
     except DomainError as edge:
         open_ = f"whether the function has a limit at this point: {edge.what}"
         return replace(empty, why=f"it is not known {open_}", open=(open_,))
@@ -234,11 +223,10 @@ def _at_roots(
         why = f"the infinite derivative of {where} is multiplied by others, which may be 0"
         found = _jacobian_of(simpler, point, cast("Kind", empty.kind), limit)
         return replace(found, automatic=Autodiff(None, None, why))
-    values = known_values(graph, point)
     found = norm_limits(graph, point, empty, limit)
     if found is None:
-        found = _without(empty, *why_not_lipschitz(graph, values, where))
-    return replace(found, automatic=_conventions(graph, values))
+        found = _without(empty, *why_not_lipschitz(graph, point, where))
+    return replace(found, automatic=_conventions(graph, point))
 
 
 def _automatic(rule: ChainRule) -> Autodiff:
@@ -257,13 +245,12 @@ def _without(empty: JacobianSet, why: str, proved: bool) -> JacobianSet:  # noqa
     return replace(empty, why=why, open=(why,))
 
 
-def why_not_lipschitz(graph: Graph, values: Values, where: str) -> tuple[str, bool]:
+def why_not_lipschitz(graph: Graph, point: Mapping[str, Array], where: str) -> tuple[str, bool]:
     """What is known of a lowered graph with an op, at a node, that is not Lipschitz at a point.
 
-    From the values of inputs and constants: a sentence, and whether it is proved that the function
-    is not Lipschitz near the point.
+    A sentence, and whether it is proved that the function is not Lipschitz near the point.
     """
-    proof = steep(graph, values)
+    proof = steep(graph, point)
     if proof is not None:
         why = "the function is not Lipschitz near this point, so there is no Clarke Jacobian"
         return f"{why}: {proof}", True

@@ -8,9 +8,7 @@ from functools import partial
 
 from tamecheck.derivative.kinks import pieces_of
 from tamecheck.derivative.orders import Orders
-from tamecheck.evaluate.exact import op_exact
-from tamecheck.evaluate.walk import site_of
-from tamecheck.exact.arrays import objects
+from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Fold, Selection, Value
@@ -118,20 +116,17 @@ def _chooses(node: Apply) -> bool:
     return node.op is SELECT or isinstance(node.op.meaning, Selection)
 
 
-def without_norms(graph: Graph, values: Mapping[int, Array]) -> Graph | None:
+def without_norms(graph: Graph, point: Mapping[str, Array]) -> Graph | None:
     """The graph with 0 for norms that vanish, whose derivative PyTorch takes to be 0 there.
 
-    From the values of inputs and constants; None if there are no such norms.
+    None if there are no such norms at the point.
     """
-    known = dict(values)
-    zero: set[int] = set()
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if isinstance(node, Apply):
-            args = [known[arg] for arg in node.args]
-            known[index] = objects(op_exact(site_of(graph, index, node), args))
-            if node.function == "norm" and all(v == 0 for v in known[index].reshape(-1).tolist()):
-                zero.add(index)
+    known = exact_nodes(graph, point)
+    zero = {
+        index
+        for index, node in graph.applied()
+        if node.function == "norm" and all(v == 0 for v in known[index].reshape(-1).tolist())
+    }
 
     def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
         node = graph.nodes[index]

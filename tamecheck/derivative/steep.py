@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.derivative.chainrule import value_of
 from tamecheck.derivative.dependence import Dependence, dependence
 from tamecheck.derivative.kinks import derivative, pieces_of, term_value
-from tamecheck.derivative.reverse import Values
 from tamecheck.errors import TamecheckError
+from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.evaluate.selection import compared_groups, route_index
 from tamecheck.exact.arrays import from_list, objects
@@ -270,18 +269,10 @@ def _still(value: Number) -> _Moving:
     return _Moving(constant(value), _ZERO, fixed=True)
 
 
-def steep(graph: Graph, values: Values) -> Steep | None:
-    """A proof that a lowered graph is not Lipschitz near a point, or None if none was found.
-
-    From the values of inputs and constants.
-    """
-    known = dict(values)
-    total = 0
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if isinstance(node, Apply):
-            known[index] = value_of(graph, index, node, [known[arg] for arg in node.args])
-            total += size_of(node.shape)
+def steep(graph: Graph, point: Mapping[str, Array]) -> Steep | None:
+    """A proof that a lowered graph is not Lipschitz near a point, or None if none was found."""
+    known = exact_nodes(graph, point)
+    total = sum(size_of(node.shape) for _, node in graph.applied())
     depends = dependence(graph, known)
     names = element_names(graph.inputs, single=False)
     choose = random.Random(0)  # noqa: S311 (no secret)
@@ -297,8 +288,8 @@ def steep(graph: Graph, values: Values) -> Steep | None:
             continue
         for slope in slopes:
             if slope.terms and slope.terms[0][0] < 0:
-                inputs = (known[i] for i, at in enumerate(graph.nodes) if isinstance(at, Input))
-                start = tuple(v for array in inputs for v in objects(array).reshape(-1).tolist())
+                inputs = (objects(point[name]).reshape(-1).tolist() for name in graph.inputs)
+                start = tuple(v for flat in inputs for v in flat)
                 return Steep(names, start, steps, direction, *slope.first)
     return None
 
@@ -313,9 +304,8 @@ def _slopes(
     """The derivatives of all output elements in a direction, along a curve."""
     known: dict[int, Array] = {}
     start = 0
-    roots = [node for _, node in graph.outputs]
     inputs = [i for i, node in enumerate(graph.nodes) if isinstance(node, Input)]
-    for index in sorted({*inputs, *graph.ancestors(roots)}):
+    for index in sorted({*inputs, *graph.ancestors(graph.output_nodes)}):
         node = graph.nodes[index]
         here = objects(values[index]).reshape(-1).tolist()
         if isinstance(node, Input):
@@ -331,7 +321,8 @@ def _slopes(
             needs = depends.needs(index)
             flat = [m if n else _still(v) for m, n, v in zip(flat, needs, here, strict=True)]
         known[index] = from_list(node.shape, flat)
-    return [moving.slope for node in roots for moving in known[node].reshape(-1).tolist()]
+    outputs = (known[node].reshape(-1).tolist() for node in graph.output_nodes)
+    return [moving.slope for flat in outputs for moving in flat]
 
 
 def _applied(node: Apply, args: Sequence[Array]) -> list[_Moving]:

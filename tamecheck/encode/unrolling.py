@@ -87,7 +87,7 @@ def unroll(
             note(index, found)
         return found
 
-    values = run(graph, [node for _, node in graph.outputs], leaf, apply)
+    values = run(graph, graph.output_nodes, leaf, apply)
     if bad:
         raise UnsupportedError("The model cannot be written in this language.", nodes=bad)
     whole = np.frompyfunc(lambda v: algebra.number(v) if isinstance(v, Fraction) else v, 1, 1)

@@ -57,7 +57,7 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
         return op_floats(site_of(graph, index, node), args)
 
     with np.errstate(all="ignore"):
-        values = run(graph, [node for _, node in graph.outputs], leaf, apply)
+        values = run(graph, graph.output_nodes, leaf, apply)
     return {name: np.array(values[node]) for name, node in graph.outputs}
 
 
@@ -192,7 +192,7 @@ def _outputs(graph: Graph, given: Mapping[str, Array]) -> dict[str, Array]:
         except UndecidedError:
             raise _OpenError(site.where) from None
 
-    values = run(graph, [node for _, node in graph.outputs], leaf, apply)
+    values = run(graph, graph.output_nodes, leaf, apply)
     return {name: values[node] for name, node in graph.outputs}
 
 
@@ -222,6 +222,30 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
             return select(site, args, _order)
         case Expansion(expand):
             return expanded(expand, site, args[0], op_exact)
+
+
+def exact_leaves(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
+    """The exact arrays of the inputs, given by name, and of the constants."""
+    values: dict[int, Array] = {}
+    for index, node in enumerate(graph.nodes):
+        if isinstance(node, Input):
+            values[index] = point[node.name]
+        elif isinstance(node, Constant):
+            values[index] = from_values(node.tensor.array)
+    return values
+
+
+def exact_node(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Array:
+    """The value of a node as ``fmpq`` and ``arb``; see `op_exact`."""
+    return objects(op_exact(site_of(graph, index, node), args))
+
+
+def exact_nodes(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
+    """The values of the inputs and constants, and of all ops that an output needs."""
+    values = exact_leaves(graph, point)
+    for index, node in graph.applied():
+        values[index] = exact_node(graph, index, node, [values[arg] for arg in node.args])
+    return values
 
 
 def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:

@@ -143,6 +143,18 @@ class Graph:
             "outputs": [{"name": name, "node": node} for name, node in self.outputs],
         }
 
+    @property
+    def output_nodes(self) -> tuple[int, ...]:
+        """The nodes of the outputs, in order."""
+        return tuple(node for _, node in self.outputs)
+
+    def applied(self) -> Iterator[tuple[int, Apply]]:
+        """The ops that an output needs, in topological order."""
+        for index in self.ancestors(self.output_nodes):
+            node = self.nodes[index]
+            if isinstance(node, Apply):
+                yield index, node
+
     def args(self, node: int) -> tuple[int, ...]:
         """The arguments of a node; an input or a constant has none."""
         found = self.nodes[node]

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from tamecheck.ir.graph import Apply
 from tamecheck.tame.verdict import Check, Line, Verdict
 
 _DEEPEST = 5
@@ -58,9 +57,8 @@ def all_lines(check: Check) -> dict[int, Line]:
     if not lines:
         return lines
     graph = check.graph
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if index not in lines and isinstance(node, Apply):
+    for index, node in graph.applied():
+        if index not in lines:
             name = graph.name_of(index)
             lines[index] = Line(index, name, node.op.name, (), "rests on what is open", node.args)
     return lines

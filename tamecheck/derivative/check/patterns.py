@@ -185,7 +185,7 @@ def read_limits(  # noqa: PLR0913, PLR0917 (a graph, a point, and how far to go)
 def _work(graph: Graph) -> int:
     """The number of products that one reading takes, about."""
     total = 0
-    for index in graph.ancestors([node for _, node in graph.outputs]):
+    for index in graph.ancestors(graph.output_nodes):
         node, inner = graph.nodes[index], 1
         if isinstance(node, Apply) and isinstance(node.op.meaning, Contraction):
             inner = graph.nodes[node.args[0]].shape[-1]
@@ -224,8 +224,7 @@ class _Reading:
             elif isinstance(node, Constant):
                 flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
                 values[index] = from_list(node.shape, [space.constant(v) for v in flat])
-        roots = [node for _, node in self.graph.outputs]
-        order = self._order(roots)
+        order = self._order()
         # a direction without small integer relations, with which the first splits are settled
         generic = Curve((tuple(fmpq(97 + 31 * k * k, 61 + 17 * k) for k in range(space.size)),))
         for number, pattern in enumerate(self._from(order, values, Pattern(curve=generic))):
@@ -233,15 +232,14 @@ class _Reading:
                 raise _TooManyError
             yield pattern
 
-    def _order(self, roots: Sequence[int]) -> list[int]:
+    def _order(self) -> list[int]:
         """The nodes in order, first those that no comparison decides, which are read once."""
         nodes = self.graph.nodes
         smooth = [not isinstance(node, Apply) for node in nodes]
         for index, node in enumerate(nodes):
             if isinstance(node, Apply) and all(smooth[arg] for arg in node.args):
                 smooth[index] = is_analytic(node.op, node.params) or node.op is SQRT
-        order = [i for i in self.graph.ancestors(roots) if isinstance(nodes[i], Apply)]
-        return sorted(order, key=lambda index: not smooth[index])
+        return sorted((i for i, _ in self.graph.applied()), key=lambda index: not smooth[index])
 
     def _from(
         self, order: Sequence[int], values: Mapping[int, Array], pattern: Pattern

@@ -17,7 +17,6 @@ from tamecheck.derivative.chainrule import (
     NotLipschitzAt,
     chain_rule,
     enclose_jacobian,
-    known_values,
 )
 from tamecheck.derivative.dependence import edges
 from tamecheck.derivative.implicit.conditions import p_matrix_condition, p_matrix_of
@@ -88,12 +87,11 @@ def elements_at(equations: Equations, point: Point, budget: Budget, seed: int) -
     inside = False
     try:
         with working_precision(_BITS):
-            rule = chain_rule(graph, known_values(graph, point(_BITS)))
+            rule = chain_rule(graph, point(_BITS))
             inside = not edges(graph, rule.values, rule.depends, point(_BITS))
     except NotLipschitzAt as found:
         with working_precision(_BITS):
-            values = known_values(graph, point(_BITS))
-            why, refuted = why_not_lipschitz(graph, values, found.where)
+            why, refuted = why_not_lipschitz(graph, point(_BITS), found.where)
         return Elements("clarke", why, refuted=refuted, rests_on="replay" if refuted else "")
     except UndecidedError:
         rule = None

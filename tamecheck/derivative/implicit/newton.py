@@ -21,7 +21,6 @@ from tamecheck.derivative.chainrule import (
     NotLipschitzAt,
     chain_rule,
     enclose_jacobian,
-    known_values,
 )
 from tamecheck.derivative.gradient import gradient
 from tamecheck.derivative.implicit.conditions import identity, rational
@@ -231,13 +230,12 @@ def _affine_root(
         return None
     try:
         point = equations.shaped([as_number(v) for v in equations.replaced(values, start)])
-        rule = chain_rule(graph, known_values(graph, point))
+        rule = chain_rule(graph, point)
     except (UndecidedError, NotLipschitzAt, TamecheckError):
         return None
     jacobian = output_matrix(graph, rule.conventional())
-    residual = [
-        v for _, node in graph.outputs for v in objects(rule.values[node]).reshape(-1).tolist()
-    ]
+    outputs = (objects(rule.values[node]) for node in graph.output_nodes)
+    residual = [v for array in outputs for v in array.reshape(-1).tolist()]
     square = matrix_of(equations.by_unknowns(jacobian))
     right = matrix_of(tuple((v,) for v in residual))
     if isinstance(square, arb_mat) or isinstance(right, arb_mat):

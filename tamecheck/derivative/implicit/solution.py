@@ -140,7 +140,7 @@ def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
     graph = equations.graph
     shaped = equations.shaped(equations.replaced(values, [None] * len(equations.unknowns)))
     ends = {name: tuple(array.reshape(-1).tolist()) for name, array in shaped.items()}
-    roots = [node for _, node in graph.outputs]
+    roots = graph.output_nodes
     try:
         bounds = enclose(graph, Box({n: Side(v, v) for n, v in ends.items()}), nodes=roots)
     except (TamecheckError, UndecidedError):

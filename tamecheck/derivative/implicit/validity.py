@@ -14,7 +14,7 @@ from math import inf
 
 from flint import arb, fmpq
 
-from tamecheck.derivative.chainrule import ChainRule, chain_rule, known_values
+from tamecheck.derivative.chainrule import ChainRule, chain_rule
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.explore import argument_rows, combination
 from tamecheck.derivative.implicit.newton import Equations, contract
@@ -73,7 +73,7 @@ def affine_validity(
     if any(rounds(node.op, node.params) or chooses_indices(node.op) for node in applied):
         return Validity(None, None, "F contains an op whose jumps are not measured")
     # also of branches that are not taken here, which end where they are
-    rule = chain_rule(graph, known_values(graph, point), whole=True)
+    rule = chain_rule(graph, point, whole=True)
     several = bool(rule.places)
     locals_ = rule.enclosing() if several else rule.chosen({})
     if locals_ is None:
@@ -125,9 +125,8 @@ def _magnitude(value: Number) -> Fraction:
 def _margins(rule: ChainRule, locals_: Mapping[int, Local]) -> list[tuple[Fraction, Row]]:
     """What is compared with 0 and is not 0 at the point: its value and its gradient."""
     graph, found = rule.graph, list[tuple[Fraction, Row]]()
-    for index in graph.ancestors([node for _, node in graph.outputs]):
-        node = graph.nodes[index]
-        if not isinstance(node, Apply) or graph.input_free[index]:
+    for index, node in graph.applied():
+        if graph.input_free[index]:
             continue
         if extremum(node.op):
             found += _fold_margins(rule, node, locals_)
