@@ -19,6 +19,7 @@ from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, expanded, lanes_of, run, site_of
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir import formula
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Routing, Selection
@@ -107,6 +108,15 @@ class _Scalars:
 
     def __init__(self, algebra: Algebra) -> None:
         self._algebra = algebra
+        self._arithmetic: Arithmetic[Any] = Arithmetic(
+            constant=lambda value: value,
+            floor=self._floor,
+            call=lambda function, value: algebra.call(function, self._lift(value)),
+            add=lambda left, right: self.sum([left, right]),
+            multiply=self.times,
+            divide=self._divide,
+            power=self._power,
+        )
 
     def apply_op(self, site: Site, args: Sequence[Array]) -> Array:
         """The value of an op."""
@@ -238,30 +248,16 @@ class _Scalars:
 
     def term(self, term: Term, point: Sequence[Any]) -> Any:
         """A term at a point."""
-        match term:
-            case formula.Var(index):
-                return point[index]
-            case formula.Const(value):
-                return value
-            case formula.Add(left, right):
-                return self.sum([self.term(left, point), self.term(right, point)])
-            case formula.Mul(left, right):
-                return self.times(self.term(left, point), self.term(right, point))
-            case formula.Div(numerator, denominator):
-                top, low = self.term(numerator, point), self.term(denominator, point)
-                if isinstance(low, Fraction) and low:
-                    return self.times(1 / low, top)
-                return self._algebra.divide(self._lift(top), self._lift(low))
-            case formula.Pow(base, exponent):
-                return self._power(self.term(base, point), self.term(exponent, point))
-            case formula.Floor(argument):
-                value = self.term(argument, point)
-                whole = isinstance(value, Fraction)
-                return Fraction(value.__floor__()) if whole else self._algebra.floor(value)
-            case formula.Call(function, argument):
-                return self._algebra.call(function, self._lift(self.term(argument, point)))
-            case _:
-                assert_never(term)
+        return self._arithmetic.value(term, point)
+
+    def _divide(self, top: Any, low: Any) -> Any:
+        if isinstance(low, Fraction) and low:
+            return self.times(1 / low, top)
+        return self._algebra.divide(self._lift(top), self._lift(low))
+
+    def _floor(self, value: Any) -> Any:
+        whole = isinstance(value, Fraction)
+        return Fraction(value.__floor__()) if whole else self._algebra.floor(value)
 
     def _power(self, base: Any, exponent: Any) -> Any:
         if not isinstance(exponent, Fraction):
@@ -274,19 +270,19 @@ class _Scalars:
 
     def condition(self, condition: Condition, point: Sequence[Any]) -> Any:
         """A condition at a point: True, False, or one of the language."""
-        match condition:
-            case formula.Compare(term, relation):
-                return self.compare(self.term(term, point), relation)
-            case formula.And(parts) | formula.Or(parts):
-                every = isinstance(condition, formula.And)
-                held = [self.condition(part, point) for part in parts]
-                if any(h is (not every) for h in held):
-                    return not every
-                rest = [h for h in held if not isinstance(h, bool)]
-                join = self._algebra.both if every else self._algebra.either
-                return join(rest) if rest else every
-            case _:
-                assert_never(condition)
+        return formula.joined(
+            condition,
+            lambda compare: self.compare(self.term(compare.term, point), compare.relation),
+            lambda held: self._join(held, every=True),
+            lambda held: self._join(held, every=False),
+        )
+
+    def _join(self, held: Sequence[Any], *, every: bool) -> Any:
+        if any(h is (not every) for h in held):
+            return not every
+        rest = [h for h in held if not isinstance(h, bool)]
+        join = self._algebra.both if every else self._algebra.either
+        return join(rest) if rest else every
 
     def compare(self, value: Any, relation: Relation) -> Any:
         """A comparison with zero; a constant settles it."""

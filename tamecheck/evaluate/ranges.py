@@ -18,6 +18,7 @@ from tamecheck.evaluate.enclose import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.intervals import Interval, elementary, root
 from tamecheck.ir import formula
+from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.op import Op, Params, Pointwise
 
@@ -276,30 +277,16 @@ def _fails(condition: Condition, args: Sequence[Range]) -> bool:
 
 
 def _term(term: Term, args: Sequence[Range]) -> Range:
-    folded = formula.constant(term)
-    if folded is not None:
-        return point_range(folded)
-    match term:
-        case formula.Var(index):
-            return args[index]
-        case formula.Add(left, right):
-            return _term(left, args) + _term(right, args)
-        case formula.Mul(left, right):
-            return _term(left, args) * _term(right, args)
-        case formula.Div(numerator, denominator):
-            return _term(numerator, args) * _term(denominator, args).inverse()
-        case formula.Pow(base, formula.Const(exponent)) if exponent.denominator == 1:
-            x = _term(base, args)
-            power = x.power(abs(exponent.numerator))
-            return power if exponent >= 0 else power.inverse()
-        case formula.Pow(base, formula.Const(exponent)):
-            return _root(_term(base, args) & _NOT_NEGATIVE, exponent)
-        case formula.Floor(argument):
-            return _floor(_term(argument, args))
-        case formula.Call(function, argument):
-            return _call(function, _term(argument, args))
-        case _:
-            return REAL
+    return _RANGES.value(term, args)
+
+
+def _power(x: Range, exponent: Fraction | Range) -> Range:
+    if isinstance(exponent, Range):
+        return REAL
+    if exponent.denominator != 1:
+        return _root(x & _NOT_NEGATIVE, exponent)
+    power = x.power(abs(exponent.numerator))
+    return power if exponent >= 0 else power.inverse()
 
 
 def _floor(x: Range) -> Range:
@@ -347,6 +334,15 @@ def _call(function: Elementary, x: Range) -> Range:
     below = Range(None, Fraction(value), high_open=x.high_open)
     near = near & above if x.low is not None and x.low >= at else near
     return near & below if x.high is not None and x.high <= at else near
+
+
+_RANGES: Arithmetic[Range] = Arithmetic(
+    constant=point_range,
+    floor=_floor,
+    call=_call,
+    divide=lambda left, right: left * right.inverse(),
+    power=_power,
+)
 
 
 def log_count(count: int) -> Range:
