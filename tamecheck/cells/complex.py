@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from flint import fmpq
@@ -209,24 +209,29 @@ class Cell:
         return self.contains_exact(tuple(as_number(x) for x in point))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Complex(Readable):
-    """All cells of a function on a box, or the first ones up to a limit."""
+C = TypeVar("C")
 
-    cells: tuple[Cell, ...]
-    """The cells of full dimension: one for each activation pattern with an interior."""
-    lower_dimensional: tuple[Cell, ...]
-    """Where the function jumps: the cells of lower dimension that have a value of their own."""
-    complete: bool
-    """Whether these are all; False when the limit or the timeout was reached."""
-    dimension: int
-    """The number of coordinates."""
-    names: tuple[str, ...]
-    """The coordinates' names."""
+
+@dataclass(frozen=True, eq=False, repr=False)
+class CellList(Readable, Generic[C]):
+    """Cells of a function on a box, or the first ones up to a limit."""
+
+    cells: tuple[C, ...]
+    """The cells of full dimension."""
     outputs: Mapping[str, Shape]
     """The outputs' names and shapes."""
     slice_: Slice = field(repr=False)
     """How the coordinates give the model's inputs."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The coordinates' names."""
+        return self.slice_.names
+
+    @property
+    def dimension(self) -> int:
+        """The number of coordinates."""
+        return len(self.names)
 
     @property
     def count(self) -> int:
@@ -236,8 +241,21 @@ class Complex(Readable):
     def __len__(self) -> int:
         return len(self.cells)
 
-    def __iter__(self) -> Iterator[Cell]:
+    def __iter__(self) -> Iterator[C]:
         return iter(self.cells)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Complex(CellList[Cell]):
+    """All cells of a piecewise linear function: one for each activation pattern with an interior.
+
+    Beside them cells of lower dimension, where the function jumps.
+    """
+
+    lower_dimensional: tuple[Cell, ...]
+    """The cells of lower dimension that have a value of their own."""
+    complete: bool
+    """Whether these are all; False when the limit or the timeout was reached."""
 
     @cached_property
     def volume(self) -> Fraction:

@@ -103,15 +103,8 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
         more, _, _ = found_by(replace(search, least=size, budget=whole))
         full = max(more, full, key=len)
         thin = thin[: limit - len(full)]
-    return Complex(
-        tuple(full),
-        tuple(thin),
-        complete,
-        size,
-        chart.names,
-        {name: graph.nodes[node].shape for name, node in graph.outputs},
-        chart,
-    )
+    outputs = {name: graph.nodes[node].shape for name, node in graph.outputs}
+    return Complex(tuple(full), outputs, chart, tuple(thin), complete)
 
 
 def _collect(cells: Iterator[Cell], size: int, limit: int) -> tuple[list[Cell], list[Cell], bool]:

@@ -35,7 +35,13 @@ from tamecheck.derivative.check.proofs import (
     tangent_cones,
 )
 from tamecheck.derivative.cone import inner_direction
-from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, null_basis
+from tamecheck.exact.feasibility import (
+    Multipliers,
+    Vector,
+    nonnegative_solution,
+    null_basis,
+    pivots,
+)
 from tamecheck.exact.hull import dot
 from tamecheck.exact.reals import UndecidedError
 
@@ -252,10 +258,8 @@ def _absorbers(
 ) -> Iterator[tuple[int, ...]]:
     """Sets of different even powers, of variables that gradients leave free, beside none."""
     yield ()
-    reduced, rank = fmpq_mat([[row[v] for v in names] for row in rows]).rref()
-    lines = reduced.tolist()[: int(rank)]
-    pivots = {next(j for j, a in enumerate(line) if a != 0) for line in lines}
-    free = [v for j, v in enumerate(names) if j not in pivots]
+    bound = pivots([tuple(row[v] for v in names) for row in rows])
+    free = [v for j, v in enumerate(names) if j not in bound]
     if len(free) == 2 and order > 3:
         for powers in ((2, 4), (4, 2)):
             yield tuple(code_of(((v, p),)) for v, p in zip(free, powers, strict=True))

@@ -40,7 +40,7 @@ from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
 
-_CHECKED = "recomputation"
+RECOMPUTED = "recomputation"
 _UNCHECKED = "first derivatives at the kinks, which are not checked again"
 _RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"
 _MOST_NAMES = 4
@@ -86,7 +86,7 @@ def limit_set(
 
     checked = read_limits(graph, point, find_claim, limit, enough)
     whole = checked is not None and checked.whole
-    rests_on = _CHECKED if whole else _UNCHECKED
+    rests_on = RECOMPUTED if whole else _UNCHECKED
     if checked is not None:
         _compare(cones, checked)
     if any(leaf.jumped for leaf in leaves):
@@ -102,7 +102,7 @@ def limit_set(
         open_ = [
             f"whether {matrix_text(m)} is a limit: curved kinks touch"
             for m in rest
-            if not _inside(m, matrices, kind)
+            if not adds_nothing(m, matrices, kind)
         ]
     kept = extreme(matrices) if kind == "clarke" else range(len(matrices))
     return replace(
@@ -115,8 +115,8 @@ def limit_set(
     )
 
 
-def _inside(matrix: Matrix, matrices: Sequence[Matrix], kind: str) -> bool:
-    """Whether a matrix would add nothing."""
+def adds_nothing(matrix: Matrix, matrices: Sequence[Matrix], kind: str) -> bool:
+    """Whether a matrix is one of a set of limits, or in their hull."""
     if any(same(matrix, other) for other in matrices):
         return True
     if kind == "bouligand" or not matrices:
@@ -125,7 +125,7 @@ def _inside(matrix: Matrix, matrices: Sequence[Matrix], kind: str) -> bool:
 
 
 def _beyond(patterns: Sequence[Pattern], matrices: Sequence[Matrix], kind: str) -> list[Pattern]:
-    return [pattern for pattern in patterns if not _inside(pattern.matrix, matrices, kind)]
+    return [pattern for pattern in patterns if not adds_nothing(pattern.matrix, matrices, kind)]
 
 
 def _named(pattern: Pattern) -> str:
@@ -161,8 +161,7 @@ def _vertices(cones: _Cones, checked: Limits | None) -> list[tuple[Matrix, Proof
             found.append((matrix, Proof(direction[0], tuple(leaf.cone.strict), path)))
     for matrix, curve in curves:
         if curve is not None and not any(same(matrix, other) for other, _ in found):
-            rows = fractions_of(curve.coefficients)
-            found.append((matrix, Proof(next(row for row in rows if any(row)), (), rows)))
+            found.append((matrix, Proof.along(curve.coefficients)))
     return found
 
 

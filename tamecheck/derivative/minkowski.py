@@ -8,10 +8,10 @@ from fractions import Fraction
 from itertools import islice
 from math import comb, prod
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq
 
 from tamecheck.derivative.cone import Cone
-from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
+from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, pivots
 from tamecheck.exact.hull import Exact, Separator, extreme, fractions_of, in_rows, inner
 from tamecheck.exact.reals import as_fraction
 
@@ -112,11 +112,8 @@ class MinkowskiSum:
 
     def _pivots(self) -> list[int]:
         """Entries that tell apart all matrices in the span of the generators."""
-        flat = [list(_flat(generator)) for group in self.groups for generator in group]
-        if not flat:
-            return []
-        reduced, rank = fmpq_mat(flat).rref()
-        return [next(j for j, a in enumerate(row) if a != 0) for row in reduced.tolist()[:rank]]
+        flat = [_flat(generator) for group in self.groups for generator in group]
+        return pivots(flat) if flat else []
 
 
 def minkowski_sum(base: Exact, groups: Sequence[Sequence[Exact]]) -> MinkowskiSum:

@@ -15,7 +15,7 @@ Otherwise the limits are followed direction by direction.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -27,17 +27,15 @@ from tamecheck.derivative.check.proofs import Claim, approaches
 from tamecheck.derivative.claims import find_claim
 from tamecheck.derivative.cone import inner_direction
 from tamecheck.derivative.kinks import pieces_of
+from tamecheck.derivative.limits import RECOMPUTED, adds_nothing
 from tamecheck.derivative.result import JacobianSet, Proof
 from tamecheck.derivative.rounds import Ball, Part, RoundSet
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution
 from tamecheck.exact.hull import (
-    Combination,
     Exact,
     dot,
     extreme,
-    fractions_of,
     matrix_text,
-    membership,
     rational,
 )
 from tamecheck.ir.formula import Const, Pow, subterms
@@ -46,7 +44,6 @@ from tamecheck.ir.tensor import Array, size_of
 
 _MOST_ROOTS = 4
 _ZERO, _ONE = fmpq(0), fmpq(1)
-_CHECKED = "recomputation"
 _STEPS = (-3, -1, 0, 1, 3)
 
 
@@ -125,29 +122,17 @@ def _is_root(node: object) -> bool:
 def _find(germs: Sequence[Germ]) -> Claim | None:
     """A proof about signs: a curve in the inputs alone, or what `find_claim` excludes."""
     size = germs[0].space.own
-    for direction in _directions(size):
-        curve = Curve((direction,))
+    for steps in filter(any, product(_STEPS, repeat=size)):
+        # near to no plane of small integers
+        curve = Curve((tuple(fmpq(a) + fmpq(k + 1, 97) for k, a in enumerate(steps)),))
         if approaches(curve, germs):
             return curve
-    for first in _axes(size):
+    for first in filter(any, product((fmpq(-1), _ZERO, _ONE), repeat=size)):
         for second in product((fmpq(-1), fmpq(1, 3), fmpq(2)), repeat=size):
             for curve in (Curve((first, second)), Curve((first, (_ZERO,) * size, second))):
                 if approaches(curve, germs):
                     return curve
     return find_claim(germs)
-
-
-def _directions(size: int) -> Iterator[Vector]:
-    for steps in product(_STEPS, repeat=size):
-        if any(steps):
-            # near to no plane of small integers
-            yield tuple(fmpq(a) + fmpq(k + 1, 97) for k, a in enumerate(steps))
-
-
-def _axes(size: int) -> Iterator[Vector]:
-    for steps in product((-1, 0, 1), repeat=size):
-        if any(steps):
-            yield tuple(fmpq(a) for a in steps)
 
 
 def _way(pattern: Pattern, size: int) -> _Way | None:
@@ -175,31 +160,17 @@ def _polytope(ways: Sequence[_Way], empty: JacobianSet) -> JacobianSet:
         if way.pattern.curve is not None:
             found.setdefault(way.base, way.pattern.curve)
     matrices = list(found)
-    open_ = [w.base for w in ways if not w.shown and not _inside(w.base, matrices, empty.kind)]
+    rest = [way.base for way in ways if not way.shown]
+    open_ = [base for base in rest if not adds_nothing(base, matrices, empty.kind)]
     kept = extreme(matrices) if empty.kind == "clarke" else range(len(matrices))
     size = len(matrices[0][0]) if matrices else 0
     curves = [tuple(row[:size] for row in found[matrices[k]].coefficients) for k in kept]
     return replace(
         empty,
         raw=tuple(matrices[k] for k in kept),
-        proofs=tuple(_proof(curve) for curve in curves),
+        proofs=tuple(map(Proof.along, curves)),
         open=tuple(dict.fromkeys(f"whether {matrix_text(matrix)} is a limit" for matrix in open_)),
-        rests_on=_CHECKED,
-    )
-
-
-def _proof(curve: Sequence[Vector]) -> Proof:
-    rows = fractions_of(curve)
-    return Proof(next(row for row in rows if any(row)), (), rows)
-
-
-def _inside(matrix: Exact, matrices: Sequence[Exact], kind: str) -> bool:
-    if matrix in matrices:
-        return True
-    return (
-        kind == "clarke"
-        and bool(matrices)
-        and isinstance(membership(matrices, matrix), Combination)
+        rests_on=RECOMPUTED,
     )
 
 
@@ -215,10 +186,10 @@ class _Family:
         """The Clarke set, or what is open."""
         if self._independent() or self._regular(1) or self._regular(-1):
             parts = tuple(dict.fromkeys(self._part(way) for way in self.ways))
-            return replace(empty, round=RoundSet(parts), rests_on=_CHECKED)
+            return replace(empty, round=RoundSet(parts), rests_on=RECOMPUTED)
         found = self._by_directions()
         if found is not None:
-            return replace(empty, round=RoundSet(found), rests_on=_CHECKED)
+            return replace(empty, round=RoundSet(found), rests_on=RECOMPUTED)
         open_ = "which limits there are where norms and kinks share their variables"
         return replace(empty, why=f"it is not known {open_}", open=(open_,))
 

@@ -16,6 +16,7 @@ from tamecheck.exact.hull import (
     Matrix,
     Membership,
     Separator,
+    fractions_of,
     inner,
     membership,
     rational,
@@ -52,6 +53,12 @@ class Proof:
     which the Jacobian holds near the point."""
     curve: tuple[tuple[Fraction, ...], ...] = ()
     """The curve ``point + Σ_k t^k curve[k - 1]`` for small ``t > 0``, by its coefficients."""
+
+    @staticmethod
+    def along(curve: Sequence[Sequence[fmpq]]) -> Proof:
+        """The proof by a curve alone."""
+        rows = fractions_of(curve)
+        return Proof(next(row for row in rows if any(row)), (), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from tamecheck.exact.hull import (
     matrix_text,
     membership,
 )
-from tamecheck.exact.reals import Number, as_fraction, power
+from tamecheck.exact.reals import Number, as_fraction, as_number, power
 
 _ZERO, _ONE = fmpq(0), fmpq(1)
 _HALF = fmpq(1, 2)
@@ -159,7 +159,7 @@ class RoundSet:
                 return self._inside(matrix, points, found)
             if found is None:
                 return None
-            functional = _exact(found.functional)
+            functional = tuple(tuple(map(as_number, row)) for row in found.functional)
             level = self.support(functional)
             reached = inner(functional, matrix)
             if arb(level) < arb(reached):
@@ -210,13 +210,10 @@ class RoundSet:
                 tuple(fractions_of(point.vectors or ()) for _, point in used),
             )
         # elements are known by balls: a small ball about the matrix has to be in the hull
-        for axis in _axes(*self.shape):
-            for corner in (
-                _moved(matrix, axis, fmpq(1, _FINE)),
-                _moved(matrix, axis, fmpq(-1, _FINE)),
-            ):
-                if not isinstance(membership([p.matrix for p in points], corner), Combination):
-                    return None
+        for axis in _axes(*self.shape, fmpq(1, _FINE)):
+            corner = membership([p.matrix for p in points], _plus(matrix, axis))
+            if not isinstance(corner, Combination):
+                return None
         return True
 
     def _farthest(self, functional: Exact) -> list[_Point]:
@@ -398,16 +395,9 @@ def _linear(row: Vector, names: Sequence[str]) -> str:
     return " + ".join(terms).replace("+ -", "- ")
 
 
-def _axes(height: int, width: int) -> Iterator[Exact]:
-    for i, j in product(range(height), range(width)):
-        for sign in (1, -1):
-            yield tuple(
-                tuple(fmpq(sign * (i == r and j == c)) for c in range(width)) for r in range(height)
-            )
-
-
-def _moved(matrix: Exact, axis: Exact, step: fmpq) -> Exact:
-    return _plus(matrix, tuple(tuple(step * a for a in row) for row in axis))
+def _axes(height: int, width: int, length: fmpq = _ONE) -> Iterator[Exact]:
+    for place, step in product(range(height * width), (length, -length)):
+        yield in_rows([step if k == place else _ZERO for k in range(height * width)], width)
 
 
 def _plus(left: Exact, right: Exact) -> Exact:
@@ -417,14 +407,6 @@ def _plus(left: Exact, right: Exact) -> Exact:
 
 def _times(gram: Exact, vector: Sequence[fmpq]) -> Vector:
     return tuple(dot(row, vector) for row in gram)
-
-
-def _exact(rows: Sequence[Sequence[Fraction]]) -> Exact:
-    return tuple(tuple(_fraction(a) for a in row) for row in rows)
-
-
-def _fraction(value: Fraction) -> fmpq:
-    return fmpq(value.numerator, value.denominator)
 
 
 def _fraction_above(level: Number, below: fmpq) -> Fraction:

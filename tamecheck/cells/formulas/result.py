@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from tamecheck.cells.complex import CellList
 from tamecheck.cells.formulas.emptiness import sign_at
 from tamecheck.cells.formulas.expressions import Expression, sympy_of
-from tamecheck.cells.slices import Slice
 from tamecheck.exact.reals import as_number
-from tamecheck.ir.answer import Readable
-from tamecheck.ir.tensor import Shape, element_names
+from tamecheck.ir.tensor import element_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,30 +87,17 @@ class FormulaCell:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FormulaCells(Readable):
-    """All cells of a function on a box, or the first ones up to a limit.
+class FormulaCells(CellList[FormulaCell]):
+    """The cells of a function that are proved not to be empty.
 
-    The cells are open and disjoint.  What they do not cover are boundaries between them, points
+    They are open and disjoint.  What they do not cover are boundaries between them, points
     outside of the function's domain, and what is `undecided`.
     """
 
-    cells: tuple[FormulaCell, ...]
-    """The cells that are proved not to be empty."""
     undecided: tuple[tuple[SignCondition, ...], ...]
     """Sets of conditions of which it is not known whether they hold together anywhere."""
     finished: bool
     """Whether the search came to its end; False when the limit or the timeout was reached."""
-    names: tuple[str, ...]
-    """The coordinates' names."""
-    outputs: Mapping[str, Shape]
-    """The outputs' names and shapes."""
-    slice_: Slice = field(repr=False)
-    """How the coordinates give the model's inputs."""
-
-    @property
-    def count(self) -> int:
-        """The number of cells found."""
-        return len(self.cells)
 
     @property
     def complete(self) -> bool:
@@ -122,11 +108,6 @@ class FormulaCells(Readable):
     def elements(self) -> dict[str, tuple[str, ...]]:
         """Names of the elements of each output, in the order of the cells' formulas."""
         return {name: element_names({name: shape}) for name, shape in self.outputs.items()}
-
-    @property
-    def dimension(self) -> int:
-        """The number of coordinates."""
-        return len(self.names)
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form, with the keys of a complex, None where they have no meaning."""
@@ -155,12 +136,6 @@ class FormulaCells(Readable):
             "b": None,
             "interior_point": [str(x) for x in cell.interior_point],
         }
-
-    def __len__(self) -> int:
-        return len(self.cells)
-
-    def __iter__(self) -> Iterator[FormulaCell]:
-        return iter(self.cells)
 
     def __str__(self) -> str:
         partial = "" if self.complete else " (there may be more)"

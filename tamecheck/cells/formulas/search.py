@@ -98,7 +98,7 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
             cells.append(cell)
     undecided = tuple(search.conditions(decisions) for decisions in search.undecided)
     outputs = {name: graph.nodes[node].shape for name, node in graph.outputs}
-    return FormulaCells(tuple(cells), undecided, finished, slice_.names, outputs, slice_)
+    return FormulaCells(tuple(cells), outputs, slice_, undecided, finished)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -175,9 +175,7 @@ class Implicit(Readable):
             the directions have another length.
         """
         u, v = self._element(vertex)
-        rows = _rows(directions, len(self.parameters))
-        flat = -np.linalg.solve(u, v @ rows.reshape((-1, rows.shape[-1])).T).T
-        return flat.reshape((*rows.shape[:-1], len(u)))
+        return _mapped(directions, v.shape[1], lambda rows: -np.linalg.solve(u, v @ rows.T).T)
 
     def vjp(self, cotangents: Any, *, vertex: int = 0) -> Array:
         """``-(wᵀ U⁻¹) V`` for one element of the set: one factorisation of Uᵀ; in float64.
@@ -185,25 +183,13 @@ class Implicit(Readable):
         Parameters
         ----------
         cotangents
-            One cotangent of the unknowns, or an array ``(..., unknowns)`` of them.
+            One cotangent of the unknowns, or an array ``(..., unknowns)`` of them; the result has
+            the shape ``(..., parameters)``.
         vertex
-            The number of the pair in ``pairs``.
-
-        Returns
-        -------
-        Array
-            Of shape ``(..., parameters)``.
-
-        Raises
-        ------
-        InputError
-            If the theorem is not proved at this point, no element of the Jacobian is known, or
-            the cotangents have another length.
+            As for `jvp`, which raises in the same cases.
         """
         u, v = self._element(vertex)
-        rows = _rows(cotangents, len(self.unknowns))
-        flat = -np.linalg.solve(u.T, rows.reshape((-1, rows.shape[-1])).T).T @ v
-        return flat.reshape((*rows.shape[:-1], len(self.parameters)))
+        return _mapped(cotangents, len(u), lambda rows: -np.linalg.solve(u.T, rows.T).T @ v)
 
     def _element(self, vertex: int) -> tuple[Array, Array]:
         if self.verdict is not Status.PROVED:
@@ -229,12 +215,14 @@ class Implicit(Readable):
         return "\n".join(lines)
 
 
-def _rows(values: Any, size: int) -> Array:
+def _mapped(values: Any, size: int, linear: Callable[[Array], Array]) -> Array:
+    """The images of vectors, one a row, behind any axes in front."""
     rows = np.asarray(values, dtype=float)
     rows = rows.reshape(1) if rows.ndim == 0 else rows
     if rows.shape[-1] != size:
         raise InputError(f"Vectors of {size} numbers are needed, not of {rows.shape[-1]}.")
-    return rows
+    image = linear(rows.reshape((-1, size)))
+    return image.reshape((*rows.shape[:-1], image.shape[-1]))
 
 
 @working_precision(_BITS)

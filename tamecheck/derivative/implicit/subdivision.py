@@ -32,6 +32,7 @@ from tamecheck.derivative.implicit.singular import (
     unit_weights,
 )
 from tamecheck.errors import package
+from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
@@ -111,10 +112,9 @@ def _table(matrices: Sequence[fmpq_mat]) -> fmpq_mat:
 def _points(flat: fmpq_mat, steps: Sequence[fmpq_mat]) -> tuple[tuple[fmpq, ...], ...]:
     """The coordinates of the first vertex, which are 0, and of the differences in the rows."""
     dimension, table = len(steps), _table(steps)
-    lines = table.rref()[0].tolist()
-    pivots = [next(j for j, a in enumerate(line) if a != 0) for line in lines]
-    square = fmpq_mat([[row[j] for row in table.tolist()] for j in pivots])
-    right = fmpq_mat([[row[j] for row in flat.tolist()] for j in pivots])
+    chosen = pivots([tuple(row) for row in table.tolist()])
+    square = fmpq_mat([[row[j] for row in table.tolist()] for j in chosen])
+    right = fmpq_mat([[row[j] for row in flat.tolist()] for j in chosen])
     solution = square.solve(right).transpose().tolist()
     return ((fmpq(0),) * dimension, *(tuple(row) for row in solution))
 
