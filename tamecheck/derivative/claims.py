@@ -43,9 +43,8 @@ from tamecheck.exact.feasibility import (
     pivots,
 )
 from tamecheck.exact.hull import dot
-from tamecheck.exact.reals import UndecidedError
+from tamecheck.exact.reals import ONE, ZERO, UndecidedError
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_MULTIPLIERS = 2
 """The largest degree of multipliers."""
 
@@ -92,7 +91,7 @@ def _numbered(claim: Tangents | Identity, places: Sequence[int], size: int) -> C
     )
     if isinstance(claim, Identity):
         return Identity(multiples)
-    relation = [_ZERO] * size
+    relation = [ZERO] * size
     for k, factor in zip(places, claim.relation, strict=True):
         relation[k] = factor
     return Tangents(tuple(relation), multiples, tuple(places[k] for k in claim.beside))
@@ -109,14 +108,14 @@ def _circuits(rows: Sequence[Vector]) -> list[Vector]:
             if not isinstance(answer, Multipliers):
                 continue
             solution = answer.values
-        wide = [_ZERO] * len(rows)
-        wide[k] = _ONE
+        wide = [ZERO] * len(rows)
+        wide[k] = ONE
         for j, factor in zip(others, solution, strict=False):
             wide[j] = factor
         if tuple(wide) not in found:
             found.append(tuple(wide))
     if len(found) > 1:
-        found.append(tuple(sum(column, _ZERO) for column in zip(*found, strict=True)))
+        found.append(tuple(sum(column, ZERO) for column in zip(*found, strict=True)))
     return found[-1:] + found[: _MOST_CIRCUITS - 1] if len(found) > 1 else found
 
 
@@ -145,7 +144,7 @@ def _tangents(
 ) -> Iterator[Tangents]:
     """Combinations that are negative on all directions that a relation leaves, by their degree."""
     used, own = _used(germs, relation)
-    for names in dict.fromkeys((own, _used(germs, (_ONE,) * len(germs))[1])):
+    for names in dict.fromkeys((own, _used(germs, (ONE,) * len(germs))[1])):
         yield from _tangents_in(germs, relation, used, names)
 
 
@@ -174,7 +173,7 @@ def _tangents_in(
             squares = [code_of(((v, 2),)) for v in names]
             signed += [_column(germs, (k,), code, code) for k in beside for code in squares]
         forms = {
-            code: [form_on(cone, {code: _ONE}, degree) for cone in cones]
+            code: [form_on(cone, {code: ONE}, degree) for cone in cones]
             for code in _codes(names, degree, degree)
         }
         columns = [_cut(column, degree, forms) for column in (*free, *signed)]
@@ -183,8 +182,8 @@ def _tangents_in(
         for number, cone in enumerate(cones):
             corners = {code_of(((k, degree),)) for k in range(len(cone))}
             for code in _codes(range(len(cone)), degree, degree):
-                right[number, code] = -_ONE if code in corners else _ZERO
-                slack.append(_Column((), 0, 0, {(number, code): _ONE}))
+                right[number, code] = -ONE if code in corners else ZERO
+                slack.append(_Column((), 0, 0, {(number, code): ONE}))
         found = _amounts(columns[: len(free)], [*columns[len(free) :], *slack], range(count), right)
         if found is not None:
             yield Tangents(relation, _multiples([*free, *signed], found), tuple(beside))
@@ -203,7 +202,7 @@ def _cut(
             continue
         for number, form in enumerate(forms[code]):
             for other, b in form.items():
-                terms[number, other] = terms.get((number, other), _ZERO) + a * b
+                terms[number, other] = terms.get((number, other), ZERO) + a * b
     return _Column(column.factors, column.code, column.lead, terms)
 
 
@@ -245,7 +244,7 @@ def _identities(
             if even or germs[k].polynomial
             for code in _codes(names, 1, _most(germs[k]))
         ]
-        below = [_Column((), 0, 0, {code: _ONE}) for code in even]
+        below = [_Column((), 0, 0, {code: ONE}) for code in even]
         forced = [*range(len(used)), *range(len(signed), len(signed) + len(below))]
         rest = [_outside(column, even) for column in (*signed, *below, *slack)]
         found = _amounts([_outside(column, even) for column in free], rest, forced, {})
@@ -300,9 +299,8 @@ def _amounts(
         return None
     table = [
         [
-            *(column.terms.get(place, _ZERO) for column in columns),
-            sum((signed[k].terms.get(place, _ZERO) for k in forced), _ZERO)
-            - right.get(place, _ZERO),
+            *(column.terms.get(place, ZERO) for column in columns),
+            sum((signed[k].terms.get(place, ZERO) for k in forced), ZERO) - right.get(place, ZERO),
         ]
         for place in places
     ]
@@ -316,7 +314,7 @@ def _amounts(
     )
     if not isinstance(answer, Multipliers):
         return None
-    amounts = [_ZERO] * wide
+    amounts = [ZERO] * wide
     for line, start in zip(lines, starts, strict=True):
         if start < wide:
             amounts[start] = -line[-1] - dot(line[wide:-1], answer.values)
@@ -332,7 +330,7 @@ def _is_flat(germs: Sequence[Germ], pair: Sequence[int]) -> bool:
 
 
 def _column(germs: Sequence[Germ], factors: tuple[int, ...], code: int, lead: int) -> _Column:
-    product = Germ(germs[0].space, {code: _ONE})
+    product = Germ(germs[0].space, {code: ONE})
     for k in factors:
         product = product * germs[k]
     parts = (*product.terms.items(), *product.tails.items())
@@ -344,12 +342,12 @@ def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[Place, fmpq
     if order < 2:
         return
     for v in names:
-        yield {code_of(((v, 2),)): _ONE}
+        yield {code_of(((v, 2),)): ONE}
     for v, w in combinations(names, 2):
         for sign in (1, -1):
             yield {
-                code_of(((v, 2),)): _ONE,
-                code_of(((w, 2),)): _ONE,
+                code_of(((v, 2),)): ONE,
+                code_of(((w, 2),)): ONE,
                 code_of(((v, 1), (w, 1))): fmpq(2 * sign),
             }
 
@@ -389,7 +387,7 @@ def _curve_inside(
 def _lift(germs: Sequence[Germ], rows: Sequence[Vector], start: Vector) -> Curve | None:
     """A curve with these first coefficients."""
     size, order = germs[0].space.size, germs[0].space.order
-    unit = (*((_ZERO,) * size), _ONE)
+    unit = (*((ZERO,) * size), ONE)
     coefficients = [start]
     while True:
         curve = Curve(tuple(coefficients))

@@ -12,17 +12,15 @@ from tamecheck.exact.hull import (
     dot,
     rational,
 )
-from tamecheck.exact.reals import Number, UndecidedError
+from tamecheck.exact.reals import ONE, ZERO, Number, UndecidedError
 
 Row = tuple[Number, ...]
 """A linear functional of directions."""
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
-
 
 def product(row: Row, direction: Sequence[fmpq]) -> Number:
     """The value of a functional at a direction."""
-    total: Number = _ZERO
+    total: Number = ZERO
     for a, x in zip(row, direction, strict=True):
         if x != 0:
             total = total + a * x
@@ -111,7 +109,7 @@ class Cone:
         strict = _exact(self.strict)
         if not strict or null_basis([*strict, *_exact(self.equal)], self.size):
             return False
-        total = tuple(sum(column, _ZERO) for column in zip(*strict, strict=True))
+        total = tuple(sum(column, ZERO) for column in zip(*strict, strict=True))
         return inner_direction(self.size, [total], self.equal, strict) is None
 
 
@@ -142,16 +140,16 @@ def inner_direction(
         return _direction_by_centres(size, strict)
     basis = null_basis(_exact(equal), size)
     if not strict:
-        return basis[0] if basis else (_ZERO,) * size
+        return basis[0] if basis else (ZERO,) * size
     columns: list[Vector] = []
-    for rows, last in ((strict, _ONE), (weak, _ZERO)):
+    for rows, last in ((strict, ONE), (weak, ZERO)):
         columns += [(*(dot(row, vector) for vector in basis), last) for row in _exact(rows)]
-    found = nonnegative_solution(columns, (*(_ZERO for _ in basis), _ONE))
+    found = nonnegative_solution(columns, (*(ZERO for _ in basis), ONE))
     if not isinstance(found, Alternative):
         return None
     # y · column <= 0 and y · target > 0: so -y, mapped back, is positive on the strict rows
     return tuple(
-        -sum((y * vector[axis] for y, vector in zip(found.values, basis, strict=False)), _ZERO)
+        -sum((y * vector[axis] for y, vector in zip(found.values, basis, strict=False)), ZERO)
         for axis in range(size)
     )
 

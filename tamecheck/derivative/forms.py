@@ -17,7 +17,7 @@ from tamecheck.derivative.check.germs import Space
 from tamecheck.derivative.check.terms import NotAnalyticError, term_germ
 from tamecheck.evaluate.exact_terms import value_at
 from tamecheck.exact.polynomial import Monomial, monomial_product
-from tamecheck.exact.reals import Number, as_number
+from tamecheck.exact.reals import ONE, ZERO, Number, as_number
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import (
     Add,
@@ -35,7 +35,6 @@ from tamecheck.ir.formula import (
     power,
 )
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _MOST_TERMS = 400
 _MOST_POWER = 12
 
@@ -111,13 +110,13 @@ class Atoms:
             self._numbers[key] = len(self._atoms)
             self._atoms.append(Atom(function, argument))
             self._values.append(value)
-        return Form({((self._numbers[key], 1),): _ONE}, value)
+        return Form({((self._numbers[key], 1),): ONE}, value)
 
-    def add(self, left: Form, right: Form, factor: fmpq = _ONE) -> Form:
+    def add(self, left: Form, right: Form, factor: fmpq = ONE) -> Form:
         """``left + factor right``."""
         total = dict(left.terms)
         for monomial, a in right.terms.items():
-            found = total.get(monomial, _ZERO) + factor * a
+            found = total.get(monomial, ZERO) + factor * a
             if found == 0:
                 del total[monomial]
             else:
@@ -132,7 +131,7 @@ class Atoms:
         for first, a in left.terms.items():
             for second, b in right.terms.items():
                 monomial = monomial_product(first, second)
-                found = total.get(monomial, _ZERO) + a * b
+                found = total.get(monomial, ZERO) + a * b
                 if found == 0:
                     del total[monomial]
                 else:
@@ -162,7 +161,7 @@ class Atoms:
             raise UnreadFormError
         if exponent.denominator != 1 or not 0 <= exponent <= _MOST_POWER:
             return self.apply(power(Var(0), exponent), base)
-        found = self.number(_ONE)
+        found = self.number(ONE)
         for _ in range(int(exponent)):
             found = self.multiply(found, base)
         return found
@@ -193,12 +192,12 @@ class Atoms:
         solved = self._solved(wall)
         if solved is not None:
             return self.substitute(form, *solved)
-        total = self.number(_ZERO)
+        total = self.number(ZERO)
         for monomial, a in form.terms.items():
             part = self.number(a)
             for k, exponent in monomial:
                 function, argument = self._atoms[k].function, self._atoms[k].argument
-                factor = Form({((k, 1),): _ONE}, self._values[k])
+                factor = Form({((k, 1),): ONE}, self._values[k])
                 if argument is not None and not isinstance(function, int):
                     factor = self.apply(function, self._remainder(argument, wall))
                 for _ in range(exponent):
@@ -217,7 +216,7 @@ class Atoms:
                 case Call(function, Var(0)) if function in _SIGNED and atom.argument.value == 0:
                     wall = atom.argument
                 case Call(Elementary.LOG, Var(0)):
-                    wall = self.add(atom.argument, self.number(_ONE), fmpq(-1))
+                    wall = self.add(atom.argument, self.number(ONE), fmpq(-1))
                 case Call(Elementary.EXP, Var(0)):
                     wall = atom.argument
                 case Pow(Var(0), Const(exponent)) if exponent > 0:
@@ -234,7 +233,7 @@ class Atoms:
         if len(monomial) != 1 or monomial[0][1] != 1:
             return None
         atom = self._atoms[monomial[0][0]]
-        level = -wall.terms.get((), _ZERO) / a
+        level = -wall.terms.get((), ZERO) / a
         exponential = atom.function == call(Elementary.EXP, Var(0))
         return atom if level == (1 if exponential else 0) else None
 
@@ -278,7 +277,7 @@ class Atoms:
 
     def substitute(self, form: Form, number: int, value: Form) -> Form:
         """The form with another form for an atom, also inside of functions."""
-        total = self.number(_ZERO)
+        total = self.number(ZERO)
         for monomial, a in form.terms.items():
             part = self.number(a)
             for k, exponent in monomial:
@@ -293,7 +292,7 @@ class Atoms:
             return value
         function, argument = self._atoms[atom].function, self._atoms[atom].argument
         if argument is None or isinstance(function, int):
-            return Form({((atom, 1),): _ONE}, self._values[atom])
+            return Form({((atom, 1),): ONE}, self._values[atom])
         return self.apply(function, self.substitute(argument, number, value))
 
     def _remainder(self, form: Form, wall: Form) -> Form:
@@ -301,17 +300,17 @@ class Atoms:
         if not wall.terms:
             return form
         lead = max(wall.terms, key=_order)
-        rest, left = Form(dict(form.terms), form.value), self.number(_ZERO)
+        rest, left = Form(dict(form.terms), form.value), self.number(ZERO)
         for _ in range(_MOST_TERMS):
             if not rest.terms:
                 return Form(left.terms, form.value)
             top = max(rest.terms, key=_order)
             quotient = _quotient(top, lead)
             if quotient is None:
-                term = Form({top: rest.terms[top]}, _ZERO)
+                term = Form({top: rest.terms[top]}, ZERO)
                 left, rest = self.add(left, term), self.add(rest, term, fmpq(-1))
             else:
-                step = Form({quotient: rest.terms[top] / wall.terms[lead]}, _ZERO)
+                step = Form({quotient: rest.terms[top] / wall.terms[lead]}, ZERO)
                 rest = self.add(rest, self.multiply(step, wall), fmpq(-1))
         raise UnreadFormError
 
@@ -324,7 +323,7 @@ class Atoms:
             part: Term = Const(Fraction(int(a.p), int(a.q)))
             for k, exponent in monomial:
                 atom = self._atoms[k]
-                if inner.key == ((((k, 1),), _ONE),):
+                if inner.key == ((((k, 1),), ONE),):
                     factor: Term | None = Var(0)
                 elif atom.argument is None or isinstance(atom.function, int):
                     return None

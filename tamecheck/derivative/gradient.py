@@ -36,7 +36,7 @@ from tamecheck.evaluate.float_terms import choose_floats, condition_floats
 from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
 from tamecheck.evaluate.walk import site_of
 from tamecheck.exact.arrays import pad_rank, take_flat
-from tamecheck.exact.reals import UndecidedError, working_precision
+from tamecheck.exact.reals import BITS, UndecidedError, working_precision
 from tamecheck.ir.arguments import float_array
 from tamecheck.ir.formula import TRUE, Const, Piece, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -46,8 +46,6 @@ from tamecheck.ops.facets import chooses_indices, extremum
 from tamecheck.ops.shapes import axes_of
 
 Precision: TypeAlias = Literal["float64", "float32"]
-
-_BITS = 128
 
 
 def gradient(
@@ -279,7 +277,7 @@ def _exact_row(graph: Graph, row: Array, number: int) -> Array:
     """
     why = "it is too large, or hinges on a number that is 0 up to rounding"
     try:
-        with working_precision(_BITS):
+        with working_precision(BITS):
             point = exact_point(graph, row.tolist())
             rule = chain_rule(graph, point)
             matrix = output_matrix(graph, rule.conventional())

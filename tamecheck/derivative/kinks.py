@@ -13,7 +13,7 @@ from typing import assert_never
 from flint import arb, fmpq
 
 from tamecheck.evaluate.exact_terms import holds, value_at
-from tamecheck.exact.reals import Number, UndecidedError
+from tamecheck.exact.reals import ZERO, Number, UndecidedError
 from tamecheck.ir.formula import (
     Add,
     Call,
@@ -39,8 +39,6 @@ from tamecheck.ops.facets import compared, comparisons, degree, rounds, term_deg
 
 Partials = tuple[Number, ...]
 """The derivative of an element by each argument."""
-
-_ZERO = fmpq(0)
 
 
 class NotLipschitzError(Exception):
@@ -132,7 +130,7 @@ def gradient_at(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> 
     """The derivatives of a term by its variables, zero by those that do not move."""
     parts = _derivatives(term, len(point))
     return tuple(
-        term_value(part, point) if moves else _ZERO
+        term_value(part, point) if moves else ZERO
         for part, moves in zip(parts, moving, strict=True)
     )
 
@@ -154,7 +152,7 @@ def partials_over(node: Apply, point: Sequence[Number], moving: Sequence[bool]) 
             continuous=True,
         )
         if moves
-        else _ZERO
+        else ZERO
         for k, moves in enumerate(moving)
     )
 
@@ -176,7 +174,7 @@ def pointwise_alternatives(
     pieces = pieces_of(node)
     _check_lipschitz(node, point, moving)
     if rounds(node.op, node.params) and degree(node.op, node.params, [1], rounding=True) == 0:
-        return _rounding(pieces, point[0]) if any(moving) else (_ZERO,)
+        return _rounding(pieces, point[0]) if any(moving) else (ZERO,)
     if isinstance(node.op.meaning, Pointwise) and node.op.meaning.whole is not None:
         # its two forms, of which either is sharp on one side, also in balls
         return gradient_at(pieces[0 if point[0] >= 0 else 1].term, point, moving)
@@ -266,7 +264,7 @@ def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
     if not isinstance(value, fmpq):
         # raises if the ball meets a jump
         value_at(pieces, (value,), continuous=False)
-        return (_ZERO,)
+        return (ZERO,)
     # jumps are rationals whose denominators divide the product of all numbers in the terms
     roots = [root for piece in pieces for root in (piece.condition, piece.term)]
     numbers = [
@@ -277,9 +275,9 @@ def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
         value_at(pieces, (v,), continuous=False) for v in (value + apart, value, value - apart)
     ]
     if values[0] == values[1] == values[2]:
-        return (_ZERO,)
+        return (ZERO,)
     sides = zip((1, 0, -1), values, strict=True)
-    alternatives = tuple(Alternative((sign,), v, (_ZERO,)) for sign, v in sides)
+    alternatives = tuple(Alternative((sign,), v, (ZERO,)) for sign, v in sides)
     return Site(((fmpq(1),),), alternatives, jump=True)
 
 

@@ -35,7 +35,7 @@ from tamecheck.exact.hull import (
     rational,
     same,
 )
-from tamecheck.exact.reals import Number
+from tamecheck.exact.reals import ZERO, Number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import chooses_indices, extremum
@@ -44,7 +44,6 @@ RECOMPUTED = "recomputation"
 _UNCHECKED = "first derivatives at the kinks, which are not checked again"
 _RANK = "the rank of the gradients at the kinks: independent ones take all patterns of signs"
 _MOST_NAMES = 4
-_ZERO = fmpq(0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -368,7 +367,7 @@ def _factored(base: Exact, high: Exact, form: tuple[fmpq, ...]) -> Kink | None:
     """The change for a form; None if the difference of the matrices is no multiple of it."""
     rows = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(base, high, strict=True)]
     pivot = next((j for j, a in enumerate(form) if a != 0), None)
-    change = tuple(_ZERO if pivot is None else row[pivot] / form[pivot] for row in rows)
+    change = tuple(ZERO if pivot is None else row[pivot] / form[pivot] for row in rows)
     fits = all([factor * c for c in form] == row for row, factor in zip(rows, change, strict=True))
     return Kink(change, form) if fits else None
 

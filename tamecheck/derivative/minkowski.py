@@ -13,9 +13,7 @@ from flint import fmpq
 from tamecheck.derivative.cone import Cone
 from tamecheck.exact.feasibility import Multipliers, Vector, nonnegative_solution, pivots
 from tamecheck.exact.hull import Exact, Separator, extreme, fractions_of, in_rows, inner
-from tamecheck.exact.reals import as_fraction
-
-_ZERO, _ONE = fmpq(0), fmpq(1)
+from tamecheck.exact.reals import ONE, ZERO, as_fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +46,7 @@ class MinkowskiSum:
         """The largest value of ``<functional, M>`` over all elements M; O(generators · entries)."""
         value = inner(functional, self.base)
         for group in self.groups:
-            value += max(_ZERO, *(inner(functional, generator) for generator in group))
+            value += max(ZERO, *(inner(functional, generator) for generator in group))
         return value
 
     def membership(self, matrix: Exact) -> Shares | Separator:
@@ -59,12 +57,12 @@ class MinkowskiSum:
         count = len(self.groups)
         columns: list[Vector] = []
         for k, group in enumerate(self.groups):
-            unit = tuple(_ONE if k == j else _ZERO for j in range(count))
+            unit = tuple(ONE if k == j else ZERO for j in range(count))
             columns += [(*_flat(generator), *unit) for generator in group]
             # what is left of the shares' sum
-            columns.append((*(_ZERO for _ in _flat(self.base)), *unit))
+            columns.append((*(ZERO for _ in _flat(self.base)), *unit))
         gap = [a - b for a, b in zip(_flat(matrix), _flat(self.base), strict=True)]
-        found = nonnegative_solution(columns, (*gap, *(_ONE for _ in range(count))))
+        found = nonnegative_solution(columns, (*gap, *(ONE for _ in range(count))))
         if isinstance(found, Multipliers):
             shares = iter(found.values)
             parts = [tuple(islice(shares, len(group) + 1))[:-1] for group in self.groups]
@@ -99,7 +97,7 @@ class MinkowskiSum:
             if not groups:
                 yield in_rows(sum_, len(self.base[0]))
                 return
-            choices = [*(_flat(generator) for generator in groups[0]), (_ZERO,) * len(sum_)]
+            choices = [*(_flat(generator) for generator in groups[0]), (ZERO,) * len(sum_)]
             for choice in choices:
                 met: Cone | None = cone
                 for other in choices:
@@ -157,7 +155,7 @@ def _corners(group: Sequence[Vector]) -> list[Vector]:
     different = list(dict.fromkeys(flat for flat in group if any(a != 0 for a in flat)))
     if not different:
         return []
-    zero = (_ZERO,) * len(different[0])
+    zero = (ZERO,) * len(different[0])
     kept = extreme([(flat,) for flat in (*different, zero)])
     return [different[number] for number in kept if number < len(different)]
 

@@ -38,12 +38,12 @@ from tamecheck.exact.hull import (
     matrix_text,
     rational,
 )
+from tamecheck.exact.reals import ONE, ZERO
 from tamecheck.ir.formula import Const, Pow, subterms
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
 
 _MOST_ROOTS = 4
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _STEPS = (-3, -1, 0, 1, 3)
 
 
@@ -104,7 +104,7 @@ def _kept(factors: Exact, steep: Sequence[bool]) -> Exact:
     """The derivatives by roots, 0 for those that matter only to a higher order."""
     wide = [*steep, *([False] * (len(factors[0]) - len(steep)))]
     return tuple(
-        tuple(b if keep else _ZERO for b, keep in zip(row, wide, strict=True)) for row in factors
+        tuple(b if keep else ZERO for b, keep in zip(row, wide, strict=True)) for row in factors
     )
 
 
@@ -127,9 +127,9 @@ def _find(germs: Sequence[Germ]) -> Claim | None:
         curve = Curve((tuple(fmpq(a) + fmpq(k + 1, 97) for k, a in enumerate(steps)),))
         if approaches(curve, germs):
             return curve
-    for first in filter(any, product((fmpq(-1), _ZERO, _ONE), repeat=size)):
+    for first in filter(any, product((fmpq(-1), ZERO, ONE), repeat=size)):
         for second in product((fmpq(-1), fmpq(1, 3), fmpq(2)), repeat=size):
-            for curve in (Curve((first, second)), Curve((first, (_ZERO,) * size, second))):
+            for curve in (Curve((first, second)), Curve((first, (ZERO,) * size, second))):
                 if approaches(curve, germs):
                     return curve
     return find_claim(germs)
@@ -198,7 +198,7 @@ class _Family:
         found: list[Ball] = []
         for number, gram in enumerate(self.grams):
             factor = tuple(row[number] for row in way.factors)
-            lead = next((b for b in factor if b != 0), _ZERO)
+            lead = next((b for b in factor if b != 0), ZERO)
             if lead == 0 or not any(a != 0 for row in gram for a in row):
                 continue
             found.append(Ball(factor if sign or lead > 0 else tuple(-b for b in factor), gram))
@@ -312,7 +312,7 @@ def _reached(germs: Sequence[Germ], ray: Vector) -> bool:
     for step in (fmpq(1, 3), fmpq(1), fmpq(3), fmpq(1, 20), fmpq(20)):
         for sign in (1, -1):
             bent = tuple(sign * step * a for a in side)
-            for curve in (Curve((ray, bent)), Curve((ray, (_ZERO, _ZERO), bent))):
+            for curve in (Curve((ray, bent)), Curve((ray, (ZERO, ZERO), bent))):
                 if approaches(curve, germs):
                     return True
     return False

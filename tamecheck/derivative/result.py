@@ -23,6 +23,7 @@ from tamecheck.exact.hull import (
     same,
 )
 from tamecheck.exact.reals import (
+    BITS,
     Number,
     as_fraction,
     as_number,
@@ -34,7 +35,6 @@ from tamecheck.ir.tensor import Shape, element_names
 
 Kind: TypeAlias = Literal["clarke", "bouligand", "conservative"]
 
-_BITS = 128
 
 Entry = Fraction | arb
 """An exact rational, or a ball that contains the number."""
@@ -239,7 +239,7 @@ class JacobianSet(Readable):
             raise InputError(f"The Jacobian has {height} rows of {width} entries.")
         return rows
 
-    @working_precision(_BITS)
+    @working_precision(BITS)
     def contains(
         self, matrix: Sequence[Sequence[Any]]
     ) -> Membership | Shares | Blend | bool | None:
@@ -271,7 +271,7 @@ class JacobianSet(Readable):
         found = membership(self.raw, rows)
         return None if self.open and isinstance(found, Separator) else found
 
-    @working_precision(_BITS)
+    @working_precision(BITS)
     def support(self, functional: Sequence[Sequence[Any]]) -> Entry:
         """The largest value of ``<functional, M>``, the sum of products of entries, on the set.
 
@@ -310,7 +310,7 @@ class JacobianSet(Readable):
         """Whether automatic differentiation by JAX gives an element; None if it is open."""
         return None if self.automatic is None else self._has(self.automatic.jax)
 
-    @working_precision(_BITS)
+    @working_precision(BITS)
     def _has(self, matrix: Matrix | None) -> bool | None:
         if matrix is None or not self.defined:
             return None
@@ -322,7 +322,7 @@ class JacobianSet(Readable):
         found = self.contains(matrix)
         return None if found is None else not isinstance(found, Separator) and found is not False
 
-    @working_precision(_BITS)
+    @working_precision(BITS)
     def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:
         """The derivative of the function in a direction.
 

@@ -28,9 +28,8 @@ from tamecheck.exact.hull import (
     matrix_text,
     membership,
 )
-from tamecheck.exact.reals import Number, as_fraction, as_number, power
+from tamecheck.exact.reals import ONE, ZERO, Number, as_fraction, as_number, power
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _HALF = fmpq(1, 2)
 _ROUNDS = 80
 _MOST_BOXES = 3000
@@ -63,7 +62,7 @@ class Ball:
     def image(self, functional: Exact) -> Vector:
         """The functional of the vector ``Q u``."""
         return tuple(
-            sum((w * b for w, b in zip(column, self.factor, strict=True)), _ZERO)
+            sum((w * b for w, b in zip(column, self.factor, strict=True)), ZERO)
             for column in zip(*functional, strict=True)
         )
 
@@ -193,7 +192,7 @@ class RoundSet:
         if ball.square(vector) <= 1:
             return Blend((Fraction(1),), (0,), (fractions_of((vector,)),))
         # the point itself is farther out than any element
-        rows = [tuple(_ZERO for _ in vector) for _ in ball.factor]
+        rows = [tuple(ZERO for _ in vector) for _ in ball.factor]
         rows[pivot] = tuple(v / ball.factor[pivot] for v in vector)
         # the root of s is at most (s + 1) / 2, which is less than s beyond 1
         level = inner(tuple(rows), part.base) + (ball.square(vector) + 1) / 2
@@ -303,8 +302,8 @@ def _highest(  # noqa: C901 (one search)
         count += 1
         heapq.heappush(waiting, (-float(upper), count, upper, box))
 
-    for axis, sign in product(range(size), (-_ONE, _ONE)):
-        add(tuple((sign, sign) if k == axis else (-_ONE, _ONE) for k in range(size)))
+    for axis, sign in product(range(size), (-ONE, ONE)):
+        add(tuple((sign, sign) if k == axis else (-ONE, ONE) for k in range(size)))
     while waiting and count < _MOST_BOXES:
         if best is not None and -waiting[0][0] - float(best.mid()) < _CLOSE:
             break
@@ -335,12 +334,12 @@ def _unit(ball: Ball, image: Vector) -> Vector:
     """A multiple of a vector with ``uᵀ Q u`` just at most 1."""
     square = ball.square(image)
     if square == 0:
-        return tuple(_ZERO for _ in image)
+        return tuple(ZERO for _ in image)
     root = power(square, _HALF)
     if isinstance(root, fmpq):
         return tuple(a / root for a in image)
     scale = fmpq(math.floor(float((1 / arb(root)).lower()) * _FINE) - 1, _FINE)
-    return tuple(a * scale for a in image) if scale > 0 else tuple(_ZERO for _ in image)
+    return tuple(a * scale for a in image) if scale > 0 else tuple(ZERO for _ in image)
 
 
 def _solve(gram: Exact, target: Sequence[fmpq]) -> Vector | None:
@@ -348,7 +347,7 @@ def _solve(gram: Exact, target: Sequence[fmpq]) -> Vector | None:
     size = len(target)
     table = fmpq_mat([[*row, t] for row, t in zip(gram, target, strict=True)])
     reduced, rank = table.rref()
-    found = [_ZERO] * size
+    found = [ZERO] * size
     for line in reduced.tolist()[: int(rank)]:
         pivot = next(j for j, a in enumerate(line) if a != 0)
         if pivot == size:
@@ -363,7 +362,7 @@ def _words(part: Part, names: Sequence[str]) -> str:
     for ball in part.balls:
         used = [k for k, row in enumerate(ball.gram) if any(a != 0 for a in row)]
         over = ", ".join(names[k] for k in used)
-        scale = ball.gram[used[0]][used[0]] if used else _ZERO
+        scale = ball.gram[used[0]][used[0]] if used else ZERO
         level = all(ball.gram[i][j] == (scale if i == j else 0) for i in used for j in used)
         factor = ball.factor[0] if len(ball.factor) == 1 else None
         if level and factor is not None:
@@ -395,9 +394,9 @@ def _linear(row: Vector, names: Sequence[str]) -> str:
     return " + ".join(terms).replace("+ -", "- ")
 
 
-def _axes(height: int, width: int, length: fmpq = _ONE) -> Iterator[Exact]:
+def _axes(height: int, width: int, length: fmpq = ONE) -> Iterator[Exact]:
     for place, step in product(range(height * width), (length, -length)):
-        yield in_rows([step if k == place else _ZERO for k in range(height * width)], width)
+        yield in_rows([step if k == place else ZERO for k in range(height * width)], width)
 
 
 def _plus(left: Exact, right: Exact) -> Exact:

@@ -10,6 +10,7 @@ from flint import fmpq
 
 from tamecheck.evaluate.float_terms import compared, where
 from tamecheck.exact.reals import (
+    ZERO,
     Number,
     UndecidedError,
     add,
@@ -27,7 +28,6 @@ from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Condition, Piece, Term
 from tamecheck.ir.tensor import Array
 
-_ZERO = fmpq(0)
 _Floors = Mapping[Term, fmpq]
 
 
@@ -96,7 +96,7 @@ def _algebraic(term: Term) -> bool:
 
 def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, on object arrays of rationals of one shape."""
-    zero = np.full((), _ZERO, dtype=object)
+    zero = np.full((), ZERO, dtype=object)
 
     def held(compare: formula.Compare) -> Array:
         return compared(compare.relation, _RATIONALS.value(compare.term, args), zero)
@@ -155,7 +155,7 @@ def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> boo
             ) if factor == -1:
                 return relates(relation, _value(left, args, floors), _value(right, args, floors))
             case formula.Compare(term, relation):
-                return relates(relation, _value(term, args, floors), _ZERO)
+                return relates(relation, _value(term, args, floors), ZERO)
 
     return formula.truth(condition, decide)
 

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.exact.reals import working_precision
+from tamecheck.exact.reals import BITS, working_precision
 from tamecheck.ir.formula import Elementary
 from tamecheck.ir.tensor import Array
 
@@ -174,7 +174,6 @@ def _split(a: Array) -> tuple[Array, Array]:
     return high, a - high
 
 
-_BITS = 128
 _ABSOLUTE = 2.0**-80
 _HALF_PI = 1.5707963267948966
 _LARGEST_ANGLE = 2.0**40
@@ -264,7 +263,7 @@ def _upper(function: _Function, at: Array) -> Array:
 def _nearest(function: _Function, at: Array) -> Array:
     """The function at each distinct float, to nearest; NaN where it has no value."""
     distinct, places = np.unique(at, return_inverse=True)
-    with working_precision(_BITS):
+    with working_precision(BITS):
         found = [_value(function, value) for value in distinct.tolist()]
     return np.array(found, dtype=np.float64)[places].reshape(np.shape(at))
 

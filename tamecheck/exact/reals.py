@@ -25,6 +25,11 @@ from tamecheck.ir.formula import Elementary, Relation
 
 Number: TypeAlias = fmpq | arb
 
+ZERO, ONE = fmpq(0), fmpq(1)
+
+BITS = 128
+"""The usual precision of balls."""
+
 _MAX_BITS = 1 << 20
 """Exact powers with a longer numerator or denominator than this are taken as balls."""
 

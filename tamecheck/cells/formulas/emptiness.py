@@ -19,7 +19,7 @@ from tamecheck.exact.feasibility import (
     opposite,
     solve_inequalities,
 )
-from tamecheck.exact.reals import Number, UndecidedError, as_number, working_precision
+from tamecheck.exact.reals import ZERO, Number, UndecidedError, as_number, working_precision
 from tamecheck.ir.tensor import Array
 
 Decision = tuple[Expression, int]
@@ -31,7 +31,6 @@ Point: TypeAlias = tuple[fmpq, ...]
 Bounds: TypeAlias = tuple[tuple[fmpq, fmpq], ...]
 Answer: TypeAlias = Point | Literal["empty", "open"]
 
-_ZERO = fmpq(0)
 _POINTS = 4096
 _TRIES = 3
 _BOXES = 600
@@ -128,7 +127,7 @@ class Domain:
         """
         atoms = {atom.number: atom for expression, _ in decisions for atom, _ in expression.terms}
         places = {number: k for k, number in enumerate(sorted(atoms), start=len(self.bounds))}
-        none = [_ZERO] * len(places)
+        none = [ZERO] * len(places)
 
         def pad(row: Vector, factors: Mapping[int, fmpq]) -> Vector:
             wide = [*row[:-1], *none, row[-1]]
@@ -141,7 +140,7 @@ class Domain:
             (pad(_row((e, sign)), {atom.number: a * sign for atom, a in e.terms}), True)
             for e, sign in decisions
         ]
-        flat = (_ZERO,) * len(self.bounds)
+        flat = (ZERO,) * len(self.bounds)
         for number in places:
             for sign, end in zip((1, -1), atoms[number].range, strict=True):
                 if end is not None:

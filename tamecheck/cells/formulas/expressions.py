@@ -16,14 +16,13 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.evaluate.float_terms import term_floats
-from tamecheck.exact.reals import Number, add, as_number, call, divide, multiply
+from tamecheck.exact.reals import ONE, ZERO, Number, add, as_number, call, divide, multiply
 from tamecheck.exact.reals import power as raised
 from tamecheck.ir.formula import Call, Elementary, Var
 from tamecheck.ir.tensor import Array
 
 T = TypeVar("T")
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 
 Key: TypeAlias = tuple[tuple[fmpq, ...], tuple[tuple[int, fmpq], ...]]
 """The coefficients of an expression; equal keys are equal formulas."""
@@ -90,7 +89,7 @@ class Expression:
     def times(self, factor: fmpq) -> Expression:
         """A rational multiple."""
         if factor == 0:
-            return Expression(tuple(_ZERO for _ in self.row))
+            return Expression(tuple(ZERO for _ in self.row))
         return Expression(
             tuple(a * factor for a in self.row), tuple((a, c * factor) for a, c in self.terms)
         )
@@ -113,16 +112,16 @@ class Space:
 
     def constant(self, value: Fraction) -> Expression:
         """A rational number."""
-        return Expression((*(_ZERO for _ in range(self.size)), as_number(value)))
+        return Expression((*(ZERO for _ in range(self.size)), as_number(value)))
 
     def total(self, parts: Sequence[Expression]) -> Expression:
         """The sum."""
-        row = [_ZERO] * (self.size + 1)
+        row = [ZERO] * (self.size + 1)
         terms: dict[Atom, fmpq] = {}
         for part in parts:
             row = [a + b for a, b in zip(row, part.row, strict=True)]
             for atom, coefficient in part.terms:
-                terms[atom] = terms.get(atom, _ZERO) + coefficient
+                terms[atom] = terms.get(atom, ZERO) + coefficient
         kept = sorted(((a, c) for a, c in terms.items() if c != 0), key=lambda pair: pair[0].number)
         return Expression(tuple(row), tuple(kept))
 
@@ -157,7 +156,7 @@ class Space:
         if atom is None:
             atom = Atom(len(self._atoms), kind, args, any(arg.moving for arg in args))
             self._atoms[key] = atom
-        return Expression(tuple(_ZERO for _ in range(self.size + 1)), ((atom, _ONE),))
+        return Expression(tuple(ZERO for _ in range(self.size + 1)), ((atom, ONE),))
 
 
 def _total(

@@ -14,14 +14,13 @@ from typing import Any, TypeAlias, TypeVar
 
 from flint import fmpq, fmpq_mat
 
-from tamecheck.exact.reals import Number, UndecidedError
+from tamecheck.exact.reals import ZERO, Number, UndecidedError
 
 Tail: TypeAlias = tuple[Hashable, int]
 """A name, and the variables in whose monomials of higher order the function lies."""
 
 _BITS = 4
 _DEGREE = (1 << _BITS) - 1
-_ZERO = fmpq(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Germ:
     @property
     def value(self) -> Number:
         """The value at the point."""
-        return self.terms.get(0, _ZERO)
+        return self.terms.get(0, ZERO)
 
     @property
     def sign(self) -> int:
@@ -189,7 +188,7 @@ class Germ:
     def gradient(self) -> tuple[Number, ...]:
         """The derivative at the point."""
         size = self.space.size
-        return tuple(self.terms.get(code_of(((k, 1),)), _ZERO) for k in range(size))
+        return tuple(self.terms.get(code_of(((k, 1),)), ZERO) for k in range(size))
 
     @property
     def shift(self) -> Germ:
@@ -244,7 +243,7 @@ class Germ:
                 if degree_of(left) + degree_of(right) > order:
                     rest |= mask_of(left) | mask_of(right)
                 else:
-                    terms[left + right] = terms.get(left + right, _ZERO) + a * b
+                    terms[left + right] = terms.get(left + right, ZERO) + a * b
         kept = {code: a for code, a in terms.items() if a != 0}
         # near the point, a factor that is not 0 there keeps its sign
         core = None
@@ -262,8 +261,8 @@ class Germ:
         The series have the coefficients of each variable, the first of them 0.
         """
         order = self.space.order
-        total: list[Number] = [_ZERO] * (order + 1)
-        known: dict[int, list[Number]] = {0: [fmpq(1), *([_ZERO] * order)]}
+        total: list[Number] = [ZERO] * (order + 1)
+        known: dict[int, list[Number]] = {0: [fmpq(1), *([ZERO] * order)]}
         for code, a in self.terms.items():
             for power, b in enumerate(_monomial(code, series, known)):
                 if b != 0:
@@ -278,7 +277,7 @@ def _sum(left: Mapping[K, Number], right: Mapping[K, Number]) -> dict[K, Number]
     """The sums of coefficients that are not 0."""
     total = dict(left)
     for key, a in right.items():
-        total[key] = total.get(key, _ZERO) + a
+        total[key] = total.get(key, ZERO) + a
         if total[key] == 0:
             del total[key]
     return total
@@ -305,7 +304,7 @@ def _monomial(
     if code not in known:
         variable = exponents_of(code)[0][0]
         low = _monomial(code - code_of(((variable, 1),)), series, known)
-        found: list[Number] = [_ZERO] * len(low)
+        found: list[Number] = [ZERO] * len(low)
         for i, a in enumerate(low):
             if a != 0:
                 for j, b in enumerate(series[variable][: len(low) - i]):

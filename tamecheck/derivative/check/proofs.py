@@ -35,11 +35,10 @@ from tamecheck.derivative.check.germs import (
     union,
     variables_of,
 )
-from tamecheck.exact.reals import Number, power
+from tamecheck.exact.reals import ZERO, Number, power
 
 Vector: TypeAlias = tuple[fmpq, ...]
 
-_ZERO = fmpq(0)
 _MOST_CHOICES = 500
 
 
@@ -51,7 +50,7 @@ class Curve:
 
     def series(self, variable: int) -> tuple[fmpq, ...]:
         """The coefficients of one coordinate's shift."""
-        return (_ZERO, *(vector[variable] for vector in self.coefficients))
+        return (ZERO, *(vector[variable] for vector in self.coefficients))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ def approaches(curve: Curve, germs: Sequence[Germ]) -> bool:
 def leading_sign(curve: Curve, germ: Germ) -> int:
     """The sign along a curve near its start; 0 if it is not known."""
     series = series_on(curve, germ.space)
-    first = next((a for a in germ.along(series) if a != 0), _ZERO)
+    first = next((a for a in germ.along(series) if a != 0), ZERO)
     # a ball about 0 has no sign
     return int(first > 0) - int(first < 0)
 
@@ -105,9 +104,9 @@ def series_on(curve: Curve, space: Space) -> list[Sequence[Number]]:
     """The coefficients of all variables along a curve; NaN where one is not known."""
     series: list[Sequence[Number]] = [curve.series(k) for k in range(space.own)]
     for under, _ in space.roots:
-        blank = [(_ZERO,)] * (space.size - len(series))
+        blank = [(ZERO,)] * (space.size - len(series))
         series.append(_root_series(under.along([*series, *blank])))
-    return [*series, *([(_ZERO,)] * (space.size - len(series)))]
+    return [*series, *([(ZERO,)] * (space.size - len(series)))]
 
 
 def _root_series(square: Sequence[Number]) -> tuple[Number, ...]:
@@ -116,13 +115,13 @@ def _root_series(square: Sequence[Number]) -> tuple[Number, ...]:
     unknown = arb("nan")
     first = next((k for k, a in enumerate(square) if a != 0), None)
     if first is None or first % 2 or not square[first] > 0:
-        return (_ZERO, *([unknown] * order))
+        return (ZERO, *([unknown] * order))
     lead = power(square[first], fmpq(1, 2))
     found: list[Number] = [lead]
     for k in range(1, order - first + 1):
-        rest = square[first + k] - sum((found[i] * found[k - i] for i in range(1, k)), _ZERO)
+        rest = square[first + k] - sum((found[i] * found[k - i] for i in range(1, k)), ZERO)
         found.append(rest / (2 * lead))
-    series = [*([_ZERO] * (first // 2)), *found]
+    series = [*([ZERO] * (first // 2)), *found]
     return tuple([*series, *([unknown] * (order + 1 - len(series)))][: order + 1])
 
 
@@ -196,11 +195,11 @@ def tangent_cones(
     names = variables_of(union(germs[k].mask for k in used))
     rows = {k: _row(germs[k], names) for k in used}
     for column in zip(*(rows[k] for k in held), strict=True):
-        if sum((relation[k] * a for k, a in zip(held, column, strict=True)), _ZERO) != 0:
+        if sum((relation[k] * a for k, a in zip(held, column, strict=True)), ZERO) != 0:
             return None
     size = germs[0].space.size
     basis = [
-        tuple(vector[names.index(v)] if v in names else _ZERO for v in range(size))
+        tuple(vector[names.index(v)] if v in names else ZERO for v in range(size))
         for vector in _orthogonal([rows[k] for k in held], len(names))
     ]
     gradients = [_row(germs[k], range(size)) for k in used]
@@ -235,7 +234,7 @@ def _extreme_rays(rows: Sequence[Vector], basis: Sequence[Vector]) -> list[Vecto
             shares = tuple(sign * a for a in null[0])
             if all(_dot(line, shares) >= 0 for line in table):
                 lead = next(abs(a) for a in shares if a != 0)
-                ray = [_ZERO] * len(basis[0])
+                ray = [ZERO] * len(basis[0])
                 for share, vector in zip(shares, basis, strict=True):
                     ray = [a + share * b for a, b in zip(ray, vector, strict=True)]
                 found.setdefault(tuple(a / lead for a in shares), tuple(ray))
@@ -243,7 +242,7 @@ def _extreme_rays(rows: Sequence[Vector], basis: Sequence[Vector]) -> list[Vecto
 
 
 def _dot(left: Sequence[fmpq], right: Sequence[fmpq]) -> fmpq:
-    return sum((a * b for a, b in zip(left, right, strict=True)), _ZERO)
+    return sum((a * b for a, b in zip(left, right, strict=True)), ZERO)
 
 
 def _pinned(relation: Sequence[fmpq], germs: Sequence[Germ]) -> bool:
@@ -322,7 +321,7 @@ def _negative_on(cones: Sequence[Sequence[Vector]], germ: Germ) -> bool:
     for cone in cones:
         form = form_on(cone, terms, degree)
         corners = (code_of(((k, degree),)) for k in range(len(cone)))
-        if any(a > 0 for a in form.values()) or not all(form.get(c, _ZERO) < 0 for c in corners):
+        if any(a > 0 for a in form.values()) or not all(form.get(c, ZERO) < 0 for c in corners):
             return False
     return True
 
@@ -365,9 +364,9 @@ def _nonpositive(germ: Germ) -> bool:
     Even powers with negative coefficients outweigh their proper multiples there; so does a negative
     definite quadratic form everything of higher degree in its variables.
     """
-    if not all(isinstance(a, fmpq) for a in germ.terms.values()) or germ.terms.get(0, _ZERO) > 0:
+    if not all(isinstance(a, fmpq) for a in germ.terms.values()) or germ.terms.get(0, ZERO) > 0:
         return False
-    if germ.zero or germ.terms.get(0, _ZERO) < 0:
+    if germ.zero or germ.terms.get(0, ZERO) < 0:
         return True
     terms = {code: a for code, a in germ.terms.items() if isinstance(a, fmpq)}
     even = [
@@ -395,8 +394,7 @@ def _definite(terms: Mapping[int, fmpq], rest: Sequence[int], loose: int) -> boo
     names = variables_of(union((loose, *map(mask_of, (*terms, *rest)))))
     # twice the form, negated
     form = [
-        [-(1 + (i == j)) * terms.get(code_of(((i, 1), (j, 1))), _ZERO) for j in names]
-        for i in names
+        [-(1 + (i == j)) * terms.get(code_of(((i, 1), (j, 1))), ZERO) for j in names] for i in names
     ]
     minors = (fmpq_mat([row[:k] for row in form[:k]]).det() for k in range(1, len(names) + 1))
     return all(minor > 0 for minor in minors)

@@ -24,7 +24,7 @@ from tamecheck.derivative.check.germs import (
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.arrays import from_list
-from tamecheck.exact.reals import Number, as_number, call, divide, multiply, power
+from tamecheck.exact.reals import ONE, ZERO, Number, as_number, call, divide, multiply, power
 from tamecheck.ir.formula import (
     Add,
     Call,
@@ -46,7 +46,6 @@ from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of
 
 Series = list[Number]
-_ZERO, _ONE = fmpq(0), fmpq(1)
 
 
 class NotAnalyticError(Exception):
@@ -184,13 +183,13 @@ def _root(base: Germ) -> Germ | None:
         if space.own + number >= space.size:
             return None
         space.roots.append((base, square))
-    return Germ(space, {code_of(((space.own + number, 1),)): _ONE})
+    return Germ(space, {code_of(((space.own + number, 1),)): ONE})
 
 
 def _quadratic(germ: Germ) -> fmpq_mat:
     """The part of degree 2, as a symmetric matrix."""
     size = germ.space.own
-    form = [[_ZERO] * size for _ in range(size)]
+    form = [[ZERO] * size for _ in range(size)]
     for code, a in germ.terms.items():
         if degree_of(code) == 2 and isinstance(a, fmpq):
             (i, first), *rest = exponents_of(code)
@@ -217,7 +216,7 @@ def _plain_power(base: Germ, exponent: Number) -> Germ:
             # what is left has a name, by which it cancels
             degree = int(exponent.p)
             return _composed(base, ("natural", degree), partial(_natural, degree))
-        result = base.space.constant(_ONE)
+        result = base.space.constant(ONE)
         for _ in range(int(exponent.p)):
             result = result * base
         return result
@@ -239,7 +238,7 @@ def _natural(degree: int, value: Number, order: int) -> Series:
     """``(value + t) ** degree``."""
     known = min(degree, order)
     found = [comb(degree, k) * power(value, fmpq(degree - k)) for k in range(known + 1)]
-    return [*found, *([_ZERO] * (order - known))]
+    return [*found, *([ZERO] * (order - known))]
 
 
 def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Series]) -> Germ:
@@ -254,7 +253,7 @@ def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Serie
     result = space.constant(coefficients[-1])
     for a in reversed(coefficients[:-1]):
         result = result * shift + space.constant(a)
-    tail: dict[Tail, Number] = {((name, inner.key), inner.mask): _ONE}
+    tail: dict[Tail, Number] = {((name, inner.key), inner.mask): ONE}
     return Germ(space, result.terms, tail, core=inner.core_by(coefficients[1]))
 
 
@@ -272,7 +271,7 @@ def _quotient(term: Div, args: Sequence[Germ]) -> Germ:
         space = Space(1, order + _MOST_ZEROS)
         shift = [space.variable(0, value)] * (max(len(args), 1))
         rows = [
-            [part.terms.get(code_of(((0, k),)) if k else 0, _ZERO) for k in range(space.order + 1)]
+            [part.terms.get(code_of(((0, k),)) if k else 0, ZERO) for k in range(space.order + 1)]
             for part in (term_germ(side, shift, {}) for side in (term.numerator, term.denominator))
         ]
         top, low = rows
@@ -284,7 +283,7 @@ def _quotient(term: Div, args: Sequence[Germ]) -> Germ:
             raise NotAnalyticError
         found: Series = []
         for k in range(order + 1):
-            rest = top[k] - sum((found[j] * low[k - j] for j in range(k)), _ZERO)
+            rest = top[k] - sum((found[j] * low[k - j] for j in range(k)), ZERO)
             found.append(divide(rest, low[0]))
         return found
 
@@ -294,7 +293,7 @@ def _quotient(term: Div, args: Sequence[Germ]) -> Germ:
 def _inverse(value: Number, order: int) -> Series:
     if not (value > 0 or value < 0):
         raise NotAnalyticError
-    found = [divide(_ONE, value)]
+    found = [divide(ONE, value)]
     for _ in range(order):
         found.append(multiply(-found[-1], found[0]))
     return found
@@ -351,7 +350,7 @@ def _elementary(function: Elementary, value: Number, order: int) -> Series:
         slopes = term_germ(equation, (x, y), {}).terms
         if _Y not in subterms(equation):
             codes = (code_of(((0, n),)) for n in range(order))
-            rates = (divide(slopes.get(c, _ZERO), fmpq(n + 1)) for n, c in enumerate(codes))
+            rates = (divide(slopes.get(c, ZERO), fmpq(n + 1)) for n, c in enumerate(codes))
             return [*found, *rates]
-        found.append(divide(slopes.get(code_of(((0, k),)), _ZERO), fmpq(k + 1)))
+        found.append(divide(slopes.get(code_of(((0, k),)), ZERO), fmpq(k + 1)))
     return found

@@ -33,7 +33,7 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.exact.hull import Matrix, extreme, rational
-from tamecheck.exact.reals import UndecidedError, working_precision
+from tamecheck.exact.reals import BITS, UndecidedError, working_precision
 from tamecheck.ir.tensor import Array
 
 Kind: TypeAlias = Literal["clarke", "conservative", "enclosure"]
@@ -41,7 +41,6 @@ Kind: TypeAlias = Literal["clarke", "conservative", "enclosure"]
 Point: TypeAlias = Callable[[int], Mapping[str, Array]]
 """For a number of bits, the point as ``fmpq`` and ``arb``."""
 
-_BITS = 128
 _LEAST_SECONDS = 0.1
 _MOST_LISTED_KINKS = 10
 _FEWEST_SHARES = 4
@@ -86,12 +85,12 @@ def elements_at(equations: Equations, point: Point, budget: Budget, seed: int) -
     graph = lowered(equations.graph)
     inside = False
     try:
-        with working_precision(_BITS):
-            rule = chain_rule(graph, point(_BITS))
-            inside = not edges(graph, rule.values, rule.depends, point(_BITS))
+        with working_precision(BITS):
+            rule = chain_rule(graph, point(BITS))
+            inside = not edges(graph, rule.values, rule.depends, point(BITS))
     except NotLipschitzAt as found:
-        with working_precision(_BITS):
-            why, refuted = why_not_lipschitz(graph, point(_BITS), found.where)
+        with working_precision(BITS):
+            why, refuted = why_not_lipschitz(graph, point(BITS), found.where)
         return Elements("clarke", why, refuted=refuted, rests_on="replay" if refuted else "")
     except UndecidedError:
         rule = None
@@ -189,10 +188,10 @@ class _Search:
         why = f"the Clarke Jacobian, computed {exactly}: {count}"
         return Elements("clarke", why, matrices, decided, limits=found.raw)
 
-    @working_precision(_BITS)
+    @working_precision(BITS)
     def _of_balls(self) -> Elements | None:
         """Balls about the derivatives of all pieces, where balls do not tell which one holds."""
-        found = enclose_jacobian(lowered(self.equations.graph), self.point(_BITS))
+        found = enclose_jacobian(lowered(self.equations.graph), self.point(BITS))
         if found is None:
             return None
         why = "an interval matrix about the Jacobians of all pieces, as kinks lie within rounding"
@@ -202,7 +201,7 @@ class _Search:
         """The hull of the chain rule's Jacobians, or balls about them; None if it has jumps."""
         if rule.jump() is not None:
             return None
-        with working_precision(_BITS):
+        with working_precision(BITS):
             if rule.combinations <= _MOST_CHOICES:
                 choices = rule.choices(_MOST_CHOICES)
                 matrices = [output_matrix(rule.graph, chosen) for chosen in choices]

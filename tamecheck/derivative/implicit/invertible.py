@@ -43,7 +43,7 @@ from tamecheck.derivative.implicit.subdivision import (
     halve_simplex,
 )
 from tamecheck.exact.hull import Matrix, extreme, rational
-from tamecheck.exact.reals import as_fraction, as_number, working_precision
+from tamecheck.exact.reals import BITS, as_fraction, as_number, working_precision
 from tamecheck.ir.answer import Feasible, Infeasible
 from tamecheck.solvers.nlsat import zero_on_simplex
 
@@ -56,7 +56,6 @@ _SHARE = 0.6
 """Of the time that is left, the part for halving; the rest is for z3."""
 
 _LEAST_SECONDS = 1.0
-_BITS = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +265,7 @@ def _confirm(vertices: Sequence[fmpq_mat], values: Sequence[Fraction | None]) ->
     return segment_root(vertices, *(ends or [exact, exact]))
 
 
-@working_precision(_BITS)
+@working_precision(BITS)
 def _of_balls(matrices: Sequence[Matrix]) -> Invertibility:
     """For entries that are balls: convex conditions, or rows or columns chosen independently."""
     balls = [matrix_of(matrix) for matrix in matrices]

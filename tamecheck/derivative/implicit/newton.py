@@ -34,6 +34,7 @@ from tamecheck.evaluate import exact_values, float_values
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.hull import Matrix
 from tamecheck.exact.reals import (
+    BITS,
     Number,
     UndecidedError,
     as_fraction,
@@ -47,7 +48,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, element_names, size_of
 from tamecheck.loaders.text.expression import parse_expression
 
-_BITS = 128
 _STEPS = 60
 _NARROWINGS = 100
 _ROUNDING = 1e-6
@@ -277,11 +277,11 @@ def isolate(
     middle = [as_number(c) for c in centre]
     at_centre = tuple(equations.replaced(values, centre))
     scale = 1 + max((abs(v) for v in centre), default=Fraction(0))
-    with working_precision(_BITS):
+    with working_precision(BITS):
         for radius in _RADII:
             balls = [arb(c, float(radius * scale)) for c in middle]
             if contract(equations, at_centre, middle, balls, inside=True) is not None:
-                tight = _narrow(equations, at_centre, balls, _BITS)
+                tight = _narrow(equations, at_centre, balls, BITS)
                 width = max(as_fraction(ball.rad().upper().fmpq()) for ball in balls)
                 return Isolated(equations, at_centre, width, tuple(tight))
     return None

@@ -17,11 +17,9 @@ from tamecheck.derivative.implicit.validity import Validity
 from tamecheck.derivative.result import matrix_json, public
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Matrix
-from tamecheck.exact.reals import exact_text, working_precision
+from tamecheck.exact.reals import BITS, exact_text, working_precision
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Array
-
-_BITS = 128
 
 
 class Status(Enum):
@@ -225,7 +223,7 @@ def _mapped(values: Any, size: int, linear: Callable[[Array], Array]) -> Array:
     return image.reshape((*rows.shape[:-1], image.shape[-1]))
 
 
-@working_precision(_BITS)
+@working_precision(BITS)
 def negative_quotient(u: Matrix, v: Matrix) -> tuple[tuple[Fraction | arb, ...], ...]:
     """``-U⁻¹ V``, exactly or by balls."""
     if not v[0]:

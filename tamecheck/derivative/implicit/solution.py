@@ -22,7 +22,7 @@ from tamecheck.derivative.implicit.result import Hypothesis, Status
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import enclose
 from tamecheck.evaluate.float_terms import nearest_float
-from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.exact.reals import BITS, UndecidedError, as_fraction, as_number
 from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational_text
@@ -30,7 +30,6 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, size_of
 
 _NAME = "solution"
-_DIGITS = 128
 _STARTS = 40
 _SAME = 1e-6
 _LARGEST = Fraction(10) ** 300
@@ -63,7 +62,7 @@ class Solution:
     @property
     def unknowns(self) -> tuple[Fraction | arb, ...]:
         """The unknowns: fractions, or balls."""
-        flat = self.equations.flat(self.at(_DIGITS))
+        flat = self.equations.flat(self.at(BITS))
         found = [flat[k] for k in self.equations.unknowns]
         return tuple(as_fraction(v) if isinstance(v, fmpq) else v for v in found)
 

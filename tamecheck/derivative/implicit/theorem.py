@@ -16,7 +16,7 @@ from tamecheck.derivative.implicit.solution import Solution, complete, solution_
 from tamecheck.derivative.implicit.validity import Validity, affine_validity, smooth_validity
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.hull import Matrix
-from tamecheck.exact.reals import UndecidedError
+from tamecheck.exact.reals import BITS, UndecidedError
 from tamecheck.ir.arguments import natural, seconds
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Graph
@@ -29,7 +29,6 @@ from tamecheck.tame.verdict import Check, Verdict
 
 _SECONDS = 60.0
 _WITHIN = 1e-2
-_VALIDITY_BITS = 128
 _LEAST_SECONDS = 0.1
 _RADII = (Fraction(1), Fraction(1, 16), Fraction(1, 1024))
 """Half widths of the boxes on which regularity is tried; the theorem is local, so one suffices."""
@@ -142,7 +141,7 @@ def _validity(
     equations: Equations, solution: Solution, limits: Sequence[Matrix], found: Implicit
 ) -> Validity:
     try:
-        point = solution.at(_VALIDITY_BITS)
+        point = solution.at(BITS)
         if not found.listed:
             return Validity(None, None, "too many kinks meet at the point")
         slopes = _slopes(equations, limits)

@@ -24,7 +24,7 @@ from tamecheck.derivative.reverse import Local, input_rows, points_of, tied_grou
 from tamecheck.evaluate.enclosure import float_down
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.hull import rational
-from tamecheck.exact.reals import Number, as_fraction, working_precision
+from tamecheck.exact.reals import BITS, Number, as_fraction, working_precision
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices, comparisons, extremum, rounds
@@ -173,7 +173,7 @@ def smooth_validity(equations: Equations, point: Mapping[str, Array]) -> Validit
         balls = [arb(v, float(wide) * _PAD) for v in middle]
         return contract(equations, values, middle, balls, inside=True) is not None
 
-    with working_precision(128):
+    with working_precision(BITS):
         sides = (scale * Fraction(2) ** -power for power in range(-2, _SMALLEST))
         wide = next((side for side in sides if proved(side / _THIN, side)), None)
         if wide is None:
