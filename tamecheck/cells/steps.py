@@ -148,18 +148,24 @@ class Pieces(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Extreme(Step):
-    """The largest or smallest of each row of flat positions, or the number of it in its row."""
+class Comparing(Step):
+    """What compares the elements of each row of flat positions."""
 
     groups: Array
-    shape: Shape
-    largest: bool
-    last: bool
-    index: bool
 
     def questions(self, args: Sequence[F]) -> F:
         """The forms, in one row, on whose values the step decides."""
         return args[0].take(self.groups.reshape(-1))
+
+
+@dataclass(frozen=True, slots=True)
+class Extreme(Comparing):
+    """The largest or smallest of each row, or the number of it in its row."""
+
+    shape: Shape
+    largest: bool
+    last: bool
+    index: bool
 
     def value(self, args: Sequence[F], decided: Array) -> F:
         """See `Step`."""
@@ -192,17 +198,12 @@ class Round(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class Order(Step):
-    """The indices that sort each row of flat positions; the result is moved by ``back``."""
+class Order(Comparing):
+    """The indices that sort each row; the result is moved by ``back``."""
 
-    groups: Array
     pairs: tuple[tuple[int, int], ...]
     descending: bool
     back: Array
-
-    def questions(self, args: Sequence[F]) -> F:
-        """The forms, in one row, on whose values the step decides."""
-        return args[0].take(self.groups.reshape(-1))
 
     def value(self, args: Sequence[F], decided: Array) -> F:
         """The stable permutation from the signs of all differences ``x_i - x_j``, i < j."""

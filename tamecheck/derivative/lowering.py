@@ -10,41 +10,29 @@ from tamecheck.derivative.kinks import pieces_of
 from tamecheck.derivative.orders import Orders
 from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
-from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.graph import Apply, Graph, GraphBuilder
 from tamecheck.ir.op import Expansion, Fold, Selection, Value
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME, MUL, SELECT
 from tamecheck.ops.shapes import axes_of
 
 
-def _rebuild(graph: Graph, apply: Callable[[GraphBuilder, int, list[int]], int | None]) -> Graph:
-    """The graph with nodes built anew, from its own number and the new ones of all before it.
-
-    None keeps an op as it is.
-    """
+def _rebuild(
+    graph: Graph, rewrite: Callable[[GraphBuilder, int, Apply, list[int]], int | None]
+) -> Graph:
+    """The graph with other nodes for some ops; see `GraphBuilder.include`."""
     builder = GraphBuilder()
-    number: list[int] = []
-    for index, node in enumerate(graph.nodes):
-        match node:
-            case Input(name, shape, label):
-                new = builder.input(name, shape, label)
-            case Constant(tensor, label):
-                new = builder.constant(tensor, label)
-            case Apply(op, args, params):
-                new = apply(builder, index, number)
-                if new is None:
-                    given = [number[arg] for arg in args]
-                    new = builder.apply(op, given, node.label, node.function, **params)
-        number.append(new)
+    number = builder.include(
+        graph, lambda one: builder.input(one.name, one.shape, one.label), partial(rewrite, builder)
+    )
     return builder.build([(name, number[node]) for name, node in graph.outputs], graph.gradient)
 
 
 def lowered(graph: Graph) -> Graph:
     """The same function, with ``softmax`` and its relatives and ``prod`` written out."""
 
-    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
-        node = graph.nodes[index]
-        if not isinstance(node, Apply) or not _is_compound(node):
+    def expand(builder: GraphBuilder, _index: int, node: Apply, number: list[int]) -> int | None:
+        if not _is_compound(node):
             return None
         arg = number[node.args[0]]
         build = partial(_built, builder, node.label)
@@ -53,7 +41,7 @@ def lowered(graph: Graph) -> Graph:
         return _product(build, arg, builder.shape(arg), node)
 
     compound = any(isinstance(node, Apply) and _is_compound(node) for node in graph.nodes)
-    return _rebuild(graph, apply) if compound else graph
+    return _rebuild(graph, expand) if compound else graph
 
 
 def _is_compound(node: Apply) -> bool:
@@ -87,16 +75,14 @@ def _product(apply: partial[int], arg: int, shape: Shape, node: Apply) -> int:
 def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
     """The same function near a point, with continuous ops for choices that do not jump there."""
 
-    def bare(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
-        node = graph.nodes[index]
-        if not isinstance(node, Apply) or node.op is not SELECT:
+    def bare(builder: GraphBuilder, _index: int, node: Apply, number: list[int]) -> int | None:
+        if node.op is not SELECT:
             return None
         new = builder.apply(SELECT, [number[arg] for arg in node.args], node.label)
         return Orders(builder, point).bare(new)
 
-    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
-        node = plain.nodes[index]
-        if not isinstance(node, Apply) or not _chooses(node):
+    def settle(builder: GraphBuilder, _index: int, node: Apply, number: list[int]) -> int | None:
+        if not _chooses(node):
             return None
         given = [number[arg] for arg in node.args]
         new = builder.apply(node.op, given, node.label, node.function, **node.params)
@@ -104,12 +90,11 @@ def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
         found = choices.switched(new) if node.op is SELECT else choices.gathered(new)
         return new if found is None else found
 
-    chooses = any(isinstance(node, Apply) and _chooses(node) for node in graph.nodes)
-    if not chooses:
+    applied = [node for node in graph.nodes if isinstance(node, Apply)]
+    if not any(map(_chooses, applied)):
         return graph
-    masked = any(isinstance(node, Apply) and node.op is SELECT for node in graph.nodes)
-    plain = _rebuild(graph, bare) if masked else graph
-    return _rebuild(plain, apply)
+    masked = any(node.op is SELECT for node in applied)
+    return _rebuild(_rebuild(graph, bare) if masked else graph, settle)
 
 
 def _chooses(node: Apply) -> bool:
@@ -128,13 +113,12 @@ def without_norms(graph: Graph, point: Mapping[str, Array]) -> Graph | None:
         if node.function == "norm" and all(v == 0 for v in known[index].reshape(-1).tolist())
     }
 
-    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
-        node = graph.nodes[index]
-        if index not in zero or not isinstance(node, Apply):
+    def vanish(builder: GraphBuilder, index: int, node: Apply, number: list[int]) -> int | None:
+        if index not in zero:
             return None
         return builder.apply(MUL, [number[node.args[0]], builder.constant(0)], node.label)
 
-    return _rebuild(graph, apply) if zero else None
+    return _rebuild(graph, vanish) if zero else None
 
 
 def without_roots(graph: Graph) -> Graph | None:
@@ -145,17 +129,16 @@ def without_roots(graph: Graph) -> Graph | None:
     """
     roots = {index: found for index in range(len(graph.nodes)) if (found := _root(graph, index))}
 
-    def apply(builder: GraphBuilder, index: int, number: list[int]) -> int | None:
+    def simplify(builder: GraphBuilder, index: int, node: Apply, number: list[int]) -> int | None:
         if index not in roots:
             return None
         base, exponent = roots[index]
-        label = graph.nodes[index].label
-        size = builder.apply(BY_NAME["abs"], [number[base]], label)
+        size = builder.apply(BY_NAME["abs"], [number[base]], node.label)
         if exponent == 1:
             return size
-        return builder.apply(BY_NAME["pow"], [size], label, exponent=exponent)
+        return builder.apply(BY_NAME["pow"], [size], node.label, exponent=exponent)
 
-    return _rebuild(graph, apply) if roots else None
+    return _rebuild(graph, simplify) if roots else None
 
 
 def _root(graph: Graph, index: int) -> tuple[int, Fraction] | None:

@@ -271,18 +271,29 @@ class GraphBuilder:
         key = (op.name, tuple(args), tuple(checked.items()), function)
         return self._add(key, Apply(op, tuple(args), checked, shape, label, function))
 
-    def include(self, graph: Graph, source: Callable[[Input], int]) -> list[int]:
-        """Add the nodes of a graph, with other sources instead of its inputs; their numbers."""
+    def include(
+        self,
+        graph: Graph,
+        source: Callable[[Input], int],
+        rewrite: Callable[[int, Apply, list[int]], int | None] | None = None,
+    ) -> list[int]:
+        """Add the nodes of a graph, with other sources instead of its inputs; their numbers.
+
+        ``rewrite`` may add something else for an op, from its own number in the graph and the new
+        ones of all nodes before it; None keeps the op.
+        """
         number: list[int] = []
-        for node in graph.nodes:
+        for index, node in enumerate(graph.nodes):
             match node:
                 case Input():
                     number.append(source(node))
                 case Constant(tensor, label):
                     number.append(self.constant(tensor, label))
                 case Apply():
-                    args = [number[arg] for arg in node.args]
-                    added = self.apply(node.op, args, node.label, node.function, **node.params)
+                    added = None if rewrite is None else rewrite(index, node, number)
+                    if added is None:
+                        args = [number[arg] for arg in node.args]
+                        added = self.apply(node.op, args, node.label, node.function, **node.params)
                     number.append(added)
         return number
 
