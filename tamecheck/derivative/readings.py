@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from fractions import Fraction
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,7 @@ from flint import fmpq
 from tamecheck.derivative.forms import Atoms, Form, UnreadFormError
 from tamecheck.evaluate.exact import op_exact
 from tamecheck.evaluate.exact_terms import holds
-from tamecheck.evaluate.selection import route_index
-from tamecheck.evaluate.walk import Site, lanes_of
+from tamecheck.evaluate.walk import Elements, Site
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_number
 from tamecheck.ir.formula import (
@@ -25,9 +24,8 @@ from tamecheck.ir.formula import (
     Piece,
 )
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
+from tamecheck.ir.op import Pointwise
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import extremum
 
 _MOST_RUNS = 128
 
@@ -113,50 +111,24 @@ class Reading:
         if isinstance(node, Constant):
             flat = objects(from_values(node.tensor.array)).reshape(-1).tolist()
             return from_list(node.shape, [self.atoms.number(v) for v in flat])
+        elements = Elements(
+            constant=lambda value: self.atoms.number(as_number(value)),
+            pointwise=lambda meaning, site: partial(self._pointwise, meaning, site),
+            product=self.atoms.multiply,
+            fold=self._fold,
+        )
         args = [self._known[arg] for arg in node.args]
-        return from_list(node.shape, self._elements(node, args))
-
-    def _elements(self, node: Apply, args: Sequence[Array]) -> list[Form]:
-        match node.op.meaning:
-            case Pointwise():
-                rows = zip(
-                    *(spread(arg, node.shape).reshape(-1).tolist() for arg in args), strict=True
-                )
-                return [self._pointwise(node, row) for row in rows]
-            case Routing():
-                filler = node.params.get("value")
-                parts: list[Form] = [f for arg in args for f in arg.reshape(-1).tolist()]
-                if isinstance(filler, Fraction):
-                    parts.append(self.atoms.number(as_number(filler)))
-                places = route_index(node, [arg.shape for arg in args])
-                return [parts[int(place)] for place in places.reshape(-1).tolist()]
-            case Fold("add"):
-                return [self._total(lane) for lane in lanes_of(node.op, args[0], node.params)]
-            case Contraction() if all(arg.ndim <= 2 for arg in args):
-                return self._products(args)
-            case Fold() if extremum(node.op):
-                lanes = lanes_of(node.op, args[0], node.params)
-                return [self._best(lane, extremum(node.op)) for lane in lanes]
-            case _:
-                raise UnreadFormError
-
-    def _products(self, args: Sequence[Array]) -> list[Form]:
-        left = args[0].reshape(1, -1) if args[0].ndim == 1 else args[0]
-        right = args[1].reshape(-1, 1) if args[1].ndim == 1 else args[1]
-        found: list[Form] = []
-        for row in left:
-            for column in right.T:
-                pairs = zip(row.tolist(), column.tolist(), strict=True)
-                found.append(self._total([self.atoms.multiply(a, b) for a, b in pairs]))
+        found = elements.value(Site(node.op, node.params, node.shape), args)
+        if found is None:
+            raise UnreadFormError
         return found
 
-    def _total(self, forms: Sequence[Form]) -> Form:
-        total = self.atoms.number(fmpq(0))
-        for form in forms:
-            total = self.atoms.add(total, form)
-        return total
-
-    def _best(self, forms: Sequence[Form], sign: int) -> Form:
+    def _fold(self, name: str, forms: Sequence[Form]) -> Form:
+        if name == "add":
+            return reduce(self.atoms.add, forms, self.atoms.number(fmpq(0)))
+        sign = {"maximum": 1, "minimum": -1}.get(name)
+        if sign is None:
+            raise UnreadFormError
         tied = extremes([form.value for form in forms], sign)
         won = tied[self._decide(len(tied))] if len(tied) > 1 else tied[0]
         for k in tied:
@@ -165,25 +137,21 @@ class Reading:
                 self.signed.append(self.atoms.add(high, low, fmpq(-1)))
         return forms[won]
 
-    def _pointwise(self, node: Apply, row: Sequence[Form]) -> Form:
-        meaning = node.op.meaning
-        assert isinstance(meaning, Pointwise)  # noqa: S101 (its caller looked)
+    def _pointwise(self, meaning: Pointwise, site: Site, row: Sequence[Form]) -> Form:
         values = [form.value for form in row]
-        domain = meaning.domain(node.params)
+        domain = meaning.domain(site.params)
         if domain != TRUE and not _defined_at(domain, values):
             raise UnreadFormError
         if meaning.whole is not None:
             return self.atoms.apply(meaning.whole, row[0])
         possible: list[tuple[Piece, list[Form]]] = []
-        for piece in meaning.pieces(node.params):
+        for piece in meaning.pieces(site.params):
             signed = self._held(piece.condition, row)
             if signed is not None:
                 possible.append((piece, signed))
         if not possible:
             raise UnreadFormError
-        if len(possible) > 1 and not node.op.regularity.continuous:
-            raise UnreadFormError
-        if len(possible) == 1 and possible[0][1] and not node.op.regularity.continuous:
+        if not site.op.regularity.continuous and (len(possible) > 1 or possible[0][1]):
             raise UnreadFormError
         piece, signed = possible[self._decide(len(possible))] if len(possible) > 1 else possible[0]
         self.signed += signed

@@ -17,7 +17,7 @@ from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
-from tamecheck.evaluate.walk import axis_last, site_of
+from tamecheck.evaluate.walk import axis_last, element_rows, site_of
 from tamecheck.exact.arrays import exact_matmul, objects, pad_rank
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.graph import Apply, Graph, Input
@@ -250,8 +250,7 @@ def output_matrix(graph: Graph, locals_: Mapping[int, Local]) -> tuple[Row, ...]
 
 def points_of(args: Sequence[Array], node: Apply) -> Iterator[tuple[Number, ...]]:
     """The arguments of each element of a pointwise op."""
-    spread = [np.broadcast_to(objects(arg), node.shape).reshape(-1).tolist() for arg in args]
-    return zip(*spread, strict=True)
+    return element_rows(list(map(objects, args)), node.shape)
 
 
 def scaled(slopes: Sequence[Sequence[Number]], shape: Shape, moving: Sequence[bool]) -> Scaled:

@@ -7,31 +7,37 @@ begins with a negative power, derivatives are unbounded arbitrarily near the poi
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial, reduce
 from math import floor
-from typing import Any
 
-import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.derivative.dependence import Dependence, dependence
-from tamecheck.derivative.kinks import derivative, pieces_of, term_value
+from tamecheck.derivative.kinks import derivative, term_value
 from tamecheck.errors import TamecheckError
 from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.evaluate.exact_terms import value_at
-from tamecheck.evaluate.selection import compared_groups, route_index
+from tamecheck.evaluate.walk import Elements, site_of
 from tamecheck.exact.arrays import from_list, objects
-from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, multiply, power
+from tamecheck.exact.reals import (
+    ZERO,
+    Number,
+    UndecidedError,
+    as_fraction,
+    as_number,
+    multiply,
+    power,
+)
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Call, Compare, Elementary, Piece, Term, Var, truth
 from tamecheck.ir.graph import Apply, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing
 from tamecheck.ir.tensor import Array, element_names, size_of
-from tamecheck.ops.facets import extremum, variables
-from tamecheck.ops.shapes import axes_of
+from tamecheck.ops.facets import variables
 
 _TRIES = 40
 _ELEMENTS = 20_000
@@ -317,41 +323,14 @@ def _slopes(
         elif not isinstance(node, Apply) or not depends.needed[index].any():
             flat = [_still(v) for v in here]
         else:
-            flat = _applied(node, [known[arg] for arg in node.args])
-            needs = depends.needs(index)
+            found = _MOVING.value(site_of(graph, index, node), [known[a] for a in node.args])
+            if found is None:
+                raise UndecidedError
+            flat, needs = found.reshape(-1).tolist(), depends.needs(index)
             flat = [m if n else _still(v) for m, n, v in zip(flat, needs, here, strict=True)]
         known[index] = from_list(node.shape, flat)
     outputs = (known[node].reshape(-1).tolist() for node in graph.output_nodes)
     return [moving.slope for flat in outputs for moving in flat]
-
-
-def _applied(node: Apply, args: Sequence[Array]) -> list[_Moving]:
-    match node.op.meaning:
-        case Pointwise():
-            pieces = pieces_of(node)
-            spread = (np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args)
-            return [_element(pieces, point) for point in zip(*spread, strict=True)]
-        case Routing():
-            filler = node.params.get("value")
-            parts = [m for arg in args for m in arg.reshape(-1).tolist()]
-            if isinstance(filler, Fraction):
-                parts.append(_still(as_number(filler)))
-            places = route_index(node, [arg.shape for arg in args])
-            return [parts[place] for place in places.reshape(-1).tolist()]
-        case Contraction():
-            return _flat(np.matmul(args[0], args[1]))
-        case Fold("add"):
-            return _flat(np.add.reduce(args[0], axis=axes_of(args[0].shape, node.params)))
-        case Fold() if extremum(node.op):
-            moving = _flat(args[0])
-            groups: list[list[int]] = compared_groups(node, args[0].shape).tolist()
-            return [_best([moving[k] for k in group], extremum(node.op)) for group in groups]
-        case _:
-            raise UndecidedError
-
-
-def _flat(found: Any) -> list[_Moving]:
-    return np.asarray(found, dtype=object).reshape(-1).tolist()
 
 
 def _element(pieces: Sequence[Piece], args: Sequence[_Moving]) -> _Moving:
@@ -381,7 +360,12 @@ def _decide(args: Sequence[_Moving]) -> Callable[[Compare], bool]:
     return decide
 
 
-def _best(group: Sequence[_Moving], wanted: int) -> _Moving:
+def _fold(name: str, group: Sequence[_Moving]) -> _Moving:
+    if name == "add":
+        return reduce(operator.add, group, _still(ZERO))
+    wanted = {"maximum": 1, "minimum": -1}.get(name)
+    if wanted is None:
+        raise UndecidedError
     best = group[0]
     for other in group[1:]:
         sign = (other.value - best.value).sign
@@ -390,3 +374,11 @@ def _best(group: Sequence[_Moving], wanted: int) -> _Moving:
         if sign == wanted:
             best = other
     return best
+
+
+_MOVING: Elements[_Moving] = Elements(
+    constant=lambda value: _still(as_number(value)),
+    pointwise=lambda meaning, site: partial(_element, meaning.pieces(site.params)),
+    product=operator.mul,
+    fold=_fold,
+)

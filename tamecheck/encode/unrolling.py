@@ -10,20 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from typing import Any, assert_never
+from typing import Any
 
 import numpy as np
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, expanded, lanes_of, run, site_of
+from tamecheck.evaluate.walk import Elements, Site, expanded, lanes_of, run, site_of
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Expansion, Fold, Params, Pointwise, Routing, Selection
-from tamecheck.ir.tensor import Array, Shape, size_of
+from tamecheck.ir.op import Expansion, Pointwise, Selection
+from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops import BY_NAME
 
 
@@ -120,16 +120,12 @@ class _Scalars:
 
     def apply_op(self, site: Site, args: Sequence[Array]) -> Array:
         """The value of an op."""
-        params, shape = site.params, site.shape
+        params = site.params
+        elements = Elements(lambda value: value, self.pointwise, self.times, self.fold)
+        found = elements.value(site, args)
+        if found is not None:
+            return found
         match site.op.meaning:
-            case Pointwise() as meaning:
-                return self.pointwise(meaning, params, shape, args)
-            case Routing(route):
-                return np.asarray(route(args, params), dtype=object)
-            case Contraction():
-                return self.matmul(args[0], args[1], shape)
-            case Fold(name):
-                return self.fold(name, lanes_of(site.op, args[0], params).tolist(), shape)
             case Selection() if len(args) == 2:
                 picked = args[1].reshape(-1).tolist()
                 if not all(isinstance(v, Fraction) for v in picked):
@@ -140,12 +136,12 @@ class _Scalars:
                 raise BeyondError("a sorting permutation")
             case Selection(largest):
                 rows, last = lanes_of(site.op, args[0], params).tolist(), bool(params["last"])
-                found = [self.winner(row, largest=bool(largest), last=last) for row in rows]
-                return from_list(shape, found)
+                won = [self.winner(row, largest=bool(largest), last=last) for row in rows]
+                return from_list(site.shape, won)
             case Expansion(expand):
                 return expanded(expand, site, args[0], self.apply_op)
             case _:
-                assert_never(site.op.meaning)
+                raise BeyondError("no expression")
 
     def _lift(self, value: Any) -> Any:
         return self._algebra.number(value) if isinstance(value, Fraction) else value
@@ -173,36 +169,15 @@ class _Scalars:
                 return right
         return self._algebra.multiply(self._lift(left), right)
 
-    def matmul(self, left: Array, right: Array, shape: Shape) -> Array:
-        """A matrix product as sums of products."""
-        a = left[None, :] if left.ndim == 1 else left
-        b = right[:, None] if right.ndim == 1 else right
-        lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-        a = np.broadcast_to(a, (*lead, *a.shape[-2:])).reshape((-1, *a.shape[-2:]))
-        b = np.broadcast_to(b, (*lead, *b.shape[-2:])).reshape((-1, *b.shape[-2:]))
-        entries = [
-            self.sum([self.times(x, y) for x, y in zip(row, column, strict=True)])
-            for m, n in zip(a, b, strict=True)
-            for row in m.tolist()
-            for column in n.T.tolist()
-        ]
-        return from_list(shape, entries)
-
-    def fold(self, name: str, columns: Sequence[Sequence[Any]], shape: Shape) -> Array:
-        """A fold of each of some columns."""
+    def fold(self, name: str, row: Sequence[Any]) -> Any:
+        """What a scalar op makes of a row."""
         if name == "add":
-            return from_list(shape, [self.sum(column) for column in columns])
+            return self.sum(row)
         meaning = BY_NAME[name].meaning
         if not isinstance(meaning, Pointwise):
             raise BeyondError(f"a fold of {name}")
         pieces = meaning.pieces({})
-        found = [
-            reduce(lambda x, y: self.pieces(pieces, [x, y]), column[1:], column[0])
-            if column
-            else Fraction(1)
-            for column in columns
-        ]
-        return from_list(shape, found)
+        return reduce(lambda x, y: self.pieces(pieces, [x, y]), row) if row else Fraction(1)
 
     def winner(self, row: Sequence[Any], *, largest: bool, last: bool) -> Any:
         """The number of the first (or last) largest (or smallest) element."""
@@ -215,21 +190,18 @@ class _Scalars:
             number = self.choose(won, Fraction(index), number)
         return number
 
-    def pointwise(
-        self, meaning: Pointwise, params: Params, shape: Shape, args: Sequence[Array]
-    ) -> Array:
-        """A scalar function of broadcast arguments."""
-        pieces, domain = meaning.pieces(params), meaning.domain(params)
-        rows = [np.broadcast_to(arg, shape).reshape(-1).tolist() for arg in args]
-        found: list[Any] = []
-        for point in zip(*rows, strict=True):
-            if domain != TRUE:
-                inside = self.condition(domain, point)
-                if inside is not True:
-                    self._algebra.require(self._truth(inside))
-            whole = meaning.whole
-            found.append(self.pieces(pieces, point) if whole is None else self.term(whole, point))
-        return from_list(shape, found)
+    def pointwise(self, meaning: Pointwise, site: Site) -> Callable[[Sequence[Any]], Any]:
+        """A scalar op as a function of its arguments."""
+        pieces, domain = meaning.pieces(site.params), meaning.domain(site.params)
+        whole = meaning.whole
+
+        def value(point: Sequence[Any]) -> Any:
+            inside = True if domain == TRUE else self.condition(domain, point)
+            if inside is not True:
+                self._algebra.require(self._truth(inside))
+            return self.pieces(pieces, point) if whole is None else self.term(whole, point)
+
+        return value
 
     def pieces(self, pieces: Sequence[Piece], point: Sequence[Any]) -> Any:
         """The value of the first piece whose condition holds; the last one needs none."""

@@ -1,16 +1,26 @@
-"""Evaluation order: nodes once each, values dropped after their last user."""
+"""Walks over graphs: nodes once each, and ops on elements of any kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from fractions import Fraction
+from itertools import product
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
 from tamecheck.errors import InputError
+from tamecheck.exact.arrays import from_list
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Fold, Op, Params
+from tamecheck.ir.op import (
+    Contraction,
+    Fold,
+    Op,
+    Params,
+    Pointwise,
+    Routing,
+)
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops import BY_NAME
 from tamecheck.ops.shapes import axes_of, axis_of
@@ -89,6 +99,54 @@ def expanded(
         return len(values) - 1
 
     return values[expand(add, 0, argument.shape, site.params)]
+
+
+@dataclass(frozen=True, slots=True)
+class Elements(Generic[T]):
+    """What ops make of tensors whose elements are values of the caller's, one element at a time."""
+
+    constant: Callable[[Fraction], T]
+    """A number that a routing op inserts."""
+    pointwise: Callable[[Pointwise, Site], Callable[[Sequence[T]], T]]
+    """The value of an op as a function of its arguments' elements."""
+    product: Callable[[T, T], T]
+    fold: Callable[[str, Sequence[T]], T]
+    """What an op of two arguments makes of a row, by its name; ``add`` gives sums."""
+
+    def value(self, site: Site, args: Sequence[Array]) -> Array | None:
+        """The elements of an op; None for one that selects, or that is defined by others."""
+        match site.op.meaning:
+            case Pointwise() as meaning:
+                value = self.pointwise(meaning, site)
+                found = list(map(value, element_rows(args, site.shape)))
+            case Routing(route):
+                moved = np.asarray(route(args, site.params), dtype=object).reshape(-1).tolist()
+                found = [self.constant(v) if isinstance(v, Fraction) else v for v in moved]
+            case Contraction():
+                pairs = _factors(args[0], args[1])
+                found = [self.fold("add", list(map(self.product, *pair))) for pair in pairs]
+            case Fold(name):
+                lanes = lanes_of(site.op, args[0], site.params).tolist()
+                found = [self.fold(name, lane) for lane in lanes]
+            case _:
+                return None
+        return from_list(site.shape, found)
+
+
+def element_rows(args: Sequence[Array], shape: Shape) -> Iterator[tuple[Any, ...]]:
+    """The arguments of each element of an op that broadcasts them to a shape."""
+    return zip(*(np.broadcast_to(arg, shape).reshape(-1).tolist() for arg in args), strict=True)
+
+
+def _factors(left: Array, right: Array) -> Iterator[tuple[list[Any], list[Any]]]:
+    """The row and the column of each element of a matrix product."""
+    a = left[None, :] if left.ndim == 1 else left
+    b = right[:, None] if right.ndim == 1 else right
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    wide = [np.broadcast_to(m, (*lead, *m.shape[-2:])).reshape((-1, *m.shape[-2:])) for m in (a, b)]
+    for rows, matrix in zip(*wide, strict=True):
+        columns = matrix.T.tolist()
+        yield from product(rows.tolist(), columns)
 
 
 def checked_inputs(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:

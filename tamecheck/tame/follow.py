@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial, reduce
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -12,12 +13,11 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, folded_first
+from tamecheck.evaluate.walk import Elements, Site
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Op, Params, Pointwise, Routing, Selection
+from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import chooses_indices
 from tamecheck.tame.verdict import Witness
 
 V = TypeVar("V")
@@ -129,6 +129,12 @@ class _Walk(Generic[V]):
 
     def __init__(self, algebra: Algebra[V], budget: int) -> None:
         self._algebra = algebra
+        self._elements: Elements[V | None] = Elements(
+            constant=algebra.constant,
+            pointwise=lambda _, site: partial(algebra.apply, site.op, site.params),
+            product=lambda a, b: algebra.apply(ops.MUL, {}, (a, b)),
+            fold=self._fold,
+        )
         self.left = budget
 
     def spend(self, work: int) -> None:
@@ -145,57 +151,23 @@ class _Walk(Generic[V]):
         self.spend(work)
         if work > _MAX_NODE:
             raise WorkError
-        moved = self._moved(node, args)
-        if moved is not None:
-            return moved
-        match node.op.meaning:
-            case Pointwise():
-                return self._pointwise(node, args)
-            case Contraction():
-                return self._matmul(args[0], args[1], node.shape)
-            case Fold(op=name):
-                return self._fold(node, args[0], name)
-            case _:
-                return np.full(node.shape, None, dtype=object)
+        site = Site(node.op, node.params, node.shape)
+        found = self._elements.value(site, args)
+        if found is None and len(args) == 2:
+            found = self._picked(site, args)
+        return np.full(node.shape, None, dtype=object) if found is None else found
 
-    def _pointwise(self, node: Apply, args: Sequence[Array]) -> Array:
-        flat = [np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args]
-        rows = zip(*flat, strict=True)
-        return from_list(
-            node.shape, [self._algebra.apply(node.op, node.params, row) for row in rows]
-        )
-
-    def _fold(self, node: Apply, data: Array, name: str) -> Array:
-        lanes = folded_first(data, node.params)
+    def _fold(self, name: str, row: Sequence[V | None]) -> V | None:
         op = ops.BY_NAME[name]
-        results: list[V | None] = []
-        for lane in lanes.reshape((len(lanes), -1)).T.tolist():
-            total: V | None = lane[0] if lane else None
-            for element in lane[1:]:
-                total = self._algebra.apply(op, {}, (total, element))
-            results.append(total)
-        return from_list(node.shape, results)
+        return reduce(lambda a, b: self._algebra.apply(op, {}, (a, b)), row) if row else None
 
-    def _moved(self, node: Apply, args: Sequence[Array]) -> Array | None:
-        """The elements of an op that only moves them, else None."""
-        if isinstance(node.op.meaning, Routing):
-            return self._padded(node.op.meaning.route(args, node.params))
-        if not isinstance(node.op.meaning, Selection) or chooses_indices(node.op):
-            return None
+    def _picked(self, site: Site, args: Sequence[Array]) -> Array | None:
+        """The elements of the first argument at those of the second, where these are known."""
         indices = self._indices(args[1])
         try:
-            site = Site(node.op, node.params, node.shape)
             return None if indices is None else pick(site, args[0], indices)
         except DomainError:
             return None
-
-    def _padded(self, array: Array) -> Array:
-        """Padding is a rational among the elements: make it one of them."""
-        flat = [
-            self._algebra.constant(v) if isinstance(v, Fraction) else v
-            for v in array.reshape(-1).tolist()
-        ]
-        return from_list(array.shape, flat)
 
     def _indices(self, array: Array) -> Array | None:
         elements = array.reshape(-1).tolist()
@@ -204,24 +176,3 @@ class _Walk(Generic[V]):
         if len(whole) != array.size:
             return None
         return np.array(whole, dtype=np.int64).reshape(array.shape)
-
-    def _matmul(self, left: Array, right: Array, shape: tuple[int, ...]) -> Array:
-        a = left if left.ndim > 1 else left[np.newaxis, :]
-        b = right if right.ndim > 1 else right[:, np.newaxis]
-        batch = tuple(int(n) for n in np.broadcast_shapes(a.shape[:-2], b.shape[:-2]))
-        wide_a = np.broadcast_to(a, (*batch, *a.shape[-2:])).reshape((-1, *a.shape[-2:]))
-        wide_b = np.broadcast_to(b, (*batch, *b.shape[-2:])).reshape((-1, *b.shape[-2:]))
-        results = [
-            self._dot(row, column)
-            for p in range(wide_a.shape[0])
-            for row in wide_a[p].tolist()
-            for column in wide_b[p].T.tolist()
-        ]
-        return from_list(shape, results)
-
-    def _dot(self, row: Sequence[V | None], column: Sequence[V | None]) -> V | None:
-        total: V | None = None
-        for i, pair in enumerate(zip(row, column, strict=True)):
-            term = self._algebra.apply(ops.MUL, {}, pair)
-            total = self._algebra.apply(ops.ADD, {}, (total, term)) if i else term
-        return total

@@ -34,7 +34,7 @@ from tamecheck.derivative.check.terms import (
     plain_value,
     term_germ,
 )
-from tamecheck.evaluate.walk import lanes_of, site_of
+from tamecheck.evaluate.walk import element_rows, lanes_of, site_of
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError
 from tamecheck.ir.formula import And, Compare, Condition, Or, Piece, Term
@@ -273,8 +273,7 @@ class _Reading:
             case Pointwise() as meaning:
                 whole = None if meaning.whole is None else (Piece(And(()), meaning.whole),)
                 pieces = whole or meaning.pieces(node.params)
-                spread = (np.broadcast_to(arg, node.shape).reshape(-1).tolist() for arg in args)
-                rows = list(zip(*spread, strict=True))
+                rows = list(element_rows(args, node.shape))
                 for germs, after in self._elements(index, pieces, rows, pattern):
                     yield from_list(node.shape, germs), after
             case _ if extremum(node.op):
