@@ -36,6 +36,7 @@ from tamecheck.programs.certificate import (
 from tamecheck.programs.confirm import confirm
 from tamecheck.programs.linear import decide
 from tamecheck.programs.prover import Completion
+from tamecheck.programs.pruning import prune
 from tamecheck.programs.reformulate import (
     recession,
     scale_ray,
@@ -358,6 +359,11 @@ class _Solving:
     def _conclude(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
         nodes, derived = tree.nodes or (), self._derived
+        if self.strengthened is not None and derived is not None:
+            # what nothing rests on is left out
+            full = self.strengthened.program
+            derived, nodes = prune(self.program, full, derived, nodes, self.budget)
+            derived = derived or None
         if tree.point is None:
             if is_long(nodes, derived or ()):
                 return Unknown(f"The contradiction of the rows {TOO_LONG}.")
