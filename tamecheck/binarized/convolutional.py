@@ -35,7 +35,7 @@ from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import comparisons, line_of, sign_values
+from tamecheck.ops.facets import comparisons, extremum, line_of, sign_values
 
 _X, _Y = Var(0), Var(1)
 
@@ -167,9 +167,9 @@ class _Reader:
 
     def _unary(self, node: Apply, value: Value) -> Value | None:
         meaning = node.op.meaning
-        if isinstance(meaning, Fold) and meaning.op in ("maximum", "minimum"):
+        if isinstance(meaning, Fold) and extremum(node.op):
             axes = sum_axes(node)
-            return self._largest(value, axes, node.shape, smallest=meaning.op == "minimum")
+            return self._largest(value, axes, node.shape, smallest=extremum(node.op) < 0)
         line = line_of(node.op, node.params)
         if line is None:
             return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.binarized.affine import (
     Affine,
     Fixed,
@@ -234,7 +235,7 @@ class _Reader:
 
     def _unary(self, index: int, node: Apply, value: Value) -> _Tensor | None:
         meaning = node.op.meaning
-        if meaning == Fold("add"):
+        if isinstance(meaning, Fold) and meaning.op is ops.ADD:
             return sum_over(value, sum_axes(node), node.shape)
         line = line_of(node.op, node.params)
         if isinstance(value, Fixed):
@@ -246,7 +247,7 @@ class _Reader:
             axes = sum_axes(node)
             moved = np.moveaxis(numbers, axes, range(-len(axes), 0))
             groups = moved.reshape(size_of(node.shape), -1)
-            return self._extreme(meaning.op, value, groups, node.shape)
+            return self._extreme(meaning.op.name, value, groups, node.shape)
         if line is not None and not line.breaks:
             slope, intercept = (Fixed(from_list((), [x])) for x in line.pieces[0])
             stretched = arithmetic("mul", [value, slope], node.shape)

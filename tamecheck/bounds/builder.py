@@ -30,9 +30,10 @@ from tamecheck.ir import op as meanings
 from tamecheck.ir.box import Box
 from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input, Node
-from tamecheck.ir.op import Params
+from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops import EXP, MAXIMUM, MINIMUM, SOFTMAX
+from tamecheck.ops import ADD, EXP, MAXIMUM, MINIMUM, MUL, SOFTMAX
+from tamecheck.ops.facets import extremum
 from tamecheck.ops.shapes import axis_of
 
 _ERROR = 2.0**-44
@@ -118,8 +119,8 @@ class _Builder:
                 return self._index(args[0].layer, pick(site, places, chosen))
             case meanings.Contraction():
                 return self._matmul(node, args)
-            case meanings.Fold(name) if name != "mul":
-                return self._fold(name, node, args[0])
+            case meanings.Fold(op) if op is not MUL:
+                return self._fold(op, node, args[0])
             case meanings.Pointwise() as meaning:
                 return self._pointwise(meaning, node, args)
             case meanings.Expansion() if node.op is SOFTMAX:
@@ -327,13 +328,13 @@ class _Builder:
         ones = np.ones((count, 1))
         return self._add(Dense.of(arg, ones, (outputs, count), (outputs, 1), left=False))
 
-    def _fold(self, name: str, node: Apply, arg: _Symbol) -> int:
+    def _fold(self, op: Op, node: Apply, arg: _Symbol) -> int:
         places = np.arange(size_of(arg.shape)).reshape(arg.shape)
         places = np.moveaxis(folded_first(places, node.params), 0, -1)
         ordered, count = self._index(arg.layer, places), places.shape[-1]
-        if name == "add":
+        if op is ADD:
             return self._totals(ordered, size_of(node.shape), count)
-        return self._largest(ordered, count, 1.0 if name == "maximum" else -1.0)
+        return self._largest(ordered, count, float(extremum(node.op)))
 
     def _largest(self, arg: int, group: int, sign: float) -> int:
         """The largest of each group, or the smallest as the negative of the largest negative."""

@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from flint import arb, fmpq
 
+from tamecheck import ops
 from tamecheck.cells.forms import Known
 from tamecheck.cells.steps import (
     INPUTS,
@@ -30,9 +31,9 @@ from tamecheck.evaluate.selection import compared_groups, gather_index, route_in
 from tamecheck.evaluate.walk import Site
 from tamecheck.ir.formula import Add, Call, Const, Floor, Mul, Piece, Pow, Term, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
+from tamecheck.ir.op import Contraction, Fold, Op, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Shape, positions, size_of
-from tamecheck.ops.facets import comparisons, rounds
+from tamecheck.ops.facets import comparisons, extremum, rounds
 from tamecheck.ops.shapes import axes_of, axis_of
 
 _NONLINEAR = "is not piecewise linear"
@@ -105,8 +106,8 @@ def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step |
                 if isinstance(tensor, Known):
                     return Product((arg,), tensor, on_left)
             return "multiplies two matrices that depend on the inputs"
-        case Fold(name):
-            return _fold(node, shapes[0], name)
+        case Fold(folded):
+            return _fold(node, shapes[0], folded)
         case Selection(largest):
             return _selection(node, shapes, known, largest)
         case _:
@@ -178,15 +179,15 @@ def _slope_of_fraction(term: Term) -> int | None:
             return None
 
 
-def _fold(node: Apply, shape: Shape, name: str) -> Step | str:
+def _fold(node: Apply, shape: Shape, op: Op) -> Step | str:
     axes = axes_of(shape, node.params)
-    if name == "add":
+    if op is ops.ADD:
         return Total(node.args, axes, bool(node.params["keepdims"]))
-    if name == "mul":
+    if op is ops.MUL:
         single = size_of(tuple(shape[axis] for axis in axes)) == 1
         return Move(node.args, positions(node.shape)) if single else _NONLINEAR
     rows = compared_groups(node, shape)
-    return Extreme(node.args, rows, node.shape, name == "maximum", last=False, index=False)
+    return Extreme(node.args, rows, node.shape, extremum(node.op) > 0, last=False, index=False)
 
 
 def _selection(

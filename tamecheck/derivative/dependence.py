@@ -15,6 +15,7 @@ from typing import assert_never
 import numpy as np
 from flint import arb, fmpq
 
+from tamecheck import ops
 from tamecheck.derivative.kinks import at_edge, pieces_of
 from tamecheck.derivative.reverse import (
     Averaged,
@@ -193,7 +194,7 @@ def _flow(graph: Graph, index: int, node: Apply, args: Sequence[_Known]) -> _Flo
             return _sorted(node, args[0])
         case Selection():
             return _gathered(site_of(graph, index, node), args[0], args[1])
-        case Fold("add"):
+        case Fold(ops.ADD):
             axes = axes_of(shapes[0], node.params)
             still, continuous = (
                 np.asarray(np.logical_and.reduce(part, axis=axes)).reshape(node.shape)

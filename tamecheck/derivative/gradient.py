@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from flint import arb
 
+from tamecheck import ops
 from tamecheck.derivative.chainrule import NotLipschitzAt, chain_rule
 from tamecheck.derivative.jacobian import exact_point
 from tamecheck.derivative.kinks import derivative
@@ -170,7 +171,7 @@ def _apply(graph: Graph, index: int, node: Apply, args: list[Array]) -> tuple[Ar
             )
             value = value.reshape((*value.shape[:2], *node.shape))
             return value, Multiplied(left if moving[1] else None, right if moving[0] else None)
-        case Fold("add"):
+        case Fold(ops.ADD):
             axes = axes_of(shapes[0], node.params)
             keepdims = bool(node.params["keepdims"])
             value = args[0].sum(axis=tuple(a + 2 for a in axes), keepdims=keepdims)

@@ -46,7 +46,7 @@ def lowered(graph: Graph) -> Graph:
 
 def _is_compound(node: Apply) -> bool:
     meaning = node.op.meaning
-    return isinstance(meaning, Expansion) or (isinstance(meaning, Fold) and meaning.op == "mul")
+    return isinstance(meaning, Expansion) or (isinstance(meaning, Fold) and meaning.op is MUL)
 
 
 def _built(

@@ -24,8 +24,10 @@ from tamecheck.ir.formula import (
     Piece,
 )
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
-from tamecheck.ir.op import Pointwise
+from tamecheck.ir.op import Op, Pointwise
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops import ADD
+from tamecheck.ops.facets import larger
 
 _MOST_RUNS = 128
 
@@ -123,11 +125,11 @@ class Reading:
             raise UnreadFormError
         return found
 
-    def _fold(self, name: str, forms: Sequence[Form]) -> Form:
-        if name == "add":
+    def _fold(self, op: Op, forms: Sequence[Form]) -> Form:
+        if op is ADD:
             return reduce(self.atoms.add, forms, self.atoms.number(fmpq(0)))
-        sign = {"maximum": 1, "minimum": -1}.get(name)
-        if sign is None:
+        sign = larger(op)
+        if not sign:
             raise UnreadFormError
         tied = extremes([form.value for form in forms], sign)
         won = tied[self._decide(len(tied))] if len(tied) > 1 else tied[0]

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, assert_never
 import numpy as np
 from flint import fmpq
 
+from tamecheck import ops
 from tamecheck.derivative.cone import Row
 from tamecheck.derivative.kinks import sign_of
 from tamecheck.errors import UnsupportedError
@@ -281,7 +282,7 @@ def linear_local(
         case Contraction():
             moving = [not graph.input_free[arg] for arg in node.args]
             return Multiplied(args[0] if moving[1] else None, args[1] if moving[0] else None)
-        case Fold("add"):
+        case Fold(ops.ADD):
             return Summed(axes_of(shapes[0], node.params))
         case Selection() if chooses_indices(node.op):
             _check_distinct(node, args[0], needed)

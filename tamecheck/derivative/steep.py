@@ -36,8 +36,10 @@ from tamecheck.exact.reals import (
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Call, Compare, Elementary, Piece, Term, Var, truth
 from tamecheck.ir.graph import Apply, Graph, Input
+from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array, element_names, size_of
-from tamecheck.ops.facets import variables
+from tamecheck.ops import ADD
+from tamecheck.ops.facets import larger, variables
 
 _TRIES = 40
 _ELEMENTS = 20_000
@@ -360,11 +362,11 @@ def _decide(args: Sequence[_Moving]) -> Callable[[Compare], bool]:
     return decide
 
 
-def _fold(name: str, group: Sequence[_Moving]) -> _Moving:
-    if name == "add":
+def _fold(op: Op, group: Sequence[_Moving]) -> _Moving:
+    if op is ADD:
         return reduce(operator.add, group, _still(ZERO))
-    wanted = {"maximum": 1, "minimum": -1}.get(name)
-    if wanted is None:
+    wanted = larger(op)
+    if not wanted:
         raise UndecidedError
     best = group[0]
     for other in group[1:]:

@@ -22,9 +22,9 @@ from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import TRUE, Condition, Elementary, Piece, Relation, Term
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Expansion, Pointwise, Selection
+from tamecheck.ir.op import Expansion, Op, Pointwise, Selection
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops import BY_NAME
+from tamecheck.ops import ADD
 
 
 class BeyondError(Exception):
@@ -169,13 +169,13 @@ class _Scalars:
                 return right
         return self._algebra.multiply(self._lift(left), right)
 
-    def fold(self, name: str, row: Sequence[Any]) -> Any:
+    def fold(self, op: Op, row: Sequence[Any]) -> Any:
         """What a scalar op makes of a row."""
-        if name == "add":
+        if op is ADD:
             return self.sum(row)
-        meaning = BY_NAME[name].meaning
+        meaning = op.meaning
         if not isinstance(meaning, Pointwise):
-            raise BeyondError(f"a fold of {name}")
+            raise BeyondError(f"a fold of {op.name}")
         pieces = meaning.pieces({})
         return reduce(lambda x, y: self.pieces(pieces, [x, y]), row) if row else Fraction(1)
 

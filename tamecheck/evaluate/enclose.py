@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.conditions import Floors, refine, term_interval, truth
 from tamecheck.evaluate.enclosure import (
@@ -73,8 +74,8 @@ def op_enclosure(
             return _routed(route, args, site.params, site.shape)
         case Contraction():
             return matmul_enclosure(args[0], args[1], site.shape)
-        case Fold(name):
-            return _folded(name, args[0], site.params, site.shape)
+        case Fold(folded):
+            return _folded(folded, args[0], site.params, site.shape)
         case Selection():
             return _selected(site, args, operands)
         case Expansion() as meaning:
@@ -114,22 +115,22 @@ def _routed(
     return Enclosure(lower, route([arg.upper for arg in args], rounded(float_up)))
 
 
-def _folded(name: str, arg: Enclosure, params: Params, shape: Shape) -> Enclosure:
+def _folded(op: Op, arg: Enclosure, params: Params, shape: Shape) -> Enclosure:
     low, high = folded_first(arg.lower, params), folded_first(arg.upper, params)
     if low.shape[0] == 0:
-        neutral = 0.0 if name == "add" else 1.0
+        neutral = 0.0 if op is ops.ADD else 1.0
         return within(neutral, neutral, shape)
-    match name:
-        case "add":
+    match op:
+        case ops.ADD:
             lower, upper = sum_over_first(Interval(low, high))
-        case "mul":
+        case ops.MUL:
             lower, upper = product_over_first(Interval(low, high))
-        case "maximum":
+        case ops.MAXIMUM:
             lower, upper = np.maximum.reduce(low, axis=0), np.maximum.reduce(high, axis=0)
-        case "minimum":
+        case ops.MINIMUM:
             lower, upper = np.minimum.reduce(low, axis=0), np.minimum.reduce(high, axis=0)
         case _:
-            raise ValueError(f"no fold of {name}")
+            raise ValueError(f"no fold of {op.name}")
     return within(lower.reshape(shape), upper.reshape(shape), shape)
 
 

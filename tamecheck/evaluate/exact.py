@@ -38,7 +38,8 @@ from tamecheck.ir.op import (
     Selection,
 )
 from tamecheck.ir.tensor import Array, Tensor
-from tamecheck.ops import BY_NAME
+from tamecheck.ops import ADD
+from tamecheck.ops.facets import extremum
 
 
 def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -74,8 +75,8 @@ def op_floats(site: Site, args: Sequence[Array]) -> Array:
             return route(args, params)
         case Contraction():
             return np.matmul(args[0], args[1])
-        case Fold(name):
-            return _reduction(name)(folded_first(args[0], params)).reshape(site.shape)
+        case Fold(floats=floats):
+            return floats.reduce(folded_first(args[0], params)).reshape(site.shape)
         case Selection():
             return select(site, args, _order_floats).astype(np.float64, copy=False)
         case Expansion(floats=floats):
@@ -113,20 +114,6 @@ def outside(site: Site, args: Sequence[Array], at: int) -> DomainError:
 
 def _order_floats(left: float, right: float) -> int:
     return (left > right) - (left < right)
-
-
-def _reduction(name: str) -> Callable[[Array], Array]:
-    match name:
-        case "add":
-            return lambda a: np.add.reduce(a, axis=0)
-        case "mul":
-            return lambda a: np.multiply.reduce(a, axis=0)
-        case "maximum":
-            return lambda a: np.maximum.reduce(a, axis=0)
-        case "minimum":
-            return lambda a: np.minimum.reduce(a, axis=0)
-        case _:
-            raise ValueError(f"no fold of {name}")
 
 
 MAX_PRECISION = 4096
@@ -216,8 +203,8 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
             return _routed(args, site.params, route)
         case Contraction():
             return exact_matmul(args[0], args[1], site.shape)
-        case Fold(name):
-            return _folded(name, args[0], site)
+        case Fold() as meaning:
+            return _folded(meaning, args[0], site)
         case Selection():
             return select(site, args, _order)
         case Expansion(expand):
@@ -277,21 +264,21 @@ def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     return result.reshape(site.shape)
 
 
-def _folded(name: str, data: Array, site: Site) -> Array:
-    extreme = {"maximum": np.maximum, "minimum": np.minimum}.get(name)
-    if extreme is not None and native(data) and data.size and bool(np.isfinite(data).all()):
+def _folded(meaning: Fold, data: Array, site: Site) -> Array:
+    plain = extremum(site.op) and native(data) and data.size
+    if plain and bool(np.isfinite(data).all()):
         # floats are compared without rounding; -0 becomes 0
-        largest = extreme.reduce(folded_first(data, site.params)).reshape(site.shape)
+        largest = meaning.floats.reduce(folded_first(data, site.params)).reshape(site.shape)
         return np.asarray(largest + data.dtype.type(0))
     parts = folded_first(objects(data), site.params)
     if parts.shape[0] == 0:
         empty = np.empty(site.shape, dtype=object)
-        empty[...] = fmpq(0 if name == "add" else 1)
+        empty[...] = fmpq(0 if meaning.op is ADD else 1)
         return empty
     while parts.shape[0] > 1:
         half = parts.shape[0] // 2
         pairs = [parts[:half], parts[half : 2 * half]]
-        folded = op_exact(Site(BY_NAME[name], {}, pairs[0].shape, site.where), pairs)
+        folded = op_exact(Site(meaning.op, {}, pairs[0].shape, site.where), pairs)
         parts = np.concatenate([folded, parts[2 * half :]])
     return parts.reshape(site.shape)
 

@@ -22,7 +22,7 @@ from tamecheck.ir.op import (
     Routing,
 )
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops import BY_NAME
+from tamecheck.ops import ADD, BY_NAME
 from tamecheck.ops.shapes import axes_of, axis_of
 
 T = TypeVar("T")
@@ -110,8 +110,8 @@ class Elements(Generic[T]):
     pointwise: Callable[[Pointwise, Site], Callable[[Sequence[T]], T]]
     """The value of an op as a function of its arguments' elements."""
     product: Callable[[T, T], T]
-    fold: Callable[[str, Sequence[T]], T]
-    """What an op of two arguments makes of a row, by its name; ``add`` gives sums."""
+    fold: Callable[[Op, Sequence[T]], T]
+    """What an op of two arguments makes of a row."""
 
     def value(self, site: Site, args: Sequence[Array]) -> Array | None:
         """The elements of an op; None for one that selects, or that is defined by others."""
@@ -124,10 +124,10 @@ class Elements(Generic[T]):
                 found = [self.constant(v) if isinstance(v, Fraction) else v for v in moved]
             case Contraction():
                 pairs = _factors(args[0], args[1])
-                found = [self.fold("add", list(map(self.product, *pair))) for pair in pairs]
-            case Fold(name):
+                found = [self.fold(ADD, list(map(self.product, *pair))) for pair in pairs]
+            case Fold(op):
                 lanes = lanes_of(site.op, args[0], site.params).tolist()
-                found = [self.fold(name, lane) for lane in lanes]
+                found = [self.fold(op, lane) for lane in lanes]
             case _:
                 return None
         return from_list(site.shape, found)

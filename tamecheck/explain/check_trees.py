@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import fmpq
 
+from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
 from tamecheck.exact.reals import as_number
@@ -264,7 +265,7 @@ class LeadCheck:
         match node.op.meaning:
             case Routing() | Selection():
                 return self._moved(index, node, place)
-            case Fold("add"):
+            case Fold(ops.ADD):
                 axes = axes_of(shape, node.params)
                 numbers = np.arange(size_of(shape)).reshape(shape)
                 moved = np.moveaxis(numbers, axes, range(len(axes)))

@@ -9,6 +9,8 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from tamecheck.errors import InputError
 from tamecheck.ir.formula import TRUE, Condition, Piece, Term, TermLike
 from tamecheck.ir.tensor import Array, Shape
@@ -57,9 +59,13 @@ class Contraction:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A commutative, associative scalar op folded over axes: sum, product, maximum, minimum."""
+    """A commutative, associative scalar op folded over axes: sum, product, maximum, minimum.
 
-    op: str
+    ``floats`` is the scalar op in NumPy.
+    """
+
+    op: Op
+    floats: np.ufunc
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.evaluate import Enclosure, enclose, float_values
 from tamecheck.ir.box import Box, Side
@@ -233,7 +234,7 @@ def _largest_sum(node: Node, enclosures: Mapping[int, Enclosure]) -> float:
         match node.op.meaning:
             case Contraction():
                 sums = np.matmul(sizes[0], sizes[1])
-            case Fold("add"):
+            case Fold(ops.ADD):
                 sums = sizes[0].sum(axis=axes_of(sizes[0].shape, node.params))
             case _:
                 return 0.0

@@ -20,7 +20,8 @@ import numpy as np
 from tamecheck.errors import InputError
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Param, Params, Selection
 from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops.piecewise import JUMPS
+from tamecheck.ops.arithmetic import ADD, MUL
+from tamecheck.ops.piecewise import JUMPS, MAXIMUM, MINIMUM
 from tamecheck.ops.shapes import axes_of, axis_of, reduced, same, without_axis
 
 IntList = tuple[int, ...]
@@ -54,10 +55,16 @@ MATMUL = Op(
     meaning=Contraction(),
 )
 
-SUM = Op(name="sum", summary="the sum over axes", params=_AXES, shape=reduced, meaning=Fold("add"))
+SUM = Op(
+    name="sum", summary="the sum over axes", params=_AXES, shape=reduced, meaning=Fold(ADD, np.add)
+)
 
 PROD = Op(
-    name="prod", summary="the product over axes", params=_AXES, shape=reduced, meaning=Fold("mul")
+    name="prod",
+    summary="the product over axes",
+    params=_AXES,
+    shape=reduced,
+    meaning=Fold(MUL, np.multiply),
 )
 
 REDUCE_MAX = Op(
@@ -65,7 +72,7 @@ REDUCE_MAX = Op(
     summary="the largest element over axes",
     params=_AXES,
     shape=_nonempty,
-    meaning=Fold("maximum"),
+    meaning=Fold(MAXIMUM, np.maximum),
     ties={"amax": "even", "max": "first", "max_pool": "first"},
 )
 
@@ -74,7 +81,7 @@ REDUCE_MIN = Op(
     summary="the smallest element over axes",
     params=_AXES,
     shape=_nonempty,
-    meaning=Fold("minimum"),
+    meaning=Fold(MINIMUM, np.minimum),
     ties={"amin": "even", "min": "first"},
 )
 

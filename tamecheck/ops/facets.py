@@ -68,8 +68,8 @@ def degree(op: Op, params: Params, degrees: Sequence[int], *, rounding: bool = F
             return max(degrees)
         case Contraction():
             return sum(degrees)
-        case Fold(name):
-            return degrees[0] if name != "mul" else None
+        case Fold(folded):
+            return degrees[0] if degree(folded, {}, (1, 1)) == 1 else None
         case Selection():
             if chooses_indices(op):
                 return 0
@@ -110,9 +110,20 @@ def chooses_indices(op: Op) -> bool:
 def extremum(op: Op) -> int:
     """1 for an op that takes the largest of what it compares, -1 for the smallest, 0 for others."""
     match op.meaning:
-        case Fold("maximum") | Selection(largest=True):
+        case Selection(largest=bool(largest)):
+            return 1 if largest else -1
+        case Fold(folded):
+            return larger(folded)
+        case _:
+            return 0
+
+
+def larger(op: Op) -> int:
+    """1 for an op whose value is the larger of its two arguments, -1 for the smaller, else 0."""
+    match terms_by_sign(op, {}) if op.arity == 2 else None:
+        case (formula.Var(1), _, formula.Var(0)):
             return 1
-        case Fold("minimum") | Selection(largest=False):
+        case (formula.Var(0), _, formula.Var(1)):
             return -1
         case _:
             return 0
@@ -225,8 +236,8 @@ def is_analytic(op: Op, params: Params) -> bool:
             )
         case Routing() | Contraction():
             return True
-        case Fold(name):
-            return name in ("add", "mul")
+        case Fold(folded):
+            return is_analytic(folded, {})
         case Selection() | Expansion():
             return False
 

@@ -13,11 +13,11 @@ from tamecheck.ops import arithmetic, axes, exponential, piecewise, routing
 
 _MODULES = (arithmetic, piecewise, exponential, routing, axes)
 
-ALL: tuple[Op, ...] = tuple(
-    one for module in _MODULES for one in vars(module).values() if isinstance(one, Op)
-)
+BY_NAME: dict[str, Op] = {
+    one.name: one for module in _MODULES for one in vars(module).values() if isinstance(one, Op)
+}
 
-BY_NAME: dict[str, Op] = {op.name: op for op in ALL}
+ALL: tuple[Op, ...] = tuple(BY_NAME.values())
 
 
 def named(name: str) -> Op:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.derivative.gradient import node_values
 from tamecheck.derivative.lowering import lowered
 from tamecheck.errors import UnsupportedError
@@ -23,7 +24,7 @@ from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import chooses_indices, comparisons, degree, sign_values, steps
+from tamecheck.ops.facets import chooses_indices, comparisons, degree, extremum, sign_values, steps
 
 _FREE, _BEFORE, _FIRST, _AFTER = "free", "before", "first", "after"
 
@@ -81,9 +82,9 @@ class Frontier:
                 pieces = meaning.pieces(node.params)
                 masks = [condition_floats(piece.condition, args) for piece in pieces[:-1]]
                 return np.asarray(choose_floats(masks, [piece.term for piece in pieces], args))
-            case Fold(name):
+            case Fold(floats=floats):
                 wide = args[0].reshape((len(args[0]), len(chosen), -1))
-                return wide.max(axis=2) if name == "maximum" else wide.min(axis=2)
+                return floats.reduce(wide, axis=2)
             case _:
                 (one,) = args
                 return one
@@ -160,7 +161,7 @@ def _is_affine(graph: Graph, index: int, slopes: dict[int, Array]) -> bool:
     meaning = node.op.meaning
     if isinstance(meaning, Pointwise) and len(meaning.pieces(node.params)) > 1:
         return False
-    if isinstance(meaning, Fold) and meaning != Fold("add"):
+    if isinstance(meaning, Fold) and meaning.op is not ops.ADD:
         return False
     bound = degree(node.op, node.params, [0 if known else 1 for known in free])
     return bound is not None and bound <= 1 and not chooses_indices(node.op)
@@ -176,8 +177,10 @@ def _apply(graph: Graph, index: int) -> Apply:
 def _is_computable(graph: Graph, node: Apply) -> bool:
     """Whether elements of a node are computed from few elements of its arguments."""
     match node.op.meaning:
-        case Pointwise() | Fold("maximum" | "minimum"):
+        case Pointwise():
             return True
+        case Fold():
+            return bool(extremum(node.op))
         case Routing():
             return len(node.args) == 1 and "value" not in node.params
         case Selection():

@@ -20,7 +20,7 @@ from tamecheck.exact.arrays import pad_rank
 from tamecheck.ir.graph import Apply, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Pointwise
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import chooses_indices, compared, steps
+from tamecheck.ops.facets import chooses_indices, compared, extremum, steps
 from tamecheck.plots.frontier import Frontier, frontier_of
 from tamecheck.solvers.libraries import one_thread
 
@@ -254,11 +254,11 @@ def _decisions(graph: Graph, index: int, node: Apply, nodes: dict[int, Array]) -
         for number in range(len(masks) - 1, -1, -1):
             found = np.where(masks[number], number, found)
         return found.reshape((len(found), -1))
-    if op.meaning in (Fold("maximum"), Fold("minimum")):
+    if isinstance(op.meaning, Fold) and extremum(op):
         shape = graph.nodes[node.args[0]].shape
         groups = folded_first(np.arange(size_of(shape)).reshape(shape), node.params)
         lanes = args[0].reshape((len(args[0]), -1))[:, groups.reshape(len(groups), -1).T]
-        winner = np.argmax if op.meaning == Fold("maximum") else np.argmin
+        winner = np.argmax if extremum(op) > 0 else np.argmin
         return winner(lanes, axis=2)
     # the indices of a gather were decided by an earlier op
     return None

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.ir.answer import Feasible, Infeasible, Unknown
 from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.box import Box
@@ -136,7 +137,7 @@ def _apply(node: Apply, args: Sequence[Array], scope: _Scope) -> Array:
             return route(args, node.params)
         case Contraction():
             return np.asarray(np.matmul(args[0], args[1]), dtype=object).reshape(node.shape)
-        case Fold(op="add"):
+        case Fold(ops.ADD):
             axes = node.params["axes"]
             total = np.sum(args[0], axis=axes if isinstance(axes, tuple) else None)
             return np.asarray(total, dtype=object).reshape(node.shape)

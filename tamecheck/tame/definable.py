@@ -80,10 +80,8 @@ def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:
             return _LINEAR
         case Contraction():
             return _LINEAR if any(situation.fixed) else _ALGEBRAIC
-        case Fold(op="mul"):
-            return _ALGEBRAIC
-        case Fold():
-            return _LINEAR
+        case Fold(folded):
+            return structures_of(folded, {}, Situation((False, False)))
         case Expansion():
             return minimal((Structure.EXP, Structure.AN)) if situation.bounded else (Structure.EXP,)
 

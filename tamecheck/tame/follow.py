@@ -157,8 +157,7 @@ class _Walk(Generic[V]):
             found = self._picked(site, args)
         return np.full(node.shape, None, dtype=object) if found is None else found
 
-    def _fold(self, name: str, row: Sequence[V | None]) -> V | None:
-        op = ops.BY_NAME[name]
+    def _fold(self, op: Op, row: Sequence[V | None]) -> V | None:
         return reduce(lambda a, b: self._algebra.apply(op, {}, (a, b)), row) if row else None
 
     def _picked(self, site: Site, args: Sequence[Array]) -> Array | None:

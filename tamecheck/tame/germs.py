@@ -24,7 +24,17 @@ from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Add, Const, Mul, Pow, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
+from tamecheck.ir.op import (
+    Contraction,
+    Expansion,
+    Fold,
+    Meaning,
+    Op,
+    Params,
+    Pointwise,
+    Routing,
+    Selection,
+)
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops.facets import chooses_indices, term_of
 from tamecheck.ops.shapes import axes_of
@@ -167,8 +177,8 @@ def _apply(node: Apply, args: Sequence[Germ], order: int) -> Germ:
             return _routed(node, args, route)
         case Contraction():
             return _convolved(args[0], args[1], np.matmul)
-        case Fold(op=name):
-            return _folded(node, args[0], name)
+        case Fold(folded):
+            return _folded(node, args[0], folded)
         case Selection():
             return _selected(node, args)
         case Expansion(expand=expand):
@@ -242,13 +252,13 @@ def _numbers(array: Array) -> Array:
     return from_list(tuple(array.shape), flat)
 
 
-def _folded(node: Apply, data: Germ, name: str) -> Germ:
-    if name == "add":
+def _folded(node: Apply, data: Germ, op: Op) -> Germ:
+    if op is ops.ADD:
         axes = axes_of(data.shape, node.params)
         return data.mapped(lambda c: _summed(c, axes, node.shape))
     lanes = data.mapped(lambda c: folded_first(c, node.params)).elements()
     count = size_of(node.shape)
-    results = [_fold_lane(name, lanes[i::count], data.order) for i in range(count)]
+    results = [_fold_lane(op.meaning, lanes[i::count], data.order) for i in range(count)]
     return _gathered(node.shape, results, [data])
 
 
@@ -261,8 +271,7 @@ def _summed(array: Array, axes: tuple[int, ...], shape: Shape) -> Array:
     return _object(total).reshape(shape)
 
 
-def _fold_lane(name: str, lane: Sequence[Series], order: int) -> Series:
-    meaning = ops.BY_NAME[name].meaning
+def _fold_lane(meaning: Meaning, lane: Sequence[Series], order: int) -> Series:
     total = lane[0] if lane else Series.constant(fmpq(1), order)
     for series in lane[1:]:
         if isinstance(meaning, Pointwise):

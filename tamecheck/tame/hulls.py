@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
+from tamecheck import ops
 from tamecheck.evaluate.ranges import (
     REAL,
     Range,
@@ -154,9 +155,9 @@ class Hulls:
             case Contraction():
                 product = args[0] * args[1] * point_range(first[-1])
                 return Range(product.low, product.high)
-            case Fold(op="add"):
+            case Fold(ops.ADD):
                 return args[0] * point_range(count)
-            case Fold(op="mul"):
+            case Fold(ops.MUL):
                 factors = [args[0]] * count if count <= _MOST_FACTORS else [REAL, REAL]
                 product = point_range(1)
                 for factor in factors:

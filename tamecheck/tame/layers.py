@@ -20,6 +20,7 @@ from tamecheck.ops.facets import (
     chooses_indices,
     comparisons,
     degree,
+    extremum,
     sign_values,
     term_degree,
 )
@@ -177,7 +178,7 @@ def _bends(node: Apply, shapes: Sequence[Shape], degrees: Sequence[int]) -> int:
             # a compared term that is constant on a piece chooses one side on all of it
             deciding = (term_degree(term, degrees) for term in comparisons(node.op, node.params))
             return size_of(node.shape) * sum(found != 0 for found in deciding)
-        case Fold("maximum" | "minimum"):
+        case Fold() if extremum(node.op):
             width = math.prod(shapes[0][axis] for axis in axes_of(shapes[0], node.params))
             return size_of(node.shape) * math.comb(width, 2)
         case Selection() if chooses_indices(node.op):

@@ -328,8 +328,8 @@ def _is_linear(node: Apply) -> bool:
             return node.params.get("value", Fraction(0)) == 0
         case Selection():
             return not chooses_indices(node.op)
-        case Fold(op=name):
-            return name == "add"
+        case Fold(folded):
+            return folded is ops.ADD
         case _:
             return node.op in (ops.ADD, ops.SUB, ops.NEG)
 
@@ -343,8 +343,8 @@ def _keeps_rationals(op: Op, params: Params) -> bool:
             return known or all(term_degree(p.term, ones) is not None for p in pieces(params))
         case Contraction() | Routing():
             return True
-        case Fold(op=name):
-            return name == "add"
+        case Fold(folded):
+            return folded is ops.ADD
         case Selection():
             return not chooses_indices(op)
         case _:

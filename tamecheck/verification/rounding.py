@@ -27,6 +27,7 @@ from tamecheck.ir.formula import Add, Const, Div, Floor, Mul, Term, Var, subterm
 from tamecheck.ir.graph import Apply, Constant, Graph, Node
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Tensor
+from tamecheck.ops import MUL
 from tamecheck.ops.facets import rounds
 from tamecheck.verification.answer import REAL, ROUNDING, Arithmetics, Holds
 from tamecheck.verification.branch import Remainder, split_inputs, split_neurons, still_open
@@ -177,7 +178,7 @@ def _why_not(graph: Graph, index: int, node: Node, arithmetic: FloatFormat) -> s
             return "constants are computed"
         case meanings.Contraction():
             return ""
-        case meanings.Fold(name) if name != "mul":
+        case meanings.Fold(op) if op is not MUL:
             return ""
         case meanings.Pointwise() as meaning:
             pieces = meaning.pieces(node.params)

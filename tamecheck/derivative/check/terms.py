@@ -12,6 +12,7 @@ from typing import Any, assert_never
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from tamecheck import ops
 from tamecheck.derivative.check.germs import (
     Germ,
     Space,
@@ -121,7 +122,7 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
         case Contraction():
             product: Any = np.matmul(args[0], args[1])
             return np.asarray(product, dtype=object).reshape(site.shape)
-        case Fold("add"):
+        case Fold(ops.ADD):
             total = args[0].sum(axis=axes_of(args[0].shape, site.params))
             return np.asarray(total, dtype=object).reshape(site.shape)
         case Selection() if not chooses_indices(site.op):
