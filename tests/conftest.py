@@ -50,30 +50,73 @@ def pytest_cmdline_main(config):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Collect tests and what they import; garbage is later looked for only in what came after."""
+    """Collect tests and what they import; garbage is later looked for only in what came after.
+
+    A pass over all objects costs a fifth of a second once the libraries have been used, so passes
+    are rare.
+    """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(2_000, 20, 200)
         gc.enable()
+
+
+def _made_once(override, fakes):
+    """PyTorch's stand-ins for five hundred composite operators, made once for each rule."""
+    made = {}
+
+    @contextlib.contextmanager
+    def overridden(rules):
+        before = {operator: dict(operator.py_kernels) for operator in rules}
+        known = {o: made[o, r] for o, r in rules.items() if (o, r) in made}
+        known = {o: found for o, found in known.items() if found[0] == before[o]}
+        with override({o: rule for o, rule in rules.items() if o not in known}):
+            for operator, rule in rules.items():
+                if operator not in known:
+                    after = dict(operator.py_kernels), fakes[operator]
+                    made[operator, rule] = before[operator], *after
+            for operator, (_, kernels, fake) in known.items():
+                _exchange(operator, kernels)
+                fakes.setdefault(operator, fake)
+            try:
+                yield
+            finally:
+                for operator in known:
+                    _exchange(operator, before[operator])
+                    fakes.pop(operator)
+
+    return overridden
+
+
+def _exchange(operator, kernels):
+    operator.py_kernels.clear()
+    operator.py_kernels.update(kernels)
+    operator._dispatch_cache.clear()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _exporter_of_torch():
-    """What PyTorch's exporter makes anew for each module is made once for all of them.
+    """What PyTorch's exporters make anew for each module is made once for all of them.
 
-    That is its table of operators, from the sources of a thousand functions, and of composite ones.
+    That is the table of operators, from the sources of a thousand functions, and of composite ones.
     """
     with pytest.MonkeyPatch.context() as patch:
         if "torch" in sys.modules:
             with contextlib.suppress(ImportError, AttributeError):
                 # names inside of PyTorch, which another version need not have
                 from torch._export import utils
+                from torch._subclasses.fake_impls import op_implementations_dict
+                from torch.export import exported_program
                 from torch.onnx._internal.exporter._registration import ONNXRegistry
 
                 operators = functools.cache(ONNXRegistry.from_torchlib)
                 composite = functools.cache(utils._collect_all_valid_cia_ops_for_namespace)
+                override = exported_program._override_composite_implicit_decomp
+                kept = _made_once(override, op_implementations_dict)
                 patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(operators))
                 patch.setattr(utils, "_collect_all_valid_cia_ops_for_namespace", composite)
+                patch.setattr(exported_program, "_override_composite_implicit_decomp", kept)
         yield
