@@ -110,6 +110,13 @@ class Tensor:
         """Each element as an exact rational, in C order."""
         return [rational(value) for value in self.array.reshape(-1).tolist()]
 
+    def extremes(self) -> tuple[Fraction, Fraction]:
+        """The least and the largest element, as exact rationals."""
+        if self.encoding == "q":
+            values = self.fractions()
+            return min(values), max(values)
+        return rational(self.array.min().item()), rational(self.array.max().item())
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 over encoding, shape and elements."""

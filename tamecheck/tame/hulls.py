@@ -133,12 +133,12 @@ class Hulls:
         match node:
             case Input(name=name):
                 side = self.box.side(name)
-                return hull([Range(a, b) for a, b in zip(side.lower, side.upper, strict=True)])
+                low = None if None in side.lower else min(side.lower)
+                return Range(low, None if None in side.upper else max(side.upper))
             case Constant(tensor=tensor):
                 if not 0 < size_of(tensor.shape) <= _MOST_DATA:
                     return REAL
-                values = tensor.fractions()
-                return Range(min(values), max(values))
+                return Range(*tensor.extremes())
             case Apply():
                 return self._apply(index, node)
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from tamecheck import ops
+from tamecheck.evaluate.ranges import Range
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.formula import TRUE
@@ -105,9 +106,11 @@ def undefined_step(
         if count == _MOST_POINTS:
             return None
         there = Box({name: Side(values, values) for name, values in point.items()})
+        ranges: dict[int, Range | None] = {}
         for root in roots:
             collected = _Collected(tensors)
-            if nowhere_step(Hulls(graph, there, collected), collected, root) is not None:
+            hulls = Hulls(graph, there, collected, {}, ranges)
+            if nowhere_step(hulls, collected, root) is not None:
                 texts = {name: [rational_text(v) for v in vs] for name, vs in point.items()}
                 step = {"rule": "undefined-at", "node": root, "point": texts}
                 return {**step, "steps": collected.steps}, point
