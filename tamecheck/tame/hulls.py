@@ -133,8 +133,8 @@ class Hulls:
         match node:
             case Input(name=name):
                 side = self.box.side(name)
-                low = None if None in side.lower else min(side.lower)
-                return Range(low, None if None in side.upper else max(side.upper))
+                low, high = _known(side.lower), _known(side.upper)
+                return Range(min(low) if low else None, max(high) if high else None)
             case Constant(tensor=tensor):
                 if not 0 < size_of(tensor.shape) <= _MOST_DATA:
                     return REAL
@@ -206,6 +206,12 @@ def enclosure_step(node: int, found: Range, sources: Sequence[int]) -> dict[str,
         "upper": [_end(found.high, is_open=found.high_open)],
         "from": list(sources),
     }
+
+
+def _known(ends: Sequence[Bound]) -> list[Fraction]:
+    """All of some ends, or none where one is infinite."""
+    finite = [end for end in ends if end is not None]
+    return finite if len(finite) == len(ends) else []
 
 
 def _end(value: Bound, *, is_open: bool) -> str | list[str] | None:
