@@ -87,6 +87,8 @@ def about_radius(args: Namespace) -> bool:
 
 def run_radius(args: Namespace) -> int:
     """Ask whether the decision at a point is robust within a radius, or within which."""
+    # before anything heavy is imported
+    budget = Budget.of(args.timeout)
     if args.spec is not None or (args.expr is not None and args.model is not None):
         raise InputError("A property file is of no use around a point.", hint="Leave one out.")
     for name in ("vnncomp", "domain", "one_hot", "thermometer", "integers", "constraint"):
@@ -96,10 +98,10 @@ def run_radius(args: Namespace) -> int:
             raise InputError(what, hint="The domain of real inputs is told by --box.")
     claim(args, args.output, "certificate")
     if args.radius is not None and not args.largest_radius:
-        return _within(args)
+        return _within(args, budget)
     if args.arithmetic not in (None, "real"):
         raise InputError("--arithmetic is for one --radius.", where="--largest-radius")
-    return _largest(args)
+    return _largest(args, budget)
 
 
 def question_of(args: Namespace, model: Model) -> LocalRobustness:
@@ -158,12 +160,12 @@ def _radius(args: Namespace) -> Fraction | None:
     return None if args.radius is None else radius_of(parse_rational(args.radius))
 
 
-def _within(args: Namespace) -> int:
+def _within(args: Namespace, budget: Budget) -> int:
     from tamecheck.ir.exact import rational_text
     from tamecheck.show.answers import verification_lines
     from tamecheck.verification import Holds, Violated
 
-    budget, radius = Budget.of(args.timeout), _radius(args) or Fraction(0)
+    radius = _radius(args) or Fraction(0)
     model = model_of(args)
     question = question_of(args, model)
     with working(args, "verifying"):
@@ -183,13 +185,12 @@ def _within(args: Namespace) -> int:
     return EXIT_CODES[verdict]
 
 
-def _largest(args: Namespace) -> int:
+def _largest(args: Namespace, budget: Budget) -> int:
     from tamecheck.ir.exact import parse_rational, rational_text
     from tamecheck.show.answers import radius_lines
     from tamecheck.verification.radii import largest_radius, tolerance_of
 
-    budget, within = Budget.of(args.timeout), _radius(args)
-    tolerance = tolerance_of(parse_rational(args.tolerance))
+    within, tolerance = _radius(args), tolerance_of(parse_rational(args.tolerance))
     model = model_of(args)
     question = question_of(args, model)
     with working(args, "verifying") as tell:
