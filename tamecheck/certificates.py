@@ -6,22 +6,24 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tamecheck.checkers import check
 from tamecheck.errors import InputError
-from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import shown
-from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.kernel import Report
 from tamecheck.kernel_bnn import FORMAT as BALL
 from tamecheck.kernel_bnn import REGION
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_pwl import FORMAT as SPLITS
 from tamecheck.loaders.files import read_bytes
-from tamecheck.show.wording import box_json, interval_text, value_text
-from tamecheck.tame import Check
+
+if TYPE_CHECKING:
+    from tamecheck.ir.box import Bound, Box, Side
+    from tamecheck.ir.tensor import Shape
+    from tamecheck.tame import Check
 
 Levels = tuple[tuple[Fraction, Fraction], ...]
 """The low and the high level of each input; equal where it is fixed."""
@@ -54,7 +56,7 @@ class Statement:
     count: int
     fixed: int
     bounded: int = 0
-    shapes: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    shapes: Mapping[str, Shape] = field(default_factory=dict[str, tuple[int, ...]])
     box: Box | None = None
     levels: Levels | None = None
     program: Mapping[str, Any] | None = None
@@ -69,11 +71,16 @@ class Statement:
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form."""
+        domain = None
+        if self.box is not None:
+            from tamecheck.show.wording import box_json
+
+            domain = box_json(self.box, self.shapes)
         numbers = {"count": self.count, "free": self.free}
         levels = self.levels
         return {
             "inputs": {**numbers, "fixed": self.fixed, "bounded": self.bounded},
-            "domain": None if self.box is None else box_json(self.box, self.shapes),
+            "domain": domain,
             "levels": None if levels is None else [[str(v) for v in pair] for pair in levels],
             "program": self.program,
             "narrow": list(self.narrow),
@@ -83,6 +90,7 @@ class Statement:
     @property
     def rows(self) -> list[tuple[str, str]]:
         """Where the claim holds, in words; what each input has is said once if it is the same."""
+        from tamecheck.show.wording import interval_text, value_text
 
         def said(texts: list[str]) -> str:
             return texts[0] if len(set(texts)) == 1 else value_text(texts)
@@ -105,7 +113,7 @@ class Statement:
         That a function is definable, and its properties, hold on every smaller box too; that it is
         not definable, on every larger one.
         """
-        if isinstance(asked, Box):
+        if not isinstance(asked, tuple):
             if self.box is None:
                 return "it is about no box"
             outer, inner = (asked, self.box) if self.refutes else (self.box, asked)
@@ -148,17 +156,24 @@ def recheck(
             return check(certificate, steps)
         case str() | Path():
             return check(read_bytes(certificate), steps)
-        case Check(certificate=None):
-            raise InputError("An unknown verdict has no certificate.")
-        case Check(certificate=document):
-            return check(json.dumps(document), steps)
         case Mapping():
             return check(_json(certificate), steps)
         case _:
-            raise InputError(
-                f"The certificate is {shown(certificate)}.",
-                hint="Give a path, a JSON text, a document, or the answer of a check.",
-            )
+            return check(json.dumps(_of_answer(certificate)), steps)
+
+
+def _of_answer(answer: Any) -> Mapping[str, Any]:
+    """The certificate of the answer of a check."""
+    from tamecheck.tame import Check
+
+    if not isinstance(answer, Check):
+        raise InputError(
+            f"The certificate is {shown(answer)}.",
+            hint="Give a path, a JSON text, a document, or the answer of a check.",
+        )
+    if answer.certificate is None:
+        raise InputError("An unknown verdict has no certificate.")
+    return answer.certificate
 
 
 def _is_json(text: str) -> bool:
@@ -185,17 +200,19 @@ def statement(document: Mapping[str, Any]) -> Statement:
 
 
 def _of_derivation(document: Mapping[str, Any]) -> Statement:
+    from tamecheck.ir.box import Box, Side
+
     nodes = document["model"]["graph"]["nodes"]
     shapes: dict[str, Shape] = {n["name"]: tuple(n["shape"]) for n in nodes if n["op"] == "input"}
     sides = {
         name: Side(*(tuple(map(_bound, side[end])) for end in ("lower", "upper")))
         for name, side in document["domain"].items()
     }
-    count = sum(map(size_of, shapes.values()))
+    count = sum(map(prod, shapes.values()))
     fixed = bounded = 0
     for name, shape in shapes.items():
         pairs = list(zip(sides[name].lower, sides[name].upper, strict=True))
-        copies = size_of(shape) // len(pairs)
+        copies = prod(shape) // len(pairs)
         fixed += copies * sum(low is not None and low == high for low, high in pairs)
         bounded += copies * sum(low != high for low, high in pairs)
     narrow = _fixed_text(fixed, count, "nothing is said about their other values")

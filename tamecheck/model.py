@@ -18,7 +18,7 @@ from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Array, Shape
-from tamecheck.loaders import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_text
 from tamecheck.tame import Check, check
 from tamecheck.tame.confirm import confirm

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import EXIT_CODES, claim, message, print_answer, write_certificate
@@ -135,7 +136,8 @@ def _recheck(args: Namespace) -> int:
 
     certificate = read_bytes(args.certificate)
     report = recheck(certificate, steps=args.steps)
-    about = None if report.claim is None else statement(json.loads(certificate))
+    raw: dict[str, Any] = {} if report.claim is None else json.loads(certificate)
+    about = statement(raw) if raw else None
     document: dict[str, Any] = {
         "verdict": report.verdict,
         "trusted": list(report.trusted),
@@ -146,39 +148,39 @@ def _recheck(args: Namespace) -> int:
     }
     if about is not None:
         document |= about.to_json()
-        why = _other_question(args, certificate, report, about)
+        why = _other_question(args, raw, report, about)
         if why is not None:
             document.update(verdict="invalid", step=None, why=why)
     document["rests_on"] = "certificate" if document["verdict"] == "valid" else None
-    print_answer(args, document, _sections(document, about), document["verdict"])
+    sections = partial(_print_sections, document, about)
+    print_answer(args, document, sections, document["verdict"])
     return EXIT_CODES[document["verdict"]]
 
 
 def _other_question(
-    args: Namespace, certificate: bytes, report: Report, about: Statement
+    args: Namespace, raw: Mapping[str, Any], report: Report, about: Statement
 ) -> str | None:
     """Why the certificate does not answer what the arguments ask; None if it does."""
     if args.monotone is not None or args.fair is not None:
-        return _other_pairs(args, certificate, report)
+        return _other_pairs(args, raw, report)
     if args.input is not None:
-        return _other_ball(args, certificate, report)
+        return _other_ball(args, raw, report)
     named = args.model is not None or args.expr is not None
     from tamecheck.kernel_pwl import FORMAT as SPLITS
 
-    document = json.loads(certificate)
     both = args.spec is not None and (named or args.network)
-    if both and document["format"] == SPLITS:
-        return _other_splits(args, document, report)
+    if both and raw["format"] == SPLITS:
+        return _other_splits(args, raw, report)
     if args.network:
         raise InputError("--network is for certificates of queries.", hint="Give --spec QUERY.")
     if named:
-        actual = _hash_of(args, certificate)
+        actual = _hash_of(args, raw)
         if actual != report.model_sha256:
             return f"it is about another model than {name_of(args)}, whose sha256 is {actual}"
     from tamecheck.kernel_bnn import REGION
 
-    if document["format"] in (REGION, SPLITS) and args.spec is not None:
-        return _other_regions(args.spec, document)
+    if raw["format"] in (REGION, SPLITS) and args.spec is not None:
+        return _other_regions(args.spec, raw)
     asked = _asked(args, about)
     if asked is None:
         return None
@@ -222,35 +224,33 @@ def _differs(
     return f"it is about another property than {names[1]}"
 
 
-def _other_ball(args: Namespace, certificate: bytes, report: Report) -> str | None:
+def _other_ball(args: Namespace, raw: Mapping[str, Any], report: Report) -> str | None:
     """Why the certificate is not about a ball around the point of ``--around``."""
     from tamecheck.kernel_bnn import REGION
     from tamecheck.kernel_pwl import FORMAT as SPLITS
     from tamecheck.verification.rounding import claimed
 
-    document = json.loads(certificate)
-    if document["format"] not in (REGION, SPLITS):
+    if raw["format"] not in (REGION, SPLITS):
         return "it is not about a ball around a point"
     model = model_of(args, notes=False)
-    question, spec = ball_of(args, model, document["claim"]["regions"])
+    question, spec = ball_of(args, model, raw["claim"]["regions"])
     names = name_of(args), f"the ball around {args.input}"
-    if document["format"] == SPLITS:
-        return _differs(question.graph, claimed(spec, document["claim"]), document, report, names)
-    actual = _hash_over_windows(question.graph, document)
+    if raw["format"] == SPLITS:
+        return _differs(question.graph, claimed(spec, raw["claim"]), raw, report, names)
+    actual = _hash_over_windows(question.graph, raw)
     if actual != report.model_sha256:
         return f"it is about another model than {names[0]}, whose sha256 is {actual}"
-    return _other_cases(spec.cases, document, names[1])
+    return _other_cases(spec.cases, raw, names[1])
 
 
-def _other_pairs(args: Namespace, certificate: bytes, report: Report) -> str | None:
+def _other_pairs(args: Namespace, raw: Mapping[str, Any], report: Report) -> str | None:
     """Why the certificate is not about what ``--monotone`` or ``--fair`` asks of the model."""
     from tamecheck.kernel_bnn import FORMAT as BALL
     from tamecheck.kernel_pwl import FORMAT as SPLITS
 
-    document = json.loads(certificate)
-    if document["format"] not in (BALL, SPLITS):
+    if raw["format"] not in (BALL, SPLITS):
         return "it is not about pairs of inputs"
-    return other_pairs(args, model_of(args, notes=False), document, report.model_sha256)
+    return other_pairs(args, model_of(args, notes=False), raw, report.model_sha256)
 
 
 def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None:
@@ -278,7 +278,7 @@ def _asked(args: Namespace, about: Statement) -> tuple[str, Box | Levels] | None
     return f"--spec {args.spec}", read_vnnlib(args.spec).box(about.shapes)
 
 
-def _hash_of(args: Namespace, certificate: bytes) -> str:
+def _hash_of(args: Namespace, raw: Mapping[str, Any]) -> str:
     """The hash of the model or of the program that the arguments name.
 
     A certificate about a Hamming ball is about a network of integers, so the model is read as one.
@@ -291,14 +291,13 @@ def _hash_of(args: Namespace, certificate: bytes) -> str:
 
         return read(args.model).sha256
     graph = model_of(args, notes=False).graph
-    document = json.loads(certificate)
-    if document["format"] == REGION:
-        return _hash_over_windows(graph, document)
-    if document["format"] != BALL:
+    if raw["format"] == REGION:
+        return _hash_over_windows(graph, raw)
+    if raw["format"] != BALL:
         return graph.sha256
     from tamecheck.binarized import recognise
 
-    network = document["network"]
+    network = raw["network"]
     try:
         return recognise(graph, list(zip(network["low"], network["high"], strict=True))).sha256
     except TamecheckError:
@@ -343,6 +342,12 @@ def _other_cases(cases: Sequence[Case], document: Mapping[str, Any], name: str) 
         asked = [None if one is None else one.to_json() for one in Region.all_of(cases)]
     same = asked == document["claim"]["regions"]
     return None if same else f"it is about another property than {name}"
+
+
+def _print_sections(document: Mapping[str, Any], about: Statement | None) -> None:
+    from tamecheck.show.console import print_sections
+
+    print_sections(sys.stdout, _sections(document, about))
 
 
 def _sections(document: Mapping[str, Any], about: Statement | None) -> Sections:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import Any, TypeVar, cast
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, shown
-from tamecheck.ir.tensor import Array
+
+if TYPE_CHECKING:
+    from tamecheck.ir.tensor import Array
 
 T = TypeVar("T")
 
@@ -101,10 +101,14 @@ def _number(value: Any) -> Fraction | None:
 
 def is_numeric(given: Any) -> bool:
     """Whether something is a NumPy array of floats, integers or booleans."""
+    import numpy as np
+
     return isinstance(given, np.ndarray) and cast("Array", given).dtype.kind in "fiub"
 
 
 def _objects(given: Any, what: str) -> Array:
+    import numpy as np
+
     if isinstance(given, Mapping | bytes):
         raise InputError(f"The {what} is {_shown(given)}, which is no array of numbers.")
     many = isinstance(given, Iterable) and not isinstance(given, str | np.ndarray)
@@ -125,6 +129,8 @@ def rationals(values: Any, *, what: str) -> Array:
 
     Raises `InputError`, naming the first element that is no number.
     """
+    import numpy as np
+
     array = _objects(values, what)
     found = np.empty(array.size, dtype=object)
     for place, value in enumerate(array.reshape(-1).tolist()):
@@ -143,6 +149,8 @@ def values(given: Any, *, what: str) -> Array:
     InputError
         As `rationals`.
     """
+    import numpy as np
+
     if is_numeric(given):
         return cast("Array", given)
     found = rationals(given, what=what)
@@ -155,6 +163,8 @@ def float_array(given: Any, *, what: str) -> Array:
 
     Raises `InputError` if an element is no number, or lies beyond float64.
     """
+    import numpy as np
+
     if is_numeric(given):
         return cast("Array", given).astype(np.float64)
     array = _objects(given, what)
@@ -166,6 +176,8 @@ def float_array(given: Any, *, what: str) -> Array:
 
 
 def _floats(array: Array) -> Array | None:
+    import numpy as np
+
     try:
         return array.astype(np.float64)
     except (TypeError, ValueError, OverflowError):

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from tamecheck import ops
 from tamecheck.errors import InputError
-from tamecheck.loaders import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.values import Emitter, Value
 from tamecheck.model import Model
 from tamecheck.tame import Check

@@ -21,7 +21,7 @@ from tamecheck.learn.elastic import Elastic, patterns
 from tamecheck.learn.estimator import check_fitted, hidden_sizes
 from tamecheck.learn.losses import loss_of
 from tamecheck.learn.network import Floats
-from tamecheck.loaders import Loaded
+from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.outputs import write_text
 from tamecheck.loaders.values import Emitter, Value
 from tamecheck.model import Model

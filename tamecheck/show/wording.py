@@ -6,17 +6,18 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
-from tamecheck.ir.box import Bound, Box, Side
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.structure import Antichain, Structure
-from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ir.verdict import Properties, Verdict
-from tamecheck.tame.verdict import Check, Line
 
 if TYPE_CHECKING:
+    from tamecheck.ir.box import Bound, Box, Side
+    from tamecheck.ir.tensor import Shape
     from tamecheck.programs.tameness import ProgramCheck
+    from tamecheck.tame.verdict import Check, Line
 
 _PROPERTIES: Mapping[str, str] = {
     "piecewise_linear": "piecewise linear",
@@ -131,7 +132,7 @@ def _side_text(side: Side, shape: Shape) -> str:
     if len(pairs) > 1:
         ends = "bounded" if side.bounded else "partly unbounded"
         return f"a box of {len(side.lower)} intervals ({ends})"
-    power = f"^{size_of(shape)}" if size_of(shape) > 1 else ""
+    power = f"^{prod(shape)}" if prod(shape) > 1 else ""
     return interval_text(*pairs.pop()) + power if pairs else "the empty product"
 
 

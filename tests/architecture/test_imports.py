@@ -20,6 +20,11 @@ except SystemExit:
     pass
 """
 
+RECHECK = """
+from tamecheck.cli import main
+assert main(["recheck", "-q", "LICENSE"]) == 5
+"""
+
 
 def run(*arguments, **environment):
     return subprocess.run(
@@ -38,7 +43,9 @@ def test_import_contracts_hold():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("program", [IMPORT_TAMECHECK, SHOW_HELP], ids=["import", "help"])
+@pytest.mark.parametrize(
+    "program", [IMPORT_TAMECHECK, SHOW_HELP, RECHECK], ids=["import", "help", "recheck"]
+)
 def test_start_up_imports_nothing_heavy(program):
     report = f"{program}\nimport sys\nprint(*sorted(m.split('.')[0] for m in sys.modules))"
     done = run("-c", report)
