@@ -449,7 +449,7 @@ def test_changed_certificates_prove_nothing_false():
     assert tried > 100
 
 
-def network(seed, *, size=12, arcs=30, capacity=3000):
+def network(seed, *, size=8, arcs=16, capacity=3000):
     """Flow of one source to some nodes over arcs that cost something once they are used."""
     chance = random.Random(seed)
     ends = [(chance.randrange(i), i) for i in range(1, size)]
