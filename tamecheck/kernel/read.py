@@ -4,11 +4,12 @@
 import json
 import re
 from fractions import Fraction
+from functools import cache
 from hashlib import sha256
 from math import gcd
 from typing import Any, NoReturn
 
-from tamecheck.kernel.strict import Reject, require, spend_long
+from tamecheck.kernel.strict import Reject, require, spend
 
 Json = dict[str, object]
 _RATIONAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?", re.ASCII)
@@ -75,10 +76,16 @@ def digest(value: object) -> str:
 
 def fields(value: object, required: str, optional: str = "") -> Json:
     """Return an object that has the required fields, and no others but the optional ones."""
-    found, needed = mapping(value), set(required.split())
-    wrong = (needed - set(found)) | (set(found) - needed - set(optional.split()))
-    require(not wrong, f"a missing or unknown field: {min(wrong, default='')[:40]!a}")
+    found, needed = mapping(value), _words(required)
+    if found.keys() != needed:
+        wrong = (needed - set(found)) | (set(found) - needed - _words(optional))
+        require(not wrong, f"a missing or unknown field: {min(wrong, default='')[:40]!a}")
     return found
+
+
+@cache
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 def integer(value: object, low: int, high: int) -> int:
@@ -90,14 +97,25 @@ def integer(value: object, low: int, high: int) -> int:
 
 def rational(value: object, digits: int = 4000) -> Fraction:
     """Return a rational, written in lowest terms."""
+    if type(value) is str:
+        spend(reading(value))
+    return Fraction(number(value, digits))
+
+
+def reading(text: str) -> int:
+    """Return the steps that reading a rational takes."""
+    return 1 + (len(text) >> 8) ** 2
+
+
+def number(value: object, digits: int) -> int | Fraction:
+    """Return a rational, written in lowest terms, once the steps are spent."""
     found = _RATIONAL.fullmatch(value) if isinstance(value, str) else None
     if found is None or max(map(len, found[0].split("/"))) > digits:
         raise Reject(f"a rational 'p' or 'p/q' of at most {digits} digits was expected")
-    spend_long(1, 4 * len(found[0]))
-    top, bottom = _decimal(found[1]), found[2]
-    if bottom is None:
-        return Fraction(top)
-    low = _decimal(bottom)
+    top = _decimal(found[1])
+    if found[2] is None:
+        return top
+    low = _decimal(found[2])
     require(low > 1 == gcd(top, low), "a rational not in lowest terms")
     return Fraction(top, low)
 

@@ -202,14 +202,10 @@ def rational(value: object) -> Fraction:
 
 def _numbers(texts: Sequence[object]) -> dict[object, Number]:
     """Read rationals, each text once."""
-    require(set(map(type, texts)) <= {str}, "numbers of a program are strings")
-    known, again = dict[object, Number](), 0
-    for text, times in Counter(texts).items():
-        value = rational(text)
-        known[text] = value.numerator if value.denominator == 1 else value
-        again += (times - 1) * (1 + (len(str(text)) >> 8) ** 2)
-    spend(again)
-    return known
+    require(set(map(type, texts)) <= {str}, "a number is not a string")
+    counts = Counter(map(str, texts))
+    spend(sum([times * read.reading(text) for text, times in counts.items()]))
+    return {text: read.number(text, DIGITS) for text in counts}
 
 
 def numbers(value: object) -> list[Number]:

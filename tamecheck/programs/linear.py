@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import LinearProgram, LinearProof, linear_box
+from tamecheck.exact.linear import Box, LinearProgram, LinearProof, linear_box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import decimal_text
 from tamecheck.ir.program import Program
@@ -20,7 +20,8 @@ from tamecheck.programs.certificate import (
     certificate,
     is_long,
 )
-from tamecheck.programs.scaled import Multipliers, minimised_costs
+from tamecheck.programs.prover import rounded_rays
+from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
 Document: TypeAlias = Mapping[str, Any]
@@ -31,17 +32,23 @@ Definite: TypeAlias = (
 )
 
 
+_SHORT = 2
+"""Rows of so many terms are looked at before a solver is asked."""
+
+
 def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Document] | None:
     """The answer about a linear program, with its certificate; None if time or memory ends first.
 
     A solver's basis is the begin; the simplex method in rationals concludes.  It is unknown if the
     numbers of its proof are too long for a certificate.
     """
-    crossed = _crossed(program)
-    if crossed is not None:
-        return Infeasible(certificate(program, "infeasible", (crossed,)))
+    none = _crossed(program) or _beyond(program)
+    if none is not None:
+        return Infeasible(certificate(program, "infeasible", (none,)))
     relaxation, box = Relaxation(program, presolve=True), linear_box(program)
-    relaxation.solve(seconds=budget.seconds)
+    said = relaxation.solve(seconds=budget.seconds)
+    if isinstance(said, Infeasible) and (proof := _contradiction(program, said.certificate, box)):
+        return Infeasible(certificate(program, "infeasible", (proof,)))
     basis = relaxation.basis()
     found = LinearProgram.of(program).minimum(
         minimised_costs(program),
@@ -79,6 +86,34 @@ def _unknown(what: str) -> Unknown[Fraction, Document]:
 
 def _multipliers(proof: LinearProof) -> Multipliers:
     return Multipliers.of(dict(enumerate(proof.multipliers)))
+
+
+def _contradiction(program: Program, ray: Sequence[float], box: Box) -> Excluded | None:
+    """The proof that a solver's dual ray becomes by rounding, if it does."""
+    scaled = Scaled(program)
+    for multipliers in rounded_rays(scaled, ray):
+        value = scaled.bound(multipliers, box, costs=False)
+        if value is not None and value > 0:
+            return Excluded(multipliers)
+    return None
+
+
+def _beyond(program: Program) -> Excluded | None:
+    """A short row of which no value within the columns' bounds is admitted."""
+    for i, row in enumerate(program.rows):
+        if len(row.terms) > _SHORT:
+            continue
+        for sign, side in ((1, row.lower), (-1, row.upper)):
+            ends = [
+                (a, columns.upper if (a > 0) is (sign > 0) else columns.lower)
+                for a, columns in ((a, program.columns[j]) for j, a in row.terms)
+            ]
+            if side is None or any(end is None for _, end in ends):
+                continue
+            most = sum((a * end for a, end in ends if end is not None), Fraction(0))
+            if sign * most < sign * side:
+                return Excluded(Multipliers({i: sign}, 1))
+    return None
 
 
 def _crossed(program: Program) -> Crossed | CrossedRow | None:

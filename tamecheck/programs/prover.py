@@ -18,6 +18,14 @@ from tamecheck.solvers.relaxation import Relaxation, nearest
 _DENOMINATORS = (2**8, 2**20, 2**40)
 
 
+def rounded_rays(scaled: Scaled, ray: Sequence[float]) -> Iterator[Multipliers]:
+    """Multipliers near a dual ray in floats, or its negative."""
+    largest = max((abs(value) for value in ray), default=0.0)
+    if 0 < largest < float("inf"):
+        for denominator, sign in product(_DENOMINATORS, (1, -1)):
+            yield scaled.round([sign * value / largest for value in ray], denominator)
+
+
 class Prover:
     """Turns floating-point multipliers into exact proofs.
 
@@ -82,10 +90,7 @@ class Prover:
             yield self.scaled.support(found.numerators, found.denominator)
 
     def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:
-        largest = max((abs(value) for value in ray), default=0.0)
-        if 0 < largest < float("inf"):
-            for denominator, sign in product(_DENOMINATORS, (1, -1)):
-                yield self.scaled.round([sign * value / largest for value in ray], denominator)
+        yield from rounded_rays(self.scaled, ray)
         for i, sign in product(range(len(self._program.rows)), (1, -1)):
             yield self.scaled.support({i: sign}, 1)
 

@@ -16,6 +16,7 @@ from tamecheck.exact.factor import Approximation
 from tamecheck.exact.lifting import Floats
 from tamecheck.exact.linear import Basis, Box, Guide, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
+from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
@@ -329,10 +330,7 @@ def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floa
 
 def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     """The floats nearest to numbers times powers of two."""
-    try:
-        plain = np.array([top / low for top, low in [a.as_integer_ratio() for a in numbers]], float)
-    except OverflowError:
-        plain = np.array([nearest(a) for a in numbers], float)
+    plain = np.array(map_once(nearest, numbers), float)
     found = np.ldexp(plain, exponents)
     size = np.abs(plain)
     # of numbers near the ends of the range of floats the power is taken first

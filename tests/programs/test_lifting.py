@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -11,10 +12,10 @@ from tamecheck.budget import Budget
 from tamecheck.exact import factor
 from tamecheck.exact.lifting import Square, lift
 from tamecheck.exact.linear import linear_box, minimum
-from tamecheck.ir.answer import Optimal, Unknown
+from tamecheck.ir.answer import Infeasible, Optimal, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
-from tamecheck.programs import solve
+from tamecheck.programs import linear, solve
 from tamecheck.programs.linear import decide
 from tamecheck.programs.scaled import minimised_costs
 
@@ -141,3 +142,51 @@ def test_a_proof_with_numbers_that_python_does_not_read_is_one():
         assert found.rests_on == "certificate"
         assert len(found.to_json(program)["objective"]) > 4300
         assert check(json.dumps(found.answer.certificate)).verdict == "valid"
+
+
+def test_a_short_row_that_its_columns_miss_needs_no_solver(monkeypatch):
+    columns = (
+        Column("x", F(0), F(1, 3), Kind.CONTINUOUS, F(1)),
+        Column("y", F(-1, 7), None, Kind.CONTINUOUS, F(0)),
+        Column("z", None, None, Kind.CONTINUOUS, F(0)),
+    )
+    most = F(3) * F(1, 3) + F(2, 7)
+    tight = [
+        Row("r", ((0, F(3)), (1, F(-2))), most, None),
+        Row("r", ((0, F(-3)), (1, F(2))), None, -most),
+        Row("r", ((0, F(-3)), (2, F(2))), None, F(-(10**9))),
+    ]
+    for row in tight:
+        assert isinstance(decide(Program(columns, (row,)), Budget()), Optimal)
+    tiny = F(1, 10**40)
+    monkeypatch.setattr(linear, "Relaxation", None)
+    missed = [
+        replace(tight[0], lower=most + tiny),
+        replace(tight[1], upper=-most - tiny),
+        Row("r", ((1, F(1)),), None, F(-1, 7) - tiny),
+        Row("r", (), tiny, None),
+    ]
+    for row in missed:
+        found = decide(Program(columns, (row,)), Budget())
+        assert isinstance(found, Infeasible)
+        assert check(found.certificate).verdict == "valid"
+
+
+def test_a_dual_ray_is_a_proof_once_it_is_rounded(monkeypatch):
+    columns = tuple(Column(f"x{j}", F(0), None, Kind.CONTINUOUS, F(1)) for j in range(3))
+    rows = (
+        Row("a", ((0, F(1)), (1, F(2)), (2, F(1))), None, F(1)),
+        Row("b", ((0, F(2)), (1, F(1)), (2, F(1, 3))), None, F(1)),
+        Row("c", ((0, F(3)), (1, F(3)), (2, F(4, 3))), F(2) + F(1, 10**6), None),
+    )
+    monkeypatch.setattr(linear.LinearProgram, "of", None)
+    found = decide(Program(columns, rows), Budget())
+    assert isinstance(found, Infeasible)
+    assert check(found.certificate).verdict == "valid"
+    monkeypatch.undo()
+    # what is too near for a rounded ray is decided by the simplex method in rationals
+    for least, kind in ((F(2) + F(1, 10**30), Infeasible), (F(2), Optimal)):
+        near = (*rows[:2], replace(rows[2], lower=least))
+        found = decide(Program(columns, near), Budget())
+        assert isinstance(found, kind)
+        assert check(found.certificate).verdict == "valid"
