@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from tamecheck.bounds.envelope import Envelopes, Plane, Windows, windows_of
 from tamecheck.bounds.layers import Layers, Planes, Pointwise
 from tamecheck.bounds.propagation import Guide, State, back, least_on
 from tamecheck.ir.tensor import Array
@@ -20,10 +21,16 @@ from tamecheck.ir.tensor import Array
 Choice: TypeAlias = Mapping[tuple[str, int], Array]
 """By box: ("slope", rectifier layer), ("multiplier", argument layer), ("rows", 0) the weights.
 
-There are no multipliers where no sign is known.
+There are no multipliers where no sign is known.  Where there are planes above a layer, ("over",
+rectifier layer) has their slopes and ("share", rectifier layer) how much the lines above keep.
 """
 
-_RATE = 0.25
+_RATE, _LAST = 0.25, 2.0**-6
+"""The first step, and what the last one is of it where there are many."""
+_FIRST_STEPS, _STEPS = 40, 12
+_WORTH = 0.05
+_WEIGHTS = 1 << 21
+"""The most weights of open rectifiers, of one box, for planes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,30 +61,114 @@ def raise_rows(state: State, weights: Array, members: Array, steps: int) -> Asce
     return ascend(state, choice, {}, steps=steps, members=members)
 
 
-def ascend(
-    state: State, choice: Choice, signs: Mapping[int, Array], *, steps: int, members: Array
+class SignAscent:
+    """Ascent on the boxes of one tree of signs: many steps at the root, then few.
+
+    At the root lines come first.  If planes above the rectifiers that are open there close little
+    of what is missing then, they are not worth their time.
+    """
+
+    def __init__(self, root: State) -> None:
+        self.windows: dict[int, Windows] = {}
+        self.first: dict[tuple[str, int], Array] = {}
+        """The choice of planes at the root, for one box."""
+        self.fresh = True
+        for index, windows in windows_of(root.layers).items():
+            bounds = root.bounds[root.layers[index].args[0]]
+            open_ = np.any((bounds.lower < 0) & (bounds.upper > 0), axis=0)
+            if np.any(open_):
+                self.windows[index] = one = windows.only(np.asarray(open_))
+                self.first["over", index] = t = Envelopes.of(root, one).start()
+                self.first["share", index] = np.full(t.shape[:2], 0.5 if one.base else 0.0)
+        if self.weights > _WEIGHTS:
+            self.windows, self.first = {}, {}
+
+    @property
+    def weights(self) -> int:
+        """The number of slopes of planes."""
+        return sum(one.weight.size for one in self.windows.values())
+
+    def ascend(
+        self,
+        state: State,
+        choice: Choice,
+        signs: Mapping[int, Array],
+        members: Array,
+        enough: Array | float,
+    ) -> Ascent:
+        """See `ascend`; until there was a first call, the choices are new."""
+
+        def run(choice: Choice, steps: int, windows: Mapping[int, Windows]) -> Ascent:
+            return ascend(
+                state,
+                choice,
+                signs,
+                steps=steps,
+                members=members,
+                enough=enough,
+                windows=windows,
+            )
+
+        if not self.fresh:
+            return run(choice, _STEPS, self.windows)
+        self.fresh = False
+        lines = run(choice, _FIRST_STEPS, {})
+        missing = enough - lines.bound
+        if not self.windows or bool((missing < 0).all()):
+            return lines
+        found = run({**choice, **lines.choice}, _FIRST_STEPS, self.windows)
+        pays = (found.bound - lines.bound > _WORTH * missing) & (missing >= 0)
+        if bool(pays.any()):
+            return found
+        self.windows = {}
+        return lines
+
+
+def ascend(  # noqa: PLR0913 (options, by keyword only)
+    state: State,
+    choice: Choice,
+    signs: Mapping[int, Array],
+    *,
+    steps: int,
+    members: Array,
+    enough: Array | float = np.inf,
+    windows: Mapping[int, Windows] | None = None,
 ) -> Ascent:
-    """The best of some steps of projected ascent (Adam) on each box.
+    """The best of some steps of projected ascent (Adam) on each box, until bounds are ``enough``.
 
     ``signs`` has the known signs of the arguments of rectifiers, 0 where open; ``members`` says
-    which rows may have weight.
+    which rows may have weight.  Planes are above the rectifiers of the ``windows``.
     """
-    moments = {key: (np.zeros_like(value), np.zeros_like(value)) for key, value in choice.items()}
+    envelopes = {k: Envelopes.of(state, one) for k, one in (windows or {}).items()}
+    choice = {
+        (kind, k): value
+        for (kind, k), value in choice.items()
+        if kind not in ("over", "share") or k in envelopes
+    }
+    moments = {
+        key: (np.zeros_like(value), np.zeros_like(value))
+        for key, value in choice.items()
+        if key[0] != "over"
+    }
     best: Ascent | None = None
+    decay = max(0.9, _LAST ** (1 / max(steps, 1)))
     for step in range(max(steps, 1)):
-        now, rise = _evaluate(state, choice, signs)
+        now, rise = _evaluate(state, choice, signs, envelopes)
         best = now if best is None else _better(now, best)
-        if step + 1 >= steps:
+        if step + 1 >= steps or bool((best.bound > enough).all()):
             break
         moved: dict[tuple[str, int], Array] = {}
         for key, value in choice.items():
+            if key[0] == "over":
+                moved[key] = envelopes[key[1]].move(value, rise[key], _RATE * decay**step)
+                continue
             first, second = moments[key]
             first, second = 0.9 * first + 0.1 * rise[key], 0.98 * second + 0.02 * rise[key] ** 2
             moments[key] = first, second
             mean, size = first / (1 - 0.9 ** (step + 1)), np.sqrt(second / (1 - 0.98 ** (step + 1)))
-            new = value + _RATE * 0.9**step * mean / (size + 1e-12)
+            new = value + _RATE * decay**step * mean / (size + 1e-12)
             match key:
-                case "slope", _:
+                case "slope" | "share", _:
                     moved[key] = np.clip(new, 0, 1)
                 case "multiplier", arg:
                     moved[key] = np.maximum(new, 0) * (signs[arg] != 0)
@@ -94,17 +185,24 @@ def ascend(
 
 
 def _evaluate(
-    state: State, choice: Choice, signs: Mapping[int, Array]
+    state: State,
+    choice: Choice,
+    signs: Mapping[int, Array],
+    envelopes: Mapping[int, Envelopes],
 ) -> tuple[Ascent, dict[tuple[str, int], Array]]:
     """The rigorous bounds of a choice, and the direction in which they rise."""
     pairs = kinks(state.layers)
     planes: dict[int, Planes] = {}
     open_: dict[int, Array] = {}
+    over: dict[int, tuple[Array, Plane]] = {}
     for index, arg in pairs:
         own, bounds = state.bend(index), state.bounds[arg]
         open_[index] = (bounds.lower < 0) & (bounds.upper > 0)
         slope = np.where(open_[index], choice["slope", index], own.low[0])
         planes[index] = Planes((slope,), own.low_at, own.high, own.high_at)
+        if index in envelopes:
+            above = envelopes[index].plane(choice["over", index])
+            over[index] = np.where(open_[index][:, above.rows], choice["share", index], 1.0), above
     added = {
         arg: -(value * signs[arg])[:, np.newaxis, :]
         for (kind, arg), value in choice.items()
@@ -112,25 +210,35 @@ def _evaluate(
     }
     trace: dict[int, Array] = {}
     rows = choice["rows", 0][:, np.newaxis, :]
-    functional = back(state, state.layers.output, rows, Guide(planes, added, trace))
+    functional = back(state, state.layers.output, rows, Guide(planes, added, over, trace))
     found = least_on(state.bounds[0], functional)[:, 0]
     box = state.bounds[0]
     points = np.where(functional.a[:, 0] > 0, box.lower, box.upper)
+    rise: dict[tuple[str, int], Array] = {}
     # the layers there, where each nonlinear one is the plane that the functional chose
-    planes = state.planes | planes
     values = [points]
     for index, layer in enumerate(state.layers.computed, start=1):
         args = [values[arg] for arg in layer.args]
-        used = index in trace
-        values.append(
-            planes[index].evaluate(trace[index][:, 0] > 0, args) if used else layer.value(args)
-        )
-    rise = {("rows", 0): values[-1]}
+        if index not in trace:
+            values.append(layer.value(args))
+            continue
+        below = trace[index][:, 0] > 0
+        value = planes.get(index, state.planes[index]).evaluate(below, args)
+        if index in over:
+            share, plane = over[index]
+            a, line = trace[index][:, 0, plane.rows], value[:, plane.rows]
+            beyond = np.where(a > 0, line, plane.value(values[plane.base]))
+            rise["share", index] = a * (line - beyond)
+            value[:, plane.rows] = share * line + (1 - share) * beyond
+        values.append(value)
+    rise["rows", 0] = values[-1]
     for index, arg in pairs:
         slope = np.maximum(trace[index][:, 0], 0.0) if index in trace else 0.0
         rise["slope", index] = np.where(open_[index], slope * values[arg], 0.0)
         if arg in signs:
             rise["multiplier", arg] = -signs[arg] * values[arg]
+        if index in over:
+            rise["over", index] = values[over[index][1].base]
     bound = np.where(np.isnan(found), -np.inf, found)
     return Ascent(bound, choice, trace, points), rise
 
@@ -138,12 +246,15 @@ def _evaluate(
 def _better(now: Ascent, old: Ascent) -> Ascent:
     """For each box the one with the better bound."""
     better = now.bound > old.bound
-    mask, wide = better[:, np.newaxis], better[:, np.newaxis, np.newaxis]
+
+    def pick(new: Array, before: Array) -> Array:
+        return np.where(better.reshape(-1, *(1,) * (new.ndim - 1)), new, before)
+
     return Ascent(
-        np.where(better, now.bound, old.bound),
-        {key: np.where(mask, now.choice[key], old.choice[key]) for key in now.choice},
-        {key: np.where(wide, now.trace[key], old.trace[key]) for key in now.trace},
-        np.where(mask, now.points, old.points),
+        pick(now.bound, old.bound),
+        {key: pick(now.choice[key], old.choice[key]) for key in now.choice},
+        {key: pick(now.trace[key], old.trace[key]) for key in now.trace},
+        pick(now.points, old.points),
     )
 
 

@@ -43,7 +43,7 @@ def bound(
             # that run back are for what these leave open
             forward = _carry_forward(state, given)
             given, state = dict(enumerate(forward.bounds)), State(layers, [Interval(lower, upper)])
-        wanted = _arguments(layers) - _direct(layers) if most else frozenset[int]()
+        wanted = _arguments(layers) - direct(layers) if most else frozenset[int]()
         for index in range(1, layers.output + 1):
             state.extend(given.get(index))
             if index in wanted:
@@ -62,7 +62,7 @@ def _arguments(layers: Layers) -> frozenset[int]:
     return frozenset(arg for layer in bent for arg in layer.args)
 
 
-def _direct(layers: Layers) -> frozenset[int]:
+def direct(layers: Layers) -> frozenset[int]:
     """Layers whose interval is exact: the input passes at most one sum on its way to them."""
     sums = [0]
     for layer in layers.computed:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -156,17 +157,37 @@ class Functional:
     error: Array
 
 
+class Over(Protocol):
+    """Planes above the elements ``rows`` of a layer, in terms of the layer ``base``."""
+
+    @property
+    def rows(self) -> Array:
+        """The elements."""
+        ...
+
+    @property
+    def base(self) -> int:
+        """The layer."""
+        ...
+
+    def back(self, a: Array, size: int) -> tuple[Array, Array, Array]:
+        """Below ``a`` times the elements, a ≤ 0: a functional, a constant, and the rounding."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Guide:
     """How functionals are to run back, where not by the state's own planes.
 
     The ``planes`` that take their place have the same constants, and slopes at most 1 in size.  The
     functionals bound the sum with those ``added`` at some layers; those at the nonlinear layers
-    that were passed go into the ``trace``.
+    that were passed go into the ``trace``.  Where a rectifier has a negative coefficient, all but a
+    share of it goes along the plane ``over`` it; a functional alone is to be run back then.
     """
 
     planes: Mapping[int, Planes] = field(default_factory=dict[int, Planes])
     added: Mapping[int, Array] = field(default_factory=dict[int, Array])
+    over: Mapping[int, tuple[Array, Over]] = field(default_factory=dict[int, "tuple[Array, Over]"])
     trace: dict[int, Array] = field(default_factory=dict[int, Array])
 
 
@@ -192,6 +213,15 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
                 at = at + functional @ here.offset
         else:
             guide.trace[index] = functional
+            if index in guide.over:
+                share, over = guide.over[index]
+                beyond = np.minimum(functional[:, 0, over.rows], 0.0) * (1 - share)
+                part, constant, lost = over.back(beyond, state.layers.sizes[over.base])
+                at, error = at + constant[:, np.newaxis], error + lost[:, np.newaxis]
+                part = part[:, np.newaxis, :]
+                pending[over.base] = pending.get(over.base, 0.0) + part
+                functional = functional.copy()
+                functional[:, 0, over.rows] -= beyond
             own = state.bend(index)
             parts, constant = guide.planes.get(index, own).back(functional)
             at, terms = at + constant, 4

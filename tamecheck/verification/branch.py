@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks, raise_rows
+from tamecheck.bounds.ascent import Ascent, SignAscent, costliest, kinks, raise_rows
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.propagation import (
     Functional,
@@ -37,8 +37,6 @@ _TIE = 1e-9
 _LOOKS = 8
 _SMALL = 10_000
 _LEAST = 2.0**-1000
-_FIRST_STEPS = 40
-_STEPS = 12
 _RAISED = 12
 _ELEMENTS = 1 << 22
 _FEW_OPEN = 5
@@ -354,7 +352,8 @@ def split_neurons(search: Search, region: Region, *, limit: float) -> Remainder:
     """Close every case of one box, or fix the sign of one more rectifier in it; see `_branch`."""
     with np.errstate(all="ignore"):
         signs = _Signs(search, region)
-        size = int(np.clip((1 << 22) // sum(search.layers.sizes), 4, 256))
+        elements = sum(search.layers.sizes) + signs.climb.weights
+        size = int(np.clip((1 << 22) // elements, 4, 256))
         return _branch(search, signs.first(), signs.look, (size, size, size), (limit, np.inf))
 
 
@@ -368,7 +367,7 @@ class _Signs:
         self.search, self.region = search, region
         self.root = bound(search.layers, region.lower[np.newaxis], region.upper[np.newaxis])
         self.pairs = kinks(search.layers)
-        self.steps = _FIRST_STEPS
+        self.climb = SignAscent(self.root)
 
     def first(self) -> Items:
         """The cases of the region that interval bounds and one pass back do not close."""
@@ -384,7 +383,7 @@ class _Signs:
             items["sign", arg] = np.zeros((count, bounds.lower.shape[-1]), np.int8)
             items["multiplier", arg] = np.zeros(items["sign", arg].shape, np.float32)
         items["rows", 0] = np.eye(members.shape[1])[nearest]
-        return items
+        return items | {key: np.repeat(value, count, 0) for key, value in self.climb.first.items()}
 
     def look(self, items: Items) -> tuple[Items | None, Witness | None]:
         """Bound the subproblems; the children of those that stay open, None if one cannot split."""
@@ -393,8 +392,7 @@ class _Signs:
         choice = {key: v for key, v in items.items() if key[0] not in ("case", "sign")}
         state, empty = self._state(len(cases), signs)
         members = problem.members[cases]
-        outcome = ascend(state, choice, signs, steps=self.steps, members=members)
-        self.steps = _STEPS
+        outcome = self.climb.ascend(state, choice, signs, members, 0.0)
         closed = (outcome.bound > 0) | empty
         closed |= problem.closed(state.bounds[-1].lower)[np.arange(len(cases)), cases]
         open_ = np.flatnonzero(~closed)
@@ -431,7 +429,7 @@ class _Signs:
             return None
         layer, place = costly
         narrow = {
-            key: v.astype(np.float32) if key[0] in ("slope", "multiplier") else v
+            key: v if key[0] in ("case", "sign", "rows") else v.astype(np.float32)
             for key, v in items.items()
         }
         sides: list[Items] = []

@@ -8,13 +8,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tamecheck.bounds.ascent import Ascent, ascend, costliest, kinks
+from tamecheck.bounds.ascent import Ascent, SignAscent, costliest, kinks
+from tamecheck.bounds.crown import direct
 from tamecheck.bounds.layers import Layers, Linear
 from tamecheck.bounds.propagation import (
     WHOLE,
     State,
     back,
     least_on,
+    magnitude,
     meet,
     run_back,
 )
@@ -28,8 +30,9 @@ VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
 
 TIE = 2.0**-8
+_NEAR = 2.0 ** (4 - VALUES)
+_ROUNDINGS = 2.0 ** (3 - COEFFICIENT)
 _MOST = 400_000
-_FIRST_STEPS, _STEPS = 40, 12
 
 Step: TypeAlias = list[Any]
 BOUND: Step = ["bound", 1]
@@ -95,21 +98,24 @@ def bounds_on(
     """Bounds of all layers on boxes, as the kernel computes them, but in floats.
 
     Intervals are cut to what is known of them; if ``deep``, open arguments of nonlinear layers get
-    better ones by functionals.
+    better ones by functionals.  An end that is next to 0 may be 0 for the kernel, which fixes a
+    sign, so that it is 0 here.
     """
     state = State(layers, [Interval(lower, upper)])
-    wanted = arguments(layers) if deep else ()
+    read = frozenset(arguments(layers))
     for index in range(1, layers.output + 1):
         found = state.extend((known or {}).get(index))
-        if index not in wanted:
-            continue
-        open_ = (found.lower < 0) & (found.upper > 0)
-        rows = np.flatnonzero(open_.any(axis=0))
-        better = run_back(state, index, rows)
-        # what is open in other boxes only is not looked at in this one
-        low = np.where(open_, better.lower, found.lower)
-        high = np.where(open_, better.upper, found.upper)
-        state.bounds[index] = meet(found, Interval(low, high))
+        if deep and index in read - direct(layers):
+            open_ = (found.lower < 0) & (found.upper > 0)
+            rows = np.flatnonzero(open_.any(axis=0))
+            better = run_back(state, index, rows)
+            # what is open in other boxes only is not looked at in this one
+            low = np.where(open_, better.lower, found.lower)
+            high = np.where(open_, better.upper, found.upper)
+            found = state.bounds[index] = meet(found, Interval(low, high))
+        if index in read:
+            ends = (np.where(np.abs(x) < _NEAR, 0.0, x) for x in (found.lower, found.upper))
+            state.bounds[index] = Interval(*ends)
     return state
 
 
@@ -177,9 +183,16 @@ class Search:
             slope = np.clip(outcome.choice["slope", index][i], 0, 1)
             other = np.abs(slope - (high > -low)) > 2.0**-20
             near = np.abs(high + low) < TIE * (high - low)
+            planes = self.planes(i, index, state, outcome)
             at = np.flatnonzero((low < 0) & (high > 0) & (other | near)).tolist()
-            slopes += [[group, e, round(float(slope[e]) * 2**SLOPE)] for e in at]
+            below = {e: [round(float(slope[e]) * 2**SLOPE)] for e in at}
+            slopes += [[group, e, *said] for e, said in (below | planes).items()]
         return ["combine", self.number[case], weights, moved, slopes]
+
+    def planes(self, i: int, index: int, state: State, outcome: Ascent) -> dict[int, list[int]]:
+        """The planes above open rectifiers of a layer, by element; here there are none."""
+        del i, index, state, outcome
+        return {}
 
     def mend(self, node: int, budget: Budget) -> bool:
         """Whether a node that the kernel refuses is closed by a further split, in time."""
@@ -196,9 +209,9 @@ class Neurons(Search):
         with np.errstate(all="ignore"):
             self.root = bounds_on(layers, region.lower[np.newaxis], region.upper[np.newaxis])
             form = back(self.root, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
-            self.lost = form.error[0] * (4 * self.names.slack)
+            self.lost = self.room(form.error[0])
             least = least_on(self.root.bounds[0], form)[0] - self.lost
-            self.pairs, self.steps = kinks(layers), _FIRST_STEPS
+            self.pairs = kinks(layers)
             tree.steps[0].append(BOUND)
             members, left = self.problem.members, list[int]()
             for case in self.cases.tolist():
@@ -213,14 +226,26 @@ class Neurons(Search):
                 own = node
                 if left:
                     own, node = tree.split(node, ["only", self.number[first]])
+                self.climb = SignAscent(self.root)
                 if not self.run(self.first(first, own, least), self.look, self.most):
                     return None
         return tree
 
+    def room(self, error: Array) -> Array:
+        """What a bound has to be above, given what float64 has lost.
+
+        The kernel rounds the coefficient of each variable a few times; in wide layers float64 may
+        lose less than its error says.
+        """
+        rounded = sum(float(magnitude(x).sum()) for x in self.root.bounds) * _ROUNDINGS
+        slack = self.names.slack
+        return np.minimum(error * (4 * slack), error * 2**14 + rounded * (slack / 2**20))
+
     @property
     def most(self) -> int:
         """Subproblems in one batch."""
-        return int(np.clip((1 << 22) // sum(self.layers.sizes), 4, 256))
+        size = sum(self.layers.sizes) + self.climb.weights
+        return int(np.clip((1 << 22) // size, 4, 256))
 
     def first(self, case: int, node: int, least: Array) -> Items:
         """A case with the row that is nearest to closing it."""
@@ -235,26 +260,43 @@ class Neurons(Search):
             items["sign", arg] = np.zeros((1, bounds.lower.shape[-1]), np.int8)
             items["multiplier", arg] = np.zeros(items["sign", arg].shape)
         items["rows", 0] = np.eye(len(least))[[nearest]]
-        return items
+        return {**items, **self.climb.first}
 
     def look(self, items: Items) -> Items | None:
         """Close subproblems, or fix one more sign in them."""
         nodes, cases = items["node", 0], items["case", 0]
         signs = {arg: items["sign", arg] for _, arg in self.pairs}
-        names = {"slope", "multiplier", "rows"}
+        names = {"slope", "multiplier", "rows", "over", "share"}
         choice: dict[tuple[str, int], Array] = {k: v for k, v in items.items() if k[0] in names}
         state = self.state(len(nodes), signs)
         members = self.problem.members[cases]
-        outcome = ascend(state, choice, signs, steps=self.steps, members=members)
-        self.steps = _STEPS
-        lost = (outcome.choice["rows", 0] * self.lost).sum(-1)
-        closed = outcome.bound > lost
+        enough = (members * self.lost).max(-1)
+        outcome = self.climb.ascend(state, choice, signs, members, enough)
+        closed = outcome.bound > (outcome.choice["rows", 0] * self.lost).sum(-1)
         for i in np.flatnonzero(closed).tolist():
             said = self.combination(i, int(cases[i]), state, outcome, signs)
             self.tree.steps[int(nodes[i])] += [["bound", 0], said]
         open_ = np.flatnonzero(~closed)
         kept = {key: value[open_] for key, value in {**items, **outcome.choice}.items()}
         return self.children(kept, state, outcome, open_)
+
+    def planes(self, i: int, index: int, state: State, outcome: Ascent) -> dict[int, list[int]]:
+        """See `Search`."""
+        if ("over", index) not in outcome.choice or index not in outcome.trace:
+            return {}
+        windows = self.climb.windows[index]
+        bounds, rows = state.bounds[self.layers[index].args[0]], windows.rows
+        low, high = bounds.lower[i, rows], bounds.upper[i, rows]
+        share = outcome.choice["share", index][i]
+        used = (low < 0) & (high > 0) & (outcome.trace[index][i, 0, rows] < 0) & (share < 1)
+        line = np.where(used, high / np.where(used, high - low, 1.0), 0.0)
+        # what is kept of the line above is a plane with these slopes
+        slopes = (share * line)[:, np.newaxis] + (1 - share)[:, np.newaxis] * outcome.choice[
+            "over", index
+        ][i]
+        table = np.column_stack([share * line, share * (1 - line), slopes])
+        whole = np.round(np.clip(table, 0, 1) * 2**SLOPE).astype(np.int64)
+        return {int(rows[k]): whole[k].tolist() for k in np.flatnonzero(used).tolist()}
 
     def state(self, count: int, signs: Mapping[int, Array]) -> State:
         """The bounds with the signs in them."""

@@ -1,21 +1,27 @@
 """Bounds contain the exact values, on random networks and against the rounding of floats."""
 
+import json
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import tamecheck as tc
-from tamecheck.bounds.ascent import raise_rows
+from tamecheck.bounds.ascent import SignAscent, ascend, kinks, raise_rows
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Dense, Pointwise
 from tamecheck.bounds.opposites import join_opposites
 from tamecheck.bounds.propagation import Functional, add_rows, back, least_on
+from tamecheck.budget import Budget
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.intervals import Interval
+from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
+from tamecheck.kernel_pwl import check
 from tamecheck.ops import BY_NAME
+from tamecheck.verification.split_proofs import SplitProofs
 
 
 def network(rng, kinds, sizes=(3, 5, 5, 4)):
@@ -262,3 +268,81 @@ def test_raised_rows_stay_below_the_function_on_each_box(seed):
     for point in low + rng.uniform(size=(200, *low.shape)) * (high - low):
         total = (last.choice["rows", 0] * layers.values(point)[-1]).sum(-1)
         assert (total >= last.bound - 1e-9).all()
+
+
+def padded(rng, width):
+    """Sums of three neighbours, with a constant beside the first, a rectifier, and again."""
+    build = GraphBuilder()
+    node = build.input("x", (1, width))
+    for before, after in ((width, 4), (4, 3)):
+        node = build.apply(
+            BY_NAME["pad"], [node], before=(0, 1), after=(0, 0), value=Fraction(1, 3)
+        )
+        weight = build.constant(rng.normal(size=(before + 1, after)).astype(np.float32))
+        node = build.apply(BY_NAME["matmul"], [node, weight])
+        shift = build.constant(rng.normal(size=after).astype(np.float32))
+        node = build.apply(BY_NAME["relu"], [build.apply(BY_NAME["add"], [node, shift])])
+    weight = build.constant(rng.normal(size=(3, 2)).astype(np.float32))
+    return build.build({"y": build.apply(BY_NAME["matmul"], [node, weight])})
+
+
+def test_planes_above_rectifiers_are_sound_and_better_than_lines():
+    rng, gains = np.random.default_rng(3), 0
+    for _ in range(4):
+        graph = padded(rng, 8)
+        layers = layers_of(graph)
+        lower = rng.normal(size=(1, 8))
+        upper = lower + rng.random((1, 8)) * 2
+        state = bound(layers, lower, upper)
+        tree = SignAscent(state)
+        choice = {("rows", 0): rng.normal(size=(1, 2)), **tree.first}
+        for index, arg in kinks(layers):
+            ends = state.bounds[arg]
+            choice["slope", index] = (ends.upper > -ends.lower).astype(float)
+        members = np.array([[True, False]])
+        lines, planes = (
+            ascend(state, choice, {}, steps=12, members=members, windows=windows)
+            for windows in ({}, tree.windows)
+        )
+        gains += planes.bound[0] > lines.bound[0] + 1e-3
+        corners = (lower + (upper - lower) * rng.integers(0, 2, 8) for _ in range(8))
+        for x in (planes.points, lines.points, *corners):
+            exact = exact_values(graph, {"x": x})["y"].reshape(-1)
+            total = sum(Fraction(c) * v for c, v in zip(choice["rows", 0][0], exact, strict=True))
+            assert Fraction(planes.bound[0]) <= total
+    assert gains
+
+
+def beside(count):
+    """The difference x_0 - max(x_0 + x_1, 0), of so many inputs."""
+    build = GraphBuilder()
+    x = build.input("x", (1, count))
+    weights = np.eye(count, 2, dtype=int)
+    total = build.apply(BY_NAME["matmul"], [x, build.constant(weights.sum(1, keepdims=True))])
+    first = build.apply(BY_NAME["matmul"], [x, build.constant(weights[:, :1])])
+    bent = build.apply(BY_NAME["relu"], [total])
+    return build.build({"y": build.apply(BY_NAME["sub"], [first, bent])})
+
+
+def test_the_plane_above_a_sum_is_a_facet():
+    # it is at least -1 on [-1, 1]^2; the line above shows -2
+    layers = layers_of(beside(2))
+    state = bound(layers, np.full((1, 2), -1.0), np.ones((1, 2)))
+    tree = SignAscent(state)
+    ((index, _),) = kinks(layers)
+    choice = {("rows", 0): np.ones((1, 1)), ("slope", index): np.ones((1, 1)), **tree.first}
+    found = tree.ascend(state, choice, {}, np.ones((1, 1), dtype=bool), -1.01)
+    assert -1.01 < found.bound[0] <= -1
+
+
+@pytest.mark.parametrize("arithmetic", [None, FLOATS["float32"]])
+def test_planes_stand_in_certificates(arithmetic):
+    names = (TensorName("X", (1, 48)),), (TensorName("Y", (1, 1)),)
+    row = Inequality((), ((0, Fraction(1)),), Fraction(-11, 10), strict=False)
+    unsafe = Case((Fraction(-1),) * 48, (Fraction(1),) * 48, (), (row,))
+    proofs = SplitProofs.of(beside(48), Specification(*names, (unsafe,)), arithmetic)
+    assert proofs.find(Budget.of(10))
+    document = proofs.certificate()
+    ((_, _, step),) = document["proofs"]
+    assert len(step[4][0]) == 2 + 2 + 48
+    assert check(json.dumps(document)).verdict == "valid"
