@@ -13,6 +13,7 @@ import numpy as np
 
 from tamecheck.bounds.layers import Dense, Layers, Linear, Pointwise
 from tamecheck.bounds.propagation import State, magnitude, meet, run_back, unit
+from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
@@ -22,27 +23,31 @@ _ERROR = 2.0**-48
 _FLOOR = 2.0**-900
 
 
-def bound(
+def bound(  # noqa: PLR0913 (options, by keyword only)
     layers: Layers,
     lower: Array,
     upper: Array,
     *,
     known: Mapping[int, Interval] | None = None,
     most: float = np.inf,
+    budget: Budget | None = None,
 ) -> State:
     """Bounds of every layer on the boxes ``lower ≤ x ≤ upper``, one a row.
 
     Some layers may be ``known`` to be bounded already.  Layers with more than ``most`` open
     elements get no bounds from functionals run back; if it is 0, all have those of intervals.
+    Nor do those for which a ``budget`` leaves no time.
     """
-    state = State(layers, [Interval(lower, upper)])
+    budget = budget or Budget()
+    state = State(layers, [Interval(lower, upper)], budget=budget)
     given = known or {}
     with np.errstate(all="ignore"):
         if most and goes_forward(layers):
             # functionals of the whole input are far fewer than those of the widest layer; those
             # that run back are for what these leave open
             forward = _carry_forward(state, given)
-            given, state = dict(enumerate(forward.bounds)), State(layers, [Interval(lower, upper)])
+            given = dict(enumerate(forward.bounds))
+            state = State(layers, [Interval(lower, upper)], budget=budget)
         wanted = _arguments(layers) - direct(layers) if most else frozenset[int]()
         for index in range(1, layers.output + 1):
             state.extend(given.get(index))

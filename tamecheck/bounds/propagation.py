@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from tamecheck.bounds.layers import Layers, Linear, Planes, Pointwise, Route
+from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 
@@ -47,6 +48,8 @@ class State:
     sizes: dict[int, Array] = field(default_factory=dict[int, Array])
     noise: dict[int, Array] = field(default_factory=dict[int, Array])
     """By how much the elements of a layer may be off, where that is not 0."""
+    budget: Budget = field(default_factory=Budget)
+    """When it is spent, no more bounds are made tighter."""
 
     @property
     def count(self) -> int:
@@ -330,11 +333,16 @@ def weigh(box: Interval, functional: Functional, weights: Array) -> Functional:
 
 
 def run_back(state: State, index: int, rows: Array) -> Interval:
-    """Bounds of a layer: of some of its elements by functionals run back, of others as they are."""
+    """Bounds of a layer: of some elements by functionals run back, of others as they are.
+
+    So are those for which there is no time left.
+    """
     bounds = state.bounds[index]
     size = max(1, _ELEMENTS // (2 * max(state.layers.sizes[: index + 1]) * state.count))
     lower, upper = bounds.lower.copy(), bounds.upper.copy()
     for first in range(0, len(rows), size):
+        if state.budget.is_spent:
+            break
         chosen = rows[first : first + size]
         count, at = len(chosen), np.arange(len(chosen))
         a = np.zeros((1, 2 * count, bounds.lower.shape[-1]))

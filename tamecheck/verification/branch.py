@@ -221,7 +221,7 @@ class _Boxes:
         search, problem = self.search, self.search.problem
         layers = search.layers
         with np.errstate(all="ignore"):
-            state = bound(layers, self.lower, self.upper, most=most)
+            state = bound(layers, self.lower, self.upper, most=most, budget=search.budget)
             functional = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
             least = np.maximum(least_on(state.bounds[0], functional), state.bounds[-1].lower)
             self.cases = self.cases & ~problem.closed(least)
@@ -365,7 +365,8 @@ class _Signs:
 
     def __init__(self, search: Search, region: Region) -> None:
         self.search, self.region = search, region
-        self.root = bound(search.layers, region.lower[np.newaxis], region.upper[np.newaxis])
+        box, budget = (region.lower[np.newaxis], region.upper[np.newaxis]), search.budget
+        self.root = bound(search.layers, *box, budget=budget)
         self.pairs = kinks(search.layers)
         self.climb = SignAscent(self.root)
 

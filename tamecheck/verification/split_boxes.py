@@ -82,7 +82,8 @@ class Boxes(Search):
         for k, node in enumerate(nodes.tolist()):
             self.boxes.setdefault(node, {key: value[k : k + 1] for key, value in items.items()})
         self.bounded = set[int]()
-        state = bounds_on(layers, lower, upper, self.inherited(items["known", 0]))
+        known = self.inherited(items["known", 0])
+        state = bounds_on(layers, lower, upper, known, budget=self.budget)
         self.ties = self.near_ties(state)
         form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
         lost = form.error * self.names.slack

@@ -82,7 +82,7 @@ class Pieces(Search):
             return None
         lower, upper = region.lower[np.newaxis], region.upper[np.newaxis]
         with np.errstate(all="ignore"):
-            root = bounds_on(layers, lower, upper)
+            root = bounds_on(layers, lower, upper, budget=self.budget)
             self.tree.steps[0].append(BOUND)
             stack: list[tuple[int, State, list[int]]] = [(0, root, self.cases.tolist())]
             while stack:

@@ -87,13 +87,14 @@ def arguments(layers: Layers) -> tuple[int, ...]:
     return tuple(sorted({arg for layer in bent for arg in layer.args}))
 
 
-def bounds_on(
+def bounds_on(  # noqa: PLR0913 (options, by keyword only)
     layers: Layers,
     lower: Array,
     upper: Array,
     known: Mapping[int, Interval] | None = None,
     *,
     deep: bool = True,
+    budget: Budget | None = None,
 ) -> State:
     """Bounds of all layers on boxes, as the kernel computes them, but in floats.
 
@@ -101,7 +102,7 @@ def bounds_on(
     better ones by functionals.  An end that is next to 0 may be 0 for the kernel, which fixes a
     sign, so that it is 0 here.
     """
-    state = State(layers, [Interval(lower, upper)])
+    state = State(layers, [Interval(lower, upper)], budget=budget or Budget())
     read = frozenset(arguments(layers))
     for index in range(1, layers.output + 1):
         found = state.extend((known or {}).get(index))
@@ -207,7 +208,8 @@ class Neurons(Search):
         """The tree; None if it is not found in time."""
         region, layers, tree = self.region, self.layers, self.tree
         with np.errstate(all="ignore"):
-            self.root = bounds_on(layers, region.lower[np.newaxis], region.upper[np.newaxis])
+            box = region.lower[np.newaxis], region.upper[np.newaxis]
+            self.root = bounds_on(layers, *box, budget=self.budget)
             form = back(self.root, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
             self.lost = self.room(form.error[0])
             least = least_on(self.root.bounds[0], form)[0] - self.lost

@@ -346,3 +346,14 @@ def test_planes_stand_in_certificates(arithmetic):
     ((_, _, step),) = document["proofs"]
     assert len(step[4][0]) == 2 + 2 + 48
     assert check(json.dumps(document)).verdict == "valid"
+
+
+def test_no_bounds_are_tightened_when_time_is_over():
+    layers = layers_of(padded(np.random.default_rng(1), 20))
+    box = np.zeros((1, 20)), np.ones((1, 20))
+    late, plain, full = (
+        bound(layers, *box, **options)
+        for options in ({"budget": Budget.of(0)}, {"most": 0}, {"budget": Budget.of(60)})
+    )
+    assert all((a.lower == b.lower).all() for a, b in zip(late.bounds, plain.bounds, strict=True))
+    assert any((a.lower < b.lower).any() for a, b in zip(late.bounds, full.bounds, strict=True))
