@@ -109,6 +109,7 @@ def same_as_alone(capsys, line, arguments):
     assert line["exit_code"] == code
 
 
+@pytest.mark.slow
 def test_a_line_is_what_the_verb_says_of_the_item_alone(capsys):
     assert main(["verify", "net.onnx", "props", "--workers", "2"]) == 1
     found = lines(capsys)
@@ -118,6 +119,7 @@ def test_a_line_is_what_the_verb_says_of_the_item_alone(capsys):
         same_as_alone(capsys, line, ["verify", "net.onnx", line["arguments"]["spec"]])
 
 
+@pytest.mark.slow
 def test_check_takes_models_and_programs_of_a_folder_and_says_what_cannot_be_read(capsys):
     assert main(["check", "models", "--workers", "2"]) == 2
     found = {Path(line["arguments"]["model"]).name: line for line in lines(capsys)}
@@ -128,6 +130,7 @@ def test_check_takes_models_and_programs_of_a_folder_and_says_what_cannot_be_rea
         same_as_alone(capsys, line, ["check", f"models/{name}"])
 
 
+@pytest.mark.slow
 def test_explain_and_solve_take_patterns_and_several_files(capsys):
     expression = ["explain", "--expr", "sign(2*x + y)", "--domain", "-1,1", "--workers", "1"]
     assert main([*expression, "--input", "point[02].json"]) == 0
@@ -146,6 +149,7 @@ def test_explain_and_solve_take_patterns_and_several_files(capsys):
         same_as_alone(capsys, line, ["solve", name])
 
 
+@pytest.mark.slow
 def test_a_list_may_say_more_of_each_item_and_has_its_own_folder(capsys, tmp_path):
     below = tmp_path / "lists"
     below.mkdir()
@@ -200,6 +204,7 @@ def test_what_cannot_be_asked_of_many_is_refused(arguments, said, capsys):
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_parts_are_merged_to_the_bytes_of_one_run(capsys):
     question = ["verify", "net.onnx", "props", "--workers", "1", "-q", "--results"]
     assert main([*question, "whole.jsonl"]) == 1
@@ -221,6 +226,7 @@ def test_parts_are_merged_to_the_bytes_of_one_run(capsys):
     assert main(["merge", "net.onnx", "-o", "x.jsonl"]) == 2
 
 
+@pytest.mark.slow
 def test_an_item_whose_file_has_changed_is_answered_again(capsys):
     Path("own").mkdir()
     for number in (0, 11):

@@ -167,6 +167,7 @@ def check_quotients(graph, point, slopes):
             assert rise / float(signed) == pytest.approx(number, abs=1e-4)
 
 
+@pytest.mark.slow
 def test_what_is_called_differentiable_has_those_quotients():
     checked = 0
     for seed in range(SEEDS):

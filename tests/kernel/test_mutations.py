@@ -211,6 +211,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_no_corrupted_certificate_states_something_false(seed):
     ctx.prec = 200

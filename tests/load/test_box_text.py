@@ -88,6 +88,7 @@ def test_a_printed_box_is_read_back(sides):
     assert {name: [*side.lower, *side.upper] for name, side in box} == sides
 
 
+@pytest.mark.slow
 @given(st.text(st.sampled_from("xyt=:,[]0123.-+einf/ "), max_size=25) | st.text(max_size=20))
 def test_any_text_is_read_or_refused_politely(text):
     with contextlib.suppress(TamecheckError):

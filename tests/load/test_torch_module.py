@@ -153,7 +153,19 @@ def verdict(module, seed):
 
 @pytest.mark.slow
 def test_random_writes_into_views_are_right_or_refused():
-    found = Counter(verdict(random_module(seed), seed) for seed in range(COUNT))
+    """Five in a module, since a capture is long; each alone where these are not all right."""
+    found = Counter()
+    modules = [random_module(seed) for seed in range(COUNT)]
+    own = [seed for seed, module in enumerate(modules) if module.own]
+    alone = [seed for seed in range(COUNT) if seed not in own]
+    for first in range(0, len(own), 5):
+        some = own[first : first + 5]
+        together = Function(lambda x, some=some: [modules[seed](x.clone()) for seed in some])
+        if verdict(together, some[0]) == "right":
+            found["right"] += len(some)
+        else:
+            alone += some
+    found.update(verdict(modules[seed], seed) for seed in alone)
     assert found["another function"] == 0
     assert found["right"] >= 0.9 * COUNT
 

@@ -151,6 +151,10 @@ STARTS = (
 )
 
 
+INPUT = 7
+"""The start that is the input itself."""
+
+
 def view(choose):
     """A function that gives a part of a tensor of shape (2, 4) that shares its memory."""
     i, row, low = choose.randrange(-4, 4), choose.randrange(-2, 2), choose.randrange(3)
@@ -247,7 +251,10 @@ def finish(choose):
 
 
 def random_module(seed):
-    """Three random writes into random views of a start; reads an early view at the end."""
+    """Three random writes into random views of a start; reads an early view at the end.
+
+    ``own`` says that it does not write into the input itself.
+    """
     choose = random.Random(seed)
     start, early, end = choose.choice(STARTS), view(choose), finish(choose)
     steps = [(view(choose), write(choose)) for _ in range(3)]
@@ -259,7 +266,9 @@ def random_module(seed):
             act(part(y), x)
         return end(y, seen, x)
 
-    return Function(forward)
+    module = Function(forward)
+    module.own = start is not STARTS[INPUT]
+    return module
 
 
 def composition(seed):

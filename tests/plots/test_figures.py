@@ -342,6 +342,7 @@ def test_results_draw_themselves_on_given_axes():
         tc.expression("abs(x)").cells("-1:1").plot()
 
 
+@pytest.mark.slow
 def test_pyplot_is_not_imported_for_a_file(tmp_path):
     import subprocess
 
