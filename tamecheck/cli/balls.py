@@ -79,7 +79,7 @@ BALLS = (
 def about_radius(args: Namespace) -> bool:
     """Whether the options ask about a ball of the maximum norm."""
     given = [name for name in ("radius", "label", "index") if getattr(args, name) is not None]
-    given += ["largest-radius"] * args.largest_radius
+    given += ["largest-radius"] * getattr(args, "largest_radius", False)
     if args.input is None and given:
         raise InputError(f"--{given[0]} is about a point.", hint="Give it: --around FILE.")
     return args.input is not None and (args.spec is None or bool(given))
@@ -188,7 +188,8 @@ def _within(args: Namespace, budget: Budget) -> int:
 def _largest(args: Namespace, budget: Budget) -> int:
     from tamecheck.ir.exact import parse_rational, rational_text
     from tamecheck.show.answers import radius_lines
-    from tamecheck.verification.radii import largest_radius, tolerance_of
+    from tamecheck.verification.radii import largest_radius
+    from tamecheck.verification.robustness import tolerance_of
 
     within, tolerance = _radius(args), tolerance_of(parse_rational(args.tolerance))
     model = model_of(args)

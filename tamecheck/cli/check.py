@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.cli.answer import EXIT_CODES, claim, message, print_answer, write_certificate
-from tamecheck.cli.balls import POINT, ball_of
+from tamecheck.cli.balls import POINT, about_radius, ball_of
 from tamecheck.cli.inputs import DOMAIN
 from tamecheck.cli.options import (
     BOX,
@@ -163,7 +163,9 @@ def _other_question(
     """Why the certificate does not answer what the arguments ask; None if it does."""
     if args.monotone is not None or args.fair is not None:
         return _other_pairs(args, raw, report)
-    if args.input is not None:
+    if about_radius(args) or args.input is not None:
+        if args.spec is not None:
+            raise InputError("A certificate is about a ball or about --spec, not about both.")
         return _other_ball(args, raw, report)
     named = args.model is not None or args.expr is not None
     from tamecheck.kernel_pwl import FORMAT as SPLITS

@@ -10,9 +10,9 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import SolverError
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.arguments import rationals, seconds
+from tamecheck.ir.arguments import seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import decimal_text, rational_text
 from tamecheck.ir.graph import Graph
@@ -25,7 +25,7 @@ from tamecheck.verification.answer import (
     Witness,
     listed,
 )
-from tamecheck.verification.robustness import ITSELF, LocalRobustness, radius_of
+from tamecheck.verification.robustness import ITSELF, LocalRobustness, radius_of, tolerance_of
 
 TOLERANCE = Fraction(1, 100)
 """How far proof and witness may be apart, of the witness's distance."""
@@ -36,6 +36,8 @@ _PART, _LEAST = 5, 1.0
 """Of the seconds that are left a radius has one part, at least so many."""
 _CERTIFYING = 0.3
 """Of the time for a certificate of the largest radius, where the first search found none."""
+_CERTIFIED = 4
+"""Radii of which a certificate is sought in the end."""
 _FACTOR, _COARSE = 4, Fraction(1, 16)
 _PROBES, _NEARER, _NEARER_SHARE = 200, 16, 0.1
 _SMALLEST, _LARGEST = Fraction(1, 1 << 40), 1 << 40
@@ -204,14 +206,6 @@ def largest_radius(  # noqa: PLR0913 (options, by keyword only)
     return search.answer(time.monotonic() - started)
 
 
-def tolerance_of(value: Any) -> Fraction:
-    """A tolerance; an `InputError` if it is not between 0 and 1."""
-    found: Fraction = rationals(value, what="tolerance").reshape(-1).tolist()[0]
-    if not 0 < found < 1:
-        raise InputError(f"The tolerance {rational_text(found)} is not between 0 and 1.")
-    return found
-
-
 class _Search:
     """Bisection: what is proved, where a witness is, and what is neither, so far.
 
@@ -365,16 +359,24 @@ class _Search:
         return best, distance
 
     def _certify(self) -> None:
-        """A certificate of the largest radius that is proved, if the time suffices."""
-        if self.certified is not None and self.certified[0] == self.radius:
-            return
+        """A certificate of the largest radius that is proved, or of one not far below it."""
         limited = not math.isinf(self.budget.seconds)
         budget = self.budget if limited else self.budget.part(_WITHIN)
-        found = self.question.verify(self.radius, budget, seed=self.seed, certify=True)
-        if isinstance(found, Holds):
-            self.note = found.note
-            if found.certificate is not None:
-                self.proof, self.certified = found, (self.radius, found)
+        radius, known = self.radius, Fraction(0) if self.certified is None else self.certified[0]
+        for _ in range(_CERTIFIED):
+            if known >= radius or budget.is_spent:
+                return
+            half = budget.part(budget.seconds / 2)
+            found = self.question.verify(radius, half, seed=self.seed, certify=True)
+            if isinstance(found, Holds) and found.certificate is not None:
+                self.note, self.certified = found.note, (radius, found)
+                self.proof = found if radius == self.radius else self.proof
+                return
+            if isinstance(found, Holds):
+                self.note = found.note
+            if known and radius - known <= _COARSE * radius:
+                return
+            radius = _between(known, radius)
 
     def _so_far(self) -> str:
         known = f"proved {decimal_text(self.radius)}"
@@ -387,15 +389,11 @@ class _Search:
         low, high = self.radius, self.nearest
         whole = self.limit is not None and low == self.limit
         known = high is not None and high - low <= self.tolerance * high
-        if whole:
-            reason = f"No input within {decimal_text(low)}, all that was asked about, is decided "
-            reason += "otherwise."
-        elif high is not None:
-            reason = f"No input within {decimal_text(low)} is decided otherwise; one at distance "
-            reason += f"{decimal_text(high)} is."
+        reason = f"No input within {decimal_text(low)} is decided otherwise; "
+        if high is not None:
+            reason += f"one at distance {decimal_text(high)} is."
         else:
-            reason = f"No input within {decimal_text(low)} is decided otherwise; no other class "
-            reason += "was found."
+            reason += "that is all that was asked about." if whole else "no other class was found."
         if not (whole or known) and self.budget.is_spent:
             late = time.monotonic() >= self.budget.deadline
             reason = f"{'Out of time' if late else 'Interrupted'}. {reason}"

@@ -216,3 +216,11 @@ def radius_of(value: Any) -> Fraction:
     if found < 0:
         raise InputError(f"The radius {rational_text(found)} is negative.")
     return found
+
+
+def tolerance_of(value: Any) -> Fraction:
+    """A tolerance; an `InputError` if it is not between 0 and 1."""
+    found: Fraction = rationals(value, what="tolerance").reshape(-1).tolist()[0]
+    if not 0 < found < 1:
+        raise InputError(f"The tolerance {rational_text(found)} is not between 0 and 1.")
+    return found

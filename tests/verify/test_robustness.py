@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -117,9 +118,30 @@ def test_the_certificate_of_the_largest_radius_is_about_the_point(points, capsys
     assert main([*around, str(points / "p.csv"), "--radius", str(radius + 1)]) == 5
     assert main([*around, str(points / "rows.csv"), "--index", "0"]) == 5
     assert main([*around, str(points / "p.csv"), "--label", "0"]) == 5
+    assert main(["recheck", str(proof), "--expr", NET, "--radius", "1"]) == 2
+    spec = ["--spec", str(points / "p.vnnlib")]
+    assert main([*around, str(points / "p.csv"), *spec]) == 2
     other = ["recheck", str(proof), "--expr", f"{NET} - 1/100", "--around", str(points / "p.csv")]
     assert main(other) == 5
     capsys.readouterr()
+
+
+def test_the_certificate_may_be_of_a_smaller_radius(monkeypatch):
+    """Where none of the largest one is found, one of a smaller one is."""
+    through = LocalRobustness.verify
+    most = Fraction(1, 4)
+
+    def without(self, radius, budget, **options):
+        found = through(self, radius, budget, **options)
+        bare = radius > most and found.status == "holds"
+        return replace(found, certificate=None, note="none") if bare else found
+
+    monkeypatch.setattr(LocalRobustness, "verify", without)
+    found = tc.robustness_radius(tc.expression(NET), [1, 0], certify=True)
+    assert found.radius > Fraction(1, 2)
+    assert 0 < found.certified_radius <= most
+    claim = found.certificate["claim"]["regions"][0]
+    assert Fraction(claim["upper"][0]) == 1 + found.certified_radius
 
 
 def test_quiet_prints_the_radius_and_a_limit_can_be_proved(points, capsys):
