@@ -112,7 +112,7 @@ class Scaled:
             sides += n * side
             for j, a in self.rows[i]:
                 costs[j] -= n * a
-        ends, parts = 0, Fraction(0)
+        ends, parts = 0, {self._over: sides * self.scale}
         for j, d in enumerate(costs):
             if d:
                 end = box.lower[j] if d > 0 else box.upper[j]
@@ -121,8 +121,10 @@ class Scaled:
                 if type(end) is int:
                     ends += d * end
                 else:
-                    parts += d * end
-        total = Fraction(sides * self.scale, self._over) + ends + parts
+                    # sums of one denominator first: there are few
+                    low = end.denominator
+                    parts[low] = parts.get(low, 0) + d * end.numerator
+        total = sum((Fraction(top, low) for low, top in parts.items()), Fraction(ends))
         return total.numerator if total.denominator == 1 else total
 
     def integer_range(

@@ -141,6 +141,8 @@ class Search:
         self._anywhere: Multipliers | None = None
         """Those of the root, which prove a bound at every node."""
         self._begun = False
+        self._leaves: dict[int, Node | None] = {}
+        """What is known of open nodes, as far as it was asked."""
         self.explored = self.iterations = 0
         self.obstacle: str | None = None
         """What keeps the search from its end, beside limits."""
@@ -341,9 +343,10 @@ class Search:
         closed = not (self._open or self._flights)
         found, proved = list(self._nodes), True
         for node in self._all_open():
-            leaf = self._here.leaf(node, self._anywhere)
-            found[node.index] = leaf
-            proved &= leaf is not None
+            if node.index not in self._leaves:
+                self._leaves[node.index] = self._here.leaf(node, self._anywhere)
+            found[node.index] = self._leaves[node.index]
+            proved &= found[node.index] is not None
         by = self._here.scaling
         unit = power(-by.objective)
         nodes = [node for node in found if node is not None]
