@@ -16,7 +16,7 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from tamecheck.cells.complex import Cell, Complex
-from tamecheck.cells.forms import ExactForms
+from tamecheck.cells.forms import Forms
 from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import (
     INPUTS,
@@ -87,7 +87,7 @@ class _Follower:
     The point has a 1 behind its coordinates.
     """
 
-    def __init__(self, steps: Mapping[int, Step], entries: ExactForms, point: Row) -> None:
+    def __init__(self, steps: Mapping[int, Step], entries: Forms, point: Row) -> None:
         self._steps, self._point = steps, point
         self._forms = {INPUTS: entries}
         self.rows: list[Row] = []

@@ -11,7 +11,7 @@ import numpy as np
 from tamecheck.budget import Budget
 from tamecheck.cells.cut import cut_all, is_solid
 from tamecheck.cells.decisions import divide
-from tamecheck.cells.forms import FloatForms, NonlinearError
+from tamecheck.cells.forms import Forms, NonlinearError
 from tamecheck.cells.polytope import ExactRow, Hyperplanes, Polytope, Table
 from tamecheck.cells.steps import INPUTS, NONE, Deciding, Pieces, Step, deciding
 from tamecheck.cells.trace import Branch, Trace
@@ -33,7 +33,7 @@ class _Batch:
 
     polytopes: list[Polytope]
     branches: list[Branch]
-    forms: dict[int, FloatForms]
+    forms: dict[int, Forms]
 
 
 _Part: TypeAlias = tuple[int, Polytope, Array]
@@ -52,7 +52,7 @@ class Search:
     steps: Mapping[int, Step]
     trace: Trace
     planes: Hyperplanes
-    entries: FloatForms
+    entries: Forms
     lower: bool
     budget: Budget
     least: int = 0
@@ -95,11 +95,11 @@ class Search:
         yield from zip(batch.polytopes, batch.branches, strict=True)
 
     def _divide(
-        self, step: Deciding, node: int, args: list[FloatForms], batch: _Batch
+        self, step: Deciding, node: int, args: list[Forms], batch: _Batch
     ) -> Iterator[_Part]:
-        asked = step.questions(args).spread(len(batch.polytopes))
+        value, error = step.questions(args).spread(len(batch.polytopes)).arrays
         tables = [
-            self._table(node, branch, asked, number) for number, branch in enumerate(batch.branches)
+            self._table(node, branch, value[k], error[k]) for k, branch in enumerate(batch.branches)
         ]
         for some in self._parts(step, batch.polytopes, tables):
             self.budget.check()
@@ -121,11 +121,11 @@ class Search:
                 found = divide(step, Work.start(polytope, table), lower=self.lower)
                 yield from ([(number, part.polytope, decided)] for part, decided in found)
 
-    def _table(self, node: int, branch: Branch, asked: FloatForms, number: int) -> Table:
+    def _table(self, node: int, branch: Branch, value: Array, error: Array) -> Table:
         def exact(column: int) -> ExactRow:
             return self.trace.question(branch, node, column)
 
-        return Table(self.planes, asked.value[number], asked.error[number], exact)
+        return Table(self.planes, value, error, exact)
 
 
 def _together(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
@@ -142,6 +142,6 @@ def _together(parts: Iterator[_Part]) -> Iterator[list[_Part]]:
         yield found
 
 
-def _select(forms: FloatForms, parents: Array) -> FloatForms:
+def _select(forms: Forms, parents: Array) -> Forms:
     """The forms of the cells' parents; what is the same for all cells stays one row."""
     return forms if forms.value.shape[0] == 1 else forms.rows(parents)

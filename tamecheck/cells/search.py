@@ -8,7 +8,7 @@ from dataclasses import replace
 from tamecheck.budget import Budget
 from tamecheck.cells.complex import Cell, Complex
 from tamecheck.cells.enumerate import Search
-from tamecheck.cells.forms import FloatForms
+from tamecheck.cells.forms import Forms
 from tamecheck.cells.polytope import Hyperplanes, box_polytope
 from tamecheck.cells.reading import steps_of
 from tamecheck.cells.slices import Slice, slice_of_box
@@ -86,7 +86,7 @@ def cells(  # noqa: PLR0913 the last three have defaults that suit most
     whole = Budget.of(timeout)
     # a second search, for the cells of full dimension, needs time too
     budget = whole.part(whole.seconds / 2) if lower else whole
-    floats = FloatForms.near(exact)
+    floats = Forms.near(exact)
     search = Search(graph, steps, trace, planes, floats, lower=lower, budget=budget)
     start = box_polytope(planes, chart.bounds)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from tamecheck.cells.forms import ExactForms
+from tamecheck.cells.forms import Forms
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import parse_rational, rational
@@ -30,10 +30,10 @@ class Slice:
     names: tuple[str, ...]
     """The coordinates' names."""
 
-    def forms(self) -> ExactForms:
+    def forms(self) -> Forms:
         """The input elements as forms of the coordinates."""
         rows = [(*row, last) for row, last in zip(self.matrix, self.origin, strict=True)]
-        return ExactForms.of_rows(len(self.bounds), rows)
+        return Forms.of_rows(len(self.bounds), rows)
 
     def point(self, u: Sequence[Fraction]) -> tuple[Fraction, ...]:
         """The input at a coordinate point."""

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 
@@ -35,8 +35,6 @@ from tamecheck.ir.formula import (
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import compared
 
-F = TypeVar("F", bound=Forms)
-
 INPUTS = -1
 """The number that stands for the forms of all inputs, in one row."""
 
@@ -51,7 +49,7 @@ class Step(ABC):
     args: tuple[int, ...]
 
     @abstractmethod
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """The value on cells.
 
         There is a row of decisions for each cell; the arguments have one entry a cell, or one for
@@ -65,7 +63,7 @@ class Fixed(Step):
 
     known: Known
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         del decided
         return args[0].known(self.known)
@@ -78,7 +76,7 @@ class Move(Step):
     index: Array
     filler: Fraction = Fraction(0)
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         del decided
         last = int(self.index.max(initial=-1))
@@ -94,7 +92,7 @@ class Product(Step):
     known: Known
     left: bool
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         del decided
         return args[0].matmul(self.known, left=self.left)
@@ -107,7 +105,7 @@ class Total(Step):
     axes: tuple[int, ...]
     keepdims: bool
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         del decided
         return args[0].total(self.axes, keepdims=self.keepdims)
@@ -122,13 +120,13 @@ class Pieces(Step):
     shape: Shape
     jump: bool
 
-    def questions(self, args: Sequence[F]) -> F:
+    def questions(self, args: Sequence[Forms]) -> Forms:
         """The forms, in one row, on whose values the step decides."""
         wide = [arg.padded(len(self.shape)) for arg in args]
         rows = [_affine(term, wide).flat(self.shape) for term in self.terms]
         return rows[0].join(rows[1:])
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         cells, shape = len(decided), self.shape
         wide = [arg.padded(len(shape)) for arg in args]
@@ -153,7 +151,7 @@ class Comparing(Step):
 
     groups: Array
 
-    def questions(self, args: Sequence[F]) -> F:
+    def questions(self, args: Sequence[Forms]) -> Forms:
         """The forms, in one row, on whose values the step decides."""
         return args[0].take(self.groups.reshape(-1))
 
@@ -167,7 +165,7 @@ class Extreme(Comparing):
     last: bool
     index: bool
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         if self.index:
             return args[0].integers(decided.reshape((len(decided), *self.shape)))
@@ -182,11 +180,11 @@ class Round(Step):
     pieces: tuple[Piece, ...]
     offset: Fraction
 
-    def questions(self, args: Sequence[F]) -> F:
+    def questions(self, args: Sequence[Forms]) -> Forms:
         """The forms, in one row, on whose values the step decides."""
         return args[0].flat(args[0].shape)
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         return args[0].integers(decided.reshape((len(decided), *args[0].shape)))
 
@@ -205,7 +203,7 @@ class Order(Comparing):
     descending: bool
     back: Array
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """The stable permutation from the signs of all differences ``x_i - x_j``, i < j."""
         signs = decided.reshape((len(decided), len(self.groups), len(self.pairs)))
         before = np.zeros((*signs.shape[:2], self.groups.shape[1]), dtype=np.int64)
@@ -224,11 +222,11 @@ class Pick(Step):
     site: Site
     data_shape: Shape
 
-    def questions(self, args: Sequence[F]) -> F:
+    def questions(self, args: Sequence[Forms]) -> Forms:
         """The forms, in one row, on whose values the step decides."""
         return args[1].flat(args[1].shape)
 
-    def value(self, args: Sequence[F], decided: Array) -> F:
+    def value(self, args: Sequence[Forms], decided: Array) -> Forms:
         """See `Step`."""
         indices = decided.reshape((len(decided), *args[1].shape))
         rows = [gather_index(self.site, self.data_shape, one).reshape(-1) for one in indices]
@@ -245,9 +243,9 @@ def deciding(step: Step) -> Deciding | None:
     return step if isinstance(step, Extreme | Round | Order | Pick) else None
 
 
-def _affine(term: Term, args: Sequence[F]) -> F:
+def _affine(term: Term, args: Sequence[Forms]) -> Forms:
     """The form of a term of forms; `NonlinearError` unless it is affine in what varies."""
-    arithmetic: Arithmetic[F] = Arithmetic(
+    arithmetic: Arithmetic[Forms] = Arithmetic(
         constant=args[0].constant,
         add=lambda left, right: left.plus(right),
         multiply=lambda left, right: left.times(right),

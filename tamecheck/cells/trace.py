@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tamecheck.cells.forms import ExactForms
+from tamecheck.cells.forms import Forms
 from tamecheck.cells.polytope import ExactRow
 from tamecheck.cells.steps import INPUTS, NONE, Step, deciding
 from tamecheck.ir.tensor import Array
@@ -21,7 +21,7 @@ class Branch:
     node: int
     decided: Array | None
     parent: Branch | None
-    values: dict[int, ExactForms] = field(default_factory=dict[int, ExactForms])
+    values: dict[int, Forms] = field(default_factory=dict[int, Forms])
 
     def before(self, node: int) -> Branch:
         """The last decisions at nodes up to this one."""
@@ -45,12 +45,12 @@ class Trace:
     """Exact forms of nodes, given decisions: those of the steps, from those of all inputs."""
 
     steps: Mapping[int, Step]
-    entries: ExactForms
+    entries: Forms
 
-    def _found(self, branch: Branch, node: int) -> ExactForms | None:
+    def _found(self, branch: Branch, node: int) -> Forms | None:
         return self.entries if node == INPUTS else branch.before(node).values.get(node)
 
-    def forms(self, branch: Branch, node: int) -> ExactForms:
+    def forms(self, branch: Branch, node: int) -> Forms:
         """The forms of a node on a cell."""
         pending = [node]
         while True:

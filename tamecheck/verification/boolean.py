@@ -23,7 +23,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.cells.forms import ExactForms, NonlinearError
+from tamecheck.cells.forms import Forms, NonlinearError
 from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import INPUTS, NONE, Pieces, Product, Step, deciding
 from tamecheck.errors import InputError, UnsupportedError
@@ -84,7 +84,7 @@ def _selects(step: Step) -> bool:
 
 def _through(graph: Graph, steps: dict[int, Step], inputs: int) -> Rectified | None:
     eye = [[Fraction(int(i == j)) for j in range(inputs + 1)] for i in range(inputs)]
-    forms: dict[int, ExactForms] = {INPUTS: ExactForms.of_rows(inputs, eye)}
+    forms: dict[int, Forms] = {INPUTS: Forms.of_rows(inputs, eye)}
     arguments: list[AffineForm] = []
     for number, step in steps.items():
         args = [forms[arg] for arg in step.args]
@@ -105,12 +105,12 @@ def _through(graph: Graph, steps: dict[int, Step], inputs: int) -> Rectified | N
         value: Array = np.full((1, count + 1, len(made)), fmpq(0), dtype=object)
         for k in range(len(made)):
             value[0, count - len(made) + k, k] = fmpq(1)
-        forms[number] = ExactForms(value.reshape(1, count + 1, *decides.shape))
+        forms[number] = Forms(value.reshape(1, count + 1, *decides.shape))
     outputs = [one for _, node in graph.outputs for one in _linear(forms[node])]
     return Rectified(inputs, tuple(arguments), tuple(outputs))
 
 
-def _rectifiers(step: Pieces, args: Sequence[ExactForms]) -> list[AffineForm] | None:
+def _rectifiers(step: Pieces, args: Sequence[Forms]) -> list[AffineForm] | None:
     """The arguments of the step, if it is ``max(z, 0)``."""
     asked = step.questions(args)
     if asked.value.shape[2] != size_of(step.shape):
@@ -124,13 +124,13 @@ def _rectifiers(step: Pieces, args: Sequence[ExactForms]) -> list[AffineForm] | 
     return list(_linear(asked)) if bool(np.all(same)) and bool(np.all(none)) else None
 
 
-def _widen(forms: ExactForms, count: int) -> ExactForms:
+def _widen(forms: Forms, count: int) -> Forms:
     value = forms.value
     zeros: Array = np.full((1, count, *value.shape[2:]), fmpq(0), dtype=object)
-    return ExactForms(np.concatenate([value[:, :-1], zeros, value[:, -1:]], axis=1))
+    return Forms(np.concatenate([value[:, :-1], zeros, value[:, -1:]], axis=1))
 
 
-def _linear(forms: ExactForms) -> Iterator[AffineForm]:
+def _linear(forms: Forms) -> Iterator[AffineForm]:
     flat = forms.value[0].reshape(forms.value.shape[1], -1)
     for column in flat.T:
         *terms, constant = column.tolist()

@@ -20,7 +20,7 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.cells.forms import ExactForms, NonlinearError
+from tamecheck.cells.forms import Forms, NonlinearError
 from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import (
     INPUTS,
@@ -186,7 +186,7 @@ class _Descent:
         eye = [
             [Fraction(int(i == j)) for j in range(exact.inputs + 1)] for i in range(exact.inputs)
         ]
-        self.entries = ExactForms.of_rows(exact.inputs, eye)
+        self.entries = Forms.of_rows(exact.inputs, eye)
 
     def through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
         """The first case that has a point, with the point; not ``complete`` if it was stopped."""
@@ -216,8 +216,8 @@ class _Descent:
         return None
 
     def _walk(
-        self, part: Polyhedron, position: int, forms: dict[int, ExactForms]
-    ) -> Iterator[tuple[Polyhedron, int, dict[int, ExactForms]]]:
+        self, part: Polyhedron, position: int, forms: dict[int, Forms]
+    ) -> Iterator[tuple[Polyhedron, int, dict[int, Forms]]]:
         """The parts after the next deciding step, each with the forms of the nodes so far."""
         forms = dict(forms)
         for number in range(position, len(self.order)):
@@ -236,9 +236,9 @@ class _Descent:
         self,
         part: Polyhedron,
         step: Deciding,
-        args: Sequence[ExactForms],
-        at: tuple[int, int, dict[int, ExactForms]],
-    ) -> Iterator[tuple[Polyhedron, int, dict[int, ExactForms]]]:
+        args: Sequence[Forms],
+        at: tuple[int, int, dict[int, Forms]],
+    ) -> Iterator[tuple[Polyhedron, int, dict[int, Forms]]]:
         node, position, forms = at
         asked = step.questions(args).value[0]
         count = _decisions(step, asked)
@@ -257,7 +257,7 @@ class _Descent:
                     stack.append((child, [*decided, choice]))
 
     def _hit(
-        self, part: Polyhedron, forms: dict[int, ExactForms]
+        self, part: Polyhedron, forms: dict[int, Forms]
     ) -> tuple[int, tuple[Fraction, ...]] | None:
         """A case that has a point in a part where the outputs are affine."""
         size = self.exact.inputs
