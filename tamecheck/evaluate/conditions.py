@@ -91,7 +91,7 @@ def narrowed(
             if isinstance(left, formula.Var):
                 found[left.index] = cut(found[left.index], relation, right, args)
             if isinstance(right, formula.Var):
-                found[right.index] = cut(found[right.index], _MIRROR[relation], left, args)
+                found[right.index] = cut(found[right.index], relation.mirror, left, args)
         case formula.And(parts):
             for part in parts:
                 found = narrowed(part, found, cut)
@@ -110,16 +110,6 @@ def refine(condition: Condition, args: Sequence[Interval], floors: Floors) -> li
         return _cut(x, relation, term_interval(bound, others, floors))
 
     return narrowed(condition, args, cut)
-
-
-_MIRROR = {
-    Relation.LT: Relation.GT,
-    Relation.LE: Relation.GE,
-    Relation.EQ: Relation.EQ,
-    Relation.NE: Relation.NE,
-    Relation.GE: Relation.LE,
-    Relation.GT: Relation.LT,
-}
 
 
 def _cut(x: Interval, relation: Relation, bound: Interval) -> Interval:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import reduce
@@ -136,18 +137,14 @@ def _compare(condition: formula.Compare, args: Sequence[Array]) -> Array:
 
 def compared(relation: Relation, a: Any, b: Any) -> Array:
     """``a relation b``, elementwise."""
-    match relation:
-        case Relation.LT:
-            return np.asarray(a < b)
-        case Relation.LE:
-            return np.asarray(a <= b)
-        case Relation.EQ:
-            return np.asarray(a == b)
-        case Relation.NE:
-            return np.asarray(a != b)
-        case Relation.GE:
-            return np.asarray(a >= b)
-        case Relation.GT:
-            return np.asarray(a > b)
-        case _:
-            assert_never(relation)
+    return np.asarray(_COMPARISONS[relation](a, b))
+
+
+_COMPARISONS: Mapping[Relation, Callable[[Any, Any], Any]] = {
+    Relation.LT: operator.lt,
+    Relation.LE: operator.le,
+    Relation.EQ: operator.eq,
+    Relation.NE: operator.ne,
+    Relation.GE: operator.ge,
+    Relation.GT: operator.gt,
+}

@@ -51,6 +51,12 @@ class Relation(Enum):
         """The signs of the term for which the comparison holds: of -1, 0 and 1."""
         return _SIGNS[self]
 
+    @property
+    def mirror(self) -> Relation:
+        """The same comparison with its sides exchanged."""
+        signs = frozenset(-sign for sign in self.signs)
+        return next(relation for relation in Relation if relation.signs == signs)
+
 
 _SIGNS = {
     Relation.LT: frozenset({-1}),
