@@ -239,7 +239,7 @@ class Fold:
     test_labels: npt.NDArray[Any]
 
 
-def parts_of(labels: npt.NDArray[Any], seed: int, count: int = FOLDS) -> list[Labels] | None:
+def parts_of(labels: npt.NDArray[Any], seed: int) -> list[Labels] | None:
     """The rows in parts of equal size, classes in proportion; None if they are too few.
 
     Whichever part is left out, two classes are left.
@@ -252,7 +252,7 @@ def parts_of(labels: npt.NDArray[Any], seed: int, count: int = FOLDS) -> list[La
     order = np.concatenate(
         [rng.permutation(np.flatnonzero(numbers == k)) for k in range(len(names))]
     )
-    return [np.sort(order[k::count]).astype(np.int64) for k in range(count)]
+    return [np.sort(order[k::FOLDS]).astype(np.int64) for k in range(FOLDS)]
 
 
 def compare(  # noqa: PLR0913  # each by its name

@@ -15,14 +15,14 @@ import numpy.typing as npt
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.op import Op
 from tamecheck.learn.effort import DataError
 from tamecheck.learn.network import Floats, onnx_bytes, write_onnx
 
 if TYPE_CHECKING:
-    from tamecheck.learn.finetune.network import ReluNetwork
     from tamecheck.model import Model
-if TYPE_CHECKING:
-    from tamecheck.model import Model
+
+_PARTS = (ops.MATMUL, ops.ADD, ops.RELU, ops.RESHAPE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,19 +178,17 @@ def relu_network(graph: Graph) -> ReluNetwork:
     """
     if len(graph.outputs) != 1 or len(graph.inputs) != 1:
         raise InputError("Fine-tuning takes a network of one input and one output.")
-    node, chain = graph.outputs[0][1], list[tuple[str, Floats | None]]()
+    node, chain = graph.outputs[0][1], list[tuple[Op, Floats | None]]()
     while not isinstance(found := graph.nodes[node], Input):
         if not isinstance(found, Apply):
             raise InputError("The network's output does not depend on its input.")
         constants = [a for a in found.args if isinstance(graph.nodes[a], Constant)]
         others = [a for a in found.args if a not in constants]
-        name = found.op.name
-        ordered = name != "matmul" or (len(found.args) == 2 and found.args[1] in constants)
-        if len(others) != 1 or name not in {"matmul", "add", "relu", "reshape"} or not ordered:
-            raise UnsupportedError(
-                "Fine-tuning takes dense layers and ReLUs.", nodes=[(graph.name_of(node), name)]
-            )
-        chain.append((name, _floats(graph.nodes[constants[0]]) if constants else None))
+        ordered = found.op is not ops.MATMUL or found.args[1] in constants
+        if len(others) != 1 or found.op not in _PARTS or not ordered:
+            nodes = [(graph.name_of(node), found.op.name)]
+            raise UnsupportedError("Fine-tuning takes dense layers and ReLUs.", nodes=nodes)
+        chain.append((found.op, _floats(graph.nodes[constants[0]]) if constants else None))
         node = others[0]
     return _layers(chain[::-1])
 
@@ -199,20 +197,20 @@ def _floats(node: Any) -> Floats:
     return np.array([float(v) for v in node.tensor.fractions()]).reshape(node.shape)
 
 
-def _layers(chain: list[tuple[str, Floats | None]]) -> ReluNetwork:
+def _layers(chain: list[tuple[Op, Floats | None]]) -> ReluNetwork:
     weights: list[Floats] = []
     offsets: list[Floats | None] = []
     relu = True
-    for name, values in chain:
-        if name == "reshape":
+    for op, values in chain:
+        if op is ops.RESHAPE:
             continue
-        if name == "matmul" and values is not None and relu and values.ndim == 2:
+        if op is ops.MATMUL and values is not None and relu and values.ndim == 2:
             weights.append(values)
             offsets.append(None)
             relu = False
-        elif name == "add" and values is not None and not relu and offsets[-1] is None:
+        elif op is ops.ADD and values is not None and not relu and offsets[-1] is None:
             offsets[-1] = np.broadcast_to(values.reshape(-1), (weights[-1].shape[1],)).copy()
-        elif name == "relu" and not relu:
+        elif op is ops.RELU and not relu:
             relu = True
         else:
             raise InputError(
