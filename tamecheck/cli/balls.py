@@ -90,7 +90,8 @@ def run_radius(args: Namespace) -> int:
     # before anything heavy is imported
     budget = Budget.of(args.timeout)
     if args.spec is not None or (args.expr is not None and args.model is not None):
-        raise InputError("A property file is of no use around a point.", hint="Leave one out.")
+        what = "--input is of no use with a property file."
+        raise InputError(what, hint="Ask about one of them.")
     for name in ("vnncomp", "domain", "one_hot", "thermometer", "integers", "constraint"):
         if getattr(args, name):
             option = name.replace("_", "-")

@@ -82,7 +82,7 @@ def test_other_levels(tmp_path, capsys):
         (["--input", "POINT", "--hamming", "x"], "no natural number"),
         (["--input", "POINT", "--hamming", "1", "--domain", "1,-1"], "no pair of levels"),
         (["--input", "POINT", "--hamming", "1", "--domain", "0,1"], "neither 0 nor 1"),
-        (["--input", "POINT"], "no use with a property file"),
+        (["--input", "POINT", "spec.vnnlib"], "no use with a property file"),
         (["--domain", "0,1", "spec.vnnlib"], "no use with a property file"),
         (["--input", "POINT", "--hamming", "1", "--vnncomp", "r.txt"], "no use for vnncomp"),
         ([], "No property is given"),
