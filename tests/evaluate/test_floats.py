@@ -64,21 +64,20 @@ def folded(op, *arrays, **params):
     return fold_constant(op, [Tensor.of(array) for array in arrays], params, where="here")
 
 
-def test_folding_keeps_the_element_type_when_exact():
-    assert folded(ops.ADD, np.float32(0.5), np.float32(0.25)).encoding == "f32"
+def test_folding_takes_and_gives_numbers_of_any_element_type():
+    assert folded(ops.ADD, np.float32(0.5), np.float32(0.25)).fractions() == [F(3, 4)]
     assert folded(ops.ADD, np.float32(0.5), np.float32(0.25)).shape == ()
-    assert folded(ops.MUL, np.array([3]), np.array([4])) == Tensor.of(np.array([12]))
-    assert folded(ops.RESHAPE, np.zeros((2, 3), np.float32), shape=(6,)).encoding == "f32"
-    assert folded(ops.CONCAT, np.zeros(1, np.float32), np.array([7]), axis=0).encoding == "f32"
-    assert folded(ops.ADD, np.float64(0.5), np.float64(0.25)).encoding == "f64"
+    assert folded(ops.MUL, np.array([3]), np.array([4])).fractions() == [F(12)]
+    assert folded(ops.RESHAPE, np.zeros((2, 3), np.float32), shape=(6,)).shape == (6,)
+    joined = folded(ops.CONCAT, np.full(1, 0.1, np.float32), np.array([2**62 + 1]), axis=0)
+    assert joined.fractions() == [F(float(np.float32(0.1))), F(2**62 + 1)]
 
 
 def test_folding_never_rounds():
     third = folded(ops.DIV, np.array([1]), np.array([3]))
     assert third.fractions() == [F(1, 3)]
     assert folded(ops.ADD, np.array([2**62]), np.array([2**62])).fractions() == [F(2**63)]
-    sum_ = folded(ops.ADD, np.float32(1), np.float32(2.0**-30))
-    assert (sum_.encoding, sum_.fractions()) == ("f64", [1 + F(1, 2**30)])
+    assert folded(ops.ADD, np.float32(1), np.float32(2.0**-30)).fractions() == [1 + F(1, 2**30)]
     assert folded(ops.PAD, np.array([1]), before=(1,), after=(0,), value=F(1, 2)).fractions() == [
         F(1, 2),
         F(1),
