@@ -16,7 +16,7 @@ import numpy as np
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Elements, Site, expanded, lanes_of, run, site_of
+from tamecheck.evaluate.walk import Elements, Site, evaluate_expansion, lanes_of, run, site_of
 from tamecheck.exact.arrays import from_list
 from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic
@@ -139,7 +139,7 @@ class _Scalars:
                 won = [self.winner(row, largest=bool(largest), last=last) for row in rows]
                 return from_list(site.shape, won)
             case Expansion(expand):
-                return expanded(expand, site, args[0], self.apply_op)
+                return evaluate_expansion(expand, site, args[0], self.apply_op)
             case _:
                 raise BeyondError("no expression")
 

@@ -26,7 +26,7 @@ from tamecheck.evaluate.enclosure import (
 )
 from tamecheck.evaluate.intervals import Interval, add, elementary, point, subtract
 from tamecheck.evaluate.selection import pick
-from tamecheck.evaluate.walk import Site, expanded, folded_first, site_of
+from tamecheck.evaluate.walk import Site, evaluate_expansion, folded_first, site_of
 from tamecheck.ir import formula
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -180,7 +180,7 @@ def _by_expression(site: Site, expand: Callable[..., int], argument: Enclosure) 
         return found
 
     try:
-        return expanded(expand, site, argument, apply)
+        return evaluate_expansion(expand, site, argument, apply)
     except DomainError:
         return None
 

@@ -13,7 +13,14 @@ from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate import exact_terms
 from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import Site, checked_inputs, expanded, folded_first, run, site_of
+from tamecheck.evaluate.walk import (
+    Site,
+    checked_inputs,
+    evaluate_expansion,
+    folded_first,
+    run,
+    site_of,
+)
 from tamecheck.exact.arrays import (
     alike,
     exact_matmul,
@@ -208,7 +215,7 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
         case Selection():
             return select(site, args, _order)
         case Expansion(expand):
-            return expanded(expand, site, args[0], op_exact)
+            return evaluate_expansion(expand, site, args[0], op_exact)
 
 
 def exact_leaves(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:

@@ -85,7 +85,7 @@ def run(
     return values
 
 
-def expanded(
+def evaluate_expansion(
     expand: Callable[..., int], site: Site, argument: S, apply: Callable[[Site, list[S]], S]
 ) -> S:
     """The value of an op that is defined by others: its expression, evaluated as it is built."""

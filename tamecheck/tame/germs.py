@@ -18,7 +18,7 @@ from flint import fmpq
 from tamecheck import ops
 from tamecheck.errors import DomainError
 from tamecheck.evaluate.selection import pick, select
-from tamecheck.evaluate.walk import Site, expanded, folded_first, run
+from tamecheck.evaluate.walk import Site, evaluate_expansion, folded_first, run
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import UndecidedError, as_number
 from tamecheck.ir.arithmetic import Arithmetic
@@ -314,7 +314,7 @@ def _expanded(node: Apply, argument: Germ, expand: Callable[..., int], order: in
     def apply(site: Site, args: Sequence[Germ]) -> Germ:
         return _apply(Apply(site.op, node.args, site.params, site.shape), args, order)
 
-    return expanded(expand, Site(node.op, node.params, node.shape), argument, apply)
+    return evaluate_expansion(expand, Site(node.op, node.params, node.shape), argument, apply)
 
 
 def _gathered(shape: Shape, elements: Sequence[Series], args: Sequence[Germ]) -> Germ:
