@@ -91,7 +91,14 @@ class Row:
 
     def value(self, point: Sequence[Fraction]) -> Fraction:
         """The value of the linear form at a point."""
-        return sum((a * point[j] for j, a in self.terms), Fraction(0))
+        # sums of one denominator first: there are few
+        parts: dict[int, int] = {}
+        for j, a in self.terms:
+            x = point[j]
+            if x:
+                over = a.denominator * x.denominator
+                parts[over] = parts.get(over, 0) + a.numerator * x.numerator
+        return sum((Fraction(top, over) for over, top in parts.items()), Fraction(0))
 
     def admits(self, value: Fraction) -> bool:
         """Whether the value of the linear form is within the bounds."""

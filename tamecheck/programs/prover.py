@@ -164,7 +164,9 @@ class Completion:
             box = Box([simple(low) for low, _ in fixed], [simple(high) for _, high in fixed])
             costs, basis = minimised_costs(self._program), relaxation.basis()
             found = self._linear.minimum(costs, box, basis, budget=budget)
-            point = found.point if isinstance(found, Optimal) else ()
+            if not isinstance(found, Optimal) or (below is not None and found.objective >= below):
+                return None
+            point = found.point
         if len(point) != len(fixed) or self._program.violations(point):
             return None
         return point

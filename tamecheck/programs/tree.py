@@ -60,6 +60,8 @@ _NODES, _LEAVES = 50, 200
 """Of a task: the most that are explored, and that are taken over from an earlier search."""
 _LARGE = "the program is too large for exact arithmetic"
 _LONG = f"a point or a proof {TOO_LONG}"
+_AGAIN = 0.5
+"""Of the time for the journal, of which users of `writing` take a multiple."""
 _LATE = 1.0
 """Seconds that a process has to say what it found when its time is over."""
 
@@ -149,7 +151,9 @@ class Search:
         self.notes: list[str] = []
         self.interrupted = False
         self.writing = 0.0
-        """Seconds that it took to write down what the last run proved."""
+        """Seconds that it takes to write down what the last run proved, about."""
+        self._keeping, self._kept = 0.0, 0
+        """Seconds for the records of nodes in the journal, and their number."""
         if point is not None:
             self.offer(point)
 
@@ -198,6 +202,9 @@ class Search:
         start = time.monotonic()
         tree = self._tree(limited=limited)
         self.writing = time.monotonic() - start
+        if self._kept:
+            # as long as the journal takes the document will take again
+            self.writing += _AGAIN * self._keeping / self._kept * len(self._nodes)
         return tree
 
     def resume(self, nodes: Sequence[Node | None]) -> None:
@@ -310,12 +317,16 @@ class Search:
         self._ray = found.ray
         if found.stuck and found.ray is None:
             self.obstacle = _LONG if found.long else _LARGE
-        if self._keep is not None:
-            for record in records:
-                try:
-                    self._keep(record)
-                except KeyboardInterrupt:
-                    self.interrupted = True
+        if self._keep is None:
+            return
+        start = time.monotonic()
+        for record in records:
+            try:
+                self._keep(record)
+            except KeyboardInterrupt:
+                self.interrupted = True
+        self._keeping += time.monotonic() - start
+        self._kept += len(records)
 
     # -- what is known ----------------------------------------------------------------------------
 
