@@ -199,9 +199,12 @@ def largest_radius(  # noqa: PLR0913 (options, by keyword only)
             question.witness_at(question.centre), Fraction(0), ITSELF, "replay",
             time.monotonic() - started,
         )  # fmt: skip
-    ends = (within, question.reach)
-    limit = min((end for end in ends if end is not None), default=None)
+    reach = question.reach
+    limit = min((end for end in (within, reach) if end is not None), default=None)
     search = _Search(question, budget, limit, tolerance, seed, certify, progress)
+    if within is not None and limit == within:
+        # it may hold, and then nothing else is asked
+        search.start = within
     search.run()
     return search.answer(time.monotonic() - started)
 
@@ -260,7 +263,7 @@ class _Search:
             wider = self.start if low == 0 else low * _FACTOR
             return wider if self.limit is None else min(wider, self.limit)
         top = min(ends)
-        # more time would move what is open, so nobody needs to know it to the last digit
+        # more time would move what is open
         near = self.tolerance if top == self.nearest else max(self.tolerance, _COARSE)
         if top - low > near * top and top > self.start * _SMALLEST:
             return _between(low, top)
@@ -276,7 +279,6 @@ class _Search:
             return _between(self.open_top, self.nearest)
         if math.isinf(self.budget.seconds) or self.patience == 1:
             return None
-        # what was not decided in a part of the time once more, in more of it
         self.patience = max(self.patience // 2, 1)
         self.open = self.open_top = None
         return self._next()
@@ -318,7 +320,11 @@ class _Search:
         self._compare()
 
     def _refuted(self, found: Violated) -> None:
-        witness, nearest = self._nearer(found.witness)
+        self._keep(found, found.witness)  # what follows may be interrupted
+        self._keep(found, self._nearer(found.witness))
+
+    def _keep(self, found: Violated, witness: Witness) -> None:
+        nearest = self.question.distance(witness.inputs)
         if self.nearest is None or nearest < self.nearest:
             self.witness, self.nearest = replace(found, witness=witness), nearest
         if self.open is not None and self.open >= self.nearest:
@@ -335,7 +341,7 @@ class _Search:
                 hint="Please report it, with the model and the point.",
             )
 
-    def _nearer(self, witness: Witness) -> tuple[Witness, Fraction]:
+    def _nearer(self, witness: Witness) -> Witness:
         """The witness, with its largest differences cut down as far as it stays one."""
         question, budget = (
             self.question,
@@ -356,7 +362,7 @@ class _Search:
                 low = middle
             else:
                 best, distance = found, question.distance(cut)
-        return best, distance
+        return best
 
     def _certify(self) -> None:
         """A certificate of the largest radius that is proved, or of one not far below it."""
@@ -379,10 +385,8 @@ class _Search:
             radius = _between(known, radius)
 
     def _so_far(self) -> str:
-        known = f"proved {decimal_text(self.radius)}"
-        if self.nearest is None:
-            return known
-        return f"{known}, witness at {decimal_text(self.nearest)}"
+        near = "" if self.nearest is None else f", witness at {decimal_text(self.nearest)}"
+        return f"proved {decimal_text(self.radius)}{near}"
 
     def answer(self, spent: float) -> Robustness:
         """What is known by now."""
@@ -418,9 +422,7 @@ class _Search:
 
 def _first_radius(question: LocalRobustness, limit: Fraction | None) -> Fraction:
     """A large radius: a witness in a large ball is found soon, and is often near."""
-    if limit:
-        return limit if limit < 1 else _between(limit / 4, limit / 2)
-    size = max(map(abs, question.centre), default=Fraction(0))
+    size = max(map(abs, question.centre), default=Fraction(0)) if limit is None else limit
     return _between(size / 8, size / 4) if size else Fraction(1, 4)
 
 

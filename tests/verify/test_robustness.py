@@ -200,6 +200,17 @@ def test_an_interrupt_keeps_the_best_so_far(monkeypatch):
     assert found.tried[-1].verdict == "unknown"
 
 
+def test_a_witness_that_was_found_is_kept(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(radii._Search, "_nearer", interrupted)
+    found = tc.robustness_radius(tc.expression(NET), [1, 0])
+    assert (found.verdict, found.radius > 0) == ("unknown", True)
+    assert found.witness_radius >= Fraction(2, 3)
+    assert found.witness is not None
+
+
 def test_the_time_ends_the_search(monkeypatch):
     monkeypatch.setattr(radii, "_LEAST", 0.01)
     found = tc.robustness_radius(tc.expression("(x+y)^2 - x^2 - y^2 - 2*x*y"), [1, 1], timeout=0.3)
