@@ -71,13 +71,13 @@ def _made_once(override, fakes):
     @contextlib.contextmanager
     def overridden(rules):
         before = {operator: dict(operator.py_kernels) for operator in rules}
-        known = {o: made[o, r] for o, r in rules.items() if (o, r) in made}
+        keys = {operator: (operator, _meaning(rule)) for operator, rule in rules.items()}
+        known = {o: made[key] for o, key in keys.items() if key in made}
         known = {o: found for o, found in known.items() if found[0] == before[o]}
         with override({o: rule for o, rule in rules.items() if o not in known}):
-            for operator, rule in rules.items():
+            for operator, key in keys.items():
                 if operator not in known:
-                    after = dict(operator.py_kernels), fakes[operator]
-                    made[operator, rule] = before[operator], *after
+                    made[key] = before[operator], dict(operator.py_kernels), fakes[operator]
             for operator, (_, kernels, fake) in known.items():
                 _exchange(operator, kernels)
                 fakes.setdefault(operator, fake)
@@ -89,6 +89,13 @@ def _made_once(override, fakes):
                     fakes.pop(operator)
 
     return overridden
+
+
+def _meaning(rule):
+    """What tells rules apart; some are made anew, from the same lines with the same arguments."""
+    if isinstance(rule, functools.partial) and rule.func.__closure__ is None:
+        return rule.func.__code__, rule.args, tuple(rule.keywords.items())
+    return rule
 
 
 def _exchange(operator, kernels):

@@ -88,8 +88,8 @@ def from_torch(module: Any, example: Any) -> Loaded:
         {key: _array(torch.from_numpy(at[key]).to(tensors[key].dtype)) for key in at}
         for at in points_like(point)
     )
-    refuse_difference(loaded.graph, original, points, where=where)
     with _silence():
+        refuse_difference(loaded.graph, original, points, where=where)
         placed = _by_place(torch, own, len(args), tuple(kwargs)) if kwargs else own
         known = with_gradient(torch, placed, [*tensors.values()], loaded.graph)
     notes = (*loaded.notes, *graph.notes)
@@ -284,12 +284,15 @@ def _silence() -> Generator[None]:
         contextlib.redirect_stderr(io.StringIO()),
     ):
         level = logger.level
-        logger.setLevel(logging.CRITICAL)
         warnings.simplefilter("ignore")
         try:
+            # each change of a level makes all loggers forget what they are enabled for
+            if level != logging.CRITICAL:
+                logger.setLevel(logging.CRITICAL)
             yield
         finally:
-            logger.setLevel(level)
+            if logger.level != level:
+                logger.setLevel(level)
 
 
 def fix_quantisers(torch: Any, module: Any, where: str) -> Any:
