@@ -378,7 +378,8 @@ def _bounded_range(op: Op, params: Params) -> bool:
     """Whether the op's values are bounded whatever the arguments."""
     if isinstance(op.meaning, Selection):
         return chooses_indices(op)
-    return all(map(math.isfinite, range_of(op, params)))
+    # the kernel does not look at exponents: x ** 0 is bounded where x is, or by an enclosure
+    return op is not ops.POW and all(map(math.isfinite, range_of(op, params)))
 
 
 def locally_bounded(op: Op, params: Params) -> bool:

@@ -15,6 +15,8 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.kernel import check as recheck
 from tamecheck.loaders.text.expression import parse_expression
+from tamecheck.tame.check import check
+from tamecheck.tame.confirm import confirm
 from tamecheck.tame.derive import derive
 from tamecheck.tame.document import certificate_document
 from tamecheck.tame.germs import GermRunner
@@ -23,7 +25,7 @@ from tamecheck.tame.properties_refuted import refuted_properties
 from tamecheck.tame.quotient import no_prover
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.steps import ProofSteps
-from tamecheck.tame.verdict import Properties
+from tamecheck.tame.verdict import Properties, Verdict
 
 ALL = Box.everything()
 NAMES = (
@@ -289,3 +291,11 @@ def test_an_output_without_elements_has_an_answer():
     empty = builder.apply(ops.SLICE, [x], starts=(0,), steps=(1,), sizes=(0,))
     graph = builder.build({"y": builder.apply(ops.SIN, [empty])})
     assert refuted_properties(graph, ALL, known=Properties()) == Properties()
+
+
+def test_what_is_bounded_by_the_exponent_0_has_a_proof_that_the_kernel_accepts():
+    builder = GraphBuilder()
+    positive = builder.apply(ops.SOFTPLUS, [builder.input("x", ())])
+    one = builder.apply(ops.POW, [positive], exponent=Fraction(0))
+    graph = builder.build({"y": builder.apply(ops.ASIN, [one])})
+    assert confirm(check(graph, Box.everything())).verdict is Verdict.TAME
