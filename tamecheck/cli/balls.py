@@ -223,12 +223,11 @@ def ball_of(
     question = question_of(args, model)
     radius = _radius(args)
     if radius is None:
-        ends = [rational_of_text(v) for v in (*regions[0]["lower"], *regions[0]["upper"])]
-        twice = question.centre * 2
-        # of a box of another size no radius is the same
-        fit = len(ends) == len(twice)
-        near = (abs(v - x) for v, x in zip(ends, twice, strict=True)) if fit else ()
-        radius = max(near, default=Fraction(0))
+        # of a region of another size, or an unbounded one, no radius is the same
+        ends = [end for one in regions[:1] for side in ("lower", "upper") for end in one[side]]
+        fit = len(ends) == 2 * len(question.centre) and None not in ends
+        pairs = zip(ends, question.centre * 2, strict=True) if fit else ()
+        radius = max((abs(rational_of_text(end) - x) for end, x in pairs), default=Fraction(0))
     return question, question.property(radius)
 
 

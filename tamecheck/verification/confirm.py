@@ -83,8 +83,8 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     CertificateError
         If a search has written a proof that the kernel refuses: a defect of tamecheck.
     """
-    asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
     budget = Budget.of(seconds(timeout))
+    asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
     return answer_within(
         model, asked, budget, seed=seed, replay=replay, certify=certify, arithmetic=arithmetic
     )

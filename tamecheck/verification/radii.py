@@ -416,7 +416,7 @@ class _Search:
             tuple(self.tried),
             None if self.certified is None else self.certified[1].certificate,
             None if self.certified is None else self.certified[0],
-            self.note,
+            self.note or ("" if self.certified is None else self.certified[1].note),
         )
 
 

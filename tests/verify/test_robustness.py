@@ -121,6 +121,12 @@ def test_the_certificate_of_the_largest_radius_is_about_the_point(points, capsys
     assert main(["recheck", str(proof), "--expr", NET, "--radius", "1"]) == 2
     spec = ["--spec", str(points / "p.vnnlib")]
     assert main([*around, str(points / "p.csv"), *spec]) == 2
+    document = json.loads(proof.read_text())
+    for regions in ([], [document["claim"]["regions"][0] | {"lower": [None, None]}]):
+        document["claim"]["regions"] = regions
+        (points / "wrong.json").write_text(json.dumps(document))
+        wrong = ["recheck", str(points / "wrong.json"), "--expr", NET, "--around"]
+        assert main([*wrong, str(points / "p.csv")]) == 5
     other = ["recheck", str(proof), "--expr", f"{NET} - 1/100", "--around", str(points / "p.csv")]
     assert main(other) == 5
     capsys.readouterr()
