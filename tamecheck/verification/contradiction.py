@@ -27,6 +27,9 @@ def contradiction(case: Case) -> Multipliers | None:
     taken in rational arithmetic.
     """
     rows = (*case.region, *case.outputs)
+    alone = next((k for k in range(len(rows)) if _excludes(case, rows, {k: Fraction(1)})), None)
+    if alone is not None:
+        return {alone: Fraction(1)}
     used = sorted({("x", i) for row in rows for i, _ in row.inputs}) + sorted(
         {("y", j) for row in rows for j, _ in row.outputs}
     )

@@ -13,7 +13,7 @@ from math import floor, lcm
 
 import numpy as np
 
-from tamecheck.bounds.layers import Linear, Pointwise
+from tamecheck.bounds.layers import Linear, Nonlinear, Pointwise
 from tamecheck.bounds.propagation import State
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -103,6 +103,11 @@ class Pieces(Search):
     def _closes(self, node: int, state: State, case: int) -> bool:
         """Whether the program of a case has no point; the multipliers are written down."""
         problem = self._program(state, case)
+        if self._contradicted(problem, state):
+            # the kernel knows, by intervals, that no point is left
+            self.point = None
+            self.close(node, case, int(self.problem.members[case].argmax()))
+            return True
         found = deepest(
             problem.box, problem.rows, problem.least, np.zeros((0, len(problem.box[0])))
         )
@@ -112,18 +117,26 @@ class Pieces(Search):
         point, factors = found
         excess = (problem.rows @ point - problem.least).min()
         size = 1.0 + np.abs(problem.least).max(initial=0.0)
-        room = _ROOM * self.names.slack * 2.0**-20
-        if not room:
-            # rows that may be reached, but for one that is strict: the kernel decides, exactly
-            room = -_TOUCH if self.problem.strict[self.problem.members[case]].any() else _TOUCH
+        room = _ROOM * self.names.slack * 2.0**-20 or _TOUCH
+        strict = self.problem.strict[self.problem.members[case]]
+        if not self.names.slack and (factors[: len(strict)][strict] > 0).any():
+            # the sum may be reached, as one of its rows is strict: the kernel decides, exactly
+            room = -_TOUCH
         if not excess < -room * size or not np.isfinite(excess):
-            return False
-        members = int(self.problem.members[case].sum())
-        if not excess < 0 and not (factors[:members] > 0).any():
-            # bounds that only touch, whatever the rows say
             return False
         self.tree.steps[node].append(self._step(problem, case, factors, excess))
         return True
+
+    def _contradicted(self, problem: _Program, state: State) -> bool:
+        """Whether what an element reads is known by now, and is not where it was split."""
+        for index, arg, _ in self.bent:
+            low, high = state.bounds[arg].lower[0], state.bounds[arg].upper[0]
+            for e, (bottom, top) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
+                form = problem.args[index, e]
+                beside = max(bottom - float(form[0]), float(form[0]) - top)
+                if not form[1:].any() and beside > _GAP * max(abs(bottom), abs(top), 1.0):
+                    return True
+        return False
 
     def _step(self, problem: _Program, case: int, factors: Array, excess: float) -> Step:
         """What closes a case: weights of rows, multiples of variables, slopes below rectifiers."""
@@ -274,17 +287,18 @@ class Pieces(Search):
         for k, (index, e) in enumerate(problem.open):
             arg, op, at_zero = ops[index]
             z, own = float(values @ problem.args[index, e]), float(values[inputs + k])
-            layer = self.layers[index]
-            exact = float(layer.value([np.array([[z]])])[0, 0]) if op != "relu" else max(z, 0.0)
+            exact = _value(self.layers[index], z) if op != "relu" else max(z, 0.0)
             ends = state.bounds[arg].lower[0, e], state.bounds[arg].upper[0, e]
-            if abs(own - exact) > best:
-                best, chosen = abs(own - exact), (index, arg, e, _break(op, at_zero, z, *ends))
+            gap = _gap(op, own - exact, *ends)
+            if gap > best:
+                best, chosen = gap, (index, arg, e, _break(op, at_zero, z, *ends))
         if chosen is None:
             excess = (problem.rows @ point - problem.least).min()
             size = 1.0 + np.abs(problem.least).max(initial=0.0)
             self.reached = bool(abs(excess) <= _TOUCH * size)
             return None
         index, arg, e, (end, kind) = chosen
+        op = ops[index][1]
         step = ["split", self.names.groups[index], e, round(end * 2**VALUES), kind]
         children = self.tree.split(node, step)
         found: list[tuple[int, State]] = []
@@ -298,6 +312,9 @@ class Pieces(Search):
             else:
                 bottom = np.nextafter(end, np.inf) if kind == -1 else end
                 known[arg].lower[0, e] = max(known[arg].lower[0, e], bottom)
+            if op != "relu" and known[arg].lower[0, e] == known[arg].upper[0, e] == end:
+                value = _value(self.layers[index], end)
+                known[index].lower[0, e] = known[index].upper[0, e] = value
             self.tree.steps[child].append(["bound", 0])
             strict = (1, -1)[side] == kind
             if strict and known[arg].lower[0, e] >= known[arg].upper[0, e] - _SLIVER * max(
@@ -316,6 +333,16 @@ class FewPieces(Pieces):
     """As `Pieces`, where they are few."""
 
     most = 300
+
+
+def _value(layer: Linear | Nonlinear, z: float) -> float:
+    return float(layer.value([np.array([[z]])])[0, 0])
+
+
+def _gap(op: str, wrong: float, low: float, high: float) -> float:
+    """How much a split may gain; a jump that only what floats have lost leaves open comes first."""
+    sliver = high - low <= _SLIVER * max(abs(low), abs(high), 1.0)
+    return np.inf if op != "relu" and sliver else abs(wrong)
 
 
 def _is_open(state: State, index: int, arg: int, op: str) -> Array:

@@ -36,7 +36,15 @@ from tamecheck.verification.problem import Problem, Region, problem_of, separate
 from tamecheck.verification.rectify import BENT, rectify
 from tamecheck.verification.split_boxes import Boxes
 from tamecheck.verification.split_pieces import FewPieces, Pieces
-from tamecheck.verification.split_search import VALUES, Names, Neurons, Search, Step, Tree
+from tamecheck.verification.split_search import (
+    VALUES,
+    Names,
+    Neurons,
+    Search,
+    Step,
+    Tree,
+    in_steps,
+)
 from tamecheck.verification.witness import graph_of
 
 FORMAT = "tamecheck-split-certificate"
@@ -125,23 +133,22 @@ class SplitProofs:
             problem = None if found is None else problem_of(found.graph, asked.spec)
         except TamecheckError:
             return None
-        if found is None or problem is None or problem.layers is None:
+        if found is None or problem is None or (problem.layers is None and problem.regions):
             return None
         finite = all(region.finite for region in problem.regions)
         known = problem.spec.cases == asked.spec.cases and problem.scores is found.graph
         if not finite or not known:
             return None
-        try:
-            problem = replace(problem, layers=separate_layers(problem, rounding_in(arithmetic)))
-        except UnsupportedError:
-            return None
-        bent = [
-            k
-            for k, one in enumerate(problem.layers.computed if problem.layers else (), 1)
-            if isinstance(one, Pointwise)
-        ]
+        bent, nodes = list[int](), list[Apply]()
+        if problem.regions:  # else no input is asked about
+            try:
+                layers = in_steps(separate_layers(problem, rounding_in(arithmetic)))
+            except UnsupportedError:
+                return None
+            problem = replace(problem, layers=layers)
+            bent = [k for k, one in enumerate(layers.computed, 1) if isinstance(one, Pointwise)]
+            nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op.name in BENT]
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
-        nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op.name in BENT]
         bends = {
             k: (node.op.name, float(Fraction(str(node.params.get("at_zero", 0)))))
             for k, node in zip(bent, nodes, strict=True)

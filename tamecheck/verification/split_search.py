@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from tamecheck.bounds.ascent import Ascent, SignAscent, costliest, kinks
 from tamecheck.bounds.crown import direct
-from tamecheck.bounds.layers import Layers, Linear
+from tamecheck.bounds.layers import Layers, Linear, Nonlinear, Pointwise
 from tamecheck.bounds.propagation import (
     WHOLE,
     State,
@@ -20,6 +20,7 @@ from tamecheck.bounds.propagation import (
     meet,
     run_back,
 )
+from tamecheck.bounds.scalar import Lines
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -87,6 +88,23 @@ def arguments(layers: Layers) -> tuple[int, ...]:
     return tuple(sorted({arg for layer in bent for arg in layer.args}))
 
 
+def in_steps(layers: Layers) -> Layers:
+    """The layers with what rounds bounded by its least and largest value, as by the kernel."""
+    return replace(layers, computed=tuple(map(_in_steps, layers.computed)))
+
+
+def _in_steps(layer: Linear | Nonlinear) -> Linear | Nonlinear:
+    if not isinstance(layer, Pointwise) or not layer.scalar.integral:
+        return layer
+    span = layer.scalar.range
+
+    def lines(x: Interval) -> Lines:
+        flat, found = np.zeros_like(x.lower), span(x)
+        return Lines(flat, found.lower, flat, found.upper)
+
+    return replace(layer, scalar=replace(layer.scalar, lines=lines))
+
+
 def bounds_on(  # noqa: PLR0913 (options, by keyword only)
     layers: Layers,
     lower: Array,
@@ -99,11 +117,11 @@ def bounds_on(  # noqa: PLR0913 (options, by keyword only)
     """Bounds of all layers on boxes, as the kernel computes them, but in floats.
 
     Intervals are cut to what is known of them; if ``deep``, open arguments of nonlinear layers get
-    better ones by functionals.  An end that is next to 0 may be 0 for the kernel, which fixes a
-    sign, so that it is 0 here.
+    better ones by functionals.  An end of what is rectified that is next to 0 may be 0 for the
+    kernel, which fixes a sign, so that it is 0 here; beside a jump it is not.
     """
     state = State(layers, [Interval(lower, upper)], budget=budget or Budget())
-    read = frozenset(arguments(layers))
+    read, rectified = frozenset(arguments(layers)), {arg for _, arg in kinks(layers)}
     for index in range(1, layers.output + 1):
         found = state.extend((known or {}).get(index))
         if deep and index in read - direct(layers):
@@ -114,7 +132,7 @@ def bounds_on(  # noqa: PLR0913 (options, by keyword only)
             low = np.where(open_, better.lower, found.lower)
             high = np.where(open_, better.upper, found.upper)
             found = state.bounds[index] = meet(found, Interval(low, high))
-        if index in read:
+        if index in rectified:
             ends = (np.where(np.abs(x) < _NEAR, 0.0, x) for x in (found.lower, found.upper))
             state.bounds[index] = Interval(*ends)
     return state
