@@ -295,8 +295,12 @@ class Search:
     def _take_over(self, found: Explored, task: Task) -> None:
         """Take over what a task has led to, and write it down."""
         self._begun = True
-        for point in found.points:
-            self.offer(point)
+        try:
+            for point in found.points:
+                self.offer(point)
+        except KeyboardInterrupt:
+            # what was found is taken over first
+            self.interrupted = True
         numbers = [node.index for node in task.open]
         records: list[Mapping[str, Any]] = []
         for own, given in found.nodes:
@@ -352,12 +356,14 @@ class Search:
     def _tree(self, *, limited: bool) -> Tree:
         """The result, in which open nodes become leaves with what is known of them."""
         closed = not (self._open or self._flights)
-        found, proved = list(self._nodes), True
+        found = list(self._nodes)
         for node in self._all_open():
             if node.index not in self._leaves:
                 self._leaves[node.index] = self._here.leaf(node, self._anywhere)
             found[node.index] = self._leaves[node.index]
-            proved &= found[node.index] is not None
+        # an interrupt may have lost some
+        proved = None not in found
+        closed &= proved
         by = self._here.scaling
         unit = power(-by.objective)
         nodes = [node for node in found if node is not None]

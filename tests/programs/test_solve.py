@@ -27,6 +27,7 @@ from tamecheck.programs import (
     tree,
     write,
 )
+from tamecheck.programs.certificate import unfinished
 from tamecheck.programs.tree import Search
 
 F = Fraction
@@ -276,6 +277,29 @@ class Here:
         else:
             future.set_result(work(*args))
         return future
+
+
+def test_an_interrupt_while_a_point_is_written_down_loses_no_node():
+    kept = []
+
+    def stop(record):
+        kept.append(record)
+        if "x" in record:
+            raise KeyboardInterrupt
+
+    search = Search(knapsack(12), keep=stop)
+    tree = search.run()
+    assert search.interrupted
+    assert "x" in kept[0]
+    assert len([record for record in kept if "node" in record]) > 1
+    assert tree.point is not None
+    assert tree.nodes
+
+
+def test_crossed_bounds_of_a_journal_are_looked_at():
+    nodes = [{"node": 0, "crossed": 0}]
+    document = unfinished(knapsack(4).sha256, nodes)
+    assert isinstance(solve(knapsack(4), solvers=(), resume=document).answer, Optimal)
 
 
 def test_a_tree_does_not_depend_on_who_works_on_it(monkeypatch):
