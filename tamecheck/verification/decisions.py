@@ -15,7 +15,7 @@ from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Routing
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
-from tamecheck.ir.tensor import size_of
+from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.model import Model
 from tamecheck.verification.witness import holds_at
 
@@ -33,7 +33,7 @@ def scores_of(graph: Graph) -> tuple[Graph, bool]:
         return ending(graph, logit), True
     node = _indexed(graph, graph.outputs[0][1])
     by_sign = size_of(graph.nodes[node].shape) == 1
-    node = _peel(graph, node, (*_SOFT, "sigmoid") if by_sign else _SOFT)
+    node = _peel(graph, node, ("sigmoid",) if by_sign else _SOFT)
     return ending(graph, node), by_sign
 
 
@@ -43,8 +43,15 @@ def ending(graph: Graph, node: int) -> Graph:
 
 
 def _peel(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
+    """What is before reshapes, and before functions of these names that keep the decision."""
     found = graph.nodes[node]
     while isinstance(found, Apply) and found.op.name in ("reshape", *names):
+        if found.op.name in _SOFT and not _is_whole(found.shape, found.params["axis"]):
+            # the largest of all is not that of a part
+            break
+        if found.op.name == "sigmoid":
+            # of the one before it another number is the threshold
+            names = ()
         node = found.args[0]
         found = graph.nodes[node]
     return node
@@ -55,9 +62,14 @@ def _indexed(graph: Graph, node: int) -> int:
     last = graph.nodes[_peel(graph, node)]
     if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
         return node
-    shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
-    whole = isinstance(axis, int) and shape[axis] == size_of(shape) > 1
+    shape = graph.nodes[last.args[0]].shape
+    whole = _is_whole(shape, last.params["axis"]) and size_of(shape) > 1
     return last.args[0] if whole else node
+
+
+def _is_whole(shape: Shape, axis: object) -> bool:
+    """Whether all elements lie along one axis."""
+    return isinstance(axis, int) and shape[axis] == size_of(shape)
 
 
 def logit_of(graph: Graph) -> int | None:
@@ -227,7 +239,7 @@ def _by_label(graph: Graph) -> Decision | None:
             continue
         if last.op.name == "argmax" and not last.params["last"]:
             shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
-            if isinstance(axis, int) and shape[axis] == size_of(shape) > 1:
+            if _is_whole(shape, axis) and size_of(shape) > 1:
                 scores, _ = scores_of(ending(graph, last.args[0]))
                 count = size_of(shape)
                 return Decision(scores, "largest", count, names if len(names) == count else ())

@@ -325,6 +325,7 @@ class _Search:
 
     def _keep(self, found: Violated, witness: Witness) -> None:
         nearest = self.question.distance(witness.inputs)
+        self.start = min(self.start, nearest) if self.nearest is None else self.start
         if self.nearest is None or nearest < self.nearest:
             self.witness, self.nearest = replace(found, witness=witness), nearest
         if self.open is not None and self.open >= self.nearest:
@@ -343,10 +344,8 @@ class _Search:
 
     def _nearer(self, witness: Witness) -> Witness:
         """The witness, with its largest differences cut down as far as it stays one."""
-        question, budget = (
-            self.question,
-            self.budget.part(min(_NEARER_SHARE * self.budget.seconds, _WITHIN)),
-        )
+        question, left = self.question, self.budget.seconds
+        budget = self.budget.part(min(_NEARER_SHARE * left, _WITHIN))
         best, distance = witness, question.distance(witness.inputs)
         low = self.radius
         for _ in range(_NEARER):
@@ -374,12 +373,14 @@ class _Search:
                 return
             half = budget.part(budget.seconds / 2)
             found = self.question.verify(radius, half, seed=self.seed, certify=True)
-            if isinstance(found, Holds) and found.certificate is not None:
-                self.note, self.certified = found.note, (radius, found)
-                self.proof = found if radius == self.radius else self.proof
-                return
+            if isinstance(found, Violated):
+                self._keep(found, found.witness)
             if isinstance(found, Holds):
                 self.note = found.note
+                if found.certificate is not None:
+                    self.certified = radius, found
+                    self.proof = found if radius == self.radius else self.proof
+                    return
             if known and radius - known <= _COARSE * radius:
                 return
             radius = _between(known, radius)

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
-from tamecheck.ir.arguments import natural, rationals, seconds
+from tamecheck.ir.arguments import choice, natural, rationals, seconds
 from tamecheck.ir.box import Bound, Box
-from tamecheck.ir.exact import decimal_text, rational_text
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.exact import decimal_text, rational_text, shown
+from tamecheck.ir.floats import FLOATS
+from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import size_of
 from tamecheck.model import Model
-from tamecheck.verification.answer import Answer, Violated, Witness
+from tamecheck.ops import LOG_SOFTMAX, SIGMOID, SOFTMAX
+from tamecheck.verification.answer import REAL, Answer, Arithmetics, Holds, Violated, Witness
 from tamecheck.verification.confirm import answer_within
 from tamecheck.verification.decisions import Decision, decision_of
 from tamecheck.verification.witness import (
@@ -65,6 +68,7 @@ class LocalRobustness:
         self.graph = graph if own else self.decision.graph
         """The model itself where its outputs decide, else its scores: what proofs are about."""
         self.run: Replay | None = replay_of(model) if own else None
+        self._rounded = not own and _ends_in_library(graph, self.graph)
         values = rationals(point, what="point").reshape(-1).tolist()
         self.centre: tuple[Fraction, ...] = tuple(map(Fraction, values))
         if len(self.centre) != self.decision.inputs:
@@ -146,10 +150,24 @@ class LocalRobustness:
         found = None if self.decided == self.label else self.witness_at(self.centre)
         if found is not None:
             return Violated(found, ITSELF, self.otherwise, time.monotonic() - started)
-        return answer_within(
+        name = (
+            None if arithmetic is None else choice(arithmetic, (REAL, *FLOATS), what="arithmetic")
+        )
+        answer = answer_within(
             self.graph, self.property(radius), budget, seed=seed, replay=self.run, certify=certify,
-            arithmetic=arithmetic,
+            arithmetic=REAL if self._rounded else name,
         )  # fmt: skip
+        if self._rounded and name not in (None, REAL) and isinstance(answer, Holds):
+            why = "The last op is of a function that a library computes."
+            return replace(answer, arithmetic=Arithmetics(name, REAL, why))
+        return answer
+
+
+def _ends_in_library(graph: Graph, scores: Graph) -> bool:
+    """Whether what a graph has after its scores is rounded as a library does."""
+    before = set(scores.ancestors(scores.output_nodes))
+    after = (graph.nodes[i] for i in graph.ancestors(graph.output_nodes) if i not in before)
+    return any(isinstance(n, Apply) and n.op in (SIGMOID, SOFTMAX, LOG_SOFTMAX) for n in after)
 
 
 def _domain(
@@ -210,9 +228,16 @@ def verify_robustness(  # noqa: PLR0913 (options, by keyword only)
     )
 
 
+def _number(value: Any, what: str) -> Fraction:
+    found: list[Fraction] = rationals(value, what=what).reshape(-1).tolist()
+    if len(found) != 1:
+        raise InputError(f"The {what} is {shown(value)}, which is not one number.")
+    return found[0]
+
+
 def radius_of(value: Any) -> Fraction:
     """A radius; an `InputError` if it is no number, or negative."""
-    found: Fraction = rationals(value, what="radius").reshape(-1).tolist()[0]
+    found = _number(value, "radius")
     if found < 0:
         raise InputError(f"The radius {rational_text(found)} is negative.")
     return found
@@ -220,7 +245,7 @@ def radius_of(value: Any) -> Fraction:
 
 def tolerance_of(value: Any) -> Fraction:
     """A tolerance; an `InputError` if it is not between 0 and 1."""
-    found: Fraction = rationals(value, what="tolerance").reshape(-1).tolist()[0]
+    found = _number(value, "tolerance")
     if not 0 < found < 1:
         raise InputError(f"The tolerance {rational_text(found)} is not between 0 and 1.")
     return found

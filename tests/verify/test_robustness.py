@@ -10,8 +10,9 @@ import pytest
 
 import tamecheck as tc
 from tamecheck import ops
+from tamecheck.budget import Budget
 from tamecheck.cli import main
-from tamecheck.errors import InputError
+from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.verification import radii, run
@@ -74,6 +75,53 @@ def test_the_decision_is_the_first_of_equal_outputs():
     assert tc.verify_robustness(model, [1, 0, 1, 0], "1/2").status == "holds"
     assert tc.verify_robustness(model, [-1, 0, -1, 0], "1/2").status == "violated"
     assert tc.robustness_radius(model, [1, 0, 1, 0], label=1).verdict == "violated"
+
+
+def test_the_largest_of_several_softmaxes_is_that_of_all():
+    builder = GraphBuilder()
+    x = builder.input("x", (2, 2))
+    model = builder.build([("scores", builder.apply(ops.SOFTMAX, [x], axis=1))])
+    question = LocalRobustness(model, [0, 1, 10, 10])
+    assert question.decided == 1
+    assert question.verify(Fraction(0), Budget()).status == "holds"
+    # one number alone is always 1, whatever it was
+    single = GraphBuilder()
+    soft = single.apply(ops.SOFTMAX, [single.input("x", (1,))], axis=0)
+    assert LocalRobustness(single.build([("y", soft)]), [-1]).decided == 1
+    assert LocalRobustness(tc.expression("sigmoid(sigmoid(x))"), [-1]).decided == 1
+
+
+def test_floats_before_a_logistic_function_are_not_those_after_it():
+    model, point = tc.expression("sigmoid(x)"), ["1/1000000000000"]
+    found = tc.verify_robustness(model, point, 0, arithmetic="float32")
+    assert (found.status, found.arithmetic.proved) == ("holds", "real")
+    assert "library" in found.arithmetic.reason
+    plain = tc.verify_robustness(tc.expression("x"), [1], "1/2", arithmetic="float32")
+    assert plain.arithmetic.proved == "float32"
+    with pytest.raises(InputError, match="float31"):
+        tc.verify_robustness(model, point, 0, arithmetic="float31")
+
+
+def test_a_limit_beyond_all_measure_is_one():
+    found = tc.robustness_radius(tc.expression("x"), [1], within="1e100")
+    assert found.verdict == "holds"
+    assert Fraction(9, 10) < found.radius < found.witness_radius
+    for options in ({"within": []}, {"within": [1, 2]}, {"tolerance": []}):
+        with pytest.raises(InputError, match="not one number"):
+            tc.robustness_radius(tc.expression("x"), [1], **options)
+
+
+def test_a_witness_inside_a_proved_radius_is_no_answer(monkeypatch):
+    question = LocalRobustness(tc.expression(NET), [1, 0])
+    far = question.verify(Fraction(1), Budget())
+    near = replace(far, witness=replace(far.witness, inputs=(Fraction(3, 4), Fraction(0))))
+    search = radii._Search(
+        question, Budget(), None, radii.TOLERANCE, 0, certify=True, progress=None
+    )
+    search.radius = Fraction(1, 2)
+    monkeypatch.setattr(LocalRobustness, "verify", lambda *_, **__: near)
+    with pytest.raises(SolverError, match="contradicts"):
+        search._certify()
 
 
 @pytest.fixture
