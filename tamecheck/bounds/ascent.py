@@ -29,8 +29,8 @@ _RATE, _LAST = 0.25, 2.0**-6
 """The first step, and what the last one is of it where there are many."""
 _FIRST_STEPS, _STEPS = 40, 12
 _WORTH = 0.05
-_WEIGHTS = 1 << 21
-"""The most weights of open rectifiers, of one box, for planes."""
+_WEIGHTS, _TIMES, _LARGEST = 1 << 16, 8, 1 << 21
+"""The most weights of open rectifiers, of one box, for planes: so many, or times its elements."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,8 @@ class SignAscent:
                 self.windows[index] = one = windows.only(np.asarray(open_))
                 self.first["over", index] = t = Envelopes.of(root, one).start()
                 self.first["share", index] = np.full(t.shape[:2], 0.5 if one.base else 0.0)
-        if self.weights > _WEIGHTS:
+        most = max(_WEIGHTS, min(_TIMES * sum(root.layers.sizes), _LARGEST))
+        if self.weights > most:
             self.windows, self.first = {}, {}
 
     @property
@@ -117,7 +118,10 @@ class SignAscent:
         if not self.windows or bool((missing < 0).all()):
             return lines
         found = run({**choice, **lines.choice}, _FIRST_STEPS, self.windows)
-        pays = (found.bound - lines.bound > _WORTH * missing) & (missing >= 0)
+        # a step takes about this many times as long; halving some signs would gain as much
+        times = 1 + self.weights / sum(state.layers.sizes)
+        worth = _WORTH * max(1.0, float(np.log2(times)))
+        pays = (found.bound - lines.bound > worth * missing) & (missing >= 0)
         if bool(pays.any()):
             return found
         self.windows = {}
