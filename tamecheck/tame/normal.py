@@ -311,6 +311,9 @@ def _joined(op: Op, params: Params, args: Sequence[Value]) -> Value | None:
     if not op.regularity.continuous:
         return None
     branches, terms, value = branches_of(op, params), terms_by_sign(op, params), _ARITHMETIC.value
+    if terms is not None and len({*terms}) == 1:
+        # of a clip whose bounds are equal the kernel does not see that it is constant
+        return None
     if terms is not None:
         (compared,), (below, _, above) = comparisons(op, params), terms
         lower, upper, gap = (value(term, args) for term in (below, above, compared))

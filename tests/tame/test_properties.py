@@ -299,3 +299,8 @@ def test_what_is_bounded_by_the_exponent_0_has_a_proof_that_the_kernel_accepts()
     one = builder.apply(ops.POW, [positive], exponent=Fraction(0))
     graph = builder.build({"y": builder.apply(ops.ASIN, [one])})
     assert confirm(check(graph, Box.everything())).verdict is Verdict.TAME
+
+
+def test_a_clip_to_one_number_has_a_proof_that_the_kernel_accepts():
+    graph = parse_expression("clip(x, 1, 1)^2").graph
+    assert confirm(check(graph, Box.everything())).verdict is Verdict.TAME
