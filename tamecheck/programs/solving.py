@@ -65,7 +65,7 @@ rows and columns, and nodes.  A clock would make the answer depend on what else 
 
 _TOLERANCE = 1e-6
 
-_WINDOW = 8
+_AHEAD = 8
 """Tasks of a search that are planned at a time, of which as many processes have a use."""
 
 
@@ -192,7 +192,7 @@ class _Solving:
             point=point,
             progress=self.progress,
             keep=self.journal,
-            window=_WINDOW,
+            ahead=_AHEAD,
             start=None if self.workers == 1 else self._executor,
         )
 

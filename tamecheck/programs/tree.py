@@ -93,7 +93,7 @@ class Tree:
 
 
 @dataclass(slots=True)
-class _Flight:
+class _Planned:
     """A task, the future of its answer if a process was given it, and how often one ended."""
 
     task: Task
@@ -106,8 +106,8 @@ class Search:
 
     The program is scaled exactly by powers of two before any solver is asked.  The open nodes, the
     best point and the journal are here; tasks explore nodes with what is below them (`Explorer`).
-    So many tasks as the ``window`` says are planned at a time, and their answers are taken over in
-    turn.  So the tree does not depend on who works on them: this process, or once ``start`` is set
+    As many tasks as ``ahead`` says are planned at a time, and their answers are taken over in turn.
+    So the tree does not depend on who works on them: this process, or once ``start`` is set
     and the first task was not enough, the executor that it gives.
 
     The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
@@ -124,7 +124,7 @@ class Search:
         progress: Progress | None = None,
         granular: bool = True,
         keep: Keep | None = None,
-        window: int = 1,
+        ahead: int = 1,
         start: Callable[[], Any] | None = None,
     ) -> None:
         self._question = program, granular
@@ -135,8 +135,8 @@ class Search:
         self._costs = Pseudocosts()
         self._nodes: list[Node | None] = [None]
         self._open = [Open(0, {})]
-        self._window, self._start = window, start
-        self._flights: deque[_Flight] = deque()
+        self._ahead, self._start = ahead, start
+        self._planned: deque[_Planned] = deque()
         self._executor: Any = None
         self._shared: Question = Shared(b"")
         self._ray: Point | None = None
@@ -159,15 +159,23 @@ class Search:
 
     def offer(self, point: Point) -> None:
         """Use a feasible point of the program if it is better than the best one known."""
-        inward = self._here.scaling.inward(point)
-        value = minimised(self._here.program, inward)
-        if self._value is not None and value >= self._value:
-            return
-        if is_long((), (), (minimised(self._question[0], point),), point):
+        value = self._better(point, self._value)
+        if value is None:
             return
         self._point, self._value = point, value
         if self._keep is not None:
             self._keep(point_record(point))
+
+    def _better(self, point: Point, than: Fraction | None) -> Fraction | None:
+        """The value of a point that is better than another value; None if it is not.
+
+        One that no certificate can hold is not: nothing is closed on account of it.
+        """
+        value = minimised(self._here.program, self._here.scaling.inward(point))
+        if than is not None and value >= than:
+            return None
+        long = is_long((), (), (minimised(self._question[0], point),), point)
+        return None if long else value
 
     def run(
         self,
@@ -187,7 +195,7 @@ class Search:
         last = math.inf if budget.nodes is None else self.explored + budget.nodes
         most = self.iterations + iterations
         self.obstacle, limited = None, False
-        while (self._open or self._flights) and self._ray is None and not limited:
+        while (self._open or self._planned) and self._ray is None and not limited:
             if slice_.is_spent or self.iterations >= most:
                 limited = True
                 break
@@ -235,92 +243,96 @@ class Search:
     def _step(self, last: float, budget: Budget) -> bool:
         """Plan tasks and take over what the first one leads to; False if a limit is reached."""
         self._plan(last)
-        if not self._flights:
+        if not self._planned:
             return False
         if self._start is not None and self._begun:
             self._executor, self._start = self._start(), None
             self._shared = share(self._question)
-        for flight in self._flights:
-            if self._executor is not None and flight.future is None:
-                self._send(flight, budget)
+        for planned in self._planned:
+            if self._executor is not None and planned.future is None:
+                self._send(planned, budget)
         found = self._answer(budget)
         if found is None:
             return False
-        self._take_over(found, self._flights.popleft().task)
+        self._take_over(found)
         if self._progress is not None:
             self._progress(self._status())
         return not (found.open and budget.is_spent)
 
     def _plan(self, last: float) -> None:
         """Plan tasks for the next open nodes."""
-        left = last - self.explored - sum(flight.task.nodes for flight in self._flights)
-        while self._open and len(self._flights) < self._window and left > 0:
-            taken = [self._open.pop()]
-            while taken[-1].known and self._open and self._open[-1].known:
-                if len(taken) == _LEAVES:
-                    break
-                taken.append(self._open.pop())
+        opened, planned = list(self._open), deque(self._planned)
+        left = last - self.explored - sum(one.task.nodes for one in planned)
+        while opened and len(planned) < self._ahead and left > 0:
+            taken = [opened.pop()]
+            while taken[-1].known and opened and opened[-1].known and len(taken) < _LEAVES:
+                taken.append(opened.pop())
             nodes = int(min(left, _NODES))
-            self._flights.append(
-                _Flight(Task(tuple(taken), self._value, self._costs.copy(), nodes))
-            )
+            task = Task(tuple(taken), self._value, self._costs.copy(), nodes)
+            planned.append(_Planned(task))
             left -= nodes
+        # without a call in between, as below
+        self._open, self._planned = opened, planned
 
-    def _send(self, flight: _Flight, budget: Budget) -> None:
+    def _send(self, planned: _Planned, budget: Budget) -> None:
         """Give a task to a process."""
-        flight.future = self._executor.submit(explore, self._shared, flight.task, budget.timeout)
+        planned.future = self._executor.submit(explore, self._shared, planned.task, budget.timeout)
 
     def _answer(self, budget: Budget) -> Explored | None:
         """What the first of the planned tasks leads to; None if it is not known in time."""
-        flight = self._flights[0]
-        while flight.future is not None:
+        planned = self._planned[0]
+        while planned.future is not None:
             left = budget.timeout
             try:
-                return flight.future.result(timeout=None if left is None else left + _LATE)
+                return planned.future.result(timeout=None if left is None else left + _LATE)
             except TimeoutError:
                 return None
             except EndedError as error:
-                flight.ended += 1
-                if flight.ended > 1:
+                planned.ended += 1
+                if planned.ended > 1:
                     self.obstacle = f"processes ended over the same task (status {error.status})"
                     return None
-                self._send(flight, budget)
+                self._send(planned, budget)
             except SolverError as error:
                 self.notes.append(f"The search goes on in one process. {error.what}")
                 self._executor = None
-                for other in self._flights:
+                for other in self._planned:
                     other.future = None
-        return self._here.explore(flight.task, budget)
+        return self._here.explore(planned.task, budget)
 
-    def _take_over(self, found: Explored, task: Task) -> None:
-        """Take over what a task has led to, and write it down."""
-        self._begun = True
-        try:
-            for point in found.points:
-                self.offer(point)
-        except KeyboardInterrupt:
-            # what was found is taken over first
-            self.interrupted = True
-        numbers = [node.index for node in task.open]
-        records: list[Mapping[str, Any]] = []
+    def _take_over(self, found: Explored) -> None:
+        """Take over what the first of the planned tasks has led to, and write it down."""
+        numbers = [node.index for node in self._planned[0].task.open]
+        nodes, records = list(self._nodes), list[Mapping[str, Any]]()
+        point, value = self._point, self._value
+        for given in found.points:
+            better = self._better(given, value)
+            if better is not None:
+                point, value = given, better
+                records.append(point_record(given))
         for own, given in found.nodes:
             node = given
             if isinstance(node, Branched):
-                first = len(self._nodes)
+                first = len(nodes)
                 numbers += first, first + 1
-                self._nodes += None, None
+                nodes += None, None
                 node = Branched(node.by, (first, first + 1))
-            self._nodes[numbers[own]] = node
+            nodes[numbers[own]] = node
             records.append(node_record(numbers[own], node))
-        self._open += [replace(node, index=numbers[node.index]) for node in found.open]
-        for lesson in found.lessons:
-            self._costs.learn(*lesson)
+        opened = [replace(node, index=numbers[node.index]) for node in found.open]
+        opened, planned = self._open + opened, deque(list(self._planned)[1:])
+        # without a call in between, so that no interrupt leaves half of it
+        self._nodes, self._open, self._planned = nodes, opened, planned
+        self._point, self._value = point, value
+        self._begun = True
         self.explored += found.explored
         self.iterations += found.iterations
         self._anywhere = found.anywhere or self._anywhere
         self._ray = found.ray
         if found.stuck and found.ray is None:
             self.obstacle = _LONG if found.long else _LARGE
+        for lesson in found.lessons:
+            self._costs.learn(*lesson)
         if self._keep is None:
             return
         start = time.monotonic()
@@ -337,8 +349,8 @@ class Search:
     def _all_open(self) -> Iterator[Open]:
         """The nodes that are not explored, planned or not."""
         yield from self._open
-        for flight in self._flights:
-            yield from flight.task.open
+        for planned in self._planned:
+            yield from planned.task.open
 
     def _status(self) -> Status:
         """The numbers that the progress shows."""
@@ -355,7 +367,7 @@ class Search:
 
     def _tree(self, *, limited: bool) -> Tree:
         """The result, in which open nodes become leaves with what is known of them."""
-        closed = not (self._open or self._flights)
+        closed = not (self._open or self._planned)
         found = list(self._nodes)
         for node in self._all_open():
             if node.index not in self._leaves:

@@ -305,17 +305,17 @@ def test_crossed_bounds_of_a_journal_are_looked_at():
 def test_a_tree_does_not_depend_on_who_works_on_it(monkeypatch):
     monkeypatch.setattr(tree, "_NODES", 8)
     program = knapsack()
-    alone = Search(program, window=8).run(Budget(nodes=80))
+    alone = Search(program, ahead=8).run(Budget(nodes=80))
     assert alone.nodes is not None
     assert len(alone.nodes) > 60
     for error, lost in ((None, 0), (EndedError(-9), 1), (SolverError("No process."), 3)):
         executor = Here(error, lost)
-        search = Search(program, window=8, start=lambda executor=executor: executor)
+        search = Search(program, ahead=8, start=lambda executor=executor: executor)
         assert search.run(Budget(nodes=80)) == alone
         assert executor.asked >= 8
         assert [n for n in search.notes if "one process. No process." in n] == search.notes
         assert len(search.notes) == (lost == 3)
-    search = Search(program, window=8, start=lambda: Here(EndedError(-11), 10**9))
+    search = Search(program, ahead=8, start=lambda: Here(EndedError(-11), 10**9))
     ended = search.run(Budget(nodes=80))
     assert (ended.closed, ended.limited) == (False, False)
     assert "status -11" in ended.obstacle
