@@ -96,10 +96,11 @@ def judge(text: str | bytes | Json, prove: Prove, steps: int) -> Report:
     What is no text is taken as what would be read from one: readers look at every type.
     """
     at: list[int | None] = [None]
-    allowed = steps + A_CHARACTER * len(text)
+    written = isinstance(text, str | bytes)
+    allowed = steps + (A_CHARACTER * len(text) if written else 0)
     try:
         with allowance(allowed):
-            raw = read.document(text) if isinstance(text, str | bytes) else text
+            raw = read.document(text) if written else text
             claim, trusted, digest = prove(read.mapping(raw), at)
     except Reject as error:
         return Report("invalid", (), at[0], str(error), None, None)

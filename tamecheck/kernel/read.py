@@ -109,7 +109,7 @@ def reading(text: str) -> int:
 
 def number(value: object, digits: int) -> int | Fraction:
     """Return a rational, written in lowest terms, once the steps are spent."""
-    found = _RATIONAL.fullmatch(value) if isinstance(value, str) else None
+    found = _RATIONAL.fullmatch(value) if type(value) is str else None
     if found is None or max(map(len, found[0].split("/"))) > digits:
         raise Reject(f"a rational 'p' or 'p/q' of at most {digits} digits was expected")
     top = _decimal(found[1])

@@ -116,7 +116,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     version = read.integer(raw.get("version"), 1, 2)
     derived = " derived" if version == 2 else ""
     read.fields(raw, f"format version program claim granularity nodes{derived}")
-    require(raw["format"] == FORMAT, "unknown format")
+    require(read.word(raw["format"]) == FORMAT, "unknown format")
     program = read_program(raw["program"])
     step = _granularity(program, raw["granularity"])
     claim, nodes = read.mapping(raw["claim"]), read.items(raw["nodes"])

@@ -65,7 +65,7 @@ def _tighten(program: Program, step: Json) -> Program:
     """Add a bound of a column: the multipliers prove it, up to rounding of an integer column."""
     raw = read.fields(step, "tighten side to rows over")
     j = read.integer(raw["tighten"], 0, len(program.costs) - 1)
-    require(raw["side"] in ("lower", "upper"), "unknown side")
+    require(read.word(raw["side"]) in ("lower", "upper"), "unknown side")
     require(not program.semi[j], f"column {j} is a semi variable")
     sign = 1 if raw["side"] == "lower" else -1
     y, over, to = (

@@ -145,11 +145,12 @@ class Program:
 def read_program(value: object) -> Program:
     """Read the canonical form of a program."""
     raw = read.fields(value, "format version name sense objective columns rows")
-    require(raw["format"] == "tamecheck-program", "unknown format of the program")
+    require(read.word(raw["format"]) == "tamecheck-program", "unknown format of the program")
     read.integer(raw["version"], 1, 1)
     read.word(raw["name"])
-    require(raw["sense"] in ("minimise", "maximise"), "unknown sense")
-    sign = 1 if raw["sense"] == "minimise" else -1
+    sense = read.word(raw["sense"])
+    require(sense in ("minimise", "maximise"), "unknown sense")
+    sign = 1 if sense == "minimise" else -1
     objective = read.fields(raw["objective"], "name constant")
     read.word(objective["name"])
     columns = [read.fields(c, "name lower upper kind cost") for c in read.items(raw["columns"])]
