@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
 from numbers import Rational
 from typing import Any, TypeVar
@@ -145,6 +145,13 @@ def decimal_text(value: Fraction, digits: int = 6) -> str:
         from flint import arb, fmpq
 
         return arb(fmpq(value.numerator, value.denominator)).str(digits, radius=False)
+
+
+def decimal_below(value: Fraction, digits: int = 6) -> str:
+    """The largest decimal of so many digits that is not above a rational, for people."""
+    parts = map(Decimal, (value.numerator, value.denominator))
+    down = Context(prec=digits, rounding=ROUND_FLOOR).divide(*parts)
+    return decimal_text(Fraction(down), digits)
 
 
 def rational_of_text(text: str) -> Fraction:

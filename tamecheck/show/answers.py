@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tamecheck.errors import visible
-from tamecheck.ir.exact import decimal_text, rational_of_text, rational_text
+from tamecheck.ir.exact import decimal_below, decimal_text, rational_of_text, rational_text
 
 if TYPE_CHECKING:
     from tamecheck.cells import Cell, Complex
@@ -214,7 +214,7 @@ def radius_lines(name: str, found: Robustness) -> Iterator[str]:
     """Within which radius a decision is proved robust, and the nearest witness."""
     from tamecheck.verification.answer import listed
 
-    known = "" if found.radius is None else f", radius {decimal_text(found.radius)} is proved"
+    known = "" if found.radius is None else f", radius {decimal_below(found.radius)} is proved"
     yield f"{name}: {found.verdict}{known}"
     yield f"  {found.reason}"
     yield f"  decision {found.decision}"

@@ -14,7 +14,7 @@ from tamecheck.errors import SolverError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.box import Box
-from tamecheck.ir.exact import decimal_text, rational_text
+from tamecheck.ir.exact import decimal_below, decimal_text, rational_text
 from tamecheck.ir.graph import Graph
 from tamecheck.model import Model
 from tamecheck.verification.answer import (
@@ -394,7 +394,7 @@ class _Search:
         low, high = self.radius, self.nearest
         whole = self.limit is not None and low == self.limit
         known = high is not None and high - low <= self.tolerance * high
-        reason = f"No input within {decimal_text(low)} is decided otherwise; "
+        reason = f"No input within {decimal_below(low)} is decided otherwise; "
         if high is not None:
             reason += f"one at distance {decimal_text(high)} is."
         else:

@@ -14,6 +14,7 @@ from tamecheck.budget import Budget
 from tamecheck.cli import main
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import decimal_below
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.verification import radii, run
 from tamecheck.verification.robustness import LocalRobustness
@@ -109,6 +110,17 @@ def test_a_limit_beyond_all_measure_is_one():
     for options in ({"within": []}, {"within": [1, 2]}, {"tolerance": []}):
         with pytest.raises(InputError, match="not one number"):
             tc.robustness_radius(tc.expression("x"), [1], **options)
+
+
+def test_no_larger_radius_is_told_than_is_proved():
+    model = tc.expression("x + 2/3 + 1/1000000000")
+    found = tc.robustness_radius(model, [0], within="2/3")
+    assert found.radius == Fraction(2, 3)
+    assert str(found).startswith("holds: No input within 0.666666 is decided otherwise; ")
+    assert decimal_below(Fraction(10**401 * 2, 3)).startswith("6.6666")
+    assert [decimal_below(Fraction(v)) for v in (0, 1000, "1/8", "-2/3")] == [
+        "0", "1000", "0.125", "-0.666667",
+    ]  # fmt: skip
 
 
 def test_a_witness_inside_a_proved_radius_is_no_answer(monkeypatch):
