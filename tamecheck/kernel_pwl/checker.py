@@ -10,7 +10,7 @@ from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import Reject, common, pairs, require
+from tamecheck.kernel.strict import Reject, common, pairs, require, spend
 from tamecheck.kernel_pwl.blocks import Row, down, up
 from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.floats import FORMATS
@@ -171,9 +171,23 @@ class _Region:
     ) -> frozenset[int]:
         """Return the case if the weighted sum of some of its rows is above 0 on the part."""
         form, constant, strict = self._sum(cases, case, weights)
+        if self._excluded(case, form, weights, strict=strict):
+            return frozenset({case})
         _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
         require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
         return frozenset({case})
+
+    def _excluded(
+        self, case: int, form: dict[int, int], weights: dict[int, int], *, strict: bool
+    ) -> bool:
+        """Return whether a sum of rows over inputs alone is above 0 on the box, exactly."""
+        used = {v: c for v, c in form.items() if c}
+        if not all(v < self.network.inputs for v in used):
+            return False
+        spend(8 * len(used) + 8)
+        least = sum((w * self.cases[case][row].exact for row, w in weights.items()), Fraction(0))
+        least += sum(Fraction(c, 1 << COEFFICIENT) * self.box[v][c < 0] for v, c in used.items())
+        return least > 0 or (strict and least == 0)
 
     def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
         """Close a case by weights of rows, multiples of variables, lines and planes."""

@@ -417,3 +417,31 @@ def test_formulas_are_about_real_numbers():
         in_floats(scaled(1), "1", at_most("-2", [0, "-1"]), proof=proof)[2]
         == "a formula about floats"
     )
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "accepted"),
+    [
+        ([("1/10", True, "1")], [["close", 0, 0]], True),
+        ([("1/10", False, "1")], [["close", 0, 0]], False),
+        ([("1/11", False, "1")], [["close", 0, 0]], True),
+        ([("3/29", True, "1")], [["close", 0, 0]], False),
+        (
+            [("1/7", True, "1"), ("-1/7", False, "-1")],
+            [["combine", 0, [[0, 1], [1, 1]], [], []]],
+            True,
+        ),
+        (
+            [("1/7", False, "1"), ("-1/7", False, "-1")],
+            [["combine", 0, [[0, 1], [1, 1]], [], []]],
+            False,
+        ),
+        ([("-1/3", True, "-1")], [["close", 0, 0]], True),
+        ([("-1/3", False, "-1")], [["close", 0, 0]], False),
+    ],
+)
+def test_rows_over_inputs_alone_are_compared_with_the_box_exactly(rows, steps, accepted):
+    """Over 1/10 <= x <= 1/3, whose ends no unit is."""
+    case = [at_most(end, strict=strict, inputs=[[0, c]]) for end, strict, c in rows]
+    document = certificate(jump(ops.FLOOR), [region(["1/10"], ["1/3"], case)], [steps])
+    assert (check(json.dumps(document)).verdict == "valid") is accepted
