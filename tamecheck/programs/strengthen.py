@@ -33,7 +33,7 @@ _SIMPLE, _NEAR, _LARGEST, _DENOMINATOR = 10_000, 1e-9, 1e7, 1 << 40
 """Fractions up to this denominator are recognised, so near; coefficients and denominators."""
 _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
-_STALLED, _WORTH, _SHARE = 3, 1e-4, 0.02
+_STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
 """How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
