@@ -78,11 +78,16 @@ BALLS = (
 
 def about_radius(args: Namespace) -> bool:
     """Whether the options ask about a ball of the maximum norm."""
-    given = [name for name in ("radius", "label", "index") if getattr(args, name) is not None]
-    given += ["largest-radius"] * getattr(args, "largest_radius", False)
+    given = _about_balls(args)
     if args.input is None and given:
         raise InputError(f"--{given[0]} is about a point.", hint="Give it: --around FILE.")
     return args.input is not None and (args.spec is None or bool(given))
+
+
+def _about_balls(args: Namespace) -> list[str]:
+    """The options that are about balls of the maximum norm."""
+    given = [name for name in ("radius", "label", "index") if getattr(args, name) is not None]
+    return given + ["largest-radius"] * getattr(args, "largest_radius", False)
 
 
 def run_radius(args: Namespace) -> int:
@@ -236,10 +241,12 @@ def ball_of(
 
 def run_hamming(args: Namespace) -> int:
     """Answer about a Hamming ball around the point of ``--input``, print the answer."""
+    asked = "--distance" if args.distance else "--hamming"
     for name in ("spec", "vnncomp"):
         if getattr(args, name) is not None:
-            asked = "--distance" if args.distance else "--hamming"
             raise InputError(f"{asked} takes no property file: there is no use for {name}.")
+    for given in _about_balls(args):
+        raise InputError(f"--{given} is of no use with {asked}.", hint="Ask about one of them.")
     if args.input is None:
         raise InputError("No --input is given.", hint="It is the point whose decision counts.")
     radius = None

@@ -229,6 +229,8 @@ def test_quiet_prints_the_radius_and_a_limit_can_be_proved(points, capsys):
         (["--label", "2"], "no class 2"),
         (["--largest-radius", "--arithmetic", "float32"], "arithmetic"),
         (["--radius", "1", "--domain", "0,1"], "domain"),
+        (["--radius", "1", "--distance"], "no use with --distance"),
+        (["--label", "0", "--hamming", "1"], "no use with --hamming"),
     ],
 )
 def test_what_does_not_fit_is_said_in_one_line(points, capsys, options, why):
