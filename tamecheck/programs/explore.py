@@ -46,7 +46,7 @@ from tamecheck.programs.prover import Completion, Prover, is_settled
 from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.executors import Shared
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest, packed
-from tamecheck.solvers.scaling import scale_program, scaling
+from tamecheck.solvers.scaling import power, scale_program, scaling
 
 Point: TypeAlias = tuple[Fraction, ...]
 
@@ -370,12 +370,13 @@ class Explorer:
         value = minimised(self._program, point)
         if self._value is not None and value >= self._value:
             return False
-        if is_long((), (), (value,), point):
+        outward, unit = self.scaling.outward(point), power(-self.scaling.objective)
+        if is_long((), (), (value * unit,), outward):
             # nothing is closed on account of it
             self._found.long = True
             return False
         self._value = value
-        self._found.points.append(self.scaling.outward(point))
+        self._found.points.append(outward)
         return True
 
     def _branch(self, node: Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> Branched:

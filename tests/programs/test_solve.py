@@ -21,6 +21,7 @@ from tamecheck.programs import (
     Infeasible,
     Optimal,
     Unknown,
+    explore,
     read,
     solve,
     solving,
@@ -294,6 +295,26 @@ def test_an_interrupt_while_a_point_is_written_down_loses_no_node():
     assert len([record for record in kept if "node" in record]) > 1
     assert tree.point is not None
     assert tree.nodes
+
+
+def test_points_are_as_long_as_a_certificate_has_them(monkeypatch):
+    """Those of the program, and not of the scaled one."""
+    tiny = F(1, 2**40)
+    columns = [Column(f"x{j}", F(0), F(2**44), Kind.CONTINUOUS, -tiny) for j in range(2)]
+    whole = Column("y", F(0), F(3), Kind.INTEGER, F(-1))
+    row = Row("r", ((0, tiny), (1, tiny), (2, F(2))), None, F(5))
+    program, seen = Program((*columns, whole), (row,)), []
+
+    def spy(*numbers):
+        seen.extend(numbers[2:])
+        return False
+
+    monkeypatch.setattr(explore, "is_long", spy)
+    tree = Search(program).run()
+    points = [point for point in seen if len(point) == 3]
+    assert tree.point in points
+    assert not any(map(program.violations, points))
+    assert (tree.bound,) in seen
 
 
 def test_crossed_bounds_of_a_journal_are_looked_at():
