@@ -185,8 +185,11 @@ class _Region:
         if not all(v < self.network.inputs for v in used):
             return False
         spend(8 * len(used) + 8)
-        least = sum((w * self.cases[case][row].exact for row, w in weights.items()), Fraction(0))
-        least += sum(Fraction(c, 1 << COEFFICIENT) * self.box[v][c < 0] for v, c in used.items())
+        parts = [(Fraction(w), self.cases[case][row].exact) for row, w in weights.items()]
+        parts += [(Fraction(c, 1 << COEFFICIENT), self.box[v][c < 0]) for v, c in used.items()]
+        if common([end.denominator for _, end in parts], BITS) is None:
+            return False
+        least = sum((c * end for c, end in parts), Fraction(0))
         return least > 0 or (strict and least == 0)
 
     def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:

@@ -445,3 +445,11 @@ def test_rows_over_inputs_alone_are_compared_with_the_box_exactly(rows, steps, a
     case = [at_most(end, strict=strict, inputs=[[0, c]]) for end, strict, c in rows]
     document = certificate(jump(ops.FLOOR), [region(["1/10"], ["1/3"], case)], [steps])
     assert (check(json.dumps(document)).verdict == "valid") is accepted
+
+
+@pytest.mark.parametrize(("zeros", "accepted"), [(1233, True), (1234, False)])
+def test_ends_that_are_compared_exactly_have_short_denominators(zeros, accepted):
+    low = f"1/1{'0' * zeros}"
+    case = [at_most("0", inputs=[[0, "1"]])]
+    document = certificate(jump(ops.FLOOR), [region([low], ["1"], case)], [[["close", 0, 0]]])
+    assert (check(json.dumps(document)).verdict == "valid") is accepted
