@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from flint import fmpq
 
+from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.layers import Combine, Dense, Layers
 from tamecheck.bounds.opposites import join_opposites
@@ -21,6 +22,9 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.last import add_up, before_last, beside_last
+
+FEW_INPUTS = 40
+"""So many at most are few: their boxes are halved where nothing else has led to a proof."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,8 +160,17 @@ def _places(members: Array) -> Array:
 
 def _layers(scores: Graph) -> Layers:
     found = layers_of(scores)
-    # where inputs are many, it is the signs of rectifiers that are split
-    return join_opposites(found) if found.inputs <= _SPLIT_INPUTS else found
+    return join_opposites(found) if found.inputs <= _HALVED_INPUTS else found
+
+
+def halves_inputs(layers: Layers) -> bool:
+    """Whether boxes of inputs are halved in proofs; else the signs of rectifiers are split."""
+    return layers.inputs <= _HALVED_INPUTS or not kinks(layers)
+
+
+def signs_share(layers: Layers) -> float:
+    """The share of the time that splitting signs may take; boxes have the rest."""
+    return 0.5 if layers.inputs <= FEW_INPUTS else 1.0
 
 
 def _check_sizes(graph: Graph, spec: Specification) -> None:
@@ -235,7 +248,7 @@ def _bounded(case: Case) -> Case:
     return replace(case, lower=lower, upper=upper)
 
 
-_ZERO, _MANY_INPUTS, _SPLIT_INPUTS = fmpq(0), 64, 12
+_ZERO, _MANY_INPUTS, _HALVED_INPUTS = fmpq(0), 64, 12
 _LEAST, _MOST = 2.0**-500, 2.0**500
 
 

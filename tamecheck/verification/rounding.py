@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.crown import bound
 from tamecheck.bounds.layers import Layers
 from tamecheck.bounds.rounding import is_finite, rounding_in
@@ -31,10 +30,15 @@ from tamecheck.ops import MUL
 from tamecheck.ops.facets import rounds
 from tamecheck.verification.answer import REAL, ROUNDING, Arithmetics, Holds
 from tamecheck.verification.branch import Remainder, split_inputs, split_neurons, still_open
-from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
+from tamecheck.verification.problem import (
+    Problem,
+    Region,
+    halves_inputs,
+    problem_of,
+    separate_layers,
+)
 from tamecheck.verification.witness import Search
 
-_FEW_INPUTS = 40
 _POINTS, _FEW = 64, 16
 """Inputs at which one may see that rounding decides, of each of so many regions."""
 _LEAST, _PATIENCE = 2.0, 2
@@ -113,7 +117,7 @@ def _bound(problem: Problem, budget: Budget) -> str:
         return ""
     if _is_near(problem, layers, regions, search.rng):
         return "At some inputs rounding may decide."
-    if layers.inputs <= _FEW_INPUTS or not kinks(layers):
+    if halves_inputs(layers):
         left = [split_inputs(search, regions, limit=budget.seconds)]
     else:
         left = list[Remainder]()

@@ -38,7 +38,15 @@ from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import subject_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
-from tamecheck.verification.problem import Problem, Region, problem_of, without
+from tamecheck.verification.problem import (
+    FEW_INPUTS,
+    Problem,
+    Region,
+    halves_inputs,
+    problem_of,
+    signs_share,
+    without,
+)
 from tamecheck.verification.witness import (
     Replay,
     Search,
@@ -48,7 +56,6 @@ from tamecheck.verification.witness import (
 if TYPE_CHECKING:
     from tamecheck.verification.windows import SignProofs
 
-_FEW_INPUTS = 40
 _FOREVER = 1e9
 _FEW_DECISIONS, _MANY_REGIONS = 64, 16
 _SAMPLED, _ATTACKED = 0.1, 0.3
@@ -363,7 +370,7 @@ class _Run:
         if any(isinstance(one, Pointwise) and one.scalar.jumps for one in layers.computed):
             # where a proof is out of reach, most of the time goes into the search
             regions = [region for region in self.regions if region.finite]
-            most = min(left, 1e3) * (0.2 if layers.inputs <= _FEW_INPUTS else 0.8)
+            most = min(left, 1e3) * (0.2 if layers.inputs <= FEW_INPUTS else 0.8)
             for region in regions:
                 witness = flip(search, region, count=max(count, 8), limit=most / len(regions))
                 if witness is not None:
@@ -374,7 +381,7 @@ class _Run:
             return attack(search, region, restarts=count, steps=_STEPS)
 
         # where inputs are few, splitting finds what there is as well
-        share = _ATTACKED / 3 if layers.inputs <= _FEW_INPUTS else _ATTACKED
+        share = _ATTACKED / 3 if layers.inputs <= FEW_INPUTS else _ATTACKED
         return self._search(descend, "projected gradients", share) or self._kept(search)
 
     def _kept(self, search: Search) -> Violated | None:
@@ -390,13 +397,14 @@ class _Run:
             return self._holds("intervals over boxes of inputs")
         if not all(region.finite for region in self.regions):
             return self._unknown("The region is unbounded, and no violation was found.")
-        if search.layers.inputs <= _FEW_INPUTS or not _has_rectifiers(search.layers):
+        if halves_inputs(search.layers):
             return self._by_boxes(search)
         return self._by_neurons(search)
 
     def _prove_quickly(self, search: Search) -> Answer | None:
         """Boxes for a moment, where inputs are few: easy properties need no more."""
-        few = search.layers.inputs <= _FEW_INPUTS and self.signs is None
+        few = halves_inputs(search.layers) and search.layers.inputs <= FEW_INPUTS
+        few &= self.signs is None
         if not few or not all(region.finite for region in self.regions):
             return None
         # counted, so that the same question has the same answer on a machine that is busy
@@ -417,8 +425,9 @@ class _Run:
 
     def _by_neurons(self, search: Search) -> Answer:
         left = seen = 0
+        part = self.budget.share(signs_share(search.layers))
         for number, region in enumerate(self.regions):
-            share = self.budget.seconds / (len(self.regions) - number)
+            share = part.seconds / (len(self.regions) - number)
             signs = split_neurons(search, region, limit=share)
             left, seen = left + signs.open, seen + signs.seen
             self.facts["subproblems"] = seen
@@ -427,11 +436,6 @@ class _Run:
         if not left:
             return self._holds(_NEURONS)
         return self._kept(search) or self._by_boxes(search)
-
-
-def _has_rectifiers(layers: Layers) -> bool:
-    """Whether some layer is a rectifier, whose sign can be fixed."""
-    return any(isinstance(one, Pointwise) and one.scalar.kinked for one in layers.computed)
 
 
 def _has_jumps(layers: Layers) -> bool:

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.layers import Dense, Pointwise
 from tamecheck.bounds.rounding import rounding_in
 from tamecheck.budget import Budget
@@ -32,7 +31,14 @@ from tamecheck.model import Model
 from tamecheck.tame.document import tensor_document
 from tamecheck.verification.contradiction import Multipliers, contradiction
 from tamecheck.verification.formula_proofs import formula_step
-from tamecheck.verification.problem import Problem, Region, problem_of, separate_layers
+from tamecheck.verification.problem import (
+    Problem,
+    Region,
+    halves_inputs,
+    problem_of,
+    separate_layers,
+    signs_share,
+)
 from tamecheck.verification.rectify import BENT, rectify
 from tamecheck.verification.split_boxes import Boxes
 from tamecheck.verification.split_pieces import FewPieces, Pieces
@@ -56,14 +62,12 @@ ATTEMPTS = (2.0**20, 2.0**26, 0.0)
 last none, for bounds that may be reached."""
 
 _EXACT = 256
-_FEW_INPUTS = 40
-
 
 _SEARCHES: Mapping[bool, tuple[type[Search], ...]] = {
-    True: (Neurons, Boxes),
-    False: (FewPieces, Boxes, Pieces),
+    True: (FewPieces, Boxes, Pieces),
+    False: (FewPieces, Neurons, Boxes, Pieces),
 }
-"""By whether inputs are many: which searches are tried in turn."""
+"""By whether inputs are halved: which searches are tried in turn."""
 
 
 def rows_of(case: Case) -> tuple[Inequality, ...]:
@@ -162,7 +166,10 @@ class SplitProofs:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
         problem, names = self.problem, replace(self.names, slack=slack)
         self.trees, self.searches, layers = [], [], problem.layers
-        signs = layers is not None and layers.inputs > _FEW_INPUTS and bool(kinks(layers))
+        halves = layers is None or halves_inputs(layers)
+        shares: Mapping[type[Search], float] = {Pieces: 0.5}
+        if layers is not None:
+            shares = {**shares, Neurons: signs_share(layers)}
         self.exact = False
         for whole in problem.regions:
             formulas, region = self.formulas(whole, budget)
@@ -170,11 +177,10 @@ class SplitProofs:
                 self.trees.append(Tree([formulas]))
                 self.searches.append(None)
                 continue
-            kinds = _SEARCHES[signs] if slack else (Pieces,)
+            kinds = _SEARCHES[halves] if slack else (Pieces,)
             tree, search = None, None
             for kind in () if self.reached and slack else kinds:
-                part = budget.part(budget.seconds / 2) if kind is Pieces else budget
-                search = kind(problem, names, region, part)
+                search = kind(problem, names, region, budget.share(shares.get(kind, 1.0)))
                 tree = search.find()
                 self.reached |= isinstance(search, Pieces) and search.reached
                 if tree is not None or self.reached:

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 import tamecheck as tc
 from tamecheck import ops
@@ -284,3 +285,16 @@ def test_the_time_ends_the_search(monkeypatch):
     found = tc.robustness_radius(tc.expression("(x+y)^2 - x^2 - y^2 - 2*x*y"), [1, 1], timeout=0.3)
     assert (found.verdict, found.radius) == ("unknown", 0)
     assert found.seconds < 5
+
+
+@pytest.mark.slow
+def test_signs_are_split_where_boxes_of_inputs_would_be_too_many():
+    rng = np.random.default_rng(4)
+    sizes = (36, 20, 20, 2)
+    net = dense_network(sizes, lambda s: (rng.normal(size=s) / s[0] ** 0.5).astype("f4"))
+    point = rng.normal(size=36).tolist()
+    found = tc.verify_robustness(net, point, "0.2", timeout=60)
+    assert found.status == "holds"
+    assert 1 < found.facts["subproblems"] < 1000
+    proved = tc.verify_robustness(net, point, "0.2", timeout=60, certify=True)
+    assert tc.recheck(proved.certificate).verdict == "valid"
