@@ -20,7 +20,7 @@ from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.arguments import mapping, rationals
 from tamecheck.ir.exact import parse_rational, rational
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.programs.scaled import domain
+from tamecheck.programs.scaled import domain, is_crossed
 
 Vector: TypeAlias = tuple[Fraction, ...]
 RightHandSide: TypeAlias = (
@@ -284,7 +284,7 @@ def normalise(program: Program) -> Form:
     caps: list[tuple[str, int, Fraction, Fraction]] = []
     for column in program.columns:
         name, (low, high) = column.name, domain(column)
-        if low is not None and high is not None and low > high:
+        if is_crossed(low, high):
             raise InfeasibleProgramError(
                 f"The program is infeasible: the bounds of column {name!r} leave no value."
             )

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Box, Number
+from tamecheck.exact.linear import Box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.branching import (
@@ -43,7 +43,7 @@ from tamecheck.programs.certificate import (
 )
 from tamecheck.programs.lattice import Granularity, gap, granularity
 from tamecheck.programs.prover import Completion, Prover, is_settled
-from tamecheck.programs.scaled import Multipliers, hull_box
+from tamecheck.programs.scaled import Multipliers, hull_box, is_crossed
 from tamecheck.solvers.executors import Shared
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest, packed
 from tamecheck.solvers.scaling import power, scale_program, scaling
@@ -238,10 +238,10 @@ class Explorer:
             case Gap(multipliers):
                 return node if scaled.skips(multipliers, box, self._program) else None
             case Crossed(j):
-                return node if _crossed(box.lower[j], box.upper[j]) else None
+                return node if is_crossed(box.lower[j], box.upper[j]) else None
             case CrossedRow(i):
                 row = self._program.rows[i]
-                return node if _crossed(row.lower, row.upper) else None
+                return node if is_crossed(row.lower, row.upper) else None
             case _:
                 return node
 
@@ -309,12 +309,12 @@ class Explorer:
     def _find_crossed(self, node: Open, box: Box) -> Crossed | CrossedRow | None:
         """A column or a row whose bounds are crossed, if there is one."""
         for j in node.changes if node.depth else range(len(box.lower)):
-            if _crossed(box.lower[j], box.upper[j]):
+            if is_crossed(box.lower[j], box.upper[j]):
                 return Crossed(j)
         if node.depth:
             return None
         for i, row in enumerate(self._program.rows):
-            if _crossed(row.lower, row.upper):
+            if is_crossed(row.lower, row.upper):
                 return CrossedRow(i)
         return None
 
@@ -408,10 +408,6 @@ class Explorer:
         # the nearer child is explored first
         self._children = opened[::-1] if distances[0] <= distances[1] else opened
         return Branched(by, (index, index + 1))
-
-
-def _crossed(low: Number | None, high: Number | None) -> bool:
-    return low is not None and high is not None and low > high
 
 
 def _sent(nodes: list[Open]) -> list[Open]:

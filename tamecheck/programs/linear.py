@@ -21,7 +21,7 @@ from tamecheck.programs.certificate import (
     is_long,
 )
 from tamecheck.programs.prover import rounded_rays
-from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
+from tamecheck.programs.scaled import Multipliers, Scaled, is_crossed, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
 Document: TypeAlias = Mapping[str, Any]
@@ -119,9 +119,9 @@ def _beyond(program: Program) -> Excluded | None:
 def _crossed(program: Program) -> Crossed | CrossedRow | None:
     """A column or a row whose bounds are crossed."""
     for j, column in enumerate(program.columns):
-        if column.lower is not None and column.upper is not None and column.lower > column.upper:
+        if is_crossed(column.lower, column.upper):
             return Crossed(j)
     for i, row in enumerate(program.rows):
-        if row.lower is not None and row.upper is not None and row.lower > row.upper:
+        if is_crossed(row.lower, row.upper):
             return CrossedRow(i)
     return None

@@ -23,7 +23,7 @@ from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Side, Tightened
 from tamecheck.programs.cuts import Guess, Separator, Vector
 from tamecheck.programs.lattice import granularity
-from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, minimised_costs
+from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 
 _ROUNDS, _PASSES, _CUTS = 60, 10, 60
@@ -92,8 +92,7 @@ class _Root:
             self._prefix += "'"
         cutoff = Row(f"{self._prefix}cutoff", terms, None, self.cutoff)
         self.box = hull_box(program)
-        ends = zip(self.box.lower, self.box.upper, strict=True)
-        self.crossed = any(a is not None and b is not None and a > b for a, b in ends)
+        self.crossed = any(map(is_crossed, self.box.lower, self.box.upper))
         """Whether no point is left within the bounds."""
         self.program = replace(program, rows=(*program.rows, cutoff))
         self.scaled = Scaled(self.program)
@@ -194,8 +193,7 @@ class _Root:
         """Set a bound of a column."""
         ends = self.box.lower if sign > 0 else self.box.upper
         ends[j] = simple(to)
-        low, high = self.box.lower[j], self.box.upper[j]
-        self.crossed |= low is not None and high is not None and low > high
+        self.crossed |= is_crossed(self.box.lower[j], self.box.upper[j])
 
     def tighten_costs(self, duals: Sequence[float]) -> bool:
         """Narrow bounds of integer columns by reduced costs and the cutoff."""

@@ -166,18 +166,17 @@ class SplitProofs:
         """Whether proofs of all regions were found in time, whose leaves have this room."""
         problem, names = self.problem, replace(self.names, slack=slack)
         self.trees, self.searches, layers = [], [], problem.layers
-        halves = layers is None or halves_inputs(layers)
-        shares: Mapping[type[Search], float] = {Pieces: 0.5}
-        if layers is not None:
-            shares = {**shares, Neurons: signs_share(layers)}
         self.exact = False
+        if layers is None:  # no input is asked about
+            return True
+        shares: Mapping[type[Search], float] = {Pieces: 0.5, Neurons: signs_share(layers)}
         for whole in problem.regions:
             formulas, region = self.formulas(whole, budget)
             if not region.cases.any():
                 self.trees.append(Tree([formulas]))
                 self.searches.append(None)
                 continue
-            kinds = _SEARCHES[halves] if slack else (Pieces,)
+            kinds = _SEARCHES[halves_inputs(layers)] if slack else (Pieces,)
             tree, search = None, None
             for kind in () if self.reached and slack else kinds:
                 search = kind(problem, names, region, budget.share(shares.get(kind, 1.0)))
