@@ -7,6 +7,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from acceptance import accepts, refuses, takes
 from flint import arb, ctx
 
 from tamecheck.kernel import check, checker, ranges
@@ -390,17 +391,10 @@ def test_a_sum_of_exponentials_is_enclosed_by_its_number_of_terms(number):
     assert check(json.dumps(document)).verdict == verdict
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_the_exact_range_is_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+test_the_exact_range_is_accepted = accepts(check, ACCEPTED)
 
 
-@pytest.mark.parametrize("number", range(len(LIES)))
-def test_a_tighter_range_is_refused(number):
-    document, step, why = LIES[number]
-    report = check(json.dumps(document))
-    assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+test_a_tighter_range_is_refused = refuses(check, LIES)
 
 
 def test_products_with_data_are_exact_up_to_a_number_of_weights(monkeypatch):
@@ -446,10 +440,4 @@ STEPS = [(ACCEPTED[name], steps) for name, steps in zip(FOLDED, COUNTS, strict=T
 """How many steps a check takes."""
 
 
-@pytest.mark.parametrize("number", range(len(STEPS)))
-def test_a_check_takes_so_many_steps(number):
-    document, steps = STEPS[number]
-    text = json.dumps(document)
-    allowed = steps - checker.A_CHARACTER * len(text)
-    assert check(text, allowed).verdict == "valid"
-    assert check(text, allowed - 1).verdict == "incomplete"
+test_a_check_takes_so_many_steps = takes(check, STEPS, checker.A_CHARACTER)

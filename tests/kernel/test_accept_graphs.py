@@ -7,6 +7,7 @@ from dataclasses import FrozenInstanceError
 from sys import maxsize
 
 import pytest
+from acceptance import accepts, takes
 
 from tamecheck.kernel import check, checker, graph, interval, rules
 from tamecheck.kernel.read import document
@@ -340,12 +341,11 @@ LIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_right_documents_are_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
-    assert report.claim == ACCEPTED[name]["claim"]
-    assert report.model_sha256 == ACCEPTED[name]["model"]["sha256"]
+def says_what_is_written(report, document):
+    return (report.claim, report.model_sha256) == (document["claim"], document["model"]["sha256"])
+
+
+test_right_documents_are_accepted = accepts(check, ACCEPTED, says_what_is_written)
 
 
 @pytest.mark.parametrize("number", range(len(LIES)))
@@ -369,13 +369,7 @@ STEPS = [
 """How many steps a check takes."""
 
 
-@pytest.mark.parametrize("number", range(len(STEPS)))
-def test_a_check_takes_so_many_steps(number):
-    document, steps = STEPS[number]
-    text = json.dumps(document)
-    allowed = steps - checker.A_CHARACTER * len(text)
-    assert check(text, allowed).verdict == "valid"
-    assert check(text, allowed - 1).verdict == "incomplete"
+test_a_check_takes_so_many_steps = takes(check, STEPS, checker.A_CHARACTER)
 
 
 def test_limits_are_those_that_are_documented():

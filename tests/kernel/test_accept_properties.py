@@ -1,9 +1,8 @@
 """Properties: each operation that keeps one is accepted, each that does not is refused."""
 
 # ruff: noqa: E501  (one case a line, so that it reads as a table)
-import json
 
-import pytest
+from acceptance import accepts, refuses
 
 from tamecheck.kernel import check
 from tests.kernel.builders import (
@@ -100,14 +99,7 @@ LIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_properties_that_are_kept_are_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+test_properties_that_are_kept_are_accepted = accepts(check, ACCEPTED)
 
 
-@pytest.mark.parametrize("number", range(len(LIES)))
-def test_properties_that_are_lost_are_refused_at_their_step(number):
-    document, step, why = LIES[number]
-    report = check(json.dumps(document))
-    assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+test_properties_that_are_lost_are_refused_at_their_step = refuses(check, LIES)

@@ -1,9 +1,8 @@
 """Lines, staircases and bounds by squares: each true one is accepted, each false one refused."""
 
 # ruff: noqa: E501, PLR0913, PLR0917  (a case a line, and a word for each of its fields)
-import json
 
-import pytest
+from acceptance import accepts, refuses, takes
 
 from tamecheck.kernel import check, checker
 from tests.kernel.builders import (
@@ -303,23 +302,10 @@ STEPS = [
 """How many steps a check takes."""
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_true_refutations_and_bounds_are_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+test_true_refutations_and_bounds_are_accepted = accepts(check, ACCEPTED)
 
 
-@pytest.mark.parametrize("number", range(len(LIES)))
-def test_what_refutes_and_bounds_nothing_is_refused(number):
-    document, step, why = LIES[number]
-    report = check(json.dumps(document))
-    assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+test_what_refutes_and_bounds_nothing_is_refused = refuses(check, LIES)
 
 
-@pytest.mark.parametrize("number", range(len(STEPS)))
-def test_a_check_takes_so_many_steps(number):
-    document, steps = STEPS[number]
-    text = json.dumps(document)
-    allowed = steps - checker.A_CHARACTER * len(text)
-    assert check(text, allowed).verdict == "valid"
-    assert check(text, allowed - 1).verdict == "incomplete"
+test_a_check_takes_so_many_steps = takes(check, STEPS, checker.A_CHARACTER)

@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from acceptance import accepts, refuses, takes
 
 from tamecheck.kernel import check, checker
 from tests.kernel.builders import (
@@ -386,17 +387,10 @@ LIES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_what_follows_is_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
+test_what_follows_is_accepted = accepts(check, ACCEPTED)
 
 
-@pytest.mark.parametrize("number", range(len(LIES)))
-def test_what_does_not_follow_is_refused_at_its_step(number):
-    document, step, why = LIES[number]
-    report = check(json.dumps(document))
-    assert (report.verdict, report.step, report.why) == ("invalid", step, why)
+test_what_does_not_follow_is_refused_at_its_step = refuses(check, LIES)
 
 
 TRUSTED = {
@@ -440,10 +434,4 @@ STEPS = [(NATURAL, 143), (POWERS, 145), (QUOTIENT, 109), (RATIO, 71)]
 """How many steps a check takes."""
 
 
-@pytest.mark.parametrize("number", range(len(STEPS)))
-def test_a_check_takes_so_many_steps(number):
-    document, steps = STEPS[number]
-    text = json.dumps(document)
-    allowed = steps - checker.A_CHARACTER * len(text)
-    assert check(text, allowed).verdict == "valid"
-    assert check(text, allowed - 1).verdict == "incomplete"
+test_a_check_takes_so_many_steps = takes(check, STEPS, checker.A_CHARACTER)

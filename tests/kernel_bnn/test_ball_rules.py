@@ -1,10 +1,10 @@
 """The checker of balls: a right certificate for each rule, and lies that one condition refuses."""
 
 # ruff: noqa: E501, PLR0913, PLR0917  (a case a line, and a word for each of its fields)
-import json
 from dataclasses import FrozenInstanceError
 
 import pytest
+from acceptance import accepts, refuses, takes
 
 from tamecheck.kernel.checker import A_CHARACTER
 from tamecheck.kernel_bnn import check, checker, network
@@ -251,29 +251,17 @@ STEPS = [
 """How many steps a check takes."""
 
 
-@pytest.mark.parametrize("name", ACCEPTED)
-def test_true_claims_are_accepted(name):
-    report = check(json.dumps(ACCEPTED[name]))
-    assert (report.verdict, report.why, report.step) == ("valid", "", None), report
-    assert report.claim == ACCEPTED[name]["claim"]
-    assert report.model_sha256 is not None
+def says_what_is_written(report, document):
+    return report.claim == document["claim"] and report.model_sha256 is not None
 
 
-@pytest.mark.parametrize("number", range(len(LIES)))
-def test_each_lie_is_refused_for_its_reason_at_its_node(number):
-    document, step, why = LIES[number]
-    report = check(json.dumps(document))
-    assert (report.verdict, report.step, report.why) == ("invalid", step, why)
-    assert (report.claim, report.model_sha256) == (None, None)
+test_true_claims_are_accepted = accepts(check, ACCEPTED, says_what_is_written)
 
 
-@pytest.mark.parametrize("number", range(len(STEPS)))
-def test_a_check_takes_so_many_steps(number):
-    document, steps = STEPS[number]
-    text = json.dumps(document)
-    allowed = steps - A_CHARACTER * len(text)
-    assert check(text, allowed).verdict == "valid"
-    assert check(text, allowed - 1).verdict == "incomplete"
+test_each_lie_is_refused_for_its_reason_at_its_node = refuses(check, LIES)
+
+
+test_a_check_takes_so_many_steps = takes(check, STEPS, A_CHARACTER)
 
 
 def test_limits_and_records_are_those_that_are_documented():
