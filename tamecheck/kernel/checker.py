@@ -97,8 +97,9 @@ def judge(text: str | bytes | Json, prove: Prove, steps: int) -> Report:
     """
     at: list[int | None] = [None]
     written = isinstance(text, str | bytes)
-    allowed = steps + (A_CHARACTER * len(text) if written else 0)
+    allowed = steps
     try:
+        allowed += A_CHARACTER * (len(text) if written else read.length(text))
         with allowance(allowed):
             raw = read.document(text) if written else text
             claim, trusted, digest = prove(read.mapping(raw), at)

@@ -12,12 +12,13 @@ from typing import Any, NoReturn
 from tamecheck.kernel.strict import Reject, require, spend
 
 Json = dict[str, object]
+LONGEST_TEXT = 1 << 28
 _RATIONAL = re.compile(r"(0|-?[1-9][0-9]*)(?:/([1-9][0-9]*))?", re.ASCII)
 
 
 def document(text: str | bytes) -> object:
     """Read JSON in which keys are distinct and numbers are integers of at most 19 characters."""
-    require(len(text) <= 1 << 28, "the text is too long")
+    require(len(text) <= LONGEST_TEXT, "the text is too long")
     return json.loads(
         text if isinstance(text, str) else text.decode("utf-8"),
         parse_float=_refuse,
@@ -25,6 +26,13 @@ def document(text: str | bytes) -> object:
         parse_constant=_refuse,
         object_pairs_hook=_unique,
     )
+
+
+def length(value: object) -> int:
+    """Return how long the JSON text is of which this would be read; there is a limit."""
+    characters = len(json.dumps(value))
+    require(characters <= LONGEST_TEXT, "the text is too long")
+    return characters
 
 
 def _unique(members: list[tuple[str, object]]) -> Json:

@@ -18,8 +18,9 @@ from tamecheck.kernel_mip.program import End, Program, Terms, longest, rational
 
 
 def whole(value: object) -> int:
-    """Read an integer of any length."""
+    """Read an integer of any length, a long one from a string."""
     if type(value) is int:
+        require(-(10**18) < value < 10**19, "an integer of more than 19 characters is a string")
         return value
     number = rational(value)
     require(number.denominator == 1, "an integer was expected")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 from tamecheck.budget import Budget
 from tamecheck.ir.program import Program
@@ -80,11 +82,24 @@ class _Steps:
         self._count = len(program.rows) + 1
         self._cuts = [k for k, step in enumerate(derived) if isinstance(step, Cut)]
         self._origins: dict[tuple[int, int], list[int]] = {}
+        """Of each end of a column the steps that narrow it; others may come between them."""
+        ends = {
+            (j, sign): end
+            for j, column in enumerate(program.columns)
+            for sign, end in zip((1, -1), hull(column), strict=True)
+        }
         for k, step in enumerate(derived):
             if isinstance(step, Tightened):
-                self._origins.setdefault((step.column, step.sign), []).append(k)
+                end = j, sign = step.column, step.sign
+                to = sign * step.to
+                if program.columns[j].kind.integral:
+                    to = Fraction(math.ceil(to))
+                known = ends[end]
+                if known is None or to > sign * known:
+                    ends[end] = sign * to
+                    self._origins.setdefault(end, []).append(k)
         self.needed: set[int] = set()
-        # leaves use no others: rows, and the last bound of each column
+        # leaves use no others: rows, and the tightest bound of each column
         self._latest = {*self._cuts, *(own[-1] for own in self._origins.values())}
 
     def use_leaf(self, changes: Mapping[int, Ends], leaf: Node) -> None:
@@ -139,7 +154,7 @@ class _Steps:
                 form[j] = form.get(j, 0) - n * a
 
     def _use(self, j: int, sign: int, before: int) -> None:
-        """The bound of a column that is known before a step is used."""
+        """The tightest bound of a column that is known before a step is used."""
         origins = self._origins.get((j, sign), ())
         place = bisect_left(origins, before)
         if place:

@@ -190,9 +190,11 @@ class _Root:
         return True
 
     def set_end(self, j: int, sign: int, to: Fraction) -> None:
-        """Set a bound of a column."""
+        """Set a bound of a column, if it is no looser than the one that is known."""
         ends = self.box.lower if sign > 0 else self.box.upper
-        ends[j] = simple(to)
+        old = ends[j]
+        if old is None or sign * to > sign * old:
+            ends[j] = simple(to)
         self.crossed |= is_crossed(self.box.lower[j], self.box.upper[j])
 
     def tighten_costs(self, duals: Sequence[float]) -> bool:

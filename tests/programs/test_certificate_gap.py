@@ -1,11 +1,16 @@
-"""Leaves whose combined rows no integers satisfy: each condition has a lie that only it rejects."""
+"""Leaves whose combined rows no integers satisfy: each condition has a lie that only it rejects.
+
+And the lengths of data and of integers.
+"""
 
 import copy
 import json
 
 import pytest
 
-from tamecheck.kernel_mip import check
+from tamecheck.kernel.checker import A_CHARACTER
+from tamecheck.kernel.strict import Reject
+from tamecheck.kernel_mip import check, derived
 
 
 def column(name, lower=None, upper=None, kind="integer"):
@@ -188,3 +193,28 @@ WHY = {  # of the others, that an integer is between
 def test_each_lie_is_rejected_for_its_reason(name):
     report = check(json.dumps(LIES[name]))
     assert (report.verdict, report.step, report.why) == ("invalid", 0, WHY.get(name, BETWEEN))
+
+
+def test_data_may_be_no_longer_than_text(monkeypatch):
+    data = certificate(INTEGERS, [PARITY], [[0, 1]], 2)
+    text = json.dumps(data)
+    assert check(data, -A_CHARACTER * len(text)).why.startswith("it needs more than the 0 elem")
+    for limit, verdict in ((len(text), "valid"), (len(text) - 1, "invalid")):
+        monkeypatch.setattr("tamecheck.kernel.read.LONGEST_TEXT", limit)
+        assert check(data) == check(text)
+        assert check(data).verdict == verdict
+    assert check(data).why == "the text is too long"
+
+
+@pytest.mark.parametrize(
+    ("number", "fits"),
+    [(10**19 - 1, True), (10**19, False), (1 - 10**18, True), (-(10**18), False)],
+)
+def test_integers_that_are_numbers_have_at_most_19_characters(number, fits):
+    assert (len(str(number)) <= 19) is fits
+    if fits:
+        assert derived.whole(number) == number
+    else:
+        with pytest.raises(Reject, match="more than 19 characters"):
+            derived.whole(number)
+    assert derived.whole(str(number)) == number
