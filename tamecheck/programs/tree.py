@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.errors import EndedError, SolverError
@@ -101,6 +100,35 @@ class _Planned:
     ended: int = 0
 
 
+class _Stack(NamedTuple):
+    """Open nodes, of which the top one is the next."""
+
+    top: Open
+    rest: _Stack | None
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Where a search is: one assignment leads to the next state, so no interrupt leaves half of it.
+
+    Of the search's list of closed and branched nodes the first ``written`` count; ``numbered``
+    nodes have a number.
+    """
+
+    open: _Stack | None
+    planned: tuple[_Planned, ...] = ()
+    numbered: int = 1
+    written: int = 0
+    point: Point | None = None
+    value: Fraction | None = None
+    explored: int = 0
+    iterations: int = 0
+    ray: Point | None = None
+    anywhere: Multipliers | None = None
+    """Multipliers of the root, which prove a bound at every node."""
+    begun: bool = False
+
+
 class Search:
     """Depth-first branch and bound.
 
@@ -130,22 +158,14 @@ class Search:
         self._question = program, granular
         self._here = Explorer(program, granular=granular)
         self._progress, self._keep = progress, keep
-        self._point: Point | None = None
-        self._value: Fraction | None = None
         self._costs = Pseudocosts()
-        self._nodes: list[Node | None] = [None]
-        self._open = [Open(0, {})]
+        self._state = _State(_Stack(Open(0, {}), None))
+        self._nodes: list[tuple[int, Node]] = []
         self._ahead, self._start = ahead, start
-        self._planned: deque[_Planned] = deque()
         self._executor: Any = None
         self._shared: Question = Shared(b"")
-        self._ray: Point | None = None
-        self._anywhere: Multipliers | None = None
-        """Those of the root, which prove a bound at every node."""
-        self._begun = False
         self._leaves: dict[int, Node | None] = {}
         """What is known of open nodes, as far as it was asked."""
-        self.explored = self.iterations = 0
         self.obstacle: str | None = None
         """What keeps the search from its end, beside limits."""
         self.notes: list[str] = []
@@ -157,12 +177,17 @@ class Search:
         if point is not None:
             self.offer(point)
 
+    @property
+    def explored(self) -> int:
+        """How many nodes were explored."""
+        return self._state.explored
+
     def offer(self, point: Point) -> None:
         """Use a feasible point of the program if it is better than the best one known."""
-        value = self._better(point, self._value)
+        value = self._better(point, self._state.value)
         if value is None:
             return
-        self._point, self._value = point, value
+        self._state = replace(self._state, point=point, value=value)
         if self._keep is not None:
             self._keep(point_record(point))
 
@@ -193,10 +218,10 @@ class Search:
         budget = budget or Budget()
         slice_ = budget.part(pause)
         last = math.inf if budget.nodes is None else self.explored + budget.nodes
-        most = self.iterations + iterations
+        most = self._state.iterations + iterations
         self.obstacle, limited = None, False
-        while (self._open or self._planned) and self._ray is None and not limited:
-            if slice_.is_spent or self.iterations >= most:
+        while self._is_open and self._state.ray is None and not limited:
+            if slice_.is_spent or self._state.iterations >= most:
                 limited = True
                 break
             try:
@@ -212,7 +237,7 @@ class Search:
         self.writing = time.monotonic() - start
         if self._kept:
             # as long as the journal takes the document will take again
-            self.writing += _AGAIN * self._keeping / self._kept * len(self._nodes)
+            self.writing += _AGAIN * self._keeping / self._kept * self._state.numbered
         return tree
 
     def resume(self, nodes: Sequence[Node | None]) -> None:
@@ -220,7 +245,6 @@ class Search:
 
         Its leaves are tried again before anything else, as a part of the search.
         """
-        self._nodes = list[Node | None]([None] * len(nodes))
         opened, known, stack = list[Open](), list[Open](), [Open(0, {})] if nodes else []
         while stack:
             node = stack.pop()
@@ -231,24 +255,29 @@ class Search:
                 sides = children(self._here.program, found.by, box.lower[j], box.upper[j])
                 for index, ends in zip(found.children, sides, strict=True):
                     stack.append(Open(index, {**node.changes, j: ends}, depth=node.depth + 1))
-                self._nodes[node.index] = found
+                self._nodes.append((node.index, found))
             elif found is None:
                 opened.append(node)
             else:
                 known.append(replace(node, known=found))
-        self._open = opened + known[::-1]
+        self._state = replace(
+            self._state,
+            open=_push(None, opened + known[::-1]),
+            numbered=len(nodes),
+            written=len(self._nodes),
+        )
 
     # -- tasks ------------------------------------------------------------------------------------
 
     def _step(self, last: float, budget: Budget) -> bool:
         """Plan tasks and take over what the first one leads to; False if a limit is reached."""
         self._plan(last)
-        if not self._planned:
+        if not self._state.planned:
             return False
-        if self._start is not None and self._begun:
+        if self._start is not None and self._state.begun:
             self._executor, self._start = self._start(), None
             self._shared = share(self._question)
-        for planned in self._planned:
+        for planned in self._state.planned:
             if self._executor is not None and planned.future is None:
                 self._send(planned, budget)
         found = self._answer(budget)
@@ -261,18 +290,18 @@ class Search:
 
     def _plan(self, last: float) -> None:
         """Plan tasks for the next open nodes."""
-        opened, planned = list(self._open), deque(self._planned)
-        left = last - self.explored - sum(one.task.nodes for one in planned)
-        while opened and len(planned) < self._ahead and left > 0:
-            taken = [opened.pop()]
-            while taken[-1].known and opened and opened[-1].known and len(taken) < _LEAVES:
-                taken.append(opened.pop())
+        stack, planned = self._state.open, list(self._state.planned)
+        left = last - self._state.explored - sum(one.task.nodes for one in planned)
+        while stack and len(planned) < self._ahead and left > 0:
+            taken, stack = [stack.top], stack.rest
+            while stack and len(taken) < _LEAVES and taken[-1].known and stack.top.known:
+                taken.append(stack.top)
+                stack = stack.rest
             nodes = int(min(left, _NODES))
-            task = Task(tuple(taken), self._value, self._costs.copy(), nodes)
+            task = Task(tuple(taken), self._state.value, self._costs.copy(), nodes)
             planned.append(_Planned(task))
             left -= nodes
-        # without a call in between, as below
-        self._open, self._planned = opened, planned
+        self._state = replace(self._state, open=stack, planned=tuple(planned))
 
     def _send(self, planned: _Planned, budget: Budget) -> None:
         """Give a task to a process."""
@@ -280,7 +309,7 @@ class Search:
 
     def _answer(self, budget: Budget) -> Explored | None:
         """What the first of the planned tasks leads to; None if it is not known in time."""
-        planned = self._planned[0]
+        planned = self._state.planned[0]
         while planned.future is not None:
             left = budget.timeout
             try:
@@ -296,39 +325,46 @@ class Search:
             except SolverError as error:
                 self.notes.append(f"The search goes on in one process. {error.what}")
                 self._executor = None
-                for other in self._planned:
+                for other in self._state.planned:
                     other.future = None
         return self._here.explore(planned.task, budget)
 
     def _take_over(self, found: Explored) -> None:
         """Take over what the first of the planned tasks has led to, and write it down."""
-        numbers = [node.index for node in self._planned[0].task.open]
-        nodes, records = list(self._nodes), list[Mapping[str, Any]]()
-        point, value = self._point, self._value
+        before = self._state
+        numbers, numbered = [node.index for node in before.planned[0].task.open], before.numbered
+        records = list[Mapping[str, Any]]()
+        point, value = before.point, before.value
         for given in found.points:
             better = self._better(given, value)
             if better is not None:
                 point, value = given, better
                 records.append(point_record(given))
+        # an interrupt may have left some behind those that count
+        del self._nodes[before.written :]
         for own, given in found.nodes:
             node = given
             if isinstance(node, Branched):
-                first = len(nodes)
-                numbers += first, first + 1
-                nodes += None, None
-                node = Branched(node.by, (first, first + 1))
-            nodes[numbers[own]] = node
+                children = numbered, numbered + 1
+                numbers += children
+                numbered += 2
+                node = Branched(node.by, children)
+            self._nodes.append((numbers[own], node))
             records.append(node_record(numbers[own], node))
         opened = [replace(node, index=numbers[node.index]) for node in found.open]
-        opened, planned = self._open + opened, deque(list(self._planned)[1:])
-        # without a call in between, so that no interrupt leaves half of it
-        self._nodes, self._open, self._planned = nodes, opened, planned
-        self._point, self._value = point, value
-        self._begun = True
-        self.explored += found.explored
-        self.iterations += found.iterations
-        self._anywhere = found.anywhere or self._anywhere
-        self._ray = found.ray
+        self._state = _State(
+            _push(before.open, opened),
+            before.planned[1:],
+            numbered,
+            len(self._nodes),
+            point,
+            value,
+            before.explored + found.explored,
+            before.iterations + found.iterations,
+            found.ray,
+            found.anywhere or before.anywhere,
+            begun=True,
+        )
         if found.stuck and found.ray is None:
             self.obstacle = _LONG if found.long else _LARGE
         for lesson in found.lessons:
@@ -348,9 +384,17 @@ class Search:
 
     def _all_open(self) -> Iterator[Open]:
         """The nodes that are not explored, planned or not."""
-        yield from self._open
-        for planned in self._planned:
+        stack = self._state.open
+        while stack:
+            yield stack.top
+            stack = stack.rest
+        for planned in self._state.planned:
             yield from planned.task.open
+
+    @property
+    def _is_open(self) -> bool:
+        """Whether there is a node that is not explored."""
+        return self._state.open is not None or bool(self._state.planned)
 
     def _status(self) -> Status:
         """The numbers that the progress shows."""
@@ -359,19 +403,21 @@ class Search:
         bound = min(said, default=-math.inf)
         unit = -self._here.scaling.objective
         return Status(
-            self.explored,
+            self._state.explored,
             len(nodes),
-            None if self._value is None else shift(nearest(self._value), unit),
+            None if self._state.value is None else shift(nearest(self._state.value), unit),
             shift(bound, unit) if math.isfinite(bound) else None,
         )
 
     def _tree(self, *, limited: bool) -> Tree:
         """The result, in which open nodes become leaves with what is known of them."""
-        closed = not (self._open or self._planned)
-        found = list(self._nodes)
+        closed, value = not self._is_open, self._state.value
+        found: list[Node | None] = [None] * self._state.numbered
+        for index, node in self._nodes[: self._state.written]:
+            found[index] = node
         for node in self._all_open():
             if node.index not in self._leaves:
-                self._leaves[node.index] = self._here.leaf(node, self._anywhere)
+                self._leaves[node.index] = self._here.leaf(node, self._state.anywhere)
             found[node.index] = self._leaves[node.index]
         # an interrupt may have lost some
         proved = None not in found
@@ -386,12 +432,19 @@ class Search:
             rows = {i: y * unit * power(by.rows[i]) for i, y in step.rows.items()}
             steps = Granularity(step.step * unit, rows)
         return Tree(
-            point=self._point,
+            point=self._state.point,
             nodes=tuple(nodes) if proved else None,
-            bound=self._value * unit if closed and self._value is not None else lowest,
+            bound=value * unit if closed and value is not None else lowest,
             granularity=steps,
             closed=closed,
-            ray=self._ray,
+            ray=self._state.ray,
             limited=limited,
             obstacle=self.obstacle,
         )
+
+
+def _push(stack: _Stack | None, nodes: Sequence[Open]) -> _Stack | None:
+    """The stack with nodes on top of it, the last one uppermost."""
+    for node in nodes:
+        stack = _Stack(node, stack)
+    return stack
