@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -11,7 +12,12 @@ from flint import arb, fmpq
 
 from tamecheck.errors import DomainError, TamecheckError
 from tamecheck.evaluate import exact_terms
-from tamecheck.evaluate.float_terms import condition_floats, nearest_floats, term_floats
+from tamecheck.evaluate.float_terms import (
+    Floats,
+    float_function,
+    mask_function,
+    nearest_floats,
+)
 from tamecheck.evaluate.selection import select
 from tamecheck.evaluate.walk import (
     Site,
@@ -32,7 +38,7 @@ from tamecheck.exact.arrays import (
     renumber,
 )
 from tamecheck.exact.reals import Number, UndecidedError, compare, working_precision
-from tamecheck.ir.formula import TRUE
+from tamecheck.ir.formula import TRUE, Condition, Piece
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import (
     Contraction,
@@ -43,6 +49,7 @@ from tamecheck.ir.op import (
     Pointwise,
     Routing,
     Selection,
+    Value,
 )
 from tamecheck.ir.tensor import Array, Tensor
 from tamecheck.ops import ADD
@@ -92,20 +99,38 @@ def op_floats(site: Site, args: Sequence[Array]) -> Array:
 
 def _pointwise_floats(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     shape = site.shape
-    domain = meaning.domain(site.params)
-    if domain != TRUE:
-        inside = np.broadcast_to(condition_floats(domain, args), shape)
+    domain, value = _scalar(meaning.pieces, meaning.domain, tuple(site.params.items()))
+    if domain is not None:
+        inside = np.broadcast_to(domain(args), shape)
         if not inside.all():
             raise outside(site, args, int(np.argmin(inside)))
-    pieces = meaning.pieces(site.params)
-    if len(pieces) == 1 and pieces[0].condition == TRUE:
-        found = np.asarray(term_floats(pieces[0].term, args))
-    else:
-        found = np.asarray(np.nan)
-        for piece in reversed(pieces):  # where several hold, the first
-            there = condition_floats(piece.condition, args)
-            found = np.where(there, term_floats(piece.term, args), found)
+    found = value(args)
     return found if found.shape == shape else np.broadcast_to(found, shape)
+
+
+@lru_cache(maxsize=1024)
+def _scalar(
+    pieces: Callable[[Params], tuple[Piece, ...]],
+    domain: Callable[[Params], Condition],
+    params: tuple[tuple[str, Value], ...],
+) -> tuple[Floats | None, Floats]:
+    """Where a pointwise op has a value, None for everywhere; and its value."""
+    known = dict(params)
+    where = domain(known)
+    parts = [(mask_function(p.condition), float_function(p.term)) for p in pieces(known)]
+    inside = None if where == TRUE else mask_function(where)
+    if len(parts) == 1 and pieces(known)[0].condition == TRUE:
+        ((_, whole),) = parts
+        return inside, lambda args: np.asarray(whole(args))
+
+    def value(args: Sequence[Array]) -> Array:
+        found = np.asarray(np.nan)
+        for held, term in reversed(parts):  # where several hold, the first
+            there = held(args)
+            found = np.where(there, term(args), found)
+        return found
+
+    return inside, value
 
 
 def outside(site: Site, args: Sequence[Array], at: int) -> DomainError:

@@ -6,8 +6,9 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import reduce
-from typing import Any, assert_never
+from functools import lru_cache, reduce
+from operator import itemgetter
+from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 
@@ -57,43 +58,76 @@ _FUNCTIONS: Mapping[Elementary, Callable[[Array], Array]] = {
 }
 
 
-def term_floats(term: Term, args: Sequence[Array]) -> Array:  # noqa: C901, PLR0912 one case a term
-    """The value of a term; each operation rounds to nearest."""
+def _negate(x: Array) -> Array:
+    return -x
+
+
+def _divide(x: Array, y: Array) -> Array:
+    return x / y
+
+
+Floats: TypeAlias = Callable[[Sequence[Array]], Array]
+"""A term or a condition as a function of the values of its variables."""
+
+
+@lru_cache(maxsize=4096)
+def float_function(term: Term) -> Floats:  # noqa: C901, PLR0912 one case a term
+    """A term in float64, elementwise; each operation rounds to nearest."""
     folded = formula.constant(term)
     if folded is not None:
-        return np.asarray(nearest_float(folded))
+        return _constant(folded)
     match term:
         case formula.Var(index):
-            return args[index]
+            return itemgetter(index)
         case formula.Const(value):
-            return np.asarray(nearest_float(value))
+            return _constant(value)
         case formula.Add(formula.Call(Elementary.EXP, argument), right) if (
             formula.constant(right) == -1
         ):
-            return np.expm1(term_floats(argument, args))
+            return _composed(np.expm1, argument)
         case formula.Add(left, right):
             other = formula.subtracted(right)
             if other is None or formula.constant(right) is not None:
-                return term_floats(left, args) + term_floats(right, args)
-            return term_floats(left, args) - term_floats(other, args)
+                return _composed(operator.add, left, right)
+            return _composed(operator.sub, left, other)
         case formula.Mul(left, right):
             if formula.constant(left) == -1:
-                return -term_floats(right, args)
-            return term_floats(left, args) * term_floats(right, args)
+                return _composed(_negate, right)
+            return _composed(operator.mul, left, right)
         case formula.Div(numerator, denominator):
-            return term_floats(numerator, args) / term_floats(denominator, args)
+            return _composed(_divide, numerator, denominator)
         case formula.Pow(base, exponent):
             if formula.constant(exponent) == Fraction(1, 2):
-                return np.sqrt(term_floats(base, args))
-            return np.power(term_floats(base, args), term_floats(exponent, args))
+                return _composed(np.sqrt, base)
+            return _composed(np.power, base, exponent)
         case formula.Floor(argument):
-            return np.floor(term_floats(argument, args))
+            return _composed(np.floor, argument)
         case formula.Call(Elementary.LOG, formula.Add(left, right)) if formula.constant(left) == 1:
-            return np.log1p(term_floats(right, args))
+            return _composed(np.log1p, right)
         case formula.Call(function, argument):
-            return _FUNCTIONS[function](term_floats(argument, args))
+            return _composed(_FUNCTIONS[function], argument)
         case _:
             assert_never(term)
+
+
+def _constant(value: Fraction) -> Floats:
+    number = nearest_float(value)
+    return lambda _args: np.asarray(number)
+
+
+def _composed(function: Callable[..., Array], *terms: Term) -> Floats:
+    match tuple(map(float_function, terms)):
+        case (one,):
+            return lambda args: function(one(args))
+        case (one, other):
+            return lambda args: function(one(args), other(args))
+        case _:
+            raise TypeError(terms)
+
+
+def term_floats(term: Term, args: Sequence[Array]) -> Array:
+    """The value of a term; each operation rounds to nearest."""
+    return float_function(term)(args)
 
 
 def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[Array]) -> Array:
@@ -104,9 +138,22 @@ def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[
     return value
 
 
+@lru_cache(maxsize=4096)
+def mask_function(condition: Condition) -> Floats:
+    """Where a condition holds, as a boolean array that broadcasts to the shape of the arguments."""
+
+    def every(parts: list[Floats]) -> Floats:
+        return lambda args: where_all(part(args) for part in parts)
+
+    def some(parts: list[Floats]) -> Floats:
+        return lambda args: where_any(part(args) for part in parts)
+
+    return formula.joined(condition, _comparison, every, some)
+
+
 def condition_floats(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, as a boolean array that broadcasts to the shape of ``args``."""
-    return where(condition, lambda compare: _compare(compare, args))
+    return mask_function(condition)(args)
 
 
 def where(condition: Condition, held: Callable[[formula.Compare], Array]) -> Array:
@@ -124,15 +171,21 @@ def where_any(parts: Iterable[Array]) -> Array:
     return reduce(np.logical_or, parts, np.zeros((), dtype=bool))
 
 
-def _compare(condition: formula.Compare, args: Sequence[Array]) -> Array:
+def _comparison(condition: formula.Compare) -> Floats:
     left, relation, right = formula.sides(condition)
-    a, b = term_floats(left, args), term_floats(right, args)
-    if isinstance(left, formula.Add):
+    one, other = float_function(left), float_function(right)
+    if not isinstance(left, formula.Add):
+        return lambda args: compared(relation, one(args), other(args))
+    first, second = float_function(left.left), float_function(left.right)
+
+    def held(args: Sequence[Array]) -> Array:
+        a, b = one(args), other(args)
         # x - floor(x) may round to a tie that it is not: the rounding error breaks it
-        first, second = term_floats(left.left, args), term_floats(left.right, args)
-        error = np.nan_to_num(sum_error(first, second, np.asarray(a)))
+        error = np.nan_to_num(sum_error(first(args), second(args), np.asarray(a)))
         a, b = np.where(a == b, error, a), np.where(a == b, 0.0, b)
-    return compared(relation, a, b)
+        return compared(relation, a, b)
+
+    return held
 
 
 def compared(relation: Relation, a: Any, b: Any) -> Array:

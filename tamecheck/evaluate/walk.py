@@ -65,23 +65,16 @@ def run(
 
     A value is dropped after its last user, so the memory in use is that of the live tensors.
     """
-    order = list(graph.ancestors(roots))
-    last: dict[int, int] = dict.fromkeys(roots, len(graph.nodes))
-    for index in order:
-        node = graph.nodes[index]
-        if isinstance(node, Apply):
-            for arg in node.args:
-                last[arg] = max(index, last.get(arg, -1))
     values: dict[int, T] = {}
-    for index in order:
+    whole = tuple(roots) == graph.output_nodes
+    for index, ended in graph.schedule if whole else graph.schedule_of(roots):
         node = graph.nodes[index]
         if not isinstance(node, Apply):
             values[index] = leaf(index, node)
             continue
         values[index] = apply(index, node, [values[arg] for arg in node.args])
-        for arg in set(node.args):
-            if last[arg] == index:
-                del values[arg]
+        for arg in ended:
+            del values[arg]
     return values
 
 

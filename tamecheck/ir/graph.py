@@ -130,6 +130,19 @@ class Graph:
         return tuple(free)
 
     @cached_property
+    def schedule(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """What the outputs need, in order, each with the nodes that nothing after it uses."""
+        return self.schedule_of(self.output_nodes)
+
+    def schedule_of(self, roots: Sequence[int]) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """What ``roots`` need, in topological order, each with those that it is the last to use."""
+        order = list(self.ancestors(roots))
+        last = {arg: index for index in order for arg in self.args(index)}
+        last.update(dict.fromkeys(roots, len(self.nodes)))
+        ended = {i: tuple(a for a in set(self.args(i)) if last[a] == i) for i in order}
+        return tuple(ended.items())
+
+    @cached_property
     def sha256(self) -> str:
         """The hash of the canonical form; labels are not part of it."""
         return hashlib.sha256(canonical_json(self.document()).encode()).hexdigest()

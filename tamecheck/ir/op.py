@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from tamecheck.ir.tensor import Array, Shape
 
 Value: TypeAlias = "int | bool | str | Fraction | tuple[int, ...] | None"
 Params: TypeAlias = Mapping[str, Value]
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,34 @@ class Param:
     name: str
     kind: type[int | bool | str | Fraction | tuple[int, ...]]
     optional: bool = False
+
+
+_MAX_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Remembered(Generic[V]):
+    """A function of parameters that keeps what it has made of them."""
+
+    make: Callable[[Params], V]
+    made: dict[tuple[tuple[str, Value], ...], V] = field(compare=False, repr=False)
+
+    def __call__(self, params: Params) -> V:
+        key = tuple(params.items())
+        found = self.made.get(key)
+        if found is None:
+            if len(self.made) >= _MAX_REMEMBERED:
+                self.made.clear()
+            found = self.made[key] = self.make(params)
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remembered, (self.make,)
+
+
+def _remembered(make: Callable[[Params], V]) -> Callable[[Params], V]:
+    known: Callable[[Params], V] = make
+    return known if type(make) is _Remembered else _Remembered(make, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +69,11 @@ class Pointwise:
     pieces: Callable[[Params], tuple[Piece, ...]]
     domain: Callable[[Params], Condition] = lambda _params: TRUE
     whole: Term | None = None
+
+    def __post_init__(self) -> None:
+        # the same terms are read at every point and by every analysis
+        object.__setattr__(self, "pieces", _remembered(self.pieces))
+        object.__setattr__(self, "domain", _remembered(self.domain))
 
 
 @dataclass(frozen=True, slots=True)

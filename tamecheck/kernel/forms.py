@@ -76,6 +76,8 @@ def plus(p: Form, q: Form, factor: Fraction | int = ONE) -> Form:
 
 def times(p: Form, q: Form) -> Form:
     """Return the product."""
+    if UNITY in (p, q):
+        return _reduced(q if p == UNITY else p)
     require(len(p) * len(q) <= TERMS, "a product of forms is too large")
     found: Form = {}
     for ((m, z), (a, b)), ((n, w), (c, d)) in couples(p.items(), q.items()):

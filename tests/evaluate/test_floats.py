@@ -90,3 +90,28 @@ def test_folding_gives_up_on_irrational_values():
     assert folded(ops.EXP, np.array([0.0, 1.0])) is None
     with pytest.raises(DomainError, match=r"^here"):
         folded(ops.LOG, np.array([0.0]))
+
+
+def test_what_an_op_computes_is_written_once_for_each_parameter():
+    meaning = BY_NAME["leaky_relu"].meaning
+    slow, fast = {"alpha": F(1, 100)}, {"alpha": F(2)}
+    assert meaning.pieces(slow) is meaning.pieces(dict(slow))
+    assert meaning.pieces(slow) != meaning.pieces(fast)
+    # so no point is computed with the parameter of another
+    assert value("leaky_relu", [-1.0], alpha=F(2)) == [-2.0]
+    assert value("leaky_relu", [-1.0], alpha=F(1, 4)) == [-0.25]
+    assert value("step", [0.0], at_zero=F(1)) == [1.0]
+    assert value("step", [0.0], at_zero=F(0)) == [0.0]
+
+
+def test_values_are_dropped_after_their_last_user():
+    builder = GraphBuilder()
+    x = builder.input("x", ())
+    y = builder.apply(ops.ADD, [x, x])
+    unused = builder.apply(BY_NAME["exp"], [x])
+    z = builder.apply(ops.ADD, [y, x])
+    graph = builder.build({"y": y, "z": z, "twice": z})
+    assert graph.schedule == ((0, ()), (1, ()), (2, (0,)))
+    assert unused not in (y, z)
+    assert graph.schedule_of([2]) == ((0, ()), (1, ()), (2, graph.schedule_of([2])[2][1]))
+    assert set(graph.schedule_of([2])[2][1]) == {0, 1}
