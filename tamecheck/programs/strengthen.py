@@ -9,7 +9,7 @@ from multipliers that were rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -20,21 +20,20 @@ from tamecheck.budget import Budget
 from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program, Row
-from tamecheck.programs.certificate import Cut, Derived, Side, Tightened
-from tamecheck.programs.cuts import Guess, Separator, Vector
+from tamecheck.programs.certificate import Cut, Derived, Tightened
+from tamecheck.programs.cuts import Separator, Vector
+from tamecheck.programs.exact_cuts import UNIT, exact_cut
 from tamecheck.programs.lattice import granularity
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 
 _ROUNDS, _PASSES, _CUTS = 60, 10, 60
-_FINE, _UNIT = 30, 1 << 20
-"""Bits of the largest coefficient of a cut; the denominator of rounded multipliers."""
-_SIMPLE, _NEAR, _LARGEST, _DENOMINATOR = 10_000, 1e-9, 1e7, 1 << 40
-"""Fractions up to this denominator are recognised, so near; coefficients and denominators."""
 _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
 _STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
+_EQUAL, _BEYOND = 1e-9, 1e-6
+"""Relative differences of a bound from the cutoff that are none, and that are seen."""
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
 """How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
 times rows and columns, and as how many a relaxation counts at least."""
@@ -83,8 +82,10 @@ class _Root:
         self._costs = costs
         step = granularity(program)
         self.cutoff = value
+        self._margin = -_EQUAL
+        """How far beyond the cutoff, relative to it, no point is left."""
         if value is not None and step is not None:
-            self.cutoff = value - step.step
+            self.cutoff, self._margin = value - step.step, _BEYOND
         terms = tuple((j, c) for j, c in enumerate(costs) if c)
         # names that no row has
         self._prefix = "derived "
@@ -201,13 +202,13 @@ class _Root:
         """Narrow bounds of integer columns by reduced costs and the cutoff."""
         if self.cutoff is None:
             return False
-        y = self.scaled.round(duals, _UNIT)
+        y = self.scaled.round(duals, UNIT)
         y = {i: n for i, n in y.numerators.items() if i != self._count}
-        reduced = [cost * _UNIT for cost in self.scaled.costs]
+        reduced = [cost * UNIT for cost in self.scaled.costs]
         for i, n in y.items():
             for j, a in self.scaled.rows[i]:
                 reduced[j] -= n * a
-        numerators = {**y, self._count: -_UNIT}
+        numerators = {**y, self._count: -UNIT}
         base: Number = 0
         for i, n in numerators.items():
             side = self.scaled.side(i, n)
@@ -276,15 +277,15 @@ class _Root:
     def _tighten_column(self, j: int, sign: int, duals: Sequence[float]) -> bool:
         """Keep the bound of a column that multipliers of the active rows prove."""
         pairs = zip(self._active(), duals, strict=True)
-        numerators = {i: round(y * _UNIT) for i, y in pairs}
-        y = self.scaled.support(numerators, _UNIT).numerators
+        numerators = {i: round(y * UNIT) for i, y in pairs}
+        y = self.scaled.support(numerators, UNIT).numerators
         scale = self.scaled.scale
         costs = [0] * len(self._costs)
-        costs[j] = sign * _UNIT * scale
+        costs[j] = sign * UNIT * scale
         least = self.scaled.least(costs, y, self.box)
         if least is None:
             return False
-        return self._narrow(j, sign, Fraction(least) / (_UNIT * scale), y, _UNIT * scale)
+        return self._narrow(j, sign, Fraction(least) / (UNIT * scale), y, UNIT * scale)
 
     # -- cuts -------------------------------------------------------------------------------------
 
@@ -300,9 +301,9 @@ class _Root:
             if not isinstance(answer, Optimal):
                 return
             self._age(answer.point)
-            if self.tighten_costs(answer.certificate):
-                self.tighten_rows(budget)
-            if self.crossed:
+            if self._excludes(answer.objective) or (
+                self.tighten_costs(answer.certificate) and not self.tighten_rows(budget)
+            ):
                 return
             left = 0.0 if self.cutoff is None else nearest(self.cutoff) - answer.objective
             worth = max(_WORTH * max(1.0, abs(answer.objective)), _SHARE * left)
@@ -317,6 +318,13 @@ class _Root:
                 stalled = 0
             elif not self._separate(current, relaxation, answer, budget):
                 return
+
+    def _excludes(self, bound: float) -> bool:
+        """Whether a bound seems to exclude all points that count."""
+        if self.cutoff is None:
+            return False
+        cutoff = nearest(self.cutoff)
+        return bound >= cutoff + self._margin * max(1.0, abs(cutoff))
 
     def _age(self, x: Sequence[float]) -> None:
         """Count how long each cut was not tight; one that is violated is young again."""
@@ -350,7 +358,7 @@ class _Root:
             unit = guess.form / float(np.linalg.norm(guess.form))
             if any(float(unit @ other) > _PARALLEL for other in kept):
                 continue
-            cut = self._exact(guess, x)
+            cut = exact_cut(guess, x, self.scaled, self.box)
             if cut is not None:
                 added.append(cut)
                 kept.append(unit)
@@ -373,77 +381,6 @@ class _Root:
         ]
         self.program = replace(self.program, rows=(*self.program.rows, *rows))
         self.scaled = Scaled(self.program)
-
-    def _exact(self, guess: Guess, x: Vector) -> Cut | None:
-        """The cut with coefficients that are integers, and the right side that is proved."""
-        sigma = _scale_of(guess.form)
-        terms = {j: -round(float(guess.form[j]) * sigma) for j in np.flatnonzero(guess.form)}
-        terms = {int(j): a for j, a in terms.items() if a}
-        split = {int(j): round(float(guess.split[j])) for j in np.flatnonzero(guess.split)}
-        if not terms or not split:
-            return None
-        scale = self.scaled.scale
-        least: list[Fraction] = []
-        sides: list[Side] = []
-        for sign, limit, rows, times in (
-            (-1, -guess.at, guess.rows[0], guess.times[0]),
-            (1, guess.at + 1, guess.rows[1], guess.times[1]),
-        ):
-            over = _denominator([times * sigma, *(y * sigma for y in rows.values())])
-            numerators = {i: round(y * sigma * over) for i, y in rows.items()}
-            numerators = {
-                i: n for i, n in numerators.items() if n and self.scaled.side(i, n) is not None
-            }
-            weight = round(times * sigma * over)
-            costs = [0] * len(self._costs)
-            for j, a in terms.items():
-                costs[j] += a * over * scale
-            for j, p in split.items():
-                costs[j] -= sign * p * weight * scale
-            found = self.scaled.least(costs, numerators, self.box)
-            if found is None:
-                return None
-            least.append((Fraction(found) / scale + weight * limit) / over)
-            sides.append(Side(Multipliers(numerators, over), weight))
-        right = min(least)
-        if right.denominator > _UNIT:
-            right = Fraction(math.floor(right * _UNIT), _UNIT)
-        if nearest(right) - sum(a * float(x[j]) for j, a in terms.items()) <= 1e-6 * sigma:
-            return None
-        pairs = tuple(sorted(terms.items()))
-        return Cut(pairs, right, tuple(sorted(split.items())), guess.at, (sides[0], sides[1]))
-
-
-def _scale_of(form: Vector) -> float:
-    """A factor that makes the coefficients small integers, or else just large ones."""
-    sizes = np.abs(form[form != 0])
-    least, largest = float(sizes.min()), float(sizes.max())
-    common = _common(np.unique(sizes / least), int(_LARGEST * least / largest))
-    if common is not None:
-        return common / least
-    return 2.0 ** (_FINE - math.frexp(largest)[1])
-
-
-def _denominator(values: Sequence[float]) -> int:
-    """A common denominator of what the values are likely to be, or else a large one."""
-    return _common(values, _DENOMINATOR) or _UNIT
-
-
-def _common(values: Iterable[float], most: int) -> int | None:
-    """The least common denominator of the fractions near the values, None if it is large.
-
-    Sums of a cut's multipliers are then exact, and so is the right side where rounding would
-    lose what separates two points of equal value.
-    """
-    common = 1
-    for value in values:
-        near = Fraction(value).limit_denominator(_SIMPLE)
-        if abs(float(near) - value) > _NEAR * max(1.0, abs(value)):
-            return None
-        common = math.lcm(common, near.denominator)
-        if common > most:
-            return None
-    return common
 
 
 def _fraction(end: Number | None) -> Fraction | None:
