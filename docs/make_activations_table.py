@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pages import write_or_compare
 
 import tamecheck as tc
 from tamecheck.ir.graph import Graph
@@ -190,12 +191,9 @@ def svg(t: np.ndarray, heights: np.ndarray) -> str:
 def main() -> int:
     """Write or compare."""
     checked = rows(DATA / "tame" / "activations.tsv")
-    page = table(checked)
+    outcome = write_or_compare(PAGE, table(checked))
     if "--check" in sys.argv[1:]:
-        fresh = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page
-        print("fresh" if fresh else f"{PAGE} is out of date: python {Path(__file__).name}")
-        return 0 if fresh else 1
-    PAGE.write_text(page, encoding="utf-8")
+        return outcome
     PICTURES.mkdir(parents=True, exist_ok=True)
     for old in PICTURES.glob("*.svg"):
         old.unlink()

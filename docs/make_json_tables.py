@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pages import write_or_compare
+
 from tamecheck.show.schemas import schema_names, schema_of
 
 PAGE = Path(__file__).parent / "json-answers.md"
@@ -62,14 +64,5 @@ def _types(about: Mapping[str, Any]) -> Iterator[str]:
             yield one
 
 
-def main() -> int:
-    """Write or compare."""
-    text = page()
-    if "--check" in sys.argv[1:]:
-        return int(PAGE.read_text(encoding="utf-8") != text)
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_compare(PAGE, page()))

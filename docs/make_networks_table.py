@@ -16,6 +16,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pages import write_or_compare
+
 import tamecheck as tc
 from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
@@ -203,16 +205,5 @@ def table(found: Sequence[Row]) -> str:
     return "".join(lines)
 
 
-def main() -> int:
-    """Write or compare."""
-    page = table(rows(DATA))
-    if "--check" in sys.argv[1:]:
-        fresh = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page
-        print("fresh" if fresh else f"{PAGE} is out of date: python {Path(__file__).name}")
-        return 0 if fresh else 1
-    PAGE.write_text(page, encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_compare(PAGE, table(rows(DATA))))

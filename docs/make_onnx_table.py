@@ -9,12 +9,11 @@ all (onnx/backend/test/case/node); an archive of them holds one folder a case.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tarfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from pages import between, write_or_compare
 
 from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
@@ -31,7 +31,6 @@ from tamecheck.loaders.onnx import load_onnx
 from tamecheck.loaders.onnx.reader import LOWERINGS
 
 RTOL, ATOL = 1e-3, 1e-7
-START, END = "<!-- table: python docs/make_onnx_table.py -->", "<!-- end of table -->"
 PAGE = Path(__file__).with_name("onnx.md")
 
 
@@ -199,7 +198,7 @@ def exact_verdict(graph: Graph, inputs: dict[str, Any], expected: list[Any]) -> 
     return "rational" if not difference(floats, expected) else ""
 
 
-def table(outcomes: list[Outcome]) -> str:
+def table(outcomes: Sequence[Outcome]) -> str:
     """The table in Markdown, a row for each operator that is read."""
     lines = [
         "| operator | opsets in the cases | becomes | cases passed | of which exact |",
@@ -266,30 +265,20 @@ def reason(outcome: Outcome) -> str:
 ROUNDED = "the published value is rounded on the way"
 
 
-def page_with(text: str, page: str) -> str:
-    """The page with another table."""
-    head, _, rest = page.partition(START)
-    _, _, tail = rest.partition(END)
-    return f"{head}{START}\n\n{text}\n\n{END}{tail}"
+def page(outcomes: Sequence[Outcome]) -> str:
+    """The page with the table written anew."""
+    return between(PAGE, "docs/make_onnx_table.py", f"\n{table(outcomes)}\n")
 
 
 def main() -> int:
     """Rewrite the table, or check it."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if outdated")
-    args = parser.parse_args()
     outcomes = [run(case) for case in published()]
     for outcome in outcomes:
         differs = outcome.verdict == "failed" and reason(outcome) == ROUNDED
         if differs or (outcome.verdict == "passed" and outcome.exact not in ("rational", "ball")):
             print(outcome.case, outcome.verdict, outcome.why, outcome.exact, file=sys.stderr)
-    page = PAGE.read_text(encoding="utf-8")
-    new = page_with(table(outcomes), page)
-    if args.check:
-        return int(new != page)
-    PAGE.write_text(new, encoding="utf-8")
-    return 0
+    return write_or_compare(PAGE, page(outcomes))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(main())

@@ -10,6 +10,8 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+from pages import write_or_compare
+
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.op import Op, Value
 from tamecheck.ir.structure import Antichain
@@ -83,15 +85,5 @@ def table() -> str:
     return HEAD + "".join(f"{row(op)}\n" for op in ALL)
 
 
-def main() -> int:
-    """Write or compare."""
-    if "--check" in sys.argv[1:]:
-        fresh = TABLE.is_file() and TABLE.read_text(encoding="utf-8") == table()
-        print("fresh" if fresh else f"{TABLE} is out of date: python docs/make_ops_table.py")
-        return 0 if fresh else 1
-    TABLE.write_text(table(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_compare(TABLE, table()))

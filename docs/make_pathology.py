@@ -50,8 +50,6 @@ def set_valued(axes: Any) -> None:
     panel(axes, "2*x + abs(x) - p", "2x + |x| = p")
     axes.fill_between(p, p / 3, p, color="C0", alpha=0.2, linewidth=0, label="slopes [1/3, 1]")
     axes.plot(p, np.where(p > 0, p / 3, p), "C0", linewidth=2, label="x(p)")
-    axes.set_ylabel("x")
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def root(axes: Any) -> None:
@@ -62,7 +60,6 @@ def root(axes: Any) -> None:
     for end in (0.7, 0.5, 0.35):
         axes.plot([0, end**3], [0, end], "C3", linewidth=1)
     axes.plot([], [], "C3", linewidth=1, label="slopes 2, 4, 8")
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def one_sided(axes: Any) -> None:
@@ -72,8 +69,6 @@ def one_sided(axes: Any) -> None:
     axes.plot([0, 0], [0, -1], "C3", linewidth=2, label="all solve p = 0")
     axes.axvspan(-1, 0, color="C3", alpha=0.12, linewidth=0)
     axes.text(-0.5, 0.1, "no solution", ha="center", color="C3", fontsize=9)
-    axes.set_ylabel("x")
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def fold(axes: Any) -> None:
@@ -83,7 +78,6 @@ def fold(axes: Any) -> None:
     axes.plot(x**2, x, "C0", linewidth=2, label="two solutions")
     axes.axvspan(-1, 0, color="C3", alpha=0.12, linewidth=0)
     axes.text(-0.5, 0.1, "no solution", ha="center", color="C3", fontsize=9)
-    axes.legend(loc="upper left", fontsize=8)
 
 
 def failures() -> None:
@@ -92,6 +86,9 @@ def failures() -> None:
     drawings: list[Callable[[Any], None]] = [set_valued, root, one_sided, fold]
     for axes, draw in zip(grid.reshape(-1), drawings, strict=True):
         draw(axes)
+        axes.legend(loc="upper left", fontsize=8)
+    for axes in grid[:, 0]:
+        axes.set_ylabel("x")
     save(figure, "implicit_failures.png")
 
 

@@ -15,13 +15,14 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from pages import between, write_or_compare  # noqa: E402 - as above
+
 import tamecheck as tc  # noqa: E402 - as above
 from tamecheck.loaders.sklearn.meta import ESTIMATORS  # noqa: E402 - as above
 from tamecheck.loaders.sklearn.methods import Methods  # noqa: E402 - as above
 from tests.load.sklearn_estimators import FITS, fitted  # noqa: E402 - the tests are no package
 
 PAGE = Path(__file__).with_name("sklearn.md")
-START, END = "<!-- table: python docs/make_sklearn_table.py -->", "<!-- end of table -->"
 NAMES = ("predict", "decision_function", "predict_proba", "transform")
 
 
@@ -49,26 +50,13 @@ def table() -> str:
         for name in sorted(FITS, key=str.lower)
     ]
     head = ["| estimator | methods | structures |", "|---|---|---|"]
-    return "\n".join([START, *head, *rows, END])
+    return "\n".join([*head, *rows])
 
 
 def page() -> str:
     """The page with the table written anew."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(START)
-    return before + table() + rest.split(END)[1]
-
-
-def main() -> int:
-    """Write or compare."""
-    fresh = page()
-    if "--check" in sys.argv[1:]:
-        same = PAGE.read_text(encoding="utf-8") == fresh
-        print("fresh" if same else f"{PAGE} is out of date: python docs/make_sklearn_table.py")
-        return 0 if same else 1
-    PAGE.write_text(fresh, encoding="utf-8")
-    return 0
+    return between(PAGE, "docs/make_sklearn_table.py", table())
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_compare(PAGE, page()))

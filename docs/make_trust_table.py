@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pages import write_or_compare
+
 from tamecheck.cli import main as tamecheck
 
 PAGE = Path(__file__).parent / "trust.md"
@@ -203,15 +205,5 @@ def page() -> str:
     return f"{HEAD}{means}{MIDDLE}{table}{TAIL}{rest}"
 
 
-def main() -> int:
-    """Write or compare."""
-    if "--check" in sys.argv[1:]:
-        fresh = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page()
-        print("fresh" if fresh else f"{PAGE} is out of date: python docs/make_trust_table.py")
-        return 0 if fresh else 1
-    PAGE.write_text(page(), encoding="utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(write_or_compare(PAGE, page()))

@@ -90,6 +90,8 @@ ROOT = Path(__file__).parents[1]
 def script(path: str):
     """The module of a script, by its path in the repository."""
     name = Path(path).stem
+    # scripts import what stands beside them
+    sys.path.append(str((ROOT / path).parent))
     spec = importlib.util.spec_from_file_location(name, ROOT / path)
     assert spec is not None
     assert spec.loader is not None
