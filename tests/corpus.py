@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
 from tamecheck.ops import BY_NAME
 
@@ -63,6 +64,44 @@ def random_dense_network(sizes, rng, act="relu", *, digits=None, dtype=np.float3
         act,
         **params,
     )
+
+
+def threshold_network(  # noqa: PLR0913 (how large the integers are)
+    rng,
+    inputs: int,
+    widths: Iterable[int],
+    classes: int | Callable[[], int] = 2,
+    *,
+    weights=2,
+    thresholds=2,
+    readout=2,
+    offsets=2,
+    low=-1,
+) -> ThresholdNetwork:
+    """Layers of threshold neurons on inputs ``low`` and 1, of random integers of these sizes.
+
+    They are drawn layer by layer; widths and classes may be drawn themselves where they are asked.
+    """
+
+    def upto(size, *shape):
+        return rng.integers(-size, size + 1, shape)
+
+    layers, width = [], inputs
+    for size in widths:
+        layers.append(ThresholdLayer(upto(weights, size, width), upto(thresholds, size)))
+        width = size
+    count = classes() if callable(classes) else classes
+    ends = (Fraction(low),) * inputs, (Fraction(1),) * inputs
+    return ThresholdNetwork(*ends, tuple(layers), upto(readout, count, width), upto(offsets, count))
+
+
+def some_threshold_network(seed, inputs=None):
+    """One of up to two hidden layers and three classes, and what draws further numbers."""
+    rng = np.random.default_rng(seed)
+    n, largest = inputs or int(rng.integers(3, 9)), int(rng.integers(1, 4))
+    widths = rng.integers(2, 6, int(rng.integers(0, 3))).tolist()
+    sizes = {"weights": largest, "thresholds": 3, "readout": 9, "offsets": 20}
+    return threshold_network(rng, n, widths, 3, **sizes, low=0), rng
 
 
 def over_vectors(graph: Graph, weights: np.ndarray | None = None, size: int = 3) -> Graph:

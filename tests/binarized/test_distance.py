@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import some_threshold_network
 
 from tamecheck.binarized import (
     ThresholdLayer,
@@ -28,19 +29,6 @@ def majority(n):
     readout = np.array([[-1], [1]], dtype=np.int64)
     levels = (Fraction(-1),) * n, (Fraction(1),) * n
     return ThresholdNetwork(*levels, (layer,), readout, np.zeros(2, dtype=np.int64))
-
-
-def some_network(seed):
-    rng = np.random.default_rng(seed)
-    n, largest = int(rng.integers(3, 9)), int(rng.integers(1, 4))
-    layers, width = [], n
-    for size in rng.integers(2, 6, int(rng.integers(0, 3))).tolist():
-        weights = rng.integers(-largest, largest + 1, (size, width))
-        layers.append(ThresholdLayer(weights, rng.integers(-3, 4, size)))
-        width = size
-    readout, offsets = rng.integers(-9, 10, (3, width)), rng.integers(-20, 20, 3)
-    levels = (Fraction(0),) * n, (Fraction(1),) * n
-    return ThresholdNetwork(*levels, tuple(layers), readout, offsets), rng
 
 
 def all_states(n):
@@ -75,7 +63,7 @@ def test_a_majority_of_five_falls_with_three_flips(engine, monkeypatch):
 )
 def test_distance_is_that_of_brute_force(engine, seed, monkeypatch):
     choose(monkeypatch, engine)
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     true, found = brute_distance(network, states), minimum_distance(network, states)
     assert found.why == ""
@@ -90,7 +78,7 @@ def test_distance_is_that_of_brute_force(engine, seed, monkeypatch):
 @pytest.mark.parametrize("radius", [1, 3])
 def test_robustness_is_that_of_brute_force(engine, seed, radius, monkeypatch):
     choose(monkeypatch, engine)
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     true, found = brute_distance(network, states), robust(network, states, radius)
     violated = true is not None and true <= radius
@@ -103,7 +91,7 @@ def test_robustness_is_that_of_brute_force(engine, seed, radius, monkeypatch):
 @pytest.mark.parametrize("seed", range(10))
 def test_the_distance_to_a_class_is_that_of_brute_force(engine, seed, monkeypatch):
     choose(monkeypatch, engine)
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     points = all_states(network.inputs)
     decided = network.decide(points)
@@ -115,7 +103,7 @@ def test_the_distance_to_a_class_is_that_of_brute_force(engine, seed, monkeypatc
 
 @pytest.mark.parametrize("seed", range(120))
 def test_patterns_agree_with_brute_force(seed):
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     states = rng.choice(np.array([-1, 1], dtype=np.int8), network.inputs)
     true = brute_distance(network, states) or network.inputs + 1
     if not network.layers:
@@ -133,7 +121,7 @@ def test_patterns_agree_with_brute_force(seed):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_counts_are_those_of_brute_force(seed):
-    network, _ = some_network(seed)
+    network, _ = some_threshold_network(seed)
     decided = network.decide(all_states(network.inputs))
     assert count_classes(network) == np.bincount(decided, minlength=3).tolist()
 

@@ -3,10 +3,10 @@
 import itertools
 import json
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 import tamecheck as tc
 from tamecheck.binarized import Distance, ThresholdLayer, ThresholdNetwork, distance, robust
@@ -67,14 +67,8 @@ def test_no_time_is_no_answer():
 @pytest.mark.parametrize("seed", range(20))
 def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
     rng = np.random.default_rng(seed)
-    sizes = (4, int(rng.integers(2, 4)), 3)
-    layers = tuple(
-        ThresholdLayer(rng.integers(-2, 3, (m, n)), rng.integers(-3, 4, m))
-        for n, m in pairwise(sizes)
-    )
-    readout, offsets = rng.integers(-3, 4, (3, 3)), rng.integers(-2, 3, 3)
-    levels = ((Fraction(v),) * 4 for v in (-1, 1))
-    network = ThresholdNetwork(*levels, layers, readout, offsets)
+    widths = (int(rng.integers(2, 4)), 3)
+    network = threshold_network(rng, 4, widths, 3, thresholds=3, readout=3)
     centre, radius = rng.choice(np.array([-1, 1], dtype=np.int8), 4), int(rng.integers(5))
     scores = network.scores(centre[None, :])[0]
     decision = int(np.argmax(scores))
@@ -85,7 +79,7 @@ def test_the_program_has_exactly_the_points_that_are_decided_for_a_target(seed):
     for states in itertools.product([-1, 1], repeat=4):
         values = list(states)
         before = np.array([states])
-        for layer in layers:
+        for layer in network.layers:
             before = layer.states(before)
             values += before[0].tolist()
         columns = [Fraction(v + 1, 2) for v in values]

@@ -1,12 +1,11 @@
 """Proofs over all states by splitting signs: there are some of what holds; the kernel agrees."""
 
-from fractions import Fraction
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.copies import Chain, copies, over_all_states
 from tamecheck.binarized.sign_tree import SignTree
 from tamecheck.errors import UnsupportedError
@@ -17,15 +16,8 @@ INPUTS = 6
 
 
 def network(rng, *, classes=2):
-    widths = [INPUTS, *rng.integers(1, 4, size=rng.integers(1, 3))]
-    layers = tuple(
-        ThresholdLayer(rng.integers(-2, 3, size=(after, before)), rng.integers(-3, 4, size=after))
-        for before, after in pairwise(widths)
-    )
-    readout = rng.integers(-2, 3, size=(classes, widths[-1]))
-    offsets = rng.integers(-4, 5, size=classes)
-    ends = (Fraction(0),) * INPUTS, (Fraction(1),) * INPUTS
-    return ThresholdNetwork(*ends, layers, readout, offsets)
+    widths = rng.integers(1, 4, size=rng.integers(1, 3))
+    return threshold_network(rng, INPUTS, widths, classes, thresholds=3, offsets=4, low=0)
 
 
 STATES = np.array(list(product((-1, 1), repeat=INPUTS)), dtype=np.int8)

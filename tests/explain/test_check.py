@@ -1,11 +1,11 @@
 """The recomputation against enumeration, and against statements that are false by construction."""
 
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import SolverError
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.check_parts import (
@@ -15,23 +15,11 @@ from tamecheck.explain.check_parts import (
     points_in_union,
 )
 from tamecheck.explain.domain import domain_of
-from tamecheck.ir.exact import rational
 
 
 def network(rng, *, inputs=8, layers=None, classes=None):
-    widths = [inputs, *(rng.integers(1, 5, size=rng.integers(0, 3)) if layers is None else layers)]
-    hidden = tuple(
-        ThresholdLayer(rng.integers(-2, 3, size=(after, before)), rng.integers(-2, 3, size=after))
-        for before, after in pairwise(widths)
-    )
-    count = int(rng.integers(2, 5)) if classes is None else classes
-    return ThresholdNetwork(
-        (rational(-1),) * inputs,
-        (rational(1),) * inputs,
-        hidden,
-        rng.integers(-2, 3, size=(count, int(widths[-1]))),
-        rng.integers(-2, 3, size=count),
-    )
+    widths = rng.integers(1, 5, size=rng.integers(0, 3)) if layers is None else layers
+    return threshold_network(rng, inputs, widths, classes or (lambda: rng.integers(2, 5)))
 
 
 def domain(rng, net):

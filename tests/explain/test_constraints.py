@@ -7,8 +7,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.budget import Budget
 from tamecheck.cli import main
 from tamecheck.errors import InputError, UnsupportedError
@@ -21,15 +21,8 @@ from tamecheck.explain.words import Language
 
 
 def network(rng, inputs, classes):
-    layers, width = [], inputs
-    for _ in range(int(rng.integers(0, 3))):
-        hidden = int(rng.integers(1, 5))
-        weights = rng.integers(-3, 4, (hidden, width))
-        layers.append(ThresholdLayer(weights, rng.integers(-3, 4, hidden)))
-        width = hidden
-    levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
-    readout, offsets = rng.integers(-3, 4, (classes, width)), rng.integers(-2, 3, classes)
-    return ThresholdNetwork(*levels, tuple(layers), readout, offsets)
+    widths = (int(rng.integers(1, 5)) for _ in range(int(rng.integers(0, 3))))
+    return threshold_network(rng, inputs, widths, classes, weights=3, thresholds=3, readout=3)
 
 
 def cube_of(rng, features):

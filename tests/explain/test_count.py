@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import some_threshold_network
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork, count_classes
 from tamecheck.cli.entry import main
@@ -14,19 +15,6 @@ from tamecheck.explain.counts import ball_size, count, count_ball
 from tamecheck.explain.domain import domain_of
 from tamecheck.explain.words import Language, Vocabulary
 from tamecheck.loaders.tables.schema import Bit, Column, Group, Schema
-
-
-def some_network(seed, inputs=None):
-    rng = np.random.default_rng(seed)
-    n, largest = inputs or int(rng.integers(3, 9)), int(rng.integers(1, 4))
-    layers, width = [], n
-    for size in rng.integers(2, 6, int(rng.integers(0, 3))).tolist():
-        weights = rng.integers(-largest, largest + 1, (size, width))
-        layers.append(ThresholdLayer(weights, rng.integers(-3, 4, size)))
-        width = size
-    readout, offsets = rng.integers(-9, 10, (3, width)), rng.integers(-20, 20, 3)
-    levels = (Fraction(0),) * n, (Fraction(1),) * n
-    return ThresholdNetwork(*levels, tuple(layers), readout, offsets), rng
 
 
 def some_domain(network, rng):
@@ -54,14 +42,14 @@ def tally(network, rows):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_counts_over_grouped_inputs(seed):
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     domain = some_domain(network, rng)
     assert count(network, domain) == tally(network, points(domain))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_counts_of_some_codes(seed):
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     domain = some_domain(network, rng)
     allowed = [
         tuple(np.flatnonzero(rng.random(len(f.codes)) < 0.6).tolist()) for f in domain.features
@@ -71,7 +59,7 @@ def test_counts_of_some_codes(seed):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_counts_in_a_ball(seed):
-    network, rng = some_network(seed)
+    network, rng = some_threshold_network(seed)
     domain, radius = some_domain(network, rng), int(rng.integers(0, 5))
     rows = points(domain)
     centre = rows[int(rng.integers(len(rows)))]
@@ -98,7 +86,7 @@ def test_a_large_ball_in_many_inputs():
 @pytest.mark.parametrize("inputs", [9, 15])
 @pytest.mark.parametrize("seed", range(6))
 def test_counts_by_patterns_of_the_first_layer(inputs, seed):
-    network, _ = some_network(seed, inputs)
+    network, _ = some_threshold_network(seed, inputs)
     bits = np.arange(1 << inputs)[:, None] >> np.arange(inputs) & 1
     states = (2 * bits - 1).astype(np.int8)
     assert count_classes(network) == tally(network, list(states))
@@ -185,7 +173,7 @@ def test_no_binarized_network(capsys):
 
 
 def test_conditions_in_words():
-    network, _ = some_network(0, 5)
+    network, _ = some_threshold_network(0, 5)
     domain = domain_of(
         network,
         one_hot={"colour": (0, 1, 2)},
@@ -207,7 +195,7 @@ def test_conditions_in_words():
 
 
 def test_conditions_about_names_and_values_with_signs_and_commas():
-    network, _ = some_network(0, 5)
+    network, _ = some_threshold_network(0, 5)
     schema = Schema(
         (Column("a", ("b = c", "d, e = f")), Column("a = b", ("c", "≥ 3"), index=1), Column("x3")),
         (

@@ -1,12 +1,12 @@
 """Subset-minimal reasons, and the completions next to the decision boundary that they rest on."""
 
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 import tamecheck as tc
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
 from tamecheck.explain.reasons import changeable, sufficient
@@ -18,14 +18,7 @@ GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7
 def search_of(seed, inputs, width, depth):
     """A search in a random network that has a hidden layer, and a random input."""
     rng = np.random.default_rng(seed)
-    widths = [inputs, *[width] * depth]
-    layers = tuple(
-        ThresholdLayer(rng.integers(-3, 4, size=(after, before)), rng.integers(-2, 3, size=after))
-        for before, after in pairwise(widths)
-    )
-    readout = rng.integers(-3, 4, size=(3, widths[-1]))
-    offsets = rng.integers(-2, 3, size=3)
-    network = ThresholdNetwork((0,) * inputs, (1,) * inputs, layers, readout, offsets)
+    network = threshold_network(rng, inputs, [width] * depth, 3, weights=3, readout=3, low=0)
     domain = Explainer(network, **GROUPS[seed % 2]).domain
     codes = tuple(int(rng.integers(len(f.codes))) for f in domain.features)
     return Search(network, domain), codes

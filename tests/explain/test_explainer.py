@@ -1,9 +1,10 @@
 """Explanations of small random networks, beside their definitions by brute force."""
 
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import InputError, TimeLimitError
@@ -15,15 +16,8 @@ SEEDS = range(60)
 
 def network(seed, inputs=6):
     rng = np.random.default_rng(seed)
-    widths = [inputs, *rng.integers(2, 6, size=rng.integers(0, 3)).tolist()]
-    layers = []
-    for before, after in pairwise(widths):
-        weights = rng.integers(-2, 3, size=(after, before))
-        layers.append(ThresholdLayer(weights, rng.integers(-2, 3, size=after)))
-    classes = int(rng.integers(2, 4))
-    readout = rng.integers(-3, 4, size=(classes, widths[-1]))
-    levels = ((0,) * inputs, (1,) * inputs)
-    return ThresholdNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, size=classes))
+    widths = rng.integers(2, 6, size=rng.integers(0, 3)).tolist()
+    return threshold_network(rng, inputs, widths, lambda: rng.integers(2, 4), readout=3, low=0)
 
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5]}})

@@ -8,6 +8,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
@@ -18,14 +19,7 @@ from tamecheck.explain.tables import sums_of
 
 
 def network(rng, inputs, *, hidden=(3,), classes=2, largest=2):
-    layers, width = [], inputs
-    for size in hidden:
-        weights = rng.integers(-largest, largest + 1, (size, width))
-        layers.append(ThresholdLayer(weights, rng.integers(-3, 4, size)))
-        width = size
-    levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
-    readout = rng.integers(-2, 3, (classes, width))
-    return ThresholdNetwork(*levels, tuple(layers), readout, rng.integers(-2, 3, classes))
+    return threshold_network(rng, inputs, hidden, classes, weights=largest, thresholds=3)
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -1,12 +1,12 @@
 """Completions by multipliers and by splitting features, beside all completions."""
 
 from dataclasses import replace
-from itertools import pairwise, product
+from itertools import product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
 from tamecheck.explain.completions import PRESENT, ascend, completions, sample
@@ -19,18 +19,9 @@ GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7
 def problem_of(seed, inputs=9, largest=3):
     """A network, an input, some free features, their completions, and the classes of all."""
     rng = np.random.default_rng(seed)
-    widths = [inputs, *rng.integers(3, 8, size=1 + seed % 3).tolist()]
-    layers = [
-        ThresholdLayer(
-            rng.integers(-largest, largest + 1, size=(after, before)),
-            rng.integers(-largest, largest + 1, size=after),
-        )
-        for before, after in pairwise(widths)
-    ]
-    classes = 2 + seed % 3
-    readout = rng.integers(-largest, largest + 1, size=(classes, widths[-1]))
-    offsets = rng.integers(-largest, largest + 1, size=classes)
-    network = ThresholdNetwork((0,) * inputs, (1,) * inputs, tuple(layers), readout, offsets)
+    widths = rng.integers(3, 8, size=1 + seed % 3).tolist()
+    sizes = dict.fromkeys(("weights", "thresholds", "readout", "offsets"), largest)
+    network = threshold_network(rng, inputs, widths, 2 + seed % 3, **sizes, low=0)
     domain = Explainer(network, **GROUPS[seed % 2]).domain
     codes = [int(rng.integers(len(f.codes))) for f in domain.features]
     free = [k for k in range(len(codes)) if rng.random() < 0.7]
@@ -42,7 +33,7 @@ def problem_of(seed, inputs=9, largest=3):
             changed[k] = c
         return domain.states(changed)
 
-    first = layers[0].weights
+    first = network.layers[0].weights
     base = first @ states([])
     changes = [first @ states([other]) - base for other in others]
     decision = int(network.decide(states([])[np.newaxis])[0])

@@ -5,6 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.explain.domain import Feature, domain_of
@@ -88,15 +89,9 @@ def test_rules_equal_their_sums_and_every_term_matters(seed):
 def some_network(seed):
     rng = np.random.default_rng(seed)
     n, largest = int(rng.integers(3, 7)), int(rng.integers(1, 4))
-    layers, width = [], n
-    for size in rng.integers(2, 6, int(rng.integers(0, 3))).tolist():
-        weights = rng.integers(-largest, largest + 1, (size, width))
-        layers.append(ThresholdLayer(weights, rng.integers(-4, 5, size)))
-        width = size
-    classes = int(rng.integers(2, 5))
-    readout, offsets = rng.integers(-9, 10, (classes, width)), rng.integers(-9, 9, classes)
-    levels = (Fraction(-1),) * n, (Fraction(1),) * n
-    network = ThresholdNetwork(*levels, tuple(layers), readout, offsets)
+    widths = rng.integers(2, 6, int(rng.integers(0, 3))).tolist()
+    sizes = {"weights": largest, "thresholds": 4, "readout": 9, "offsets": 9}
+    network = threshold_network(rng, n, widths, lambda: int(rng.integers(2, 5)), **sizes)
     groups = {"g": list(range(int(rng.integers(2, n + 1))))} if rng.random() < 0.6 else {}
     kind = "one_hot" if rng.random() < 0.5 else "thermometer"
     return network, domain_of(network, **{kind: groups})

@@ -2,11 +2,13 @@
 
 import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, pairwise, product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.binarized.copies import Chain, copies
@@ -17,20 +19,13 @@ from tamecheck.explain.check import Recomputation
 
 
 def network(rng, inputs=6):
-    widths = [inputs, *rng.integers(1, 4, size=rng.integers(0, 3))]
-    layers = tuple(
-        ThresholdLayer(rng.integers(-2, 3, size=(after, before)), rng.integers(-2, 3, size=after))
-        for before, after in pairwise(widths)
-    )
-    classes = int(rng.integers(2, 5))
-    readout = rng.integers(-2, 3, size=(classes, widths[-1]))
-    offsets = rng.integers(-2, 3, size=classes)
-    if classes == 2 and rng.random() < 0.5:
+    widths = rng.integers(1, 4, size=rng.integers(0, 3))
+    made = threshold_network(rng, inputs, widths, lambda: int(rng.integers(2, 5)), low=0)
+    if made.classes == 2 and rng.random() < 0.5:
         # a model with a single output
-        readout[0], offsets[0] = 0, 0
-    return ThresholdNetwork(
-        (Fraction(0),) * inputs, (Fraction(1),) * inputs, layers, readout, offsets
-    )
+        single = np.array([[0], [1]])
+        return replace(made, readout=made.readout * single, offsets=made.offsets * single[:, 0])
+    return made
 
 
 def domain(rng, net):

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
-from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.explain import domain_of, sketch
@@ -15,10 +15,7 @@ from tamecheck.explain import domain_of, sketch
 
 def network(seed, inputs, *, hidden=5, classes=3):
     rng = np.random.default_rng(seed)
-    layer = ThresholdLayer(rng.integers(-2, 3, (hidden, inputs)), rng.integers(-2, 3, hidden))
-    levels = (Fraction(-1),) * inputs, (Fraction(1),) * inputs
-    readout = rng.integers(-2, 3, (classes, hidden))
-    return ThresholdNetwork(*levels, (layer,), readout, np.zeros(classes, dtype=np.int64))
+    return threshold_network(rng, inputs, [hidden], classes, offsets=0)
 
 
 @pytest.mark.parametrize("seed", range(10))

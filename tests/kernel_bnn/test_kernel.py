@@ -6,17 +6,17 @@ import itertools
 import json
 import random
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from corpus import threshold_network
 
 import tamecheck.kernel_bnn
 from tamecheck.binarized import (
-    ThresholdLayer,
-    ThresholdNetwork,
     ball_certificate,
     distance_certificate,
     minimum_distance,
@@ -105,15 +105,10 @@ def corpus():
     for seed in range(150):
         rng = np.random.default_rng(seed)
         n = int(rng.integers(4, 9))
-        layers, width = [], n
-        for size in rng.integers(3, 7, int(rng.integers(1, 3))).tolist():
-            weights = rng.integers(-2, 3, (size, width))
-            layers.append(ThresholdLayer(weights, rng.integers(-2, 3, size)))
-            width = size
-        readout, offsets = rng.integers(-5, 6, (3, width)), rng.integers(-2, 3, 3)
+        widths = rng.integers(3, 7, int(rng.integers(1, 3))).tolist()
+        network = threshold_network(rng, n, widths, 3, readout=5)
         low = tuple(Fraction(int(v)) for v in rng.integers(-1, 1, n))
-        levels = low, (Fraction(1),) * (n - 1) + (low[-1],)
-        network = ThresholdNetwork(*levels, tuple(layers), readout, offsets)
+        network = replace(network, low=low, high=(*network.high[:-1], low[-1]))
         states = np.append(rng.choice(np.array([-1, 1], dtype=np.int8), n - 1), np.int8(1))
         nearest = minimum_distance(network, states)
         if nearest.witness is not None:
