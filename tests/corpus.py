@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -120,6 +124,38 @@ def over_vectors(graph: Graph, weights: np.ndarray | None = None, size: int = 3)
             case Apply(op=op, args=args, params=params):
                 nodes.append(builder.apply(op, [nodes[arg] for arg in args], **params))
     return builder.build({name: nodes[output] for name, output in graph.outputs})
+
+
+def save_forest(folder: Path) -> tuple[str, str]:
+    """A small forest over two integers, and the table that it was fitted to; their paths."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    import tamecheck as tc
+
+    rng = np.random.default_rng(0)
+    rows = np.column_stack([rng.integers(18, 80, 60), rng.integers(10, 90, 60)])
+    labels = (rows[:, 1] > 20 + rows[:, 0] / 2).astype(int)
+    forest = RandomForestClassifier(3, max_depth=2, random_state=0).fit(rows, labels)
+    tc.from_sklearn(forest).save(folder / "f.json")
+    lines = [f"{a},{b},{c}" for (a, b), c in zip(rows, labels, strict=True)]
+    (folder / "t.csv").write_text("\n".join(["age,income,label", *lines]) + "\n")
+    return str(folder / "f.json"), str(folder / "t.csv")
+
+
+@contextlib.contextmanager
+def dask_client(workers: int, *, threads: int) -> Iterator[Any]:
+    """A client of a cluster on this machine."""
+    from dask import distributed
+
+    # nannies leave the numbers of threads of their workers in our environment
+    with (
+        mock.patch.dict(os.environ),
+        distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=threads, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
 
 
 ROOT = Path(__file__).parents[1]

@@ -11,12 +11,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from unittest import mock
 
-import distributed
 import joblib
 import numpy as np
 import pytest
+from corpus import dask_client
 from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
@@ -311,14 +310,7 @@ def test_executors_of_others_give_the_same_lines():
         assert list(tc.many(*question, timeout=60, executor=pool)) == alone
     joblibs = joblib.Parallel(n_jobs=2, return_as="generator_unordered")
     assert list(tc.many(*question, timeout=60, executor=joblibs)) == alone
-    # Dask's nannies leave the numbers of threads of their workers in our environment
-    with (
-        mock.patch.dict(os.environ),
-        distributed.LocalCluster(
-            n_workers=1, threads_per_worker=2, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(1, threads=2) as client:
         assert list(tc.many(*question, timeout=60, executor=client)) == alone
     with pytest.raises(tc.InputError, match="is about one item"):
         tc.many("info", "models")

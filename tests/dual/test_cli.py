@@ -3,18 +3,11 @@
 import json
 
 import pytest
+from corpus import script
 
 from tamecheck.cli.entry import main
 
-PROGRAM = """\
-Minimize
- obj: 0.5 x1 + 2 x3 + x4
-Subject To
- r: x1 - 1.5 x2 + x3 - x4 = 1.5
-General
- x1 x2
-End
-"""
+PROGRAM = script("docs/make_pictures.py").PLAN
 KEYS = {
     *("optimum", "dual_value", "strong", "checks", "formula", "at", "slope", "definability"),
 }

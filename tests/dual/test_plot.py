@@ -4,6 +4,7 @@ import json
 from fractions import Fraction as Q
 
 import pytest
+from corpus import script
 
 from tamecheck.cli.entry import main
 from tamecheck.duality import dual
@@ -11,15 +12,7 @@ from tamecheck.duality.value.dual import value_along
 from tamecheck.plots import bound_of
 from tamecheck.programs import read_file
 
-KINKED = """\
-Minimize
- obj: 0.5 x1 + 2 x3 + x4
-Subject To
- r: x1 - 1.5 x2 + x3 - x4 = 1.5
-General
- x1 x2
-End
-"""
+KINKED = script("docs/make_pictures.py").PLAN
 # two units cost 3, three units 5, and at most three items: nothing above 9
 JUMPING = """\
 Minimize

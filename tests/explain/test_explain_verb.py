@@ -1,16 +1,13 @@
 """The verb, and many rows at once."""
 
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from unittest import mock
 
-import distributed
 import joblib
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from corpus import dask_client, save_forest
 
 import tamecheck as tc
 from tamecheck.cli import main
@@ -112,14 +109,7 @@ def test_a_dask_client_gives_the_same_bytes(trained, files):
     _, rows = files
     explainer = Explainer(trained.to_model(), (-1, 1))
     alone = list(explain_rows(explainer, list(rows)))
-    # Dask's nannies leave the numbers of threads of their workers in our environment
-    with (
-        mock.patch.dict(os.environ),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster) as client,
-    ):
+    with dask_client(2, threads=1) as client:
         found = list(explain_rows(explainer, list(rows), executor=client))
     assert json.dumps(found) == json.dumps(alone)
 
@@ -165,14 +155,8 @@ def test_a_model_that_is_no_binarized_network_needs_a_domain(capsys, tmp_path):
 
 
 def test_a_forest_is_explained_over_the_ranges_of_a_table(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    rows = np.column_stack([rng.integers(18, 80, 60), rng.integers(10, 90, 60)])
-    labels = (rows[:, 1] > 20 + rows[:, 0] / 2).astype(int)
-    forest = RandomForestClassifier(3, max_depth=2, random_state=0).fit(rows, labels)
-    model, table, point = (str(tmp_path / name) for name in ("f.json", "t.csv", "p.json"))
-    tc.from_sklearn(forest).save(model)
-    lines = [f"{a},{b},{c}" for (a, b), c in zip(rows, labels, strict=True)]
-    Path(table).write_text("\n".join(["age,income,label", *lines]) + "\n")
+    model, table = save_forest(tmp_path)
+    point = str(tmp_path / "p.json")
     Path(point).write_text("[25, 80]")
     assert main(["explain", model, "--data", table, "--rows", "0", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)

@@ -123,13 +123,18 @@ def signed(document):
 
 def edited(document, **fields):
     """The certificate with other values at places such as ``steps__0__node``."""
-    document = copy.deepcopy(document)
     for path, value in fields.items():
-        *parents, last = path.split("__")
-        place = document
-        for key in parents:
-            place = place[int(key) if isinstance(place, list) else key]
-        place[int(last) if isinstance(place, list) else last] = value
+        document = replaced(document, *path.split("__"), value)
+    return document
+
+
+def replaced(document, *path_and_value):
+    """A copy with another value at the end of a path of keys and numbers."""
+    *path, last, value = path_and_value
+    document = place = copy.deepcopy(document)
+    for key in path:
+        place = place[int(key) if isinstance(place, list) else key]
+    place[int(last) if isinstance(place, list) else last] = value
     return document
 
 

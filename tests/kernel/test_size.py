@@ -18,14 +18,11 @@ def test_the_kernels_are_small():
     assert max(counts.values()) <= 350, counts
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+@pytest.mark.parametrize("path", ALL, ids=lambda p: f"{p.parent.name}/{p.name}")
 def test_only_the_standard_library_no_assert_no_float(path):
-    text = path.read_text(encoding="utf-8")
-    for node in ast.walk(ast.parse(text)):
-        modules = []
-        if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
             assert node.level == 0
             modules = [node.module]
         for module in modules:

@@ -2,7 +2,6 @@
 
 # ruff: noqa: E501  (a case a line)
 
-import copy
 import json
 from fractions import Fraction
 from itertools import product
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 
 from tamecheck.kernel_bnn import check_region
+from tests.kernel.builders import replaced
 
 
 def layer(windows, weights, groups, lower, upper=None):
@@ -192,13 +192,7 @@ def test_literals_about_a_pooled_neuron():
 
 
 def changed(document, path, value):
-    document = copy.deepcopy(document)
-    *parents, last = path
-    place = document
-    for key in parents:
-        place = place[key]
-    place[last] = value
-    return document
+    return replaced(document, *path, value)
 
 
 LEAF = ("proofs", 0, "tree", 0)

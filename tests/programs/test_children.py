@@ -33,6 +33,15 @@ def gone(pid):
     return False
 
 
+def worker_of_killed(script):
+    """The process that a script says it has started; the script is killed."""
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    worker = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    return worker
+
+
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, RuntimeError, GeneratorExit])
 def test_no_process_is_left_behind_by_an_exception(kind):
     with pytest.raises(kind), child(WORKER) as process:
@@ -51,11 +60,7 @@ def test_a_worker_ends_with_the_process_that_started_it():
             print(process.pid, flush=True)
             time.sleep(600)
     """)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    assert gone(worker)
+    assert gone(worker_of_killed(script))
 
 
 @on_linux
@@ -83,11 +88,7 @@ def test_the_processes_of_a_pool_end_with_the_process_that_made_it():
             print(pool.submit(os.getpid).result(), flush=True)
             time.sleep(600)
     """)
-    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    worker = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    assert gone(worker)
+    assert gone(worker_of_killed(script))
 
 
 def test_ctrl_c_while_a_process_starts_leaves_none_behind(monkeypatch):

@@ -20,6 +20,7 @@ from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
 from tamecheck.programs.vipr import vipr_text
 from tamecheck.solvers.relaxation import Relaxation
+from tests.kernel.builders import replaced
 
 READER = script("tests/programs/vipr_reader.py")
 F = Fraction
@@ -310,26 +311,16 @@ def test_true_steps_are_accepted(name):
     assert report.verdict == "valid", report
 
 
-def changed(step, *path_and_value):
-    *path, last, value = path_and_value
-    step = copy.deepcopy(step)
-    place = step
-    for key in path:
-        place = place[key]
-    place[last] = value
-    return step
-
-
 NOT_SHOWN = "the row is not proved on a side"
 REFUSED = {
     "a bound with no point": (
         document([], ROOT, claim={"verdict": "bound", "bound": "0", "x": ["1", "0"]}),
         "row 0 is violated",
     ),
-    "a rounding too far": (document([changed(ROUNDED, "least", "4")], ROOT), NOT_SHOWN),
-    "a rounding of another side": (document([changed(ROUNDED, "at", 3)], ROOT), NOT_SHOWN),
+    "a rounding too far": (document([replaced(ROUNDED, "least", "4")], ROOT), NOT_SHOWN),
+    "a rounding of another side": (document([replaced(ROUNDED, "at", 3)], ROOT), NOT_SHOWN),
     "no contradiction on a side": (
-        document([changed(ROUNDED, "sides", 0, "rows", [])], ROOT),
+        document([replaced(ROUNDED, "sides", 0, "rows", [])], ROOT),
         NOT_SHOWN,
     ),
     "a continuous disjunction": (
@@ -337,52 +328,52 @@ REFUSED = {
         "a disjunction is about integers",
     ),
     "a mixed rounding too far": (
-        document([changed(MIXED, "least", "7/2")], ROOT, columns=LINE),
+        document([replaced(MIXED, "least", "7/2")], ROOT, columns=LINE),
         NOT_SHOWN,
     ),
     "a negative multiplier": (
-        document([changed(ROUNDED, "sides", 1, "times", -1)], ROOT),
+        document([replaced(ROUNDED, "sides", 1, "times", -1)], ROOT),
         "a multiplier of a side is negative",
     ),
     "a negative denominator": (
-        document([changed(ROUNDED, "sides", 1, "over", -1)], ROOT),
+        document([replaced(ROUNDED, "sides", 1, "over", -1)], ROOT),
         "a multiplier of a side is negative",
     ),
     "one side": (
-        document([changed(ROUNDED, "sides", ROUNDED["sides"][:1])], ROOT),
+        document([replaced(ROUNDED, "sides", ROUNDED["sides"][:1])], ROOT),
         "a disjunction has two sides",
     ),
     "a row that comes later": (
-        document([changed(ROUNDED, "sides", 0, "rows", [[2, 1]])], ROOT),
+        document([replaced(ROUNDED, "sides", 0, "rows", [[2, 1]])], ROOT),
         "an integer in [0, 1] was expected",
     ),
     "a column twice": (
-        document([changed(ROUNDED, "cut", [[0, 1], [0, 1]])], ROOT),
+        document([replaced(ROUNDED, "cut", [[0, 1], [0, 1]])], ROOT),
         "a column is named twice",
     ),
     "a side without a bound": (
-        document([changed(ROUNDED, "sides", 0, "rows", [[0, -1]])], ROOT),
+        document([replaced(ROUNDED, "sides", 0, "rows", [[0, -1]])], ROOT),
         "the multipliers of a side prove nothing",
     ),
     "a bound too far": (
-        document([changed(NARROW, "to", "3")], ROOT, columns=SMALL),
+        document([replaced(NARROW, "to", "3")], ROOT, columns=SMALL),
         "the bound is not proved",
     ),
     "a bound of the other side": (
-        document([changed(NARROW, "side", "upper")], ROOT, columns=SMALL),
+        document([replaced(NARROW, "side", "upper")], ROOT, columns=SMALL),
         "the bound is not proved",
     ),
     "a bound over 0": (
-        document([changed(NARROW, "over", 0)], ROOT, columns=SMALL),
+        document([replaced(NARROW, "over", 0)], ROOT, columns=SMALL),
         "multipliers have a positive denominator",
     ),
     "an unknown side": (
-        document([changed(NARROW, "side", "left")], ROOT, columns=SMALL),
+        document([replaced(NARROW, "side", "left")], ROOT, columns=SMALL),
         "unknown side",
     ),
     "a rounding of a continuous column": (
         document(
-            [changed(NARROW, "to", "2")],
+            [replaced(NARROW, "to", "2")],
             ROOT,
             columns=[column(kind="continuous"), column(upper="1")],
         ),
@@ -397,7 +388,7 @@ REFUSED = {
         "the multipliers prove no bound",
     ),
     "beyond the cutoff": (
-        document([changed(CUT_OFF, "to", "2")], ROOT, claim=BEST, columns=DEAR),
+        document([replaced(CUT_OFF, "to", "2")], ROOT, claim=BEST, columns=DEAR),
         "the bound is not proved",
     ),
     "an unknown step": (

@@ -6,9 +6,8 @@ import shlex
 
 import numpy as np
 import pytest
-from sklearn.ensemble import RandomForestClassifier
+from corpus import save_forest
 
-import tamecheck as tc
 from tamecheck.cli.entry import main
 from tests.report.conftest import Page
 
@@ -112,14 +111,8 @@ def test_the_page_fits_a_phone_and_paper_by_construction(made):
 
 @pytest.mark.slow
 def test_cases_of_a_forest_are_explained_over_the_ranges_of_the_table(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    rows = np.column_stack([rng.integers(18, 80, 60), rng.integers(10, 90, 60)])
-    labels = (rows[:, 1] > 20 + rows[:, 0] / 2).astype(int)
-    forest = RandomForestClassifier(3, max_depth=2, random_state=0).fit(rows, labels)
-    model, table, page = (str(tmp_path / name) for name in ("f.json", "t.csv", "f.html"))
-    tc.from_sklearn(forest).save(model)
-    lines = [f"{a},{b},{c}" for (a, b), c in zip(rows, labels, strict=True)]
-    (tmp_path / "t.csv").write_text("\n".join(["age,income,label", *lines]) + "\n")
+    model, table = save_forest(tmp_path)
+    page = str(tmp_path / "f.html")
     assert main(["report", model, "--data", table, "-o", page, "--json"]) == 0
     states = {one["name"]: one["state"] for one in json.loads(capsys.readouterr().out)["sections"]}
     assert states["cases"] == states["explanations"] == "made"

@@ -8,6 +8,7 @@ from itertools import pairwise, product
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
@@ -107,17 +108,13 @@ def test_counts_as_text():
 
 
 def network(widths, activation, seed, **params) -> tuple[Graph, list[np.ndarray], list[np.ndarray]]:
-    source, builder = np.random.default_rng(seed), GraphBuilder()
-    value = builder.input("x", (1, widths[0]))
-    weights, biases = [], []
-    for layer, (m, n) in enumerate(pairwise(widths)):
-        weights.append(source.normal(size=(m, n)))
-        biases.append(source.normal(size=(n,)))
-        product_ = builder.apply(ops.MATMUL, [value, builder.constant(weights[-1])])
-        value = builder.apply(ops.ADD, [product_, builder.constant(biases[-1])])
-        if layer < len(widths) - 2:
-            value = builder.apply(activation, [value], **params)
-    return builder.build({"y": value}), weights, biases
+    source, drawn = np.random.default_rng(seed), []
+
+    def draw(size) -> np.ndarray:
+        drawn.append(source.normal(size=size))
+        return drawn[-1]
+
+    return dense_network(widths, draw, draw, activation.name, **params), drawn[::2], drawn[1::2]
 
 
 def activation_patterns(weights, biases, points) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 from tamecheck import ops
 from tamecheck.ir.box import Box
@@ -129,17 +129,18 @@ def test_the_properties_on_a_box(text, low, high, answer):
 
 
 def network(widths, activation, *, seed=0, argmax=False, **params) -> Graph:
-    source, builder = np.random.default_rng(seed), GraphBuilder()
-    value = builder.input("x", (1, widths[0]))
-    for layer, (m, n) in enumerate(pairwise(widths)):
-        weight = builder.constant(source.normal(size=(m, n)).astype(np.float32))
-        bias = builder.constant(source.normal(size=(n,)).astype(np.float32))
-        value = builder.apply(ops.ADD, [builder.apply(ops.MATMUL, [value, weight]), bias])
-        if layer < len(widths) - 2:
-            value = builder.apply(activation, [value], **params)
-    if argmax:
-        value = builder.apply(ops.ARGMAX, [value], axis=1, keepdims=False, last=False)
-    return builder.build({"y": value})
+    source = np.random.default_rng(seed)
+
+    def draw(size) -> np.ndarray:
+        return np.float32(source.normal(size=size))
+
+    graph = dense_network(widths, draw, draw, activation.name, **params)
+    if not argmax:
+        return graph
+    builder = GraphBuilder()
+    nodes = builder.include(graph, lambda node: builder.input(node.name, node.shape))
+    best = builder.apply(ops.ARGMAX, [nodes[-1]], axis=1, keepdims=False, last=False)
+    return builder.build({"y": best})
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
+from corpus import dense_network
 
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
@@ -42,6 +42,14 @@ def accepted(graph: Graph, box: Box, witness: Witness) -> bool:
     return recheck(json.dumps(document)).verdict == "valid"
 
 
+def refuted(graph: Graph, find, refutes: str) -> None:
+    """A search finds a witness, and the kernel accepts it."""
+    witness = find(graph, ALL, outputs(graph))
+    assert witness is not None
+    assert witness.refutes == refutes
+    assert accepted(graph, ALL, witness)
+
+
 OSCILLATING = [
     "sin(x)",
     "cos(x) + x",
@@ -68,11 +76,7 @@ OSCILLATING = [
 
 @pytest.mark.parametrize("text", OSCILLATING)
 def test_monotonicity_theorem_is_violated_along_a_ray(text):
-    graph = graph_of(text)
-    witness = find_periodic(graph, ALL, outputs(graph))
-    assert witness is not None
-    assert witness.refutes == "o-minimal"
-    assert accepted(graph, ALL, witness)
+    refuted(graph_of(text), find_periodic, "o-minimal")
 
 
 STAIRCASES = [
@@ -87,11 +91,7 @@ STAIRCASES = [
 
 @pytest.mark.parametrize("text", STAIRCASES)
 def test_integers_times_reals_define_a_dense_codense_set(text):
-    graph = graph_of(text)
-    witness = find_staircase(graph, ALL, outputs(graph))
-    assert witness is not None
-    assert witness.refutes == "locally-o-minimal"
-    assert accepted(graph, ALL, witness)
+    refuted(graph_of(text), find_staircase, "locally-o-minimal")
 
 
 # the first group is tame or locally tame; the rest is wild, but by no ray of these two kinds
@@ -149,15 +149,12 @@ def test_all_rays_stay_in_the_box():
 
 def siren(widths: list[int], seed: int) -> Graph:
     """A network with sine activations."""
-    source, builder = np.random.default_rng(seed), GraphBuilder()
-    value = builder.input("x", (1, widths[0]))
-    for layer, (m, n) in enumerate(pairwise(widths)):
-        weight = builder.constant(source.normal(size=(m, n)).astype(np.float32))
-        bias = builder.constant(source.normal(size=(n,)).astype(np.float32))
-        value = builder.apply(ops.ADD, [builder.apply(ops.MATMUL, [value, weight]), bias])
-        if layer < len(widths) - 2:
-            value = builder.apply(ops.SIN, [value])
-    return builder.build({"y": value})
+    source = np.random.default_rng(seed)
+
+    def draw(size) -> np.ndarray:
+        return np.float32(source.normal(size=size))
+
+    return dense_network(widths, draw, draw, "sin")
 
 
 def encoded(width: int, *, snake: bool) -> Graph:
@@ -183,17 +180,11 @@ def encoded(width: int, *, snake: bool) -> Graph:
 
 @pytest.mark.parametrize("snake", [False, True])
 def test_wide_networks_on_encodings_are_refuted(snake):
-    graph = encoded(48, snake=snake)
-    witness = find_periodic(graph, ALL, outputs(graph))
-    assert witness is not None
-    assert accepted(graph, ALL, witness)
+    refuted(encoded(48, snake=snake), find_periodic, "o-minimal")
 
 
 def test_a_network_with_sines_is_refuted():
-    graph = siren([4, 12, 12, 2], seed=0)
-    witness = find_periodic(graph, ALL, outputs(graph))
-    assert witness is not None
-    assert accepted(graph, ALL, witness)
+    refuted(siren([4, 12, 12, 2], seed=0), find_periodic, "o-minimal")
 
 
 def test_the_budget_is_kept():
