@@ -13,12 +13,12 @@ import numpy as np
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.tensor import Array, size_of
 
 LIMIT = 2**52
 """Sums of weights stay below this."""
 
-_ZERO = Fraction(0)
 _KEPT = 50
 """Bits of the sum of a neuron's weights where square roots are rounded."""
 
@@ -63,7 +63,7 @@ def rational_only(value: Number) -> Fraction:
 
 def zeros(shape: tuple[int, ...]) -> Array:
     """An object array of zeros: no doubt."""
-    return from_list(shape, [_ZERO] * size_of(shape))
+    return from_list(shape, [ZERO] * size_of(shape))
 
 
 def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) -> Value | None:
@@ -90,7 +90,7 @@ def copy_elements(route: Callable[[list[Array]], Array], args: Sequence[Value]) 
     row, scale, offset, doubt = (
         part[picked] for part in (joined.row, joined.scale, joined.offset, joined.doubt)
     )
-    row[inserted], scale[inserted], doubt[inserted] = 0, _ZERO, _ZERO
+    row[inserted], scale[inserted], doubt[inserted] = 0, ZERO, ZERO
     offset[inserted] = [Fraction(n) for n, new in zip(flat, inserted, strict=True) if new]
     ends = (part.reshape(shape) for part in (row, scale, offset, doubt))
     return Affine(joined.level, joined.weights, *ends)
@@ -241,7 +241,7 @@ def _combine(
     ends: list[tuple[Number, Number, Fraction]] = []
     for number, line in enumerate(rows):
         factors = [(a * scales[i], entries[numbers[i]]) for i, a in line if a]
-        doubt = sum((_size(a) * doubts[i] for i, a in line if a and doubts[i]), _ZERO)
+        doubt = sum((_size(a) * doubts[i] for i, a in line if a and doubts[i]), ZERO)
         total, unit, off = _exact_line(factors, width) or _rounded_line(factors, width)
         offset, rounded = _sum([a * offsets[i] for i, a in line if a])
         common = gcd(*total) or 1

@@ -37,11 +37,10 @@ from tamecheck.duality.optimum import (
 )
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Feasible, Optimal
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import ZERO, rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.solvers.claims import claims
 
-_ZERO = Fraction(0)
 _MOST, _HALF = 0.7, 0.5
 """The parts of the time for cuts, and of what is left for the proof of the optimum."""
 
@@ -160,7 +159,7 @@ def separation_program(rows: Sequence[proof.IntegerRow], point: Sequence[Fractio
     """
     size = len(rows)
     used = [j for j, x in enumerate(point) if x > 0]
-    columns = [Column(f"u{i}", _ZERO, 1 - _MARGIN) for i in range(size)]
+    columns = [Column(f"u{i}", ZERO, 1 - _MARGIN) for i in range(size)]
     columns += [Column(f"a{j}", None, None, Kind.INTEGER, -point[j]) for j in used]
     columns.append(Column("beta", None, None, Kind.INTEGER, Fraction(1)))
 
@@ -169,7 +168,7 @@ def separation_program(rows: Sequence[proof.IntegerRow], point: Sequence[Fractio
         return Row(name, tuple(terms), low, None)
 
     made = [
-        row(f"above{j}", [-r.coefficients[j] for r in rows], (size + k, 1), _ZERO)
+        row(f"above{j}", [-r.coefficients[j] for r in rows], (size + k, 1), ZERO)
         for k, j in enumerate(used)
     ]
     made.append(row("below", [r.bound for r in rows], (size + len(used), -1), _MARGIN - 1))
@@ -195,7 +194,7 @@ def _cuts(
             continue
         proposed = [Fraction(x) for x in claim.point[: len(rows)]]
         tried = (
-            _cut(rows, [max(_ZERO, x.limit_denominator(denominator)) for x in proposed], builder)
+            _cut(rows, [max(ZERO, x.limit_denominator(denominator)) for x in proposed], builder)
             for denominator in _DENOMINATORS
         )
         best = max(tried, key=violation)

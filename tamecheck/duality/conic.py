@@ -28,8 +28,7 @@ from tamecheck.duality.form import Vector, dot
 from tamecheck.duality.optimum import minimise_rows
 from tamecheck.errors import DomainError, InputError
 from tamecheck.ir.answer import Optimal
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
+from tamecheck.ir.exact import ONE, ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class ConicProgram:
         rows = ((column.vector[i] for column in self.columns) for i in range(len(self.right)))
         return tuple(dot(row, point) - b for row, b in zip(rows, self.right, strict=True))
 
-    def is_feasible(self, point: Sequence[Fraction], *, margin: Fraction = _ZERO) -> bool:
+    def is_feasible(self, point: Sequence[Fraction], *, margin: Fraction = ZERO) -> bool:
         """Whether the point is feasible; with a margin, whether ``slack - margin * axis`` is in K.
 
         A positive margin means the interior.
@@ -220,8 +219,8 @@ class ConicDual:
 def _parts(expression: Expression) -> tuple[Vector, list[tuple[Fraction, Fraction, Vector]]]:
     """The linear part, and the triangles as ``(v, weight, w)``."""
     root = expression.nodes[-1]
-    terms = root.terms if isinstance(root, Combination) else ((len(expression.nodes) - 1, _ONE),)
-    line: Vector = (_ZERO,) * expression.size
+    terms = root.terms if isinstance(root, Combination) else ((len(expression.nodes) - 1, ONE),)
+    line: Vector = (ZERO,) * expression.size
     triangles: list[tuple[Fraction, Fraction, Vector]] = []
     for i, weight in terms:
         match expression.nodes[i]:
@@ -253,7 +252,7 @@ def rays(blocks: Sequence[int], fineness: int) -> tuple[Vector, ...]:
             own = [(Fraction(1), Fraction(1)), (Fraction(1), Fraction(-1))]
         else:
             own = _sphere(size - 1, fineness)
-        found.extend((*[_ZERO] * at, *ray, *[_ZERO] * (total - at - size)) for ray in own)
+        found.extend((*[ZERO] * at, *ray, *[ZERO] * (total - at - size)) for ray in own)
         at += size
     return tuple(found)
 
@@ -262,7 +261,7 @@ def _sphere(dimension: int, fineness: int) -> list[Vector]:
     grid = [Fraction(k, fineness) for k in range(-fineness, fineness + 1)]
     found: dict[Vector, None] = {}
     for p in product(grid, repeat=dimension - 1):
-        square = sum((x * x for x in p), _ZERO)
+        square = sum((x * x for x in p), ZERO)
         w = (*(2 * x / (1 + square) for x in p), (1 - square) / (1 + square))
         for sign in (1, -1):
             found[(Fraction(1), *w[:-1], sign * w[-1])] = None
@@ -276,7 +275,7 @@ def split_vector(program: ConicProgram, j: int) -> Vector | None:
         ([sign * a for a in column.vector for sign in (1, -1)], "=", Fraction(int(k == j)))
         for k, column in enumerate(program.columns)
     ]
-    outcome = minimise_rows([_ONE] * (2 * size), rows)
+    outcome = minimise_rows([ONE] * (2 * size), rows)
     return _differences(outcome.point, size) if isinstance(outcome, Optimal) else None
 
 
@@ -291,7 +290,7 @@ def interior_point(program: ConicProgram, point: Sequence[Fraction]) -> Vector |
     Found by an exact linear program over the inner approximation of K; None if that has none.
     """
     moving = [j for j, c in enumerate(program.columns) if not c.integral]
-    fixed = program.slack([_ZERO if j in moving else x for j, x in enumerate(point)])
+    fixed = program.slack([ZERO if j in moving else x for j, x in enumerate(point)])
     # fixed + G y = axis * margin + combination of rays, margin <= 1
     vectors = [
         tuple(sign * a for a in program.columns[j].vector) for j in moving for sign in (1, -1)
@@ -301,7 +300,7 @@ def interior_point(program: ConicProgram, point: Sequence[Fraction]) -> Vector |
     costs = [Fraction(-int(k == margin)) for k in range(len(vectors))]
     rows = zip(zip(*vectors, strict=True), fixed, strict=True)
     outcome = minimise_rows(
-        costs, [*((row, "=", -x) for row, x in rows), ([-c for c in costs], "<=", _ONE)]
+        costs, [*((row, "=", -x) for row, x in rows), ([-c for c in costs], "<=", ONE)]
     )
     if not isinstance(outcome, Optimal) or outcome.point[margin] <= 0:
         return None
@@ -365,14 +364,14 @@ def _with_split(
     rows = [([dot(c.vector, ray) for ray in cone], "=", c.cost) for c in program.columns]
     if split is not None:
         w, v = split
-        none, both = [_ZERO] * len(cone), 1 / v + 1 / (1 - v)
+        none, both = [ZERO] * len(cone), 1 / v + 1 / (1 - v)
         costs += [*none, dot(w, program.right) / v - 1]
         rows = [
             ([*own, *none, -dot(c.vector, w) / v], sense, cost)
             for c, (own, sense, cost) in zip(program.columns, rows, strict=True)
         ]
         rows += [
-            ([*(ray[i] for ray in cone), *(-ray[i] for ray in cone), -both * w[i]], "=", _ZERO)
+            ([*(ray[i] for ray in cone), *(-ray[i] for ray in cone), -both * w[i]], "=", ZERO)
             for i in range(size)
         ]
     outcome = minimise_rows(costs, rows)
@@ -386,4 +385,4 @@ def _with_split(
     (w, v), gamma = split, outcome.point[-1]
     layer = builder.gomory(v, w, [])
     line = builder.linear([a - gamma / v * x for a, x in zip(mu, w, strict=True)])
-    return builder.build(builder.combination([(line, _ONE), (layer, gamma)]))
+    return builder.build(builder.combination([(line, ONE), (layer, gamma)]))

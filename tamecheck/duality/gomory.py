@@ -32,9 +32,9 @@ from tamecheck.duality.optimum import (
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Program
 
-_ZERO = Fraction(0)
 _MOST_DIGITS = 60
 """Cuts whose numbers are longer than this are left out: they would slow the exact programs."""
 
@@ -118,7 +118,7 @@ class Layers:
         self.original = len(self.rows)
         self.multipliers: tuple[Fraction, ...] = ()
         self.point: tuple[Fraction, ...] = ()
-        self.bound = _ZERO
+        self.bound = ZERO
 
     def run(self, layers: int, optimum: Fraction | None) -> str:
         """Add layers until the bound is the optimum, nothing is fractional, or time is over."""
@@ -149,7 +149,7 @@ class Layers:
         """The row of the layer ``(w, v)`` on the rows that are there (as many as ``w`` is long)."""
         lines = [(row, x) for row, x in zip(self.rows, w, strict=False) if x]
         loose = [(row, x) for row, x in lines if not row.equation]
-        free = [_ZERO] * self.form.size
+        free = [ZERO] * self.form.size
         for i, (row, x) in enumerate(zip(self.rows, w, strict=False)):
             if row.equation:
                 free[i] = x
@@ -229,7 +229,7 @@ class Layers:
         found: list[list[Fraction]] = []
         for k in (place[j] for j in fractional if j in place):
             w = {i: as_fraction(inverse[k, position]) for position, i in enumerate(kept)}
-            found.append([w.get(i, _ZERO) for i in range(len(rows))])
+            found.append([w.get(i, ZERO) for i in range(len(rows))])
         return found
 
     def _is_priced(self, j: int) -> bool:
@@ -259,7 +259,7 @@ class Layers:
     def expression(self) -> Expression:
         """The function of the last multipliers: non-negative on all rows that are no equations."""
         builder = self.builder
-        line = [_ZERO] * self.form.size
+        line = [ZERO] * self.form.size
         terms: list[tuple[int, Fraction]] = []
         for i, (row, y) in enumerate(zip(self.rows, self.multipliers, strict=True)):
             if row.equation:

@@ -41,9 +41,9 @@ from tamecheck.duality.proof import CuttingRun
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.exact.feasibility import pivots
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_BASES = 3000
 _TRIES = 3
 """So often artificial columns become dearer."""
@@ -119,7 +119,7 @@ class MixedChvatalDual(DualFunction):
         slopes: list[Value] = [math.inf]
         for basis in self.bases:
             corner = basis.corner(own)
-            start = self.function(self._with((_ZERO,) * len(g), corner)) - dot(basis.slope, corner)
+            start = self.function(self._with((ZERO,) * len(g), corner)) - dot(basis.slope, corner)
             if start < 0:
                 return -math.inf
             if not start:
@@ -145,7 +145,7 @@ class MixedChvatalDual(DualFunction):
     def _slopes_of_rest(self, moved: Vector) -> tuple[Vector, ...]:
         """The slopes of H in the other rows; in the rows C the lattice point is constant nearby."""
         if len(self.rows) == self.form.size:
-            return ((_ZERO,) * self.form.size,)
+            return ((ZERO,) * self.form.size,)
         try:
             return self.function.slopes(moved)
         except DomainError as error:
@@ -252,8 +252,8 @@ def mixed_chvatal_dual(
         if any(k == i for c in form.columns if not c.integral for k, _ in c.entries)
     ]
     lacking = _lacks(form, rows)
-    gap = _ZERO if optimum is None else optimum - dot(y, form.right)
-    dear, best = 1 + max(gap, _ZERO), None
+    gap = ZERO if optimum is None else optimum - dot(y, form.right)
+    dear, best = 1 + max(gap, ZERO), None
     for _ in range(_TRIES if lacking else 1):
         costs = [abs(y[i]) + dear for i in rows]
         found = _attempt(form, rows, costs if lacking else None, budget, rounds, optimum)
@@ -278,7 +278,7 @@ def _attempt(  # noqa: PLR0913, PLR0917 (what is known so far)
     columns = _continuous(form, rows, artificial)
     found = _bases(columns, rows)
     integral = [
-        tuple(dict(c.entries).get(i, _ZERO) for i in rows) for c in form.columns if c.integral
+        tuple(dict(c.entries).get(i, ZERO) for i in rows) for c in form.columns if c.integral
     ]
     own = tuple(form.right[i] for i in rows)
     coordinates = (
@@ -324,18 +324,18 @@ def _continuous(
     for place, i in enumerate(rows):
         sense = form.constraints[i].sense
         if sense != "=":
-            side = -_ONE if sense == ">=" else _ONE
-            found.append(FormColumn(f"slack {i}", False, _ZERO, ((i, side),)))  # noqa: FBT003
+            side = -ONE if sense == ">=" else ONE
+            found.append(FormColumn(f"slack {i}", False, ZERO, ((i, side),)))  # noqa: FBT003
         elif artificial is not None:
             found += [
                 FormColumn(f"artificial {i}", False, artificial[place], ((i, side),))  # noqa: FBT003
-                for side in (_ONE, -_ONE)
+                for side in (ONE, -ONE)
             ]
     return found
 
 
 def _dense(columns: Sequence[FormColumn], rows: Sequence[int]) -> list[Vector]:
-    return [tuple(dict(c.entries).get(i, _ZERO) for i in rows) for c in columns]
+    return [tuple(dict(c.entries).get(i, ZERO) for i in rows) for c in columns]
 
 
 def _lacks(form: Form, rows: Sequence[int]) -> bool:

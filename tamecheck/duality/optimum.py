@@ -20,7 +20,7 @@ from tamecheck.duality.form import (
 from tamecheck.errors import DomainError, SolverError
 from tamecheck.exact import linear
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded, Unknown
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import ZERO, rational_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Bounded, Node
 from tamecheck.programs.lattice import contradiction, gap
@@ -29,7 +29,6 @@ from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import Relaxation
 
-_ZERO = Fraction(0)
 _ALONE = 200
 """Nodes that our search explores before solvers are asked for a good point to begin with."""
 
@@ -109,7 +108,7 @@ def feasible_multipliers(form: Form) -> Vector:
     The relaxation at the right-hand side 0 has the point 0; so it has the optimum 0 with such
     multipliers, or a direction in which the objective falls without end.
     """
-    outcome = minimise(form.columns, form.constraints, (_ZERO,) * form.size)
+    outcome = minimise(form.columns, form.constraints, (ZERO,) * form.size)
     if isinstance(outcome, Optimal):
         return outcome.certificate.multipliers
     if isinstance(outcome, Unbounded):
@@ -140,7 +139,7 @@ def require_dual(form: Form) -> Vector:
         costs = [column.cost for column in program.columns]
         exact = linear.LinearProgram.of(program).multipliers(costs, relaxation.basis())
         if exact is not None:
-            y = tuple(exact.get(i, _ZERO) for i in range(form.size))
+            y = tuple(exact.get(i, ZERO) for i in range(form.size))
             signs = all(c.admits(v) for c, v in zip(form.constraints, y, strict=True))
             if signs and all(column.product(y) <= column.cost for column in form.columns):
                 return y
@@ -153,7 +152,7 @@ def require_dual(form: Form) -> Vector:
 def empty_value(form: Form, d: Sequence[Fraction]) -> Value:
     """The value of a form without columns: that of the empty point, if the rows admit 0."""
     pairs = zip(form.constraints, d, strict=True)
-    return _ZERO if all(c.holds(_ZERO, side) for c, side in pairs) else math.inf
+    return ZERO if all(c.holds(ZERO, side) for c, side in pairs) else math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +253,7 @@ def integer_contradiction(form: Form, d: Sequence[Fraction]) -> Vector | None:
     if found is None:
         return None
     weights = dict(zip(rows, found, strict=True))
-    return tuple(weights.get(i, _ZERO) for i in range(form.size))
+    return tuple(weights.get(i, ZERO) for i in range(form.size))
 
 
 def require_integer_solution(form: Form) -> None:

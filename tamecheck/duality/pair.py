@@ -18,13 +18,12 @@ from tamecheck.duality.answer import DualFunction
 from tamecheck.duality.form import Form
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.programs.scaled import domain
 from tamecheck.tame.check import check
 from tamecheck.tame.confirm import confirm
 from tamecheck.tame.verdict import Check
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 def pair_check(function: DualFunction, radius: Fraction | int | None = None) -> Check:
@@ -52,7 +51,7 @@ def pair_check(function: DualFunction, radius: Fraction | int | None = None) -> 
             hint="Bound it, even by a large number.",
         )
     graph = pair_graph(function)
-    width = Fraction(1 + max(map(abs, form.right), default=_ZERO) if radius is None else radius)
+    width = Fraction(1 + max(map(abs, form.right), default=ZERO) if radius is None else radius)
     ends = [domain(column) for column in form.program.columns]
     lower = [*(low for low, _ in ends), *(d - width for d in form.right)]
     # where both bounds are finite, the upper one is a right-hand side
@@ -76,7 +75,7 @@ def pair_graph(function: DualFunction) -> Graph:
     d = builder.input("d", (form.size, 1))
     costs = [column.cost for column in program.columns]
     objective = _affine(builder, [(costs, x)], [program.constant])
-    parts = [builder.constant([[_ZERO]])]
+    parts = [builder.constant([[ZERO]])]
     left, right, constants = _violations(form)
     if left:
         rows = _affine(builder, [(left, x), (right, d)], constants)
@@ -128,10 +127,10 @@ def _violations(
         terms = (
             dict(program.rows[constraint.row].terms)
             if constraint.row is not None
-            else {next(capped): _ONE}
+            else {next(capped): ONE}
         )
         for sign in {">=": (-1,), "<=": (1,), "=": (1, -1)}[constraint.sense]:
-            left.append([sign * terms.get(j, _ZERO) for j in range(size)])
+            left.append([sign * terms.get(j, ZERO) for j in range(size)])
             right.append([-sign * Fraction(int(i == k)) for i in range(form.size)])
             constants.append(-sign * shift)
     return left, right, constants

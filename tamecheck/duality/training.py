@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any
 from tamecheck.duality.form import dot
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.affine import AffineForm
-from tamecheck.ir.exact import rational
+from tamecheck.ir.exact import ONE, ZERO, rational
 from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.training import TrainingRows
 
 if TYPE_CHECKING:
     from tamecheck.duality.answer import DualFunction
-
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 class Weights(Enum):
@@ -42,7 +39,7 @@ class Weights(Enum):
     @property
     def low(self) -> Fraction:
         """The level of a neuron that does not fire."""
-        return _ZERO if self is Weights.REAL else -_ONE
+        return ZERO if self is Weights.REAL else -ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class Training:
         fires = [False]
         for matrix in network:
             fires = [dot(row, level) >= self.threshold for row in matrix]
-            level = [_ONE if own else low for own in fires]
+            level = [ONE if own else low for own in fires]
         return int(fires[0])
 
     def mistakes(self, point: Sequence[Fraction]) -> int:
@@ -145,7 +142,7 @@ def training_program(  # noqa: PLR0913 (options, by keyword only)
                 "Integer weights need integer data and the threshold 0.",
                 hint="Binarise the data, or use real weights.",
             )
-        epsilon = _ONE
+        epsilon = ONE
     sizes = (len(data[0]), *hidden, 1)
     draft = _Draft(weights, sizes, level, epsilon)
     if budget is not None:
@@ -179,10 +176,10 @@ def sensitivities(training: Training, function: DualFunction) -> Mapping[str, An
         If the dual function jumps at the program's right-hand side.
     """
     slopes = function.gradient().element
-    samples = [[_ZERO] * (len(training.sizes) - 1) for _ in training.samples]
+    samples = [[ZERO] * (len(training.sizes) - 1) for _ in training.samples]
     for name, (i, k) in training.groups.items():
         samples[i][k] -= slopes[name]
-    total = sum((value for row in samples for value in row), _ZERO)
+    total = sum((value for row in samples for value in row), ZERO)
     return {
         "samples": tuple(tuple(row) for row in samples),
         "threshold": -total,
@@ -257,11 +254,11 @@ class _Draft:
     def _weight(self, name: str) -> AffineForm:
         match self.kind:
             case Weights.REAL:
-                return self.rows.real(name, -_ONE, _ONE)
+                return self.rows.real(name, -ONE, ONE)
             case Weights.SIGN:
                 return self.rows.sign(name)
             case Weights.TERNARY:
-                return self.rows.real(name, -_ONE, _ONE, Kind.INTEGER)
+                return self.rows.real(name, -ONE, ONE, Kind.INTEGER)
 
     def add_budget(self, budget: Fraction) -> None:
         """A bound on the sum of the absolute weights; a sign weight has the absolute value 1."""
@@ -279,7 +276,7 @@ class _Draft:
         """The neurons of a sample, and its loss."""
         bits: list[AffineForm] = []
         for k, matrix in enumerate(self.weights):
-            size = Fraction(self.sizes[k]) if k else sum(map(abs, sample), _ZERO)
+            size = Fraction(self.sizes[k]) if k else sum(map(abs, sample), ZERO)
             fires: list[AffineForm] = []
             for j, row in enumerate(matrix):
                 fires.append(self.rows.bit(f"u.{i}.{k}.{j}"))
@@ -295,4 +292,4 @@ class _Draft:
                 self.groups |= dict.fromkeys(names, (i, k))
             bits = fires
         (fired,) = bits
-        self.losses.append(AffineForm.number(_ONE) - fired if label else fired)
+        self.losses.append(AffineForm.number(ONE) - fired if label else fired)

@@ -38,6 +38,7 @@ from tamecheck.duality.optimum import (
 )
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.programs.branching import Split
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Excluded, Node
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from tamecheck.ir.program import Program
 
 
-_ZERO = Fraction(0)
 _FEW = 200
 """Nodes of a tree before the optimum is proved otherwise."""
 
@@ -71,13 +71,13 @@ class Affine:
 
     def along(self, g: Sequence[Fraction]) -> Fraction:
         """The derivative in the direction ``g``."""
-        return sum((n * g[i] for i, n in self.slopes), _ZERO) / self.denominator
+        return sum((n * g[i] for i, n in self.slopes), ZERO) / self.denominator
 
     def text(self, names: Sequence[str], shift: Sequence[Fraction]) -> str:
         """The function in the program's right-hand sides, which are ``d + shift``."""
         slopes = [(i, Fraction(n, self.denominator)) for i, n in self.slopes]
         intercept = Fraction(self.intercept, self.denominator)
-        intercept -= sum((a * shift[i] for i, a in slopes), _ZERO)
+        intercept -= sum((a * shift[i] for i, a in slopes), ZERO)
         return affine_text(((names[i], a) for i, a in slopes), intercept)
 
 
@@ -135,7 +135,7 @@ class TreeDual(DualFunction):
 
     def directional(self, g: Vector) -> Fraction:
         """The derivative at 0 in a direction: that of the pieces that are active there."""
-        active = self._active((_ZERO,) * self.form.size)
+        active = self._active((ZERO,) * self.form.size)
         return max(min(piece.along(g) for piece in own) for own in active)
 
     def slopes(self, d: Vector) -> tuple[Vector, ...]:
@@ -143,7 +143,7 @@ class TreeDual(DualFunction):
         found: dict[Vector, None] = {}
         for piece in (piece for own in self._active(d) for piece in own):
             slopes = {i: Fraction(n, piece.denominator) for i, n in piece.slopes}
-            found[tuple(slopes.get(i, _ZERO) for i in range(self.form.size))] = None
+            found[tuple(slopes.get(i, ZERO) for i in range(self.form.size))] = None
         return tuple(found)
 
     @property
@@ -200,7 +200,7 @@ class TreeDual(DualFunction):
             " rational coefficients",
             continuous=True,
             lipschitz=True,
-            constant=max(slopes, default=_ZERO),
+            constant=max(slopes, default=ZERO),
         )
 
     def graph(self) -> Graph:
@@ -330,19 +330,19 @@ _Ends: TypeAlias = "tuple[Number | None, Number | None]"
 
 def _affine(linear: _Linear) -> Affine:
     kept = {i: a for i, a in sorted(linear.items()) if a and i != _CONSTANT}
-    intercept = linear.get(_CONSTANT, _ZERO)
+    intercept = linear.get(_CONSTANT, ZERO)
     q = math.lcm(intercept.denominator, *(a.denominator for a in kept.values()))
     slopes = tuple((i, (a * q).numerator) for i, a in kept.items())
     return Affine((intercept * q).numerator, slopes, q)
 
 
 def _value(linear: _Linear, d: Sequence[Fraction]) -> Fraction:
-    return sum((a if i == _CONSTANT else a * d[i] for i, a in linear.items()), _ZERO)
+    return sum((a if i == _CONSTANT else a * d[i] for i, a in linear.items()), ZERO)
 
 
 def _add(total: _Linear, other: Mapping[int, Fraction], factor: Fraction) -> None:
     for i, a in other.items():
-        total[i] = total.get(i, _ZERO) + factor * a
+        total[i] = total.get(i, ZERO) + factor * a
 
 
 class _Leaves:
@@ -379,7 +379,7 @@ class _Leaves:
                 _add(bound, {_CONSTANT: -offset}, Fraction(1))
                 return bound
             case Excluded(multipliers):
-                ray = self._combine(multipliers, ends, [_ZERO] * len(self.costs))
+                ray = self._combine(multipliers, ends, [ZERO] * len(self.costs))
             case Crossed(column):
                 ray = self._at_end(column, Fraction(1), ends)
                 _add(ray, self._at_end(column, Fraction(-1), ends), Fraction(1))
@@ -391,7 +391,7 @@ class _Leaves:
         above = _value(ray, d)
         if above <= 0:
             raise SolverError(f"A leaf that was proved empty has the value {above} of its ray.")
-        missing = max(_ZERO, value - _value(self.everywhere, d))
+        missing = max(ZERO, value - _value(self.everywhere, d))
         total = dict(self.everywhere)
         # a whole number keeps the coefficients short
         _add(total, ray, Fraction(-(-missing // above)))

@@ -19,12 +19,12 @@ from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.intervals import Interval, elementary, root
 from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic
+from tamecheck.ir.exact import ONE
 from tamecheck.ir.formula import Condition, Elementary, Relation, Term
 from tamecheck.ir.op import Op, Params, Pointwise
 
 End = Fraction | None
 _BITS = 256
-_ONE = Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,8 @@ class Range:
         x = Range(self.low, self.high, *opens)
         if x.has_zero or x.empty:
             return REAL
-        low = Fraction(0) if x.high is None else _ONE / x.high if x.high else None
-        high = Fraction(0) if x.low is None else _ONE / x.low if x.low else None
+        low = Fraction(0) if x.high is None else ONE / x.high if x.high else None
+        high = Fraction(0) if x.low is None else ONE / x.low if x.low else None
         return _tidy(Range(low, high, x.high_open or x.high is None, x.low_open or x.low is None))
 
     def power(self, exponent: int) -> Range:
@@ -308,11 +308,11 @@ def _root(x: Range, exponent: Fraction) -> Range:
 
 _LIMITS: Mapping[Elementary, Range] = {
     Elementary.EXP: Range(Fraction(0), None, low_open=True),
-    Elementary.TANH: Range(-_ONE, _ONE, low_open=True, high_open=True),
-    Elementary.ERF: Range(-_ONE, _ONE, low_open=True, high_open=True),
-    Elementary.COSH: Range(_ONE),
-    Elementary.SIN: Range(-_ONE, _ONE),
-    Elementary.COS: Range(-_ONE, _ONE),
+    Elementary.TANH: Range(-ONE, ONE, low_open=True, high_open=True),
+    Elementary.ERF: Range(-ONE, ONE, low_open=True, high_open=True),
+    Elementary.COSH: Range(ONE),
+    Elementary.SIN: Range(-ONE, ONE),
+    Elementary.COS: Range(-ONE, ONE),
 }
 _INCREASING = frozenset(
     {

@@ -18,11 +18,11 @@ import numpy as np
 from flint import fmpq, fmpq_mat, fmpz_mat
 
 from tamecheck.exact.lifting import Floats, Square, lift
+from tamecheck.exact.reals import ONE
 
 Sparse: TypeAlias = dict[int, fmpq]
 Entries: TypeAlias = Sequence[tuple[int, fmpq]]
 
-_ONE = fmpq(1)
 
 _LARGEST_KERNEL = 2_000
 """Larger kernels are not solved densely: the time grows with the cube of the size."""
@@ -154,7 +154,7 @@ class Factor:
         entries: Sequence[Entries],
         own: set[int],
     ) -> tuple[Sparse, fmpq]:
-        rest, found, unit = dict(right), dict[int, fmpq](), _ONE
+        rest, found, unit = dict(right), dict[int, fmpq](), ONE
         for i, j, a in first:
             _settle(rest, found, (i, j, a), entries[j], own)
         if kernel is not None:
@@ -261,13 +261,11 @@ class _Kernel:
         zero = fmpq(0)
         side = [right.get(i, zero) for i in equations]
         if not any(side):
-            return {}, _ONE
+            return {}, ONE
         column: Any = fmpq_mat(len(side), 1, side)
         if self._inverse is not None:
             own = self._inverse.transpose() if transposed else self._inverse
-            return {
-                j: x for j, x in zip(unknowns, (own * column).entries(), strict=True) if x
-            }, _ONE
+            return {j: x for j, x in zip(unknowns, (own * column).entries(), strict=True) if x}, ONE
         found = self._lift(column, equations, unknowns, transposed=transposed)
         if found is None:
             try:

@@ -14,6 +14,7 @@ from flint import fmpq, fmpq_mat
 
 from tamecheck.budget import Budget
 from tamecheck.exact.factor import Matrix
+from tamecheck.exact.reals import ONE, ZERO
 from tamecheck.exact.revised import Contradiction, Simplex, State
 
 Vector: TypeAlias = tuple[fmpq, ...]
@@ -21,7 +22,6 @@ Vector: TypeAlias = tuple[fmpq, ...]
 Inequality: TypeAlias = tuple[Vector, bool]
 """``a · x + b >= 0`` as the vector ``(a, b)``; ``> 0`` if the second element is true."""
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _UNLIMITED = Budget()
 _NOT_SHOWN = "multipliers of linear inequalities do not show what they should"
 
@@ -54,12 +54,12 @@ def nonnegative_solution(columns: Sequence[Vector], target: Vector) -> Multiplie
         [(j, column[i]) for j, column in enumerate(columns) if column[i]]
         for i in range(len(target))
     ]
-    ends = [*[_ZERO] * width, *target], [*[None] * width, *target]
-    own = Simplex(Matrix(rows, width), ends, [_ZERO] * width)
+    ends = [*[ZERO] * width, *target], [*[None] * width, *target]
+    own = Simplex(Matrix(rows, width), ends, [ZERO] * width)
     match own.optimise(_UNLIMITED):
         case Contradiction(weights):
             # the form of the rows is at most 0 in all columns, and positive at the target
-            y = tuple(weights.get(width + i, _ZERO) for i in range(len(target)))
+            y = tuple(weights.get(width + i, ZERO) for i in range(len(target)))
             return Alternative(y)
         case _:
             return Multipliers(tuple(own.values[:width]))
@@ -82,9 +82,9 @@ def solve_inequalities(rows: Sequence[Inequality], size: int) -> Vector | None:
     negative on every row, strictly on the strict ones: a point, after division by its last entry.
     Either is multiplied out again.
     """
-    columns = [(*[_ZERO] * size, _ONE, _ONE)]
-    columns += [(*row, _ONE if strict else _ZERO) for row, strict in rows]
-    target = (*[_ZERO] * (size + 1), _ONE)
+    columns = [(*[ZERO] * size, ONE, ONE)]
+    columns += [(*row, ONE if strict else ZERO) for row, strict in rows]
+    target = (*[ZERO] * (size + 1), ONE)
     found = nonnegative_solution(columns, target)
     if isinstance(found, Multipliers):
         total = target
@@ -115,9 +115,9 @@ class Polyhedron:
     def box(cls, lower: Sequence[fmpq | None], upper: Sequence[fmpq | None]) -> Self:
         """A closed box, no side of which is empty."""
         size = len(lower)
-        ends = [*lower, _ZERO], [*upper, _ONE]
+        ends = [*lower, ZERO], [*upper, ONE]
         at = [*["lower"] * size, "upper"]
-        own = Simplex(Matrix([], size + 1), ends, [*[_ZERO] * size, -_ONE], at)
+        own = Simplex(Matrix([], size + 1), ends, [*[ZERO] * size, -ONE], at)
         return cls((), own, tuple(own.values[:size]))
 
     @property
@@ -164,7 +164,7 @@ class Polyhedron:
                 pass
         if not own.values[size] and any(strict for _, strict in joined):
             # no point has a positive slack, for the value of the slack is at least that
-            _demand(self._reach(own, joined, own.rates, [(size, -_ONE)]) >= 0)
+            _demand(self._reach(own, joined, own.rates, [(size, -ONE)]) >= 0)
             return None
         found = tuple(own.values[:size])
         asked = joined if own.pivots else fresh
@@ -175,7 +175,7 @@ class Polyhedron:
     def most(self, row: Vector) -> fmpq | None:
         """The least upper bound of an affine form, strict inequalities closed; None if infinite."""
         own = self._own.twin()
-        if own.minimise([*(-a for a in row[:-1]), _ZERO]) is not State.OPTIMAL:
+        if own.minimise([*(-a for a in row[:-1]), ZERO]) is not State.OPTIMAL:
             return None
         form = [(j, -a) for j, a in enumerate(row[:-1]) if a]
         return row[-1] - self._reach(own, self.rows, own.rates, form)
@@ -193,7 +193,7 @@ class Polyhedron:
         variables are not beyond their ends.
         """
         size = len(self.point)
-        total, reach = [_ZERO] * (size + 1), _ZERO
+        total, reach = [ZERO] * (size + 1), ZERO
         for i, a in form:
             total[i] -= a
         for k, weight in weights.items():
@@ -214,7 +214,7 @@ class Polyhedron:
     def _entries(row: Vector, *, strict: bool) -> list[tuple[int, fmpq]]:
         """An inequality's form in the inputs and the slack."""
         own = [(j, a) for j, a in enumerate(row[:-1]) if a]
-        return [*own, (len(row) - 1, -_ONE)] if strict else own
+        return [*own, (len(row) - 1, -ONE)] if strict else own
 
     def _in_box(self, point: Vector) -> bool:
         return all(
@@ -236,7 +236,7 @@ def box_inequalities(
     for axis, pair in enumerate(ends):
         for sign, end in zip((1, -1), pair, strict=True):
             if end is not None:
-                row = [_ZERO] * (len(ends) + 1)
+                row = [ZERO] * (len(ends) + 1)
                 row[axis], row[-1] = fmpq(sign), -sign * end
                 rows.append((tuple(row), strict))
     return rows
@@ -266,7 +266,7 @@ def null_basis(rows: Sequence[Vector], size: int) -> list[Vector]:
     pivots = [next(j for j, a in enumerate(line) if a) for line in lines]
     basis: list[Vector] = []
     for free in (j for j in range(size) if j not in pivots):
-        vector = [_ONE if j == free else _ZERO for j in range(size)]
+        vector = [ONE if j == free else ZERO for j in range(size)]
         for line, pivot in zip(lines, pivots, strict=True):
             vector[pivot] = -line[free]
         basis.append(tuple(vector))

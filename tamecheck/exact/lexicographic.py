@@ -9,10 +9,8 @@ from flint import fmpq
 
 from tamecheck.budget import Budget
 from tamecheck.exact.factor import Matrix, Sparse
-from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.exact.reals import ONE, ZERO, as_fraction, as_number
 from tamecheck.exact.revised import Contradiction, End, Simplex, State
-
-_ZERO, _ONE = fmpq(0), fmpq(1)
 
 
 class LexicographicProgram:
@@ -29,7 +27,7 @@ class LexicographicProgram:
     ) -> None:
         n, self.costs = len(costs), [as_number(c) for c in costs]
         entries = [[(j, as_number(a)) for j, a in enumerate(row) if a] for row, _ in rows]
-        lower: list[fmpq | None] = [*[_ZERO] * n, *(as_number(b) for _, b in rows)]
+        lower: list[fmpq | None] = [*[ZERO] * n, *(as_number(b) for _, b in rows)]
         ends = lower, list[fmpq | None]([None] * len(lower))
         self._own = _Rules(Matrix(entries, n), ends, self.costs)
         self._own.priced = all(c >= 0 for c in costs)
@@ -52,7 +50,7 @@ class LexicographicProgram:
         values = self._own.values
         if entry:
             return values[entry - 1]
-        return sum((c * x for c, x in zip(self.costs, values, strict=False) if c), _ZERO)
+        return sum((c * x for c, x in zip(self.costs, values, strict=False) if c), ZERO)
 
     def _form(self, entry: int) -> Mapping[int, fmpq]:
         """The objective or a column as a form in the nonbasic variables."""
@@ -77,8 +75,8 @@ class LexicographicProgram:
             if not part:
                 continue
             side += part * own.values[k]
-            for j, a in [(k, _ONE)] if k < n else own.matrix.rows[k - n]:
-                form[j] = form.get(j, _ZERO) + part * a
+            for j, a in [(k, ONE)] if k < n else own.matrix.rows[k - n]:
+                form[j] = form.get(j, ZERO) + part * a
         row = sorted((j, a) for j, a in form.items() if a)
         self._own = own.extended([row], ([side], [None]))
         self._numbers.append(self._next)
@@ -119,14 +117,14 @@ class _Rules(Simplex):
 
     def form(self, k: int) -> Sparse:
         """A variable as a form in the nonbasic ones."""
-        return self._row(k) if k in self.basic else {k: _ONE}
+        return self._row(k) if k in self.basic else {k: ONE}
 
     def _entering(self, row: Mapping[int, fmpq], moving: Sequence[int]) -> int:
         """The lexicographically least variable, scaled to 1 in the row."""
         left, k = list(moving), 0
         objective: Mapping[int, fmpq] = self.rates if self.priced else {}
         while len(left) > 1 and k <= self.width:
-            ratios = [objective.get(j, _ZERO) / row[j] for j in left]
+            ratios = [objective.get(j, ZERO) / row[j] for j in left]
             least = min(ratios)
             left = [j for j, ratio in zip(left, ratios, strict=True) if ratio == least]
             if len(left) > 1 and k < self.width:
@@ -142,6 +140,6 @@ class _Rules(Simplex):
             if not left:
                 break
             form = self.form(entry)
-            found += [k for k in left if form.get(k, _ZERO) < 0]
+            found += [k for k in left if form.get(k, ZERO) < 0]
             left = [k for k in left if not form.get(k)]
         return found

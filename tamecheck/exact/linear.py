@@ -18,14 +18,13 @@ from tamecheck.exact.factor import (
     Sparse,
     TooLargeError,
 )
-from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.exact.reals import ZERO, as_fraction, as_number
 from tamecheck.exact.revised import Contradiction, End, Ray, Simplex, State
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
 
-_ZERO = fmpq(0)
 _ROUNDS = 6
 """So often a better basis is asked for."""
 
@@ -176,7 +175,7 @@ class LinearProgram:
 
         def rows_of(weights: Sparse) -> LinearProof:
             numbers = range(width, width + len(self.matrix.rows))
-            return LinearProof(tuple(as_fraction(weights.get(k, _ZERO)) for k in numbers))
+            return LinearProof(tuple(as_fraction(weights.get(k, ZERO)) for k in numbers))
 
         point = tuple(map(as_fraction, run.values[:width]))
         match end:
@@ -185,11 +184,11 @@ class LinearProgram:
             case Contradiction(weights):
                 return Infeasible(rows_of(weights))
             case Ray(steps):
-                ray = tuple(as_fraction(steps.get(j, _ZERO)) for j in range(width))
+                ray = tuple(as_fraction(steps.get(j, ZERO)) for j in range(width))
                 return Unbounded(point, ray, LinearProof(()))
             case State.OPTIMAL:
                 pairs = zip(run.costs, run.values, strict=True)
-                value = as_fraction(sum((c * x for c, x in pairs if c), _ZERO))
+                value = as_fraction(sum((c * x for c, x in pairs if c), ZERO))
                 basis = Basis(tuple(run.at[:width]), tuple(run.at[width:]))
                 return Optimal(point, value, replace(rows_of(run.rates), basis=basis))
 

@@ -20,8 +20,7 @@ from flint import fmpq
 
 from tamecheck.budget import Budget
 from tamecheck.exact.factor import Approximation, Entries, Factor, Matrix, SingularError, Sparse
-
-_ZERO, _ONE = fmpq(0), fmpq(1)
+from tamecheck.exact.reals import ONE, ZERO
 
 
 class State(Enum):
@@ -67,7 +66,7 @@ class Simplex:
         self.width, self.height = len(matrix.columns), len(matrix.rows)
         self.size = self.width + self.height
         self.lower, self.upper = ends
-        self.costs = [*costs, *[_ZERO] * self.height]
+        self.costs = [*costs, *[ZERO] * self.height]
         self.pivots = 0
         plain = ("lower",) * self.width + ("basic",) * self.height
         try:
@@ -98,12 +97,12 @@ class Simplex:
     def _evaluate(self) -> None:
         """The values of all variables."""
         matrix, width = self.matrix, self.width
-        values = [self._place(k) if k not in self.basic else _ZERO for k in range(self.size)]
+        values = [self._place(k) if k not in self.basic else ZERO for k in range(self.size)]
         sums: Sparse = {}
         for j in range(width):
             if values[j]:
                 _add(sums, values[j], matrix.columns[j])
-        right = {i: values[width + i] - sums.get(i, _ZERO) for i in self.factor.rows}
+        right = {i: values[width + i] - sums.get(i, ZERO) for i in self.factor.rows}
         found, unit = self.factor.solve({i: b for i, b in right.items() if b})
         if unit != 1:
             sums = {i: unit * v for i, v in sums.items()}
@@ -112,13 +111,13 @@ class Simplex:
             _add(sums, x, matrix.columns[j])
         for i in range(self.height):
             if width + i in self.basic:
-                values[width + i] = sums.get(i, _ZERO) / unit
+                values[width + i] = sums.get(i, ZERO) / unit
         self.values = values
 
     def _place(self, k: int) -> fmpq:
         """The value of a nonbasic variable."""
         end = self.lower[k] if self.at[k] == "lower" else self.upper[k]
-        return _ZERO if end is None or self.at[k] == "zero" else end
+        return ZERO if end is None or self.at[k] == "zero" else end
 
     def _priced(self, costs: Sequence[fmpq]) -> Sparse:
         """The rates of the nonbasic variables: what a unit of each adds to the costs."""
@@ -134,7 +133,7 @@ class Simplex:
             _add(own, -value, matrix.rows[i])
         found = {j: d / unit for j, d in own.items() if d and j not in basic}
         for i in self.factor.rows:
-            d = costs[width + i] + y.get(i, _ZERO) / unit
+            d = costs[width + i] + y.get(i, ZERO) / unit
             if d:
                 found[width + i] = d
         return found
@@ -144,7 +143,7 @@ class Simplex:
         width, rows = self.width, self.matrix.rows
         if k < width:
             form: Sparse = {}
-            rho, unit = self.factor.solve_transposed({k: _ONE})
+            rho, unit = self.factor.solve_transposed({k: ONE})
         else:
             form = dict(rows[k - width])
             right = {j: a for j, a in form.items() if j in self.basic}
@@ -166,7 +165,7 @@ class Simplex:
             found, unit = self.factor.solve({i: -a for i, a in columns[k] if i in own})
             _add(sums, unit, columns[k])
         else:
-            found, unit = self.factor.solve({k - width: _ONE})
+            found, unit = self.factor.solve({k - width: ONE})
         for j, value in found.items():
             _add(sums, value, columns[j])
         for i, value in sums.items():
@@ -184,10 +183,10 @@ class Simplex:
         larger.matrix = self.matrix.extended(rows)
         larger.lower, larger.upper = [*self.lower, *ends[0]], [*self.upper, *ends[1]]
         for row in rows:
-            larger.values.append(sum((a * self.values[j] for j, a in row), _ZERO))
+            larger.values.append(sum((a * self.values[j] for j, a in row), ZERO))
         larger.basic.update(range(self.size, self.size + len(rows)))
         larger.at += ["basic"] * len(rows)
-        larger.costs += [_ZERO] * len(rows)
+        larger.costs += [ZERO] * len(rows)
         larger.height += len(rows)
         larger.size += len(rows)
         return larger
@@ -218,7 +217,7 @@ class Simplex:
 
     def minimise(self, costs: Sequence[fmpq]) -> Ray | State:
         """Minimise other costs from this basis, whose point is feasible."""
-        self.costs = [*costs, *[_ZERO] * self.height]
+        self.costs = [*costs, *[ZERO] * self.height]
         self.rates = self._priced(self.costs)
         while (ended := self._primal_step()) is None:
             pass
@@ -274,7 +273,7 @@ class Simplex:
         value, low, high = self.values[k], self.lower[k], self.upper[k]
         if low is not None and value < low:
             return low - value
-        return value - high if high is not None and value > high else _ZERO
+        return value - high if high is not None and value > high else ZERO
 
     def _may_move(self, k: int, *, up: bool) -> bool:
         """Whether a nonbasic variable has room on a side."""
@@ -299,13 +298,13 @@ class Simplex:
             # a row that no values within the bounds satisfy, in terms of the program's rows
             sign = 1 if below else -1
             weights = {k: -sign * a for k, a in row.items()}
-            return Contradiction({**weights, leaving: sign * _ONE})
+            return Contradiction({**weights, leaving: sign * ONE})
         self._pivot(leaving, self._entering(row, moving), "lower" if below else "upper", row)
         return None
 
     def _entering(self, row: Mapping[int, fmpq], moving: Sequence[int]) -> int:
         """The variable that enters in the dual method: its rate is the first to reach 0."""
-        return min(moving, key=lambda k: (abs(self.rates.get(k, _ZERO) / row[k]), k))
+        return min(moving, key=lambda k: (abs(self.rates.get(k, ZERO) / row[k]), k))
 
     def _improving(self) -> list[int]:
         """The variables that improve the costs."""
@@ -318,7 +317,7 @@ class Simplex:
             return State.OPTIMAL
         patient, rates = self._patient, self.rates
         entering = min(found, key=lambda k: (-abs(rates[k]) if patient else 0, k))
-        direction = -1 if rates.get(entering, _ZERO) > 0 else 1
+        direction = -1 if rates.get(entering, ZERO) > 0 else 1
         end = self.upper[entering] if direction > 0 else self.lower[entering]
         # the entering variable may itself come to its other end
         best: tuple[fmpq, int, str] | None = None
@@ -334,7 +333,7 @@ class Simplex:
             if best is None or (ratio, k) < best[:2]:
                 best = ratio, k, "upper" if change > 0 else "lower"
         if best is None:
-            return Ray({k: direction * a for k, a in column.items()} | {entering: direction * _ONE})
+            return Ray({k: direction * a for k, a in column.items()} | {entering: direction * ONE})
         length, leaving, side = best
         if leaving == entering:
             self.pivots += 1
@@ -364,11 +363,11 @@ class Simplex:
         self.at[leaving], self.at[entering] = end, "basic"
         pivot = row[entering]
         self._move(entering, (self._place(leaving) - self.values[leaving]) / pivot, column)
-        rate = self.rates.pop(entering, _ZERO) / pivot
+        rate = self.rates.pop(entering, ZERO) / pivot
         if rate:
             for k, a in row.items():
                 if k != entering:
-                    d = self.rates.get(k, _ZERO) - rate * a
+                    d = self.rates.get(k, ZERO) - rate * a
                     if d:
                         self.rates[k] = d
                     else:
@@ -381,13 +380,13 @@ class Simplex:
     @property
     def violation(self) -> fmpq:
         """The largest distance of the point from its bounds."""
-        return max((self._excess(k) for k in self.basic), default=_ZERO)
+        return max((self._excess(k) for k in self.basic), default=ZERO)
 
     @property
     def deficit(self) -> fmpq:
         """The largest reduced cost of the wrong sign."""
         wrong = (abs(d) for k, d in self.rates.items() if self._may_move(k, up=d < 0))
-        return max(wrong, default=_ZERO)
+        return max(wrong, default=ZERO)
 
 
 def _add(sums: Sparse, factor: fmpq, entries: Sequence[tuple[int, fmpq]]) -> None:

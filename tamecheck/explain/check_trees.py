@@ -20,7 +20,7 @@ from flint import fmpq
 from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.errors import TimeLimitError
-from tamecheck.exact.reals import as_number
+from tamecheck.exact.reals import ONE, ZERO, as_number
 from tamecheck.explain.attributes import Attributes
 from tamecheck.explain.check_cells import Ends, clip, covers, ends, runs
 from tamecheck.explain.thresholds import Codes, Division
@@ -40,7 +40,6 @@ Element: TypeAlias = tuple[int, int]
 Form: TypeAlias = tuple[tuple[tuple[Element, fmpq], ...], fmpq]
 """A linear form of elements: their coefficients, none of them 0, and a constant."""
 
-ZERO, ONE = fmpq(0), fmpq(1)
 
 _ONE: Form = ((), ONE)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-_ZERO = Fraction(0)
+from tamecheck.ir.exact import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +14,7 @@ class AffineForm:
     """``Σ c_v v + constant`` over numbered variables, the coefficients not 0."""
 
     terms: Mapping[int, Fraction]
-    constant: Fraction = _ZERO
+    constant: Fraction = ZERO
 
     @staticmethod
     def variable(number: int) -> AffineForm:
@@ -30,11 +30,11 @@ class AffineForm:
     def total(forms: Iterable[AffineForm]) -> AffineForm:
         """The sum of forms."""
         terms: dict[int, Fraction] = {}
-        constant = _ZERO
+        constant = ZERO
         for form in forms:
             constant += form.constant
             for variable, coefficient in form.terms.items():
-                terms[variable] = terms.get(variable, _ZERO) + coefficient
+                terms[variable] = terms.get(variable, ZERO) + coefficient
         return AffineForm({v: c for v, c in terms.items() if c}, constant)
 
     def __add__(self, other: AffineForm) -> AffineForm:

@@ -15,6 +15,8 @@ from tamecheck.errors import InputError
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
+ZERO, ONE = Fraction(0), Fraction(1)
+
 MAX_EXPONENT = 4_000
 """Decimal exponents beyond this are refused: ``1e999999999`` would fill the memory."""
 

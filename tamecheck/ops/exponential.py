@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
+from tamecheck.ir.exact import ONE
 from tamecheck.ir.formula import TRUE, And, Condition, Elementary, Var, call, everywhere, when
 from tamecheck.ir.op import Op, Pointwise, Regularity
 from tamecheck.ops.shapes import same
 
 X = Var(0)
-_ONE = Fraction(1)
 
 
 def elementary(
@@ -53,10 +51,10 @@ SIGMOID = Op(
     shape=same,
     meaning=Pointwise(
         lambda _: (
-            when(X >= 0, _ONE / (1 + call(Elementary.EXP, -X))),
+            when(X >= 0, ONE / (1 + call(Elementary.EXP, -X))),
             when(X <= 0, call(Elementary.EXP, X) / (1 + call(Elementary.EXP, X))),
         ),
-        whole=_ONE / (1 + call(Elementary.EXP, -X)),
+        whole=ONE / (1 + call(Elementary.EXP, -X)),
     ),
     source="two forms of one function, so that neither overflows",
 )

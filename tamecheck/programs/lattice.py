@@ -12,10 +12,10 @@ from typing import Any
 from flint import fmpz_mat
 
 from tamecheck.exact.linear import Box
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
 
-_ZERO = Fraction(0)
 _MOST_ENTRIES = 20_000
 """The Hermite normal form of larger equations takes long."""
 
@@ -49,8 +49,8 @@ def gap(program: Program, scaled: Scaled, box: Box) -> Multipliers | None:
             equations.append(i)
     rows = [{j: a for j, a in program.rows[i].terms if j not in fixed} for i in equations]
     side = [
-        (program.rows[i].lower or _ZERO)
-        - sum((a * fixed[j] for j, a in program.rows[i].terms if j in fixed), _ZERO)
+        (program.rows[i].lower or ZERO)
+        - sum((a * fixed[j] for j, a in program.rows[i].terms if j in fixed), ZERO)
         for i in equations
     ]
     found = contradiction(rows, free, side)
@@ -86,12 +86,12 @@ def contradiction(
     lattice = [[int(a) for a in line] for line in integral.hnf().tolist()]
     combinations = [[int(a) for a in line] for line in combined.transpose().tolist()]
     scaled = [b * s for b, s in zip(side, scale, strict=True)]
-    right = [sum(map(mul, line, scaled), _ZERO) for line in combinations]
+    right = [sum(map(mul, line, scaled), ZERO) for line in combinations]
     found = _functional([line for line in lattice if any(line)], right)
     if found is None:
         return None
     columns_of = zip(*combinations, strict=True)
-    return [s * sum(map(mul, found, own), _ZERO) for s, own in zip(scale, columns_of, strict=True)]
+    return [s * sum(map(mul, found, own), ZERO) for s, own in zip(scale, columns_of, strict=True)]
 
 
 def _combinations(whole: Any, gone: Sequence[int], size: int) -> Any:
@@ -118,9 +118,9 @@ def _functional(basis: Sequence[Sequence[int]], side: Sequence[Fraction]) -> lis
         factor = rest[pivot] / line[pivot]
         if factor.denominator > 1:
             # 1 on this line, 0 on those before; those after are 0 at these pivots
-            y = [_ZERO] * len(side)
+            y = [ZERO] * len(side)
             for j in range(k, -1, -1):
-                known = sum((y[p] * basis[j][p] for p in pivots[j + 1 :]), _ZERO)
+                known = sum((y[p] * basis[j][p] for p in pivots[j + 1 :]), ZERO)
                 y[pivots[j]] = (int(j == k) - known) / basis[j][pivots[j]]
             return y
         rest = [r - factor * a for r, a in zip(rest, line, strict=True)]

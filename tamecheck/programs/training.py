@@ -12,9 +12,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from tamecheck.ir.affine import AffineForm
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.program import Column, Kind, Program, Row
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(slots=True, eq=False)
@@ -33,14 +32,14 @@ class TrainingRows:
 
     def bit(self, name: str) -> AffineForm:
         """A new column for 0 or 1."""
-        return self.real(name, _ZERO, _ONE, Kind.INTEGER)
+        return self.real(name, ZERO, ONE, Kind.INTEGER)
 
-    def at_least(self, name: str, form: AffineForm, bound: Fraction = _ZERO) -> None:
+    def at_least(self, name: str, form: AffineForm, bound: Fraction = ZERO) -> None:
         """Demand that a form is at least a bound."""
         terms = tuple(sorted(form.terms.items()))
         self.rows.append(Row(name, terms, lower=bound - form.constant))
 
-    def at_most(self, name: str, form: AffineForm, bound: Fraction = _ZERO) -> None:
+    def at_most(self, name: str, form: AffineForm, bound: Fraction = ZERO) -> None:
         """Demand that a form is at most a bound."""
         terms = tuple(sorted(form.terms.items()))
         self.rows.append(Row(name, terms, upper=bound - form.constant))
@@ -50,10 +49,10 @@ class TrainingRows:
         return self.bit(name) * Fraction(2) + AffineForm.number(-1)
 
     def product(
-        self, name: str, weight: AffineForm, bit: AffineForm, low: Fraction = -_ONE
+        self, name: str, weight: AffineForm, bit: AffineForm, low: Fraction = -ONE
     ) -> AffineForm:
         """A column for the product of a weight and a neuron's level."""
-        found, span = self.real(name, -_ONE, _ONE), _ONE - low
+        found, span = self.real(name, -ONE, ONE), ONE - low
         self.at_most(f"{name} a", found - weight + bit * span, span)
         self.at_most(f"{name} b", weight - found + bit * span, span)
         self.at_most(f"{name} c", found - weight * low - bit * span)
@@ -75,7 +74,7 @@ class TrainingRows:
 
     def absolute(self, name: str, form: AffineForm) -> AffineForm:
         """A column that is at least the absolute value of a weight."""
-        size = self.real(name, _ZERO, _ONE)
+        size = self.real(name, ZERO, ONE)
         self.at_least(f"{name} plus", size - form)
         self.at_least(f"{name} minus", size + form)
         return size
@@ -83,6 +82,6 @@ class TrainingRows:
     def program(self, costs: AffineForm) -> Program:
         """The program, which minimises the costs."""
         columns = tuple(
-            replace(c, cost=costs.terms.get(j, _ZERO)) for j, c in enumerate(self.columns)
+            replace(c, cost=costs.terms.get(j, ZERO)) for j, c in enumerate(self.columns)
         )
         return Program(columns, tuple(self.rows), constant=costs.constant, name="training")

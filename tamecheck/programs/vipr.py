@@ -20,13 +20,12 @@ from fractions import Fraction
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.errors import UnsupportedError
-from tamecheck.ir.exact import rational_of_text, rational_text
+from tamecheck.ir.exact import ZERO, rational_of_text, rational_text
 from tamecheck.ir.program import Program, Sense
 from tamecheck.programs.certificate import integer_of
 
 Version: TypeAlias = Literal["1.0", "1.1"]
 
-_ZERO = Fraction(0)
 Weights: TypeAlias = dict[int, Fraction]
 """Multipliers of constraints, by their index in the file."""
 
@@ -141,7 +140,7 @@ class _File:
         y = _multipliers(step["rows"], integer_of(step["over"]))
         self._require_rows(y)
         sign, sense = (1, "G") if below else (-1, "L")
-        costs = [_ZERO] * len(self.bounds)
+        costs = [ZERO] * len(self.bounds)
         costs[j] = Fraction(sign)
         weights, value = self.combine(y, costs, self.bounds)
         form = _form({j: Fraction(1)})
@@ -168,7 +167,7 @@ class _File:
                 Fraction(integer_of(side["times"]), over or 1),
             )
             self._require_rows(y)
-            costs = [(terms.get(j, _ZERO) if over else _ZERO) for j in range(len(self.bounds))]
+            costs = [(terms.get(j, ZERO) if over else ZERO) for j in range(len(self.bounds))]
             for j, p in split.items():
                 costs[j] -= sign * p * times
             weights, value = self.combine(y, costs, self.bounds)
@@ -190,7 +189,7 @@ class _File:
     ) -> tuple[Weights, Fraction]:
         """Multipliers of rows (y) and bounds that show ``costs x >= value``, and the value."""
         weights: Weights = {}
-        value, rest = _ZERO, list(costs)
+        value, rest = ZERO, list(costs)
         for i, factor in y.items():
             for j, a in self.terms[i].items():
                 rest[j] -= factor * a
@@ -198,7 +197,7 @@ class _File:
             for k, factor in factors:
                 end = pairs[k][factor < 0] if factor else None
                 if end is not None:
-                    weights[end[0]] = weights.get(end[0], _ZERO) + factor
+                    weights[end[0]] = weights.get(end[0], ZERO) + factor
                     value += factor * end[1]
         return {k: w for k, w in weights.items() if w}, value
 
@@ -216,7 +215,7 @@ class _File:
             return self.empty({low[0]: Fraction(1), high[0]: Fraction(-1)}, low[1] - high[1])
         if "none" in node:
             y = _multipliers(node["none"], 1)
-            return self.empty(*self.combine(y, [_ZERO] * len(ends), ends))
+            return self.empty(*self.combine(y, [ZERO] * len(ends), ends))
         over = integer_of(node["over"])
         if "gap" in node:
             return self._gap(_multipliers(node["gap"], over), ends)
@@ -229,14 +228,14 @@ class _File:
         form: Weights = {}
         for i, factor in y.items():
             for j, a in self.terms[i].items():
-                form[j] = form.get(j, _ZERO) + factor * a
+                form[j] = form.get(j, ZERO) + factor * a
         columns = self.program.columns
         whole = {
             j: a for j, a in form.items() if a and columns[j].kind.integral and a.denominator == 1
         }
         found: list[tuple[int, Fraction]] = []
         for sign in (1, -1):
-            costs = [sign * whole.get(j, _ZERO) for j in range(len(columns))]
+            costs = [sign * whole.get(j, ZERO) for j in range(len(columns))]
             weights, value = self.combine({i: sign * f for i, f in y.items()}, costs, ends)
             sense, limit = "G" if sign > 0 else "L", sign * Fraction(math.ceil(value))
             # equations alone combine to an equation, which cannot be rounded itself
@@ -308,7 +307,7 @@ class _File:
         y = {int(i): rational_of_text(f) for i, f in granularity["rows"]}
         equations = {self.rows[i][0]: f for i, f in y.items()}
         form = {j: cost for j, cost in enumerate(self.costs) if cost}
-        offset = _ZERO
+        offset = ZERO
         weights: Weights = {root.constraint: self.sign / step}
         back: Weights = {}
         for end, factor in equations.items():
@@ -319,7 +318,7 @@ class _File:
             offset += factor * end[1]
         for i, factor in y.items():
             for j, a in self.program.rows[i].terms:
-                form[j] = form.get(j, _ZERO) - factor * a
+                form[j] = form.get(j, ZERO) - factor * a
         scaled = {j: c / step for j, c in form.items() if c}
         value = Fraction(math.ceil((root.bound - offset) / step))
         rounded = self.derive("G", value, _form(scaled), f"rnd {_pairs(weights)}")
@@ -389,7 +388,7 @@ def vipr_text(program: Program, certificate: Mapping[str, Any], version: Version
             file.round_objective(root, certificate["granularity"])
         point = map(rational_of_text, claim["x"])
         x = {j: v for j, v in enumerate(point) if v}
-        value = rational_text(sum((program.columns[j].cost * v for j, v in x.items()), _ZERO))
+        value = rational_text(sum((program.columns[j].cost * v for j, v in x.items()), ZERO))
         range_, solution = f"range {value} {value}", f"SOL 1\noptimum {_form(x)}"
     constant = rational_text(program.constant)
     lines = [

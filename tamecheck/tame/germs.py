@@ -20,7 +20,7 @@ from tamecheck.errors import DomainError
 from tamecheck.evaluate.selection import pick, select
 from tamecheck.evaluate.walk import Site, evaluate_expansion, folded_first, run
 from tamecheck.exact.arrays import from_list, from_values, objects
-from tamecheck.exact.reals import UndecidedError, as_number
+from tamecheck.exact.reals import ZERO, UndecidedError, as_number
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Add, Const, Mul, Pow, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -41,7 +41,6 @@ from tamecheck.ops.shapes import axes_of
 from tamecheck.tame.refute_rays import Ray
 from tamecheck.tame.series import Series, pieces_at, shorten
 
-_ZERO = fmpq(0)
 _MAX_RAMIFICATION = 6
 _EXACT = 1 << 30
 """An order beyond that of every germ that is followed."""
@@ -160,7 +159,7 @@ class GermRunner:
         start = from_list(shape, [as_number(v) for v in base])
         if not any(slope) or order < self.ramification:
             return Germ((start,), order)
-        gap = [np.full(shape, _ZERO, dtype=object) for _ in range(self.ramification - 1)]
+        gap = [np.full(shape, ZERO, dtype=object) for _ in range(self.ramification - 1)]
         return Germ((start, *gap, from_list(shape, [as_number(v) for v in slope])), order)
 
     def _constant(self, index: int, tensor: Tensor) -> Array:
@@ -193,7 +192,7 @@ def _together(args: Sequence[Germ]) -> tuple[list[tuple[Array, ...]], int, bool]
     padded: list[tuple[Array, ...]] = []
     for arg in args:
         missing = size - len(arg.coefficients)
-        zeros = [np.full(arg.shape, _ZERO, dtype=object) for _ in range(missing)]
+        zeros = [np.full(arg.shape, ZERO, dtype=object) for _ in range(missing)]
         padded.append((*arg.coefficients[:size], *zeros))
     return padded, order, exact
 
@@ -264,7 +263,7 @@ def _folded(node: Apply, data: Germ, op: Op) -> Germ:
 
 def _summed(array: Array, axes: tuple[int, ...], shape: Shape) -> Array:
     if size_of(array.shape) == 0:
-        return np.full(shape, _ZERO, dtype=object)
+        return np.full(shape, ZERO, dtype=object)
     total: Any = array
     for axis in sorted(axes, reverse=True):
         total = np.add.reduce(total, axis=axis)

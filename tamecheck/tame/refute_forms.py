@@ -13,7 +13,7 @@ from fractions import Fraction
 from flint import fmpq
 
 from tamecheck import ops
-from tamecheck.exact.reals import UndecidedError, as_fraction, as_number
+from tamecheck.exact.reals import ONE, ZERO, UndecidedError, as_fraction, as_number
 from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import term_of
@@ -33,13 +33,12 @@ Symbols = Callable[[Op, Params, Sequence[Form]], Form | None]
 _MAX_TERMS = 1 << 10
 _MAX_DEGREE = 16
 _MAX_BITS = 1 << 13
-_ZERO, _ONE = fmpq(0), fmpq(1)
 
 
 def value_of(form: Form) -> fmpq | None:
     """The rational that a form is, or None."""
     if not form:
-        return _ZERO
+        return ZERO
     return form[()] if len(form) == 1 and () in form else None
 
 
@@ -48,10 +47,10 @@ def affine_in_parameter(form: Form) -> bool:
     return (PARAMETER,) in form and set(form) <= {(), (PARAMETER,)}
 
 
-def _sum(left: Form, right: Form, factor: fmpq = _ONE) -> Form:
+def _sum(left: Form, right: Form, factor: fmpq = ONE) -> Form:
     found = dict(left)
     for key, c in right.items():
-        total = found.get(key, _ZERO) + factor * c
+        total = found.get(key, ZERO) + factor * c
         if total == 0:
             found.pop(key, None)
         else:
@@ -68,7 +67,7 @@ def _product(left: Form, right: Form) -> Form | None:
             key = tuple(sorted(a + b))
             if len(key) > _MAX_DEGREE:
                 return None
-            found[key] = found.get(key, _ZERO) + c * d
+            found[key] = found.get(key, ZERO) + c * d
     if any(c.height_bits() > _MAX_BITS for c in found.values()):
         return None
     return {key: c for key, c in found.items() if c != 0}

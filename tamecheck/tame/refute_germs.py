@@ -19,6 +19,7 @@ from tamecheck import ops
 from tamecheck.evaluate.ranges import REAL, Range, point_range
 from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.formula import TRUE, And, Call, Compare, Const, Mul, Or, Relation, Var, sides
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.op import Op, Params, Pointwise
@@ -53,7 +54,6 @@ from tamecheck.tame.waves import germ_of
 
 _BUDGET = 4_000
 _PRECISION = 80
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MARGIN = Fraction(1, 2**30)
 _X = Var(0)
 
@@ -137,11 +137,11 @@ def _falls_apart(known: Sequence[Condition]) -> bool:
 def _sides(kind: Relation, w: Record) -> tuple[bool, bool, bool]:
     """Whether a record is in a set, outside of it, and in its interior, ever again."""
     if kind in (Relation.LT, Relation.LE):
-        above, below = signs_about(w, _ONE), signs_about(w, -_ONE)
+        above, below = signs_about(w, ONE), signs_about(w, -ONE)
         edge = {0} if kind is Relation.LT else set[int]()
         taken = Record(takes=w.takes)
-        crossed = w.takes is not None and -1 in signs_about(taken, _ONE)
-        crossed = crossed and 1 in signs_about(taken, -_ONE)
+        crossed = w.takes is not None and -1 in signs_about(taken, ONE)
+        crossed = crossed and 1 in signs_about(taken, -ONE)
         return crossed, bool(above & {1, *edge} or below & {-1, *edge}), crossed
     found = signs_about(w)
     inside = 1 in found or (kind is Relation.GE and 0 in found)
@@ -194,7 +194,7 @@ class _Walk:
                 return found if found.needs == needs else replace(found, needs=needs)
         except UndecidedError:
             return None
-        above = Range(_ZERO, None) if has_fractional_power(op, params) else REAL
+        above = Range(ZERO, None) if has_fractional_power(op, params) else REAL
         return Record(above, needs=(*needs, missing))
 
     def at(self, op: Op, *args: Record, **params: Fraction) -> Record:
@@ -230,7 +230,7 @@ class _Walk:
         if terms is None or terms[1] != _X:
             return None
         if comparisons(op, params) == (_X,):
-            sign = 1 if is_inside(u.span, Range(_ZERO, None)) else u.sign
+            sign = 1 if is_inside(u.span, Range(ZERO, None)) else u.sign
         else:
             sign = self.at(ops.SUB, *args).sign
         match None if sign is None else terms[sign + 1]:
@@ -264,7 +264,7 @@ class _Walk:
             case ops.MINIMUM:
                 return times(minus, larger(times(minus, u), times(minus, v)))
             case ops.RELU:
-                return self.at(ops.MAXIMUM, u, self.rational(_ZERO))
+                return self.at(ops.MAXIMUM, u, self.rational(ZERO))
             case ops.CLIP:
                 for end, cut in (("lo", ops.MAXIMUM), ("hi", ops.MINIMUM)):
                     bound = params[end]
@@ -272,7 +272,7 @@ class _Walk:
                 return u
             case _ if op.arity == 2 and (found := sign_values(op, params)) is not None:
                 values = {found[a + 1] for a in signs_about(self.at(ops.SUB, u, v))}
-                unit = Range(_ZERO, _ONE)
+                unit = Range(ZERO, ONE)
                 return Record(unit, swings=unit, jumps=True) if len(values) > 1 else Record(unit)
             case ops.POWER | ops.POW:
                 return self._power(op, params, u, v)
@@ -286,7 +286,7 @@ class _Walk:
         if exponent is None:
             return self.at(ops.EXP, self.at(ops.MUL, v, self.at(ops.LOG, u)))
         if exponent == 0:
-            return self.rational(_ONE)
+            return self.rational(ONE)
         if exponent < 0:
             return inverse(self.at(ops.POW, u, exponent=-exponent))
         if op is ops.POWER:
@@ -300,13 +300,13 @@ class _Walk:
         match domain.parts[0] if isinstance(domain, Or) else domain:
             case Compare() as compare:
                 relation, w = compare.relation, self._compared(compare, args)
-                inside = relation is Relation.GE and is_inside(w.span, Range(_ZERO, None))
+                inside = relation is Relation.GE and is_inside(w.span, Range(ZERO, None))
                 holds = inside or w.sign == 1 or (relation is Relation.NE and w.sign)
                 return None if holds else Condition(relation, w)
             case And((Compare(_, relation), _)):
                 u, strict = args[0], relation is Relation.GT
-                ends = strict and (has(u.span, _ONE) or has(u.span, -_ONE))
-                inside = is_inside(u.span, Range(-_ONE, _ONE)) and not ends
+                ends = strict and (has(u.span, ONE) or has(u.span, -ONE))
+                inside = is_inside(u.span, Range(-ONE, ONE)) and not ends
                 return None if inside else Condition(Relation.LT if strict else Relation.LE, u)
             case _:
                 return None
@@ -350,7 +350,7 @@ def _half_line(germ: Germ) -> Range:
 
 def _exponent(params: Params) -> Fraction:
     value = params["exponent"]
-    return value if isinstance(value, Fraction) else _ONE
+    return value if isinstance(value, Fraction) else ONE
 
 
 def _range_of(ball: arb) -> Range:

@@ -13,11 +13,18 @@ from fractions import Fraction
 
 from flint import arb, arb_series, fmpq
 
-from tamecheck.exact.reals import Number, UndecidedError, as_fraction, as_number, working_precision
+from tamecheck.exact.reals import (
+    ONE,
+    ZERO,
+    Number,
+    UndecidedError,
+    as_fraction,
+    as_number,
+    working_precision,
+)
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Compare, Elementary, Piece, truth
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _MAX_POWER = 64
 _MAX_EXPONENT = 4096
 _MAX_FLOOR = 2.0**64
@@ -61,7 +68,7 @@ class Series:
         return Series((value,), order)
 
     def __getitem__(self, index: int) -> Number:
-        return self.coefficients[index] if index < len(self.coefficients) else _ZERO
+        return self.coefficients[index] if index < len(self.coefficients) else ZERO
 
     def __add__(self, other: Series) -> Series:
         size = max(len(self.coefficients), len(other.coefficients))
@@ -73,7 +80,7 @@ class Series:
         size = len(self.coefficients) + len(other.coefficients) - 1
         order = min(self.order, other.order)
         kept = min(size, order + 1)
-        terms = list[Number]([_ZERO] * kept)
+        terms = list[Number]([ZERO] * kept)
         for i, a in enumerate(self.coefficients):
             for j, b in enumerate(other.coefficients[: kept - i]):
                 terms[i + j] = shorten(terms[i + j] + a * b)
@@ -147,16 +154,16 @@ class Series:
         unit = Series(self.coefficients[leading:], self.order, self.exact).root(exponent)
         # dividing by δ^leading moves the remainder of the argument down as well
         order = self.order if self.exact else self.order - leading + int(shift)
-        moved = ((_ZERO,) * int(shift) + unit.coefficients)[: order + 1]
+        moved = ((ZERO,) * int(shift) + unit.coefficients)[: order + 1]
         return Series(moved, min(order, self.order), exact=unit.exact and self.exact)
 
     def _natural(self, exponent: int) -> Series:
         if abs(exponent) > _MAX_POWER:
             raise UndecidedError
-        result = Series.constant(_ONE, self.order)
+        result = Series.constant(ONE, self.order)
         for _ in range(abs(exponent)):
             result = result * self
-        return result if exponent >= 0 else Series.constant(_ONE, self.order) / result
+        return result if exponent >= 0 else Series.constant(ONE, self.order) / result
 
     def root(self, exponent: Fraction) -> Series:
         """A power of a series whose constant coefficient is positive."""

@@ -12,6 +12,7 @@ from flint import arb
 
 from tamecheck.errors import DomainError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
+from tamecheck.ir.exact import ONE
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Routing
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
@@ -110,8 +111,6 @@ Rule: TypeAlias = Literal["largest", "positive", "not-negative", "number"]
 """How scores decide: the first largest; class 1 where the one score is above 0, or where it is not
 below; or the score is the number of the class."""
 
-_ONE = Fraction(1)
-
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -173,9 +172,9 @@ class Decision:
         """Where a class beats another one, as an inequality over the scores."""
         if self.rule in ("positive", "not-negative"):
             strict = (number == 1) == (self.rule == "positive")
-            return Inequality((), ((0, -_ONE if number else _ONE),), Fraction(0), strict)
+            return Inequality((), ((0, -ONE if number else ONE),), Fraction(0), strict)
         # of equal scores the first is the largest
-        terms = ((rival, _ONE), (number, -_ONE))
+        terms = ((rival, ONE), (number, -ONE))
         return Inequality((), tuple(sorted(terms)), Fraction(0), strict=number > rival)
 
     def others(self, number: int, target: int | None = None) -> list[tuple[Inequality, ...]]:
@@ -185,8 +184,8 @@ class Decision:
             half = Fraction(1, 2)
             return [
                 (
-                    Inequality((), ((0, _ONE),), k + half),
-                    Inequality((), ((0, -_ONE),), half - k),
+                    Inequality((), ((0, ONE),), k + half),
+                    Inequality((), ((0, -ONE),), half - k),
                 )
                 for k in wanted
             ]

@@ -45,7 +45,6 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem, input_row, polyhedron_of
 
-_ZERO, _ONE = fmpq(0), fmpq(1)
 _LARGE = 200_000
 _MANY_INPUTS = 64
 _MANY_VALUES, _FEW_VALUES = 10_000, 8

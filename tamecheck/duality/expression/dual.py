@@ -23,12 +23,12 @@ from tamecheck.duality.expression.function import (
 )
 from tamecheck.duality.form import Form, Vector
 from tamecheck.errors import InputError
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.op import Op
 from tamecheck.ir.structure import Structure
 from tamecheck.ir.verdict import Verdict
 
-_ZERO = Fraction(0)
 _LONGEST = 400
 """Nodes up to which the formula is written out in sympy."""
 
@@ -58,7 +58,7 @@ class ExpressionBuilder:
         if any(w < 0 for _, w in terms):
             raise InputError("A weight of a subadditive combination is negative.")
         flat: dict[int, Fraction] = {}
-        line = [_ZERO] * self.size
+        line = [ZERO] * self.size
         for i, w in terms:
             node = self._nodes[i]
             for j, own in node.terms if isinstance(node, Combination) else ((i, Fraction(1)),):
@@ -66,7 +66,7 @@ class ExpressionBuilder:
                 if isinstance(inner, Linear):
                     line = [x + w * own * a for x, a in zip(line, inner.coefficients, strict=True)]
                 elif w:
-                    flat[j] = flat.get(j, _ZERO) + w * own
+                    flat[j] = flat.get(j, ZERO) + w * own
         if any(line) or not flat:
             flat[self.linear(line)] = Fraction(1)
         if len(flat) == 1 and next(iter(flat.values())) == 1:

@@ -21,10 +21,9 @@ from typing import TypeAlias
 from tamecheck.duality.check import Value
 from tamecheck.duality.form import Vector, dot
 from tamecheck.errors import DomainError, UnsupportedError
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import ONE, ZERO, rational_text
 
 Terms: TypeAlias = tuple[tuple[int, Fraction], ...]
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_VERTICES = 4096
 
 
@@ -78,7 +77,7 @@ class Gomory:
     @property
     def inner(self) -> Terms:
         """The argument of the triangle, as a combination."""
-        return self.terms if self.free is None else (*self.terms, (self.free, _ONE))
+        return self.terms if self.free is None else (*self.terms, (self.free, ONE))
 
     @property
     def outer(self) -> Terms:
@@ -150,7 +149,7 @@ class Expression:
             if isinstance(node, Ceiling):
                 return None
             bounds.append(_slope_bounds(node, bounds, self.size))
-        return max(bounds[-1], default=_ZERO)
+        return max(bounds[-1], default=ZERO)
 
     def monotone_in(self, admits: Sequence[Callable[[Fraction], bool]]) -> bool | None:
         """True if every linear leaf has coefficients that ``admits`` allows; None otherwise.
@@ -180,7 +179,7 @@ class Expression:
         values = self.values(d)
         constant = self._locally_constant(d, values)
         choices = [
-            (_ZERO,) if flat else _choices(node, values, constant)
+            (ZERO,) if flat else _choices(node, values, constant)
             for node, flat in zip(self.nodes, constant, strict=True)
         ]
         if math.prod(len(own) for own in choices) > _MOST_VERTICES:
@@ -192,7 +191,7 @@ class Expression:
         for selection in product(*choices):
             rows: list[Vector] = []
             for node, flat, choice in zip(self.nodes, constant, selection, strict=True):
-                rows.append((_ZERO,) * self.size if flat else _slope(node, rows, choice, self.size))
+                rows.append((ZERO,) * self.size if flat else _slope(node, rows, choice, self.size))
             found[rows[-1]] = None
         return tuple(found)
 
@@ -241,7 +240,7 @@ class Expression:
 
 
 def _combine(terms: Terms, found: Sequence[Fraction]) -> Fraction:
-    return sum((w * found[i] for i, w in terms), _ZERO)
+    return sum((w * found[i] for i, w in terms), ZERO)
 
 
 def _value(node: Node, found: Sequence[Fraction], d: Sequence[Fraction]) -> Fraction:
@@ -261,10 +260,10 @@ def _value(node: Node, found: Sequence[Fraction], d: Sequence[Fraction]) -> Frac
 def _directional(node: Node, found: Sequence[Value], g: Sequence[Fraction]) -> Value:
     if any(found[i] == math.inf for i in _arguments(node)):
         return math.inf
-    exact = [x if isinstance(x, Fraction) else _ZERO for x in found]
+    exact = [x if isinstance(x, Fraction) else ZERO for x in found]
     match node:
         case Ceiling(arg):
-            return math.inf if exact[arg] > 0 else _ZERO
+            return math.inf if exact[arg] > 0 else ZERO
         case Gomory(v):
             return absolute(v, _combine(node.inner, exact)) + _combine(node.outer, exact)
         case _:
@@ -286,7 +285,7 @@ def _slope_bounds(node: Node, found: Sequence[Sequence[Fraction]], size: int) ->
                 weights = (*weights, (free, max(1 / v, 1 / (1 - v))))
         case Ceiling():
             raise ValueError("a ceiling has no slope bound")
-    return [sum((w * found[i][k] for i, w in weights), _ZERO) for k in range(size)]
+    return [sum((w * found[i][k] for i, w in weights), ZERO) for k in range(size)]
 
 
 def _choices(
@@ -304,7 +303,7 @@ def _choices(
                 return (up, down)
             return (up,) if part < v else (down,)
         case _:
-            return (_ZERO,)
+            return (ZERO,)
 
 
 def _slope(node: Node, rows: Sequence[Vector], choice: Fraction, size: int) -> Vector:
@@ -319,7 +318,7 @@ def _slope(node: Node, rows: Sequence[Vector], choice: Fraction, size: int) -> V
             weights = (*((i, choice * w) for i, w in node.inner), *node.outer)
         case Ceiling():
             weights = ()
-    return tuple(sum((w * rows[i][k] for i, w in weights), _ZERO) for k in range(size))
+    return tuple(sum((w * rows[i][k] for i, w in weights), ZERO) for k in range(size))
 
 
 def _text(node: Node, texts: Mapping[int, str], letters: Sequence[str]) -> str:
@@ -334,7 +333,7 @@ def _text(node: Node, texts: Mapping[int, str], letters: Sequence[str]) -> str:
             return f"max({', '.join(texts[j] for j in args)})"
         case Gomory(v):
             inner = _sum_text([(texts[j], w) for j, w in node.inner])
-            layer = (f"tri[{rational_text(v)}]({inner})", _ONE)
+            layer = (f"tri[{rational_text(v)}]({inner})", ONE)
             return _sum_text([layer, *((texts[j], w) for j, w in node.outer)])
 
 

@@ -20,9 +20,9 @@ from tamecheck.duality.optimum import (
 from tamecheck.duality.proof import prove_optimum
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Optimal
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Program
 
-_ZERO = Fraction(0)
 _MOST_ROUNDS = 200
 _VALUE = 0.25
 """The part of the time that one value may take."""
@@ -157,7 +157,7 @@ class _Search:
 
 def _parts(form: Form, priced: Sequence[function.Priced], point: Vector) -> tuple[Fraction, Vector]:
     """The cost of the kept columns at a point, and its residual."""
-    own, rest = _ZERO, [_ZERO] * form.size
+    own, rest = ZERO, [ZERO] * form.size
     for p, x in zip(priced, point, strict=True):
         if p.kept:
             own += p.column.cost * x
@@ -192,13 +192,13 @@ def _master(
     for j, column in enumerate(form.columns):
         if j not in kept:
             dense = dict(column.entries)
-            line = [0, 0, *(sign * dense.get(i, _ZERO) for i, sign in parts)]
+            line = [0, 0, *(sign * dense.get(i, ZERO) for i, sign in parts)]
             rows.append((line, "<=", column.cost))
-    costs = [Fraction(-1), Fraction(1), *[_ZERO] * len(parts)]
+    costs = [Fraction(-1), Fraction(1), *[ZERO] * len(parts)]
     outcome = minimise_rows(costs, rows)
     if not isinstance(outcome, Optimal):
         return None
-    alpha = [_ZERO] * form.size
+    alpha = [ZERO] * form.size
     for (i, sign), x in zip(parts, outcome.point[2:], strict=True):
         alpha[i] += sign * x
     return -outcome.objective, tuple(alpha)

@@ -38,11 +38,10 @@ from tamecheck.duality.optimum import feasible_multipliers, minimise
 from tamecheck.duality.value.region import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import ZERO, rational_text
 from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search
 
-_ZERO = Fraction(0)
 _SECONDS_A_VALUE = 10.0
 _SECONDS_A_CONDITION = 2.0
 _NODES = 400
@@ -141,7 +140,7 @@ def minimum_at(
         return math.inf, None
     parts = list(point)
     for one, two in pairs.items():
-        parts[one], parts[two] = max(parts[one], _ZERO), max(-parts[one], _ZERO)
+        parts[one], parts[two] = max(parts[one], ZERO), max(-parts[one], ZERO)
     return program.objective(point), tuple(parts)
 
 

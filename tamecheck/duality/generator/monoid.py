@@ -39,9 +39,9 @@ from tamecheck.duality.optimum import minimise_rows
 from tamecheck.duality.proof import decide
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Optimal
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.program import Column, Kind, Program
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_RAYS = 1000
 
 
@@ -60,7 +60,7 @@ def cone_positions(form: Form, names: Collection[str]) -> frozenset[int]:
         raise InputError(f"There is no row {missing[0]!r} for the cone.")
     for name in names:
         row = program.rows[known[name]]
-        if any(end not in {None, _ZERO} for end in (row.lower, row.upper)):
+        if any(end not in {None, ZERO} for end in (row.lower, row.upper)):
             raise InputError(
                 "A row of a cone has the right-hand side 0.", where=f"row {name!r}", hint=_AS_ROW
             )
@@ -169,21 +169,21 @@ def strict_point(form: Form, budget: Budget) -> tuple[bool | None, Vector | None
     size, free = len(form.columns), opposites(form.columns)
     columns = list(form.columns)
     constraints, right = list(form.constraints), list(form.right)
-    signs = {">=": -_ONE, "<=": _ONE}
+    signs = {">=": -ONE, "<=": ONE}
     slack = [(i, signs[c.sense]) for i, c in enumerate(constraints) if c.sense != "="]
     for j, column in enumerate(columns):
-        columns[j] = replace(column, cost=_ZERO)
+        columns[j] = replace(column, cost=ZERO)
         if j in free or j in free.values():
             continue
         position = len(constraints)
         constraints.append(Constraint(f"sign {j}", ">="))
-        right.append(_ZERO)
-        slack.append((position, -_ONE))
-        columns[j] = replace(columns[j], entries=(*column.entries, (position, _ONE)))
+        right.append(ZERO)
+        slack.append((position, -ONE))
+        columns[j] = replace(columns[j], entries=(*column.entries, (position, ONE)))
     constraints.append(Constraint("slack", "<="))
-    right.append(_ONE)
+    right.append(ONE)
     columns.append(
-        FormColumn("slack", integral=False, cost=-_ONE, entries=(*slack, (len(right) - 1, _ONE)))
+        FormColumn("slack", integral=False, cost=-ONE, entries=(*slack, (len(right) - 1, ONE)))
     )
     program = program_of(columns, constraints, right)
     found = decide(join_opposites(program, free), budget)
@@ -199,10 +199,10 @@ def is_bounded(form: Form) -> bool:
     size = len(form.columns)
     vectors = [form.vector(j) for j in range(size)]
     rows = [
-        ([vector[i] for vector in vectors], c.sense, _ZERO) for i, c in enumerate(form.constraints)
+        ([vector[i] for vector in vectors], c.sense, ZERO) for i, c in enumerate(form.constraints)
     ]
-    rows.append(([_ONE] * size, "<=", _ONE))
-    found = minimise_rows([-_ONE] * size, rows)
+    rows.append(([ONE] * size, "<=", ONE))
+    found = minimise_rows([-ONE] * size, rows)
     return isinstance(found, Optimal) and found.objective == 0
 
 

@@ -36,13 +36,13 @@ from tamecheck.duality.proof import prove_optimum, value_at
 from tamecheck.encode.mip.network import Encoding, mip_encoding
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unknown
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.ir.tensor import size_of
 from tamecheck.programs.solving import solve
 from tamecheck.solvers.relaxation import Relaxation
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _PROOF = 0.25
 """The part of the time for the proof of the optimum."""
 
@@ -168,7 +168,7 @@ class _Search:
     def _merit(self, found: NeuralDual) -> Fraction:
         """The mean of F - z at the values."""
         pairs = [z - found.evaluate(self._side(t)) for t, z in self.samples.items()]
-        return -sum(pairs, _ZERO) / max(1, len(pairs))
+        return -sum(pairs, ZERO) / max(1, len(pairs))
 
     def _side(self, t: Vector) -> Vector:
         """The form's right-hand side for a point of the box."""
@@ -213,10 +213,10 @@ class _Search:
         """The last layer that has the largest sum of values at the samples and is below all."""
         size = len(self.region.rows)
         lines = [
-            [*(max(dot(w, t) + b, _ZERO) for w, b in zip(weights, bias, strict=True)), *t, _ONE]
+            [*(max(dot(w, t) + b, ZERO) for w, b in zip(weights, bias, strict=True)), *t, ONE]
             for t in self.samples
         ]
-        sums = [sum(own, _ZERO) for own in zip(*lines, strict=True)] or [_ZERO] * (
+        sums = [sum(own, ZERO) for own in zip(*lines, strict=True)] or [ZERO] * (
             len(weights) + size + 1
         )
         columns = [
@@ -281,11 +281,11 @@ class _Search:
         columns, terms = open_parts(form)
         (output,) = encoding.outputs
         for j, column in enumerate(encoding.program.columns):
-            cost = Fraction(-form.sign) if j == output else _ZERO
+            cost = Fraction(-form.sign) if j == output else ZERO
             columns.append(replace(column, name=str(n + j), cost=cost))
         right = list(form.right)
         for i, j in zip(self.region.rows, encoding.inputs, strict=True):
-            terms[i].append((n + j, -_ONE))
+            terms[i].append((n + j, -ONE))
             right[i] = -form.shift[i]
         rows = [
             c.row_of(f"row {i}", own, side)

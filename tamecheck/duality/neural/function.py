@@ -26,11 +26,11 @@ from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.evaluate.exact import exact_values
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 from tamecheck.ir.structure import Structure
 from tamecheck.tame.check import check
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_VERTICES = 4096
 
 
@@ -65,7 +65,7 @@ class Network:
     def slopes(self, t: Vector) -> tuple[Vector, ...]:
         """The slopes around ``t``, each rectifier at 0 on or off in every way."""
         values = [dot(w, t) + b for w, b in zip(self.weights, self.bias, strict=True)]
-        choices = [(_ZERO, _ONE) if not v else (Fraction(int(v > 0)),) for v in values]
+        choices = [(ZERO, ONE) if not v else (Fraction(int(v > 0)),) for v in values]
         if math.prod(map(len, choices)) > _MOST_VERTICES:
             raise UnsupportedError(
                 f"More than {_MOST_VERTICES} combinations of slopes meet at this right-hand side.",
@@ -134,7 +134,7 @@ class NeuralDual(DualFunction):
 
         The bound is needed only where N + m is 0 at 0, since F <= z near 0 then.
         """
-        line, zero = dot(self.multipliers, g), (_ZERO,) * self.form.size
+        line, zero = dot(self.multipliers, g), (ZERO,) * self.form.size
         t = self.region.place(self.form, zero)
         if t is None or self._network(t) < 0:
             return line
@@ -167,7 +167,7 @@ class NeuralDual(DualFunction):
 
     def _spread(self, slope: Vector) -> Vector:
         own = dict(zip(self.region.rows, slope, strict=True))
-        return tuple(own.get(i, _ZERO) for i in range(self.form.size))
+        return tuple(own.get(i, ZERO) for i in range(self.form.size))
 
     def gradient(self, b: RightHandSide | None = None) -> Gradient:
         """A conservative gradient with respect to the right-hand sides of the box."""

@@ -26,9 +26,9 @@ from tamecheck.duality.value.region import (
 )
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.answer import Infeasible, Optimal
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.program import Column, Program, Row
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 MOST_ROWS = 3
 """Right-hand sides of a box."""
 
@@ -158,28 +158,28 @@ class _Division:
         Over the closed cell the difference to the best is minimised, else ``-inside``.
         """
         form, vertices, best = self.form, cell.polytope.vertices, cell.best
-        gains = [_ZERO if best is None else -best(v) for v in vertices]
+        gains = [ZERO if best is None else -best(v) for v in vertices]
         costs = [c.cost for c in form.columns]
         priced = [*costs, *gains]
         columns, terms = open_parts(form)
         if interior:
-            columns = [replace(column, cost=_ZERO) for column in columns]
+            columns = [replace(column, cost=ZERO) for column in columns]
         n = len(columns)
-        columns += [Column(str(n + k), cost=_ZERO if interior else a) for k, a in enumerate(gains)]
-        weights = [(n + k, _ONE) for k in range(len(vertices))]
-        rows = [Row("sum", tuple(weights), _ONE, _ONE)]
+        columns += [Column(str(n + k), cost=ZERO if interior else a) for k, a in enumerate(gains)]
+        weights = [(n + k, ONE) for k in range(len(vertices))]
+        rows = [Row("sum", tuple(weights), ONE, ONE)]
         for place, i in enumerate(self.moving):
             terms[i] += [(n + k, -v[place]) for k, v in enumerate(vertices) if v[place]]
         for i, constraint in enumerate(form.constraints):
             rows.append(constraint.row_of(str(i), terms[i], self.start[i]))
         if interior:
             inside = len(columns)
-            columns.append(Column(str(inside), upper=_ONE, cost=-_ONE))
+            columns.append(Column(str(inside), upper=ONE, cost=-ONE))
             for j, one in weights:
-                rows.append(Row(f"weight {j}", ((j, one), (inside, -_ONE)), _ZERO, None))
+                rows.append(Row(f"weight {j}", ((j, one), (inside, -ONE)), ZERO, None))
             if best is not None:
                 gain = [(j, -a) for j, a in enumerate(priced) if a]
-                rows.append(Row("better", (*gain, (inside, -_ONE)), _ZERO, None))
+                rows.append(Row("better", (*gain, (inside, -ONE)), ZERO, None))
         return Program(tuple(columns), tuple(rows))
 
     def _add(self, part: _Part) -> None:
@@ -246,7 +246,7 @@ class _Part:
     def __init__(self, division: _Division, x: Vector) -> None:
         form, self.division = division.form, division
         rest = list(division.start)
-        self.cost = _ZERO
+        self.cost = ZERO
         for j, value in zip(division.integral, x, strict=True):
             if value:
                 self.cost += form.columns[j].cost * value
@@ -332,9 +332,9 @@ class _Part:
 
     def _empty(self, side: Sequence[Fraction]) -> tuple[bool, Vector]:
         """Multipliers where there are no continuous columns."""
-        y = [_ZERO] * len(side)
+        y = [ZERO] * len(side)
         for i, (c, own) in enumerate(zip(self.division.form.constraints, side, strict=True)):
-            if not c.holds(_ZERO, own):
-                y[i] = _ONE if own > 0 else -_ONE
+            if not c.holds(ZERO, own):
+                y[i] = ONE if own > 0 else -ONE
                 return False, tuple(y)
         return True, tuple(y)

@@ -21,8 +21,7 @@ from tamecheck.duality.optimum import minimise
 from tamecheck.duality.tree import affine_text, tree_dual
 from tamecheck.errors import DomainError, InputError
 from tamecheck.ir.answer import Optimal
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
+from tamecheck.ir.exact import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ class Polytope:
     def center(self) -> Vector:
         """The mean of the vertices, a point of the relative interior."""
         count = len(self.vertices)
-        return tuple(sum(own, _ZERO) / count for own in zip(*self.vertices, strict=True))
+        return tuple(sum(own, ZERO) / count for own in zip(*self.vertices, strict=True))
 
     def contains(self, point: Sequence[Fraction]) -> bool:
         """Whether a point belongs to it, the boundary included."""

@@ -24,8 +24,8 @@ from tamecheck.encode.mip.forms import (
     total,
 )
 from tamecheck.encode.unrolling import BeyondError
+from tamecheck.ir.exact import ZERO
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _JUMP = (
     "jumps where its argument, which is not known to take isolated values, is 0; a program's"
     " feasible set is closed"
@@ -162,7 +162,7 @@ class Cases:
             factor, shift = _multiple(node - base, t)
             if low == high:
                 # a point says nothing of a slope
-                factor, shift = _ZERO, factor * low + shift
+                factor, shift = ZERO, factor * low + shift
             found.append(_Line(low, high, factor, shift, low == high, low == high))
         return found
 
@@ -207,7 +207,7 @@ class Cases:
         if lead < 0:
             turned, on = self._positive_part(-form)
             found = form + turned
-            found.narrow(_ZERO, high)
+            found.narrow(ZERO, high)
             return found, None if on is None else 1 - on
         key = form.constant / size, tuple(sorted((j, a / size) for j, a in form.terms.items()))
         if key not in self._rectified:
@@ -220,7 +220,7 @@ class Cases:
         low, high = rows.range(form)
         low, high = shorten(low, up=False), shorten(high, up=True)
         positive = rows.column(
-            "relu#", _ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form]
+            "relu#", ZERO, high, rule=lambda x: max(form.value(x), 0), after=[form]
         )
         on = rows.binary("on#", lambda x: form.value(x) >= 0, [form])
         rows.at_least(positive - form)
@@ -271,7 +271,7 @@ class Cases:
     def _where(self, on: Form, left: Form, right: Form, gap: tuple[Fraction, Fraction]) -> None:
         """Demand ``left = right`` where ``on`` is 1; the difference is within the gap elsewhere."""
         off = 1 - on
-        low, high = shorten(min(gap[0], _ZERO), up=False), shorten(max(gap[1], _ZERO), up=True)
+        low, high = shorten(min(gap[0], ZERO), up=False), shorten(max(gap[1], ZERO), up=True)
         apart = left - right
         self._rows.at_least(apart - off * low)
         self._rows.at_least(off * high - apart)
@@ -324,9 +324,9 @@ class Cases:
             else:
                 step = rows.lattice(guard)
                 # the largest value below 0, or 0 itself where both sides agree
-                below = guard.constant % step - step if step else _ZERO
+                below = guard.constant % step - step if step else ZERO
                 form = -guard + below
-            low = min(shorten(rows.range(form)[0], up=False), _ZERO)
+            low = min(shorten(rows.range(form)[0], up=False), ZERO)
             rows.at_least(form - (1 - on) * low)
 
     def _check_jumps(self, tree: Tree) -> None:
@@ -381,6 +381,6 @@ def _on_lattice(lines: Sequence[_Line], step: Fraction) -> list[_Line]:
         high -= step if high == line.high and not line.has_high else 0
         if low <= high:
             flat = low == high
-            factor, shift = (_ZERO, line.at(low)) if flat else (line.factor, line.shift)
+            factor, shift = (ZERO, line.at(low)) if flat else (line.factor, line.shift)
             found.append(_Line(low, high, factor, shift))
     return _merge(found)

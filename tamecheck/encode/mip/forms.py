@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Bound
+from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Column, Kind, Program, Row
 
 Point: TypeAlias = Sequence[Any]
@@ -21,7 +22,6 @@ Point: TypeAlias = Sequence[Any]
 
 Rule: TypeAlias = Callable[[Point], Any]
 
-_ZERO = Fraction(0)
 _BITS = 12
 _FINEST = 22
 
@@ -121,7 +121,7 @@ def rational_gcd(values: Iterable[Fraction]) -> Fraction:
         numerator = math.gcd(x.numerator * y.denominator, y.numerator * x.denominator)
         return Fraction(numerator, x.denominator * y.denominator)
 
-    return reduce(pair, values, _ZERO)
+    return reduce(pair, values, ZERO)
 
 
 def shorten(value: Fraction, *, up: bool) -> Fraction:
@@ -271,7 +271,7 @@ class Rows:
     def binary(self, name: str, rule: Callable[[Point], bool], after: Iterable[Form] = ()) -> Form:
         """A new column for 0 or 1."""
         return self.column(
-            name, _ZERO, Fraction(1), Kind.INTEGER, rule=lambda point: int(rule(point)), after=after
+            name, ZERO, Fraction(1), Kind.INTEGER, rule=lambda point: int(rule(point)), after=after
         )
 
     def at_least(self, form: Form, name: str = "") -> None:

@@ -37,13 +37,13 @@ from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.box import Box
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.formula import Call, Elementary, Floor, Pow, Relation, subterms
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Pointwise, Routing
 from tamecheck.ir.program import Kind, Program, Sense
 from tamecheck.ir.tensor import Array, Shape, size_of
 
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _MOST_TERMS = 256
 
 
@@ -183,14 +183,14 @@ class Language:
         if set(form.terms) == {j}:
             at_one = form.terms[j] + form.constant
             return Form(AffineForm({j: at_one} if at_one else {}))
-        on = Form(AffineForm.variable(j), _ZERO, _ONE)
+        on = Form(AffineForm.variable(j), ZERO, ONE)
         low, high = self._rows.range(form)
         low, high = shorten(low, up=False), shorten(high, up=True)
         rows = self._rows
         found = rows.column(
             "product#",
-            min(low, _ZERO),
-            max(high, _ZERO),
+            min(low, ZERO),
+            max(high, ZERO),
             rule=lambda x: x[j] * form.value(x),
             after=[form, on],
         )

@@ -20,12 +20,11 @@ from typing import cast
 import numpy as np
 
 from tamecheck.ir.affine import AffineForm
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.program import Kind
 from tamecheck.learn.mip.task import Architecture, Exact, Grid, Params, Task, exact_array, grids
 from tamecheck.learn.network import Layer
 from tamecheck.programs.training import TrainingRows
-
-_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +117,10 @@ class Encoding:
                 return self._rows.sign(name)
             case "ternary":
                 plus, minus = self._rows.bit(f"{name}_plus"), self._rows.bit(f"{name}_minus")
-                self._rows.at_most(f"{name} one sign", plus + minus, _ONE)
+                self._rows.at_most(f"{name} one sign", plus + minus, ONE)
                 return plus - minus
             case "real":
-                return self._rows.real(name, -_ONE, _ONE)
+                return self._rows.real(name, -ONE, ONE)
 
     def _offset(self, name: str, grid: Grid) -> AffineForm:
         if grid.reach is None:
@@ -152,7 +151,7 @@ class Encoding:
         if number:
             terms = Fraction(self.architecture.widths[number])
         else:
-            terms = sum((Fraction(abs(v)) for v in self.task.x[i].tolist()), _ZERO)
+            terms = sum((Fraction(abs(v)) for v in self.task.x[i].tolist()), ZERO)
         return terms + (self.grids[number].reach or 0)
 
     def _signs(
@@ -172,8 +171,8 @@ class Encoding:
             # a column a neuron that is at most each |a|
             big = 2 * max(sizes)
             for j in range(outputs):
-                least = self._rows.real(f"m{number}_{j}", _ZERO, max(sizes))
-                self._parts["margin"].append(least * -_ONE)
+                least = self._rows.real(f"m{number}_{j}", ZERO, max(sizes))
+                self._parts["margin"].append(least * -ONE)
                 for i, row in enumerate(sums):
                     name, bit = f"m{number}_{i}_{j}", bits[i][j]
                     self._rows.at_most(f"{name} on", least - row[j] + bit * big, big)
@@ -196,10 +195,10 @@ class Encoding:
                         name = f"e{i}_{label}_{c}"
                         self._rows.at_least(name, gain + error * (big + least), least)
                 if "hinge" in self._parts:
-                    loss = self._rows.real(f"h{i}_{label}", _ZERO, big + 1)
+                    loss = self._rows.real(f"h{i}_{label}", ZERO, big + 1)
                     self._parts["hinge"].append(loss * weight)
                     for c, (gain, _) in enumerate(gains):
-                        self._rows.at_least(f"h{i}_{label}_{c}", gain + loss, _ONE)
+                        self._rows.at_least(f"h{i}_{label}_{c}", gain + loss, ONE)
             if len(wrong) > 1:
                 self._rows.at_least(
                     f"one of {i}", AffineForm.total(wrong), Fraction(len(wrong) - 1)
@@ -209,11 +208,11 @@ class Encoding:
         """The forms that must reach a least value for a row to be decided as ``label``."""
         grid = self.grids[-1]
         if len(row) == 1:
-            gain = row[0] if label else row[0] * -_ONE
+            gain = row[0] if label else row[0] * -ONE
             return [(gain, grid.above if label else -grid.below)]
         strict = self.architecture.strict
         return [
-            (row[label] - row[c], strict if c < label else _ZERO)
+            (row[label] - row[c], strict if c < label else ZERO)
             for c in range(len(row))
             if c != label
         ]
@@ -245,7 +244,7 @@ class Encoding:
 
 def factors(count: int) -> list[Fraction]:
     """Coefficients of the form that neurons are sorted by: powers of two while they are small."""
-    return [Fraction(2 ** min(count - 1 - k, 8)) if k < 9 else _ONE for k in range(count)]
+    return [Fraction(2 ** min(count - 1 - k, 8)) if k < 9 else ONE for k in range(count)]
 
 
 # --- from a network to an exact point of its training program
@@ -323,4 +322,4 @@ def _lift_losses(values: dict[str, Fraction], encoding: Encoding, sums: Exact) -
                 gains = [row[label] - row[c] - (strict if c < label else 0) for c in others]
                 least = min(row[label] - row[c] for c in others)
             values[f"e{i}_{label}"] = Fraction(int(min(gains) < 0))
-            values[f"h{i}_{label}"] = max(_ZERO, Fraction(1 - least))
+            values[f"h{i}_{label}"] = max(ZERO, Fraction(1 - least))

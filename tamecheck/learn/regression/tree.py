@@ -21,7 +21,7 @@ from flint import fmpq_mat
 
 from tamecheck.exact.reals import as_fraction, as_number
 from tamecheck.ir.answer import Optimal
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import ONE, rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.learn.network import Floats
 from tamecheck.solvers.relaxation import Relaxation
@@ -258,9 +258,6 @@ def _below(tree: PolynomialTree, node: int) -> list[tuple[Fraction, ...]]:
     return _below(tree, 2 * node + 1) + _below(tree, 2 * node + 2)
 
 
-_ONE = Fraction(1)
-
-
 @dataclass(frozen=True, slots=True)
 class TreeProgram:
     """The program, and what its big-M constants assume.
@@ -299,36 +296,32 @@ def tree_program(
     leaves, count = 2**depth, len(phi[0])
     bits = len(columns)
     columns += [
-        Column(f"z{i}_{t}", Fraction(0), _ONE, Kind.INTEGER)
+        Column(f"z{i}_{t}", Fraction(0), ONE, Kind.INTEGER)
         for i in range(len(y))
         for t in range(leaves)
     ]
     polynomials = len(columns)
     columns += [Column(f"c{t}_{k}", -largest, largest) for t in range(leaves) for k in range(count)]
     errors = len(columns)
-    columns += [Column(f"d{i}", cost=_ONE) for i in range(len(y))]
+    columns += [Column(f"d{i}", cost=ONE) for i in range(len(y))]
     for i, (point, monomials, value) in enumerate(zip(x, phi, y, strict=True)):
-        own = [(bits + leaves * i + t, _ONE) for t in range(leaves)]
-        rows.append(Row(f"one{i}", tuple(own), _ONE, _ONE))
+        own = [(bits + leaves * i + t, ONE) for t in range(leaves)]
+        rows.append(Row(f"one{i}", tuple(own), ONE, ONE))
         big = 2 * size + gap
         miss = abs(value) + largest * sum((abs(v) for v in monomials), Fraction(0))
         for t in range(leaves):
             z = bits + leaves * i + t
             for m, right in _ancestors(t, depth):
                 form = [(m * width + k, v) for k, v in enumerate(point) if v]
-                form += [(m * width + features, -_ONE)]
+                form += [(m * width + features, -ONE)]
                 name = f"s{i}_{t}_{m}"
                 if right:
                     rows.append(Row(name, (*form, (z, -big)), lower=-big))
                 else:
                     rows.append(Row(name, (*form, (z, big)), upper=big - gap))
             fit = [(polynomials + count * t + k, v) for k, v in enumerate(monomials) if v]
-            rows.append(
-                Row(f"u{i}_{t}", ((z, -miss), *fit, (errors + i, _ONE)), lower=value - miss)
-            )
-            rows.append(
-                Row(f"l{i}_{t}", ((z, miss), *fit, (errors + i, -_ONE)), upper=value + miss)
-            )
+            rows.append(Row(f"u{i}_{t}", ((z, -miss), *fit, (errors + i, ONE)), lower=value - miss))
+            rows.append(Row(f"l{i}_{t}", ((z, miss), *fit, (errors + i, -ONE)), upper=value + miss))
     program = Program(tuple(columns), tuple(rows), name="piecewise polynomial regression")
     return TreeProgram(program, features, depth, gap, largest)
 
@@ -339,7 +332,7 @@ def tree_point(
     """The point of a tree, exactly feasible; None if the tree violates the program's gap."""
     values: list[Fraction] = []
     for split in tree.splits:
-        scale = max((abs(a) for a in split.direction), default=_ONE) or _ONE
+        scale = max((abs(a) for a in split.direction), default=ONE) or ONE
         direction = [a / scale for a in split.direction]
         # any threshold between the sides will do: that of the lowest point on the right
         sums = [dot(direction, point) for point in data.x]
@@ -363,12 +356,12 @@ def _splits(
     rows: list[Row] = []
     for m in range(inner):
         place = len(columns)
-        low = Fraction(0) if axis else -_ONE
-        columns += [Column(f"a{m}_{k}", low, _ONE, kind) for k in range(features)]
+        low = Fraction(0) if axis else -ONE
+        columns += [Column(f"a{m}_{k}", low, ONE, kind) for k in range(features)]
         columns.append(Column(f"b{m}", -size, size))
         if axis:
-            terms = tuple((place + k, _ONE) for k in range(features))
-            rows.append(Row(f"feature{m}", terms, _ONE, _ONE))
+            terms = tuple((place + k, ONE) for k in range(features))
+            rows.append(Row(f"feature{m}", terms, ONE, ONE))
     return columns, rows
 
 

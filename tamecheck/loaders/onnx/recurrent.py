@@ -10,6 +10,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.ir.exact import ONE
 from tamecheck.ir.op import Op
 from tamecheck.loaders.kinds import BOOL
 from tamecheck.loaders.onnx.context import Context, Lowering, Outputs
@@ -52,8 +53,6 @@ _Step = Callable[[_Cell, Value, _State], _State]
 _Form = tuple[Callable[[Value, Fraction, Fraction], Value], Fraction | None, Fraction | None]
 """An activation function of x, alpha and beta, with the defaults of those that it has."""
 
-_ONE = Fraction(1)
-
 
 def _plain(op: Op) -> _Form:
     return lambda x, _alpha, _beta: x.apply(op), None, None
@@ -64,17 +63,17 @@ def _single(value: float) -> Fraction:
 
 
 _FORMS: Mapping[str, _Form] = {
-    "affine": (lambda x, a, b: x.scale(a) + b, _ONE, Fraction(0)),
-    "elu": (lambda x, a, _: elu(x, a), _ONE, None),
+    "affine": (lambda x, a, b: x.scale(a) + b, ONE, Fraction(0)),
+    "elu": (lambda x, a, _: elu(x, a), ONE, None),
     "hardsigmoid": (hard_sigmoid, _single(0.2), Fraction(1, 2)),
     "leakyrelu": (lambda x, a, _: x.apply(ops.LEAKY_RELU, alpha=a), _single(0.01), None),
     "relu": _plain(ops.RELU),
-    "scaledtanh": (lambda x, a, b: x.scale(b).apply(ops.TANH).scale(a), _ONE, _ONE),
+    "scaledtanh": (lambda x, a, b: x.scale(b).apply(ops.TANH).scale(a), ONE, ONE),
     "sigmoid": _plain(ops.SIGMOID),
     "softplus": _plain(ops.SOFTPLUS),
     "softsign": (lambda x, _alpha, _beta: softsign(x), None, None),
     "tanh": _plain(ops.TANH),
-    "thresholdedrelu": (lambda x, a, _: threshold(x, a), _ONE, None),
+    "thresholdedrelu": (lambda x, a, _: threshold(x, a), ONE, None),
 }
 
 

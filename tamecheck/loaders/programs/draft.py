@@ -19,12 +19,11 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal
 from tamecheck.ir.box import Bound
-from tamecheck.ir.exact import parse_rational
+from tamecheck.ir.exact import ONE, ZERO, parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import MAX_TEXT, decode, read_bytes
 
 _SECONDS = 60.0
-_ZERO, _ONE = Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,9 @@ class _Rewriting:
                     hint="Give its columns finite bounds.",
                 )
             # form + slack * (condition holds) <= end + slack
-            slack = max(most - end, _ZERO)
+            slack = max(most - end, ZERO)
             weight = slack if condition.value else -slack
-            form[condition.column] = form.get(condition.column, _ZERO) + weight
+            form[condition.column] = form.get(condition.column, ZERO) + weight
             limit = end + slack if condition.value else end
             name = row.name if len(given) == 1 else f"{row.name}@{'upper' if sign > 0 else 'lower'}"
             if sign > 0:
@@ -140,13 +139,13 @@ class _Rewriting:
             pairs = [self._binary(f"{self.columns[j].name}@{name}") for j in members[:-1]]
             places = [pairs[max(k - 1, 0) : k + 1] for k in range(len(members))]
         switches = sorted({k for own in places for k in own})
-        self._add(name, dict.fromkeys(switches, _ONE), upper=_ONE)
+        self._add(name, dict.fromkeys(switches, ONE), upper=ONE)
         for j, own, (low, high) in zip(members, places, ends, strict=True):
             if own == [j]:
                 continue
             label = f"{self.columns[j].name}@{name}"
-            self._add(f"{label}_upper", {j: _ONE} | dict.fromkeys(own, -high), upper=_ZERO)
-            self._add(f"{label}_lower", {j: _ONE} | dict.fromkeys(own, -low), lower=_ZERO)
+            self._add(f"{label}_upper", {j: ONE} | dict.fromkeys(own, -high), upper=ZERO)
+            self._add(f"{label}_lower", {j: ONE} | dict.fromkeys(own, -low), lower=ZERO)
 
     def _switch(self, j: int, name: str, low: Fraction, high: Fraction) -> int:
         """A binary column that is 1 where a column is not 0; a binary column is its own."""
@@ -159,7 +158,7 @@ class _Rewriting:
         while name in self._column_names:
             name += "'"
         self._column_names.add(name)
-        self.columns.append(Column(name, upper=_ONE, kind=Kind.INTEGER))
+        self.columns.append(Column(name, upper=ONE, kind=Kind.INTEGER))
         return len(self.columns) - 1
 
     def _add(
@@ -181,7 +180,7 @@ class _Rewriting:
         """Bounds of a column of a set, with 0 in between."""
         low, high = _hull(self.columns[j])
         least = self._most({j: Fraction(-1)}) if low is None else -low
-        most = self._most({j: _ONE}) if high is None else high
+        most = self._most({j: ONE}) if high is None else high
         if least is None or most is None:
             raise UnsupportedError(
                 f"The column {self.columns[j].name[:40]!r} of the set {name[:40]!r} has no finite"
@@ -189,11 +188,11 @@ class _Rewriting:
                 where=str(line),
                 hint="Give it one: special ordered sets are read as rows with binary columns.",
             )
-        return min(-least, _ZERO), max(most, _ZERO)
+        return min(-least, ZERO), max(most, ZERO)
 
     def _most(self, form: Mapping[int, Fraction]) -> Bound:
         """A proved upper bound of a linear form over the rows without condition."""
-        total = _ZERO
+        total = ZERO
         for j, a in form.items():
             low, high = _hull(self.columns[j])
             end = high if a > 0 else low
@@ -208,15 +207,15 @@ class _Rewriting:
         program = self._always
         box = [_hull(column) for column in program.columns]
         if any(_is_crossed(*ends) for ends in (*box, *((r.lower, r.upper) for r in program.rows))):
-            return _ZERO
-        costs = [-form.get(j, _ZERO) for j in range(len(program.columns))]
+            return ZERO
+        costs = [-form.get(j, ZERO) for j in range(len(program.columns))]
         ends = Box([simple(low) for low, _ in box], [simple(high) for _, high in box])
         match minimum(program, costs, ends, budget=self._budget):
             case Optimal(objective=least):
                 return -least
             case Infeasible():
                 # there is no point, with whatever rows
-                return _ZERO
+                return ZERO
             case _:
                 return None
 
@@ -224,8 +223,8 @@ class _Rewriting:
 def _hull(column: Column) -> tuple[Bound, Bound]:
     low, high = column.lower, column.upper
     if column.kind.semi:
-        low = None if low is None else min(low, _ZERO)
-        high = None if high is None else max(high, _ZERO)
+        low = None if low is None else min(low, ZERO)
+        high = None if high is None else max(high, ZERO)
     return low, high
 
 

@@ -13,7 +13,6 @@ from tamecheck.ir.spec import Case, Inequality
 
 MAX_CASES = 20_000
 MAX_PARTS = 5_000_000
-_ZERO = Fraction(0)
 
 
 Clause: TypeAlias = tuple[Inequality, ...]

@@ -12,6 +12,7 @@ from functools import reduce
 
 from tamecheck import ops
 from tamecheck.errors import InputError
+from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Apply, GraphBuilder
 from tamecheck.ir.op import Op, Value
 
@@ -23,7 +24,6 @@ MAX_POWER = 100_000
 
 _LABEL_LENGTH = 40
 _AROUND = 24
-_ZERO, _ONE = Fraction(0), Fraction(1)
 _OPERATORS: Mapping[str, tuple[Op, Callable[[Fraction, Fraction], Fraction]]] = {
     "+": (ops.ADD, operator.add),
     "-": (ops.SUB, operator.sub),
@@ -41,10 +41,10 @@ COMPARISONS: Mapping[str, tuple[Op, bool, Callable[[Fraction, Fraction], bool]]]
 """For each sign its op, and whether that takes the sides the other way round."""
 
 _FOLDS = {"max": (ops.MAXIMUM, max), "min": (ops.MINIMUM, min)}
-_PARAMS = {"sign": {"at_zero": _ZERO}, "step": {"at_zero": _ONE}, "round": {"mode": "half_even"}}
+_PARAMS = {"sign": {"at_zero": ZERO}, "step": {"at_zero": ONE}, "round": {"mode": "half_even"}}
 _EXACT: Mapping[str, Callable[[Fraction], Fraction | int]] = {
     "abs": abs,
-    "relu": lambda x: max(x, _ZERO),
+    "relu": lambda x: max(x, ZERO),
     "sign": lambda x: (x > 0) - (x < 0),
     "step": lambda x: int(x >= 0),
     "floor": math.floor,
@@ -226,7 +226,7 @@ class Terms:
             raise self.error(exponent, f"The exponent is beyond {MAX_POWER}.")
         if b is not None and ((b == 0 and e < 0) or (b < 0 and not whole)):
             raise self.error(at, "This power has no real value.")
-        if b is None or (not whole and b not in (_ZERO, _ONE)):
+        if b is None or (not whole and b not in (ZERO, ONE)):
             return self.apply(ops.POW, [base], at, exponent=e)
         bits = max(b.numerator.bit_length(), b.denominator.bit_length())
         if bits > 1 and bits * abs(e) > 2 * MAX_BITS:
