@@ -68,12 +68,12 @@ class SignAscent:
     of what is missing then, they are not worth their time.
     """
 
-    def __init__(self, root: State) -> None:
+    def __init__(self, root: State, *, planes: bool = True) -> None:
         self.windows: dict[int, Windows] = {}
         self.first: dict[tuple[str, int], Array] = {}
         """The choice of planes at the root, for one box."""
         self.fresh = True
-        for index, windows in windows_of(root.layers).items():
+        for index, windows in windows_of(root.layers).items() if planes else ():
             bounds = root.bounds[root.layers[index].args[0]]
             open_ = np.any((bounds.lower < 0) & (bounds.upper > 0), axis=0)
             if np.any(open_):

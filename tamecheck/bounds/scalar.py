@@ -231,9 +231,9 @@ def _rectifier_lines(x: Interval) -> Lines:
     """Those of ``max(x, 0)``, without the detours of other functions."""
     on, off = x.lower >= 0, x.upper <= 0
     width = np.where(on | off, 1.0, x.upper - x.lower)
-    slope = np.where(on, 1.0, np.where(off, 0.0, x.upper / width))
+    slope = np.where(off, 0.0, np.where(on, 1.0, x.upper / width))
     over = np.maximum(-slope * x.lower, (1 - slope) * x.upper) * (1 + 2.0**-50) + _TINY
-    lower = np.where(on, 1.0, np.where(off, 0.0, (x.upper > -x.lower).astype(np.float64)))
+    lower = np.where(off, 0.0, np.where(on, 1.0, (x.upper > -x.lower).astype(np.float64)))
     return Lines(lower, np.zeros_like(slope), slope, np.where(on | off, 0.0, over))
 
 

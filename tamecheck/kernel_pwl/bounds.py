@@ -181,7 +181,7 @@ class Bounds:
             if not a:
                 continue
             least, most = low[z], high[z]
-            if block.op == "relu" and least >= 0:
+            if block.op == "relu" and least >= 0 < most:
                 pending[z] = pending.get(z, 0) + a
                 continue
             if block.op != "relu" or most <= 0:
@@ -296,6 +296,8 @@ class Bounds:
                 for i in range(0, len(wanted), TOGETHER):
                     self._tighten(part, wanted[i : i + TOGETHER], most)
             self._forward(part, k)
+        # no point has a value that is its only one, and that it does not attain
+        part.empty |= any(part.low[v] == part.high[v] == end for (v, _), end in part.beside.items())
 
     def _deep(self, z: int) -> bool:
         return self.home[z] >= 0 and not (

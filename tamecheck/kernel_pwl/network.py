@@ -159,7 +159,7 @@ class Network:
                     raise Reject(f"{node.op} of two variables")
                 return self._scale(x, y, node.op == "div")
             case "maximum" | "minimum":
-                return self._larger(self._variables(x), self._variables(y), node.op == "maximum")
+                return self._larger(x, y, node.op == "maximum")
             case _:
                 raise Reject(f"{node.op} has no rule here")
 
@@ -171,7 +171,7 @@ class Network:
         if node.op == "clip":
             for end, larger in (("lo", True), ("hi", False)):
                 if end in node.q:
-                    x = self._larger(x, [self._constant(node.q[end])] * len(x), larger)
+                    x = self._larger(x, known([node.q[end]] * len(x)), larger)
             return x
         bent = self._bend(x, "relu")
         if node.op == "relu":
@@ -280,7 +280,7 @@ class Network:
         ]
         return self._linear(chunks, [ZERO] * len(x), shift, exact=exact)
 
-    def _larger(self, x: Row, y: Row, larger: bool) -> Row:  # noqa: FBT001
+    def _larger(self, x: Value, y: Value, larger: bool) -> Row:  # noqa: FBT001
         """Add the larger ones, y + max(x - y, 0), or the smaller ones, y - max(y - x, 0)."""
         sign = ONE if larger else -ONE
         beyond = self._bend(self._combine((sign, x), (-sign, y)), "relu")

@@ -22,8 +22,6 @@ from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.split_search import (
     BOUND,
-    SLOPE,
-    TIE,
     VALUES,
     Items,
     Search,
@@ -145,17 +143,6 @@ class Boxes(Search):
             for case in np.flatnonzero(closed[box]).tolist():
                 self.close(node, case, int(best[box, case]), self.ties.get(box, ()))
         return cases & ~closed
-
-    def near_ties(self, state: State) -> dict[int, list[list[int]]]:
-        """For each box the slopes below rectifiers where rounding might choose the other one."""
-        found: dict[int, list[list[int]]] = {}
-        for index, arg in kinks(self.layers):
-            low, high = state.bounds[arg].lower, state.bounds[arg].upper
-            near = (low < 0) & (high > 0) & (np.abs(high + low) < TIE * (high - low))
-            for box, e in zip(*(at.tolist() for at in near.nonzero()), strict=True):
-                slope = int(high[box, e] > -low[box, e]) << SLOPE
-                found.setdefault(box, []).append([self.names.groups[index], e, slope])
-        return found
 
     def bound(self, node: int) -> None:
         """Have the bounds of a node computed, once a look."""

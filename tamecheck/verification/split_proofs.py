@@ -43,6 +43,7 @@ from tamecheck.verification.rectify import BENT, rectify
 from tamecheck.verification.split_boxes import Boxes
 from tamecheck.verification.split_pieces import FewPieces, Pieces
 from tamecheck.verification.split_search import (
+    ATTEMPTS,
     VALUES,
     Names,
     Neurons,
@@ -56,10 +57,6 @@ from tamecheck.verification.witness import graph_of
 FORMAT = "tamecheck-split-certificate"
 _WEIGHTS = 40
 """Bits of the largest weight."""
-
-ATTEMPTS = (2.0**20, 2.0**26, 0.0)
-"""What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost.  At
-last none, for bounds that may be reached."""
 
 _EXACT = 256
 

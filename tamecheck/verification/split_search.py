@@ -26,6 +26,10 @@ from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.problem import Problem, Region
 
+ATTEMPTS = (2.0**20, 2.0**26, 0.0)
+"""What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost.  At
+last none, for bounds that may be reached."""
+
 COEFFICIENT, SLOPE = 28, 26
 VALUES = 34
 """The kernel's units of coefficients and slopes, and ours of values: 2**-28 and so on."""
@@ -175,6 +179,17 @@ class Search:
         said = ["combine", number, [[place, 1]], [], list(slopes)] if slopes else None
         self.tree.steps[node].append(said or ["close", number, place])
 
+    def near_ties(self, state: State) -> dict[int, list[list[int]]]:
+        """For each box the slopes below rectifiers where rounding might choose the other one."""
+        found: dict[int, list[list[int]]] = {}
+        for index, arg in kinks(self.layers):
+            low, high = state.bounds[arg].lower, state.bounds[arg].upper
+            near = (low < 0) & (high > 0) & (np.abs(high + low) < TIE * (high - low))
+            for box, e in zip(*(at.tolist() for at in near.nonzero()), strict=True):
+                slope = int(high[box, e] > -low[box, e]) << SLOPE
+                found.setdefault(box, []).append([self.names.groups[index], e, slope])
+        return found
+
     def whole(self, case: int, rows: Array, most: float) -> tuple[list[list[int]], float]:
         """Weights of the kernel's rows, the largest about ``most``; and what they are times."""
         places = self.names.places[case]
@@ -233,11 +248,12 @@ class Neurons(Search):
             least = least_on(self.root.bounds[0], form)[0] - self.lost
             self.pairs = kinks(layers)
             tree.steps[0].append(BOUND)
+            ties = self.near_ties(self.root).get(0, [])
             members, left = self.problem.members, list[int]()
             for case in self.cases.tolist():
                 row = np.where(members[case], least, -np.inf).argmax()
                 if members[case].any() and least[row] > 0:
-                    self.close(0, case, int(row))
+                    self.close(0, case, int(row), ties)
                 else:
                     left.append(case)
             node = 0
@@ -246,7 +262,8 @@ class Neurons(Search):
                 own = node
                 if left:
                     own, node = tree.split(node, ["only", self.number[first]])
-                self.climb = SignAscent(self.root)
+                # a proof that was refused is tried again without them
+                self.climb = SignAscent(self.root, planes=self.names.slack == ATTEMPTS[0])
                 if not self.run(self.first(first, own, least), self.look, self.most):
                     return None
         return tree
@@ -330,7 +347,13 @@ class Neurons(Search):
             known[arg] = Interval(np.minimum(low, high), high)
         lower = np.repeat(self.region.lower[np.newaxis], count, 0)
         upper = np.repeat(self.region.upper[np.newaxis], count, 0)
-        return bounds_on(self.layers, lower, upper, known, deep=False)
+        state = bounds_on(self.layers, lower, upper, known, deep=False)
+        for arg, sign in signs.items():
+            # what is above 0, if anything is, goes along its argument, as for the kernel
+            low, high = state.bounds[arg].lower, state.bounds[arg].upper
+            high = np.where((sign > 0) & (low >= 0), np.maximum(high, _NEAR), high)
+            state.bounds[arg] = Interval(low, high)
+        return state
 
     def children(self, items: Items, state: State, outcome: Ascent, open_: Array) -> Items | None:
         """Both signs of the rectifier whose relaxation costs the bound most."""
@@ -339,7 +362,7 @@ class Neurons(Search):
             return None
         layer, place = costly
         found = [
-            self.tree.split(node, ["split", self.names.groups[index], e, 0, 0])
+            self.tree.split(node, ["split", self.names.groups[index], e, 0, -1])
             for node, index, e in zip(
                 items["node", 0].tolist(), layer.tolist(), place.tolist(), strict=True
             )

@@ -255,6 +255,33 @@ def test_a_split_leaves_nothing_of_an_end_that_is_not_attained():
         assert (verdict(document)[0] == "valid") is (accepted or kind == 0), kind
 
 
+@pytest.mark.parametrize(
+    ("at_zero", "kind", "cut", "accepted"),
+    [(-1, -1, True, True), (-1, -1, False, False), (0, -1, True, False), (0, 1, True, False)],
+)
+def test_bounds_leave_nothing_of_a_value_that_is_not_attained(at_zero, kind, cut, accepted):
+    # sign(-x) >= 0 and x >= 0: only at 0, if sign 0 is 0
+    build = GraphBuilder()
+    y = build.apply(ops.NEG, [build.input("x", (1,))])
+    y = build.apply(ops.SIGN, [y], at_zero=Fraction(at_zero))
+    rows = at_most("0", [0, "-1"]), at_most("0", inputs=([0, "-1"],))
+    tree = [["split", 1, 0, 0, kind], ["close", 0, 0], *([["cut", 0, 1]] if cut else [])]
+    tree += [["bound", 0], ["close", 0, 0]]
+    document = certificate(graph_of(build, y), [region(["-1"], ["1"], rows)], [tree])
+    assert (verdict(document)[0] == "valid") is accepted
+
+
+@pytest.mark.parametrize(("bound", "accepted"), [("-1/4", True), ("0", False)])
+def test_a_rectifier_of_0_alone_is_0_whatever_its_argument_is_a_sum_of(bound, accepted):
+    # max(z, 0) with z = -max(x, 0), which is 0 where it is at least 0
+    build = GraphBuilder()
+    z = build.apply(ops.NEG, [build.apply(ops.RELU, [build.input("x", (1,))])])
+    asked = region(["-1"], ["1"], [at_most(bound, [0, "1"])])
+    tree = [["split", 2, 0, 0, 0], ["bound", 0], ["close", 0, 0], ["bound", 0], ["close", 0, 0]]
+    document = certificate(graph_of(build, build.apply(ops.RELU, [z])), [asked], [tree])
+    assert (verdict(document)[0] == "valid") is accepted
+
+
 def test_other_roundings_have_no_rule():
     build = GraphBuilder()
     rounded = build.apply(ops.ROUND, [build.input("x", (1,))], mode="half_up")
