@@ -194,12 +194,37 @@ class LinearProgram:
 
     def multipliers(self, costs: Sequence[Fraction], basis: Basis) -> Mapping[int, Fraction] | None:
         """Row multipliers that make the reduced costs of basic columns 0; None if singular."""
+        right = {
+            j: as_number(costs[j])
+            for j, status in enumerate(basis.columns)
+            if status == "basic" and costs[j]
+        }
+        return self._multipliers(right, basis)
+
+    def row_of(
+        self, k: int, basis: Basis, guide: Guide | None = None
+    ) -> Mapping[int, Fraction] | None:
+        """Row multipliers whose form has the basic variable k, and no other basic one.
+
+        Variables are numbered: the columns, then the rows.  None if the basis is singular.
+        """
+        width = len(self.matrix.columns)
+        if k < width:
+            return self._multipliers({k: fmpq(1)}, basis, guide)
+        row = self.matrix.rows[k - width]
+        right = {j: -a for j, a in row if basis.columns[j] == "basic"}
+        found = self._multipliers(right, basis, guide)
+        return None if found is None else {**found, k - width: Fraction(1)}
+
+    def _multipliers(
+        self, right: Sparse, basis: Basis, guide: Guide | None = None
+    ) -> Mapping[int, Fraction] | None:
+        """Multipliers of nonbasic rows that give the basic columns these values."""
         rows = [i for i, status in enumerate(basis.rows) if status != "basic"]
         columns = [j for j, status in enumerate(basis.columns) if status == "basic"]
+        by = None if guide is None else guide.approximation()
         try:
-            factor = Factor(self.matrix, rows, columns)
-            right = {j: as_number(costs[j]) for j in columns if costs[j]}
-            found, unit = factor.solve_transposed(right)
+            found, unit = Factor(self.matrix, rows, columns, by).solve_transposed(right)
         except (SingularError, TooLargeError):
             return None
         return {i: as_fraction(y / unit) for i, y in found.items()}

@@ -25,7 +25,7 @@ from tamecheck.budget import Budget
 from tamecheck.explain.completions import PRESENT, Completions
 from tamecheck.explain.nodes import FREE, MultiplierGrid, Nodes, Pieces, multiplier_grid, stack
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.relaxation import deepest
+from tamecheck.solvers.dense import deepest
 
 _ROOT_STEPS, _STEPS = 120, 25
 _STALLED, _SHORTER = 4, 0.6

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Box, LinearProgram, LinearProof, linear_box
+from tamecheck.exact.linear import (
+    Box,
+    LinearOutcome,
+    LinearProgram,
+    LinearProof,
+    linear_box,
+    minimum,
+)
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import decimal_text
 from tamecheck.ir.program import Program
@@ -20,7 +27,7 @@ from tamecheck.programs.certificate import (
     certificate,
     is_long,
 )
-from tamecheck.programs.prover import rounded_rays
+from tamecheck.programs.prover import exact_rays, rounded_rays
 from tamecheck.programs.scaled import Multipliers, Scaled, is_crossed, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
@@ -32,8 +39,8 @@ Definite: TypeAlias = (
 )
 
 
-_SHORT = 2
-"""Rows of so many terms are looked at before a solver is asked."""
+_TINY = 20
+"""Of so few rows and columns pivots from the start take less time than a solver's model."""
 
 
 def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Document] | None:
@@ -42,21 +49,35 @@ def decide(program: Program, budget: Budget) -> Definite | Unknown[Fraction, Doc
     A solver's basis is the begin; the simplex method in rationals concludes.  It is unknown if the
     numbers of its proof are too long for a certificate.
     """
-    none = _crossed(program) or _beyond(program)
+    none = _crossed(program)
     if none is not None:
         return Infeasible(certificate(program, "infeasible", (none,)))
-    relaxation, box = Relaxation(program, presolve=True), linear_box(program)
-    said = relaxation.solve(seconds=budget.seconds)
-    if isinstance(said, Infeasible) and (proof := _contradiction(program, said.certificate, box)):
+    box, costs = linear_box(program), minimised_costs(program)
+    if len(program.rows) + len(program.columns) <= _TINY:
+        return _concluded(program, minimum(program, costs, box, budget=budget))
+    relaxation = Relaxation(program, presolve=True)
+    proof = _beyond(program, relaxation.impossible_rows())
+    if proof is None:
+        said = relaxation.solve(seconds=budget.seconds)
+        if isinstance(said, Infeasible):
+            proof = _contradiction(program, said.certificate, relaxation, box)
+    if proof is not None:
         return Infeasible(certificate(program, "infeasible", (proof,)))
     basis = relaxation.basis()
     found = LinearProgram.of(program).minimum(
-        minimised_costs(program),
+        costs,
         box,
         basis if len(basis.columns) == len(program.columns) else None,
         budget=budget,
         guide=relaxation.guide(box),
     )
+    return _concluded(program, found)
+
+
+def _concluded(
+    program: Program, found: LinearOutcome
+) -> Definite | Unknown[Fraction, Document] | None:
+    """The answer with its certificate; None if there is none."""
     match found:
         case Optimal(point, least, proof):
             value = program.sense.sign * least + program.constant
@@ -88,21 +109,29 @@ def _multipliers(proof: LinearProof) -> Multipliers:
     return Multipliers.of(dict(enumerate(proof.multipliers)))
 
 
-def _contradiction(program: Program, ray: Sequence[float], box: Box) -> Excluded | None:
-    """The proof that a solver's dual ray becomes by rounding, if it does."""
+def _contradiction(
+    program: Program, ray: Sequence[float], relaxation: Relaxation, box: Box
+) -> Excluded | None:
+    """The proof that a solver's dual ray becomes by rounding, or by solving for it exactly."""
     scaled = Scaled(program)
-    for multipliers in rounded_rays(scaled, ray):
+    for multipliers in _rays(program, scaled, ray, relaxation, box):
         value = scaled.bound(multipliers, box, costs=False)
         if value is not None and value > 0:
             return Excluded(multipliers)
     return None
 
 
-def _beyond(program: Program) -> Excluded | None:
-    """A short row of which no value within the columns' bounds is admitted."""
-    for i, row in enumerate(program.rows):
-        if len(row.terms) > _SHORT:
-            continue
+def _rays(
+    program: Program, scaled: Scaled, ray: Sequence[float], relaxation: Relaxation, box: Box
+) -> Iterator[Multipliers]:
+    yield from rounded_rays(scaled, ray)
+    yield from exact_rays(scaled, LinearProgram.of(program), relaxation, box)
+
+
+def _beyond(program: Program, rows: Sequence[int]) -> Excluded | None:
+    """One of these rows of which no value within the columns' bounds is admitted."""
+    for i in rows:
+        row = program.rows[i]
         for sign, side in ((1, row.lower), (-1, row.upper)):
             ends = [
                 (a, columns.upper if (a > 0) is (sign > 0) else columns.lower)

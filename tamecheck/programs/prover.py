@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from itertools import product
 from typing import TypeAlias
 
 from tamecheck.budget import Budget
@@ -19,11 +18,25 @@ _DENOMINATORS = (2**8, 2**20, 2**40)
 
 
 def rounded_rays(scaled: Scaled, ray: Sequence[float]) -> Iterator[Multipliers]:
-    """Multipliers near a dual ray in floats, or its negative."""
+    """Multipliers near a dual ray in floats."""
     largest = max((abs(value) for value in ray), default=0.0)
     if 0 < largest < float("inf"):
-        for denominator, sign in product(_DENOMINATORS, (1, -1)):
-            yield scaled.round([sign * value / largest for value in ray], denominator)
+        for denominator in _DENOMINATORS:
+            yield scaled.round([value / largest for value in ray], denominator)
+
+
+def exact_rays(
+    scaled: Scaled, linear: LinearProgram, relaxation: Relaxation, box: Box
+) -> Iterator[Multipliers]:
+    """The multipliers that the solver's dual ray is near, and their opposites."""
+    leaving = relaxation.leaving()
+    if leaving is None:
+        return
+    found = linear.row_of(leaving, relaxation.basis(), relaxation.guide(box))
+    if found is not None:
+        for sign in (1, -1):
+            own = Multipliers.of({i: sign * y for i, y in found.items()})
+            yield scaled.support(own.numerators, own.denominator)
 
 
 class Prover:
@@ -51,7 +64,7 @@ class Prover:
 
     def contradiction(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """Multipliers, cheap to find, that prove that no point satisfies the rows in the box."""
-        return next((y for y in self._rays(ray) if self.excludes(y, box)), None)
+        return next((y for y in self._rays(ray, box) if self.excludes(y, box)), None)
 
     def infeasible(self, ray: Sequence[float], box: Box) -> Multipliers | None:
         """The same, by pivots in rationals where nothing cheap is found."""
@@ -89,10 +102,9 @@ class Prover:
             found = Multipliers.of(exact)
             yield self.scaled.support(found.numerators, found.denominator)
 
-    def _rays(self, ray: Sequence[float]) -> Iterator[Multipliers]:
+    def _rays(self, ray: Sequence[float], box: Box) -> Iterator[Multipliers]:
         yield from rounded_rays(self.scaled, ray)
-        for i, sign in product(range(len(self._program.rows)), (1, -1)):
-            yield self.scaled.support({i: sign}, 1)
+        yield from exact_rays(self.scaled, self.linear, self._relaxation, box)
 
 
 _TOLERANCE, _TIE = 1e-5, 1e-9

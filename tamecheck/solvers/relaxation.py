@@ -18,6 +18,7 @@ from tamecheck.exact.linear import Basis, Box, Guide, Number, Vertex
 from tamecheck.ir.answer import Answer, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
+from tamecheck.solvers.dense import linear_program
 from tamecheck.solvers.libraries import highs
 from tamecheck.solvers.libraries import highspy as highspy_module
 from tamecheck.solvers.scaling import Scaling, power, scaling, shift
@@ -59,11 +60,9 @@ class Relaxation:
         self._lower = _ends([c.lower for c in program.columns], -1, -columns).tolist()
         self._upper = _ends([c.upper for c in program.columns], 1, -columns).tolist()
         self._statuses: Any = highspy.HighsModelStatus
-        self._names: dict[Any, str] = {
-            highspy.HighsBasisStatus.kBasic: "basic",
-            highspy.HighsBasisStatus.kLower: "lower",
-            highspy.HighsBasisStatus.kUpper: "upper",
-        }
+        known: Any = highspy.HighsBasisStatus
+        names = {known.kBasic: "basic", known.kLower: "lower", known.kUpper: "upper"}
+        self._names = {own.value: names.get(own, "zero") for own in known.__members__.values()}
         self._model = _model(program, self._scaling, self._lower, self._upper)
         self._solver: Any = self._start()
         self._factored = self._solver
@@ -176,9 +175,10 @@ class Relaxation:
 
     def _basis_of(self, solver: Any) -> Basis:
         basis = solver.getBasis()
+        # these are objects of C++, which are slow to hash
         return Basis(
-            tuple(self._names.get(status, "zero") for status in basis.col_status),
-            tuple(self._names.get(status, "zero") for status in basis.row_status),
+            tuple([self._names[status.value] for status in basis.col_status]),
+            tuple([self._names[status.value] for status in basis.row_status]),
         )
 
     def tableau(self, columns: Sequence[int]) -> Iterator[dict[int, float]]:
@@ -236,6 +236,37 @@ class Relaxation:
     def approximation(self) -> Approximation:
         """The factor of the last basis."""
         return _Factored(self._factored, self._scaling)
+
+    def impossible_rows(self) -> list[int]:
+        """The rows that seem to have no value within the columns' bounds."""
+        matrix = self._model.a_matrix_
+        starts, at = np.array(matrix.start_), np.array(matrix.index_)
+        values: _Array = np.array(matrix.value_, float)
+        low, high = np.array(self._lower), np.array(self._upper)
+        rows, rising = np.flatnonzero(np.diff(starts)), values > 0
+        most, least = np.zeros(len(starts) - 1), np.zeros(len(starts) - 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for found, up, down in ((most, high, low), (least, low, high)) if len(rows) else ():
+                parts = values * np.where(rising, up[at], down[at])
+                found[rows] = np.add.reduceat(parts, starts[rows])
+        ends = np.array(self._model.row_lower_), np.array(self._model.row_upper_)
+        return np.flatnonzero((most < ends[0]) | (least > ends[1])).tolist()
+
+    def leaving(self) -> int | None:
+        """The basic variable that the dual ray's form has: a column, or a row after them.
+
+        The ray is a row of the basis' inverse, up to its sign: no other basic variable is in it.
+        """
+        _, exists, values = self._solver.getDualRay()
+        if not exists:
+            return None
+        basis, matrix = self.basis(), self._model.a_matrix_
+        y = np.array(values, float)
+        terms = np.array(matrix.value_, float) * np.repeat(y, np.diff(matrix.start_))
+        form = np.bincount(matrix.index_, terms, len(basis.columns))
+        distance = np.abs(np.abs(np.concatenate([form, y])) - 1.0)
+        basic = np.array([s == "basic" for s in (*basis.columns, *basis.rows)])
+        return int(np.argmin(np.where(basic, distance, math.inf)))
 
     def _ray(self) -> tuple[float, ...]:
         _, exists, values = self._solver.getDualRay()
@@ -371,7 +402,7 @@ def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequenc
     places = np.array([j for row in program.rows for j, _ in row.terms], np.int32)
     units = np.repeat(rows, lengths) + columns[places]
     costs = [c.cost for c in program.columns]
-    return _linear_program(
+    return linear_program(
         program.sense.sign * _floats(costs, columns + by.objective),
         (np.array(lower, float), np.array(upper, float)),
         (
@@ -382,66 +413,3 @@ def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequenc
         places,
         _floats([a for row in program.rows for _, a in row.terms], units),
     )
-
-
-def _linear_program(  # noqa: PLR0913, PLR0917 (all that HiGHS asks for)
-    costs: _Array, box: _Ends, ends: _Ends, starts: _Array, columns: _Array, values: _Array
-) -> Any:
-    """The model of HiGHS: costs, bounds of columns and rows, and the matrix row by row."""
-    highspy = highspy_module()
-    model: Any = highspy.HighsLp()
-    model.num_col_, model.num_row_ = len(costs), len(ends[0])
-    model.col_cost_ = costs
-    model.col_lower_, model.col_upper_ = box
-    model.row_lower_, model.row_upper_ = ends
-    model.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    model.a_matrix_.start_ = starts.astype(np.int32)
-    model.a_matrix_.index_ = columns.astype(np.int32)
-    model.a_matrix_.value_ = values
-    return model
-
-
-def largest_in(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Array | None:
-    """Where ``costs · x`` is largest in a box with ``ends[0] <= rows x <= ends[1]``.
-
-    None if HiGHS finds no optimum.  ``rows`` has shape (rows, variables).
-    """
-    solved = _solve(costs, box, rows, ends)
-    return None if solved is None else solved[0]
-
-
-def deepest(box: _Ends, rows: _Array, least: _Array, caps: _Array) -> _Ends | None:
-    """A point of a box where every row is furthest above its least value, and multipliers.
-
-    The rows' excesses over ``least`` are compared; those of ``caps`` are at most 1 in any case.
-    The multipliers of the rows are not negative; where no point has ``rows x >= least`` their sum
-    shows it.  None if HiGHS finds no optimum.
-    """
-    count, width = rows.shape
-    body = np.zeros((count + len(caps), width + 1))
-    body[:count, :width], body[:count, width] = rows, -1.0
-    body[count:, :width] = caps
-    low = np.concatenate([least, np.full(len(caps), -np.inf)])
-    high = np.concatenate([np.full(count, np.inf), np.ones(len(caps))])
-    free = np.append(box[0], -np.inf), np.append(box[1], np.inf)
-    solved = _solve(np.append(np.zeros(width), 1.0), free, body, (low, high))
-    if solved is None:
-        return None
-    return solved[0][:width], np.maximum(solved[1][:count], 0.0)
-
-
-def _solve(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Ends | None:
-    """The optimum and the dual values of the rows, for the smallest negative costs."""
-    highspy: Any = highspy_module()
-    solver = highs()
-    solver.setOptionValue("presolve", "off")
-    row, column = np.nonzero(rows)
-    starts = np.searchsorted(row, np.arange(len(rows) + 1))
-    model = _linear_program(-costs, box, ends, starts, column, rows[row, column])
-    if solver.passModel(model) == highspy.HighsStatus.kError:
-        return None
-    solver.run()
-    if solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
-        return None
-    solution = solver.getSolution()
-    return np.array(solution.col_value, dtype=float), np.array(solution.row_dual, dtype=float)

@@ -10,7 +10,7 @@ import numpy as np
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.box import Bound
 from tamecheck.ir.spec import Case, Inequality
-from tamecheck.solvers.relaxation import deepest
+from tamecheck.solvers.dense import deepest
 from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Problem, Region, without
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.relaxation import deepest
+from tamecheck.solvers.dense import deepest
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search

@@ -17,7 +17,7 @@ from tamecheck.bounds.layers import Linear, Nonlinear, Pointwise
 from tamecheck.bounds.propagation import State
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.relaxation import deepest
+from tamecheck.solvers.dense import deepest
 from tamecheck.verification.split_search import (
     BOUND,
     COEFFICIENT,

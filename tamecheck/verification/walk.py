@@ -18,7 +18,8 @@ from tamecheck.encode.mip.network import Encoding
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Kind, Sense
 from tamecheck.ir.tensor import Array
-from tamecheck.solvers.relaxation import Relaxation, Relaxed, largest_in
+from tamecheck.solvers.dense import largest_in
+from tamecheck.solvers.relaxation import Relaxation, Relaxed
 
 _STEP = 0.01
 _GAIN = 1e-9

@@ -11,7 +11,7 @@ from tamecheck.errors import UnsupportedError
 from tamecheck.explain import Explainer
 from tamecheck.explain.completions import PRESENT, ascend, completions, sample
 from tamecheck.explain.multipliers import Multipliers
-from tamecheck.solvers.relaxation import deepest
+from tamecheck.solvers.dense import deepest
 
 GROUPS = ({}, {"one_hot": {"colour": [1, 2, 4]}, "thermometer": {"age": [0, 5, 7]}})
 

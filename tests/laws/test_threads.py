@@ -153,7 +153,7 @@ def test_eight_threads_get_what_one_thread_gets(questions, capfd):
 def test_solvers_print_nothing_in_a_fresh_process():
     script = textwrap.dedent("""
         import numpy as np
-        from tamecheck.solvers.relaxation import largest_in
+        from tamecheck.solvers.dense import largest_in
         one = np.ones(1)
         assert largest_in(one, (0 * one, one), np.ones((1, 1)), (0 * one, one)) is not None
     """)

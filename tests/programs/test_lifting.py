@@ -156,10 +156,12 @@ def test_a_short_row_that_its_columns_miss_needs_no_solver(monkeypatch):
         Row("r", ((0, F(-3)), (1, F(2))), None, -most),
         Row("r", ((0, F(-3)), (2, F(2))), None, F(-(10**9))),
     ]
+    # for a smaller program no solver is asked
+    columns += tuple(Column(f"w{j}") for j in range(20))
     for row in tight:
         assert isinstance(decide(Program(columns, (row,)), Budget()), Optimal)
-    tiny = F(1, 10**40)
-    monkeypatch.setattr(linear, "Relaxation", None)
+    tiny = F(1, 1 << 40)
+    monkeypatch.setattr(linear.Relaxation, "solve", None)
     missed = [
         replace(tight[0], lower=most + tiny),
         replace(tight[1], upper=-most - tiny),
@@ -179,6 +181,7 @@ def test_a_dual_ray_is_a_proof_once_it_is_rounded(monkeypatch):
         Row("b", ((0, F(2)), (1, F(1)), (2, F(1, 3))), None, F(1)),
         Row("c", ((0, F(3)), (1, F(3)), (2, F(4, 3))), F(2) + F(1, 10**6), None),
     )
+    columns += tuple(Column(f"w{j}") for j in range(20))
     monkeypatch.setattr(linear.LinearProgram, "of", None)
     found = decide(Program(columns, rows), Budget())
     assert isinstance(found, Infeasible)
