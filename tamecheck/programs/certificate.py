@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
 
@@ -134,6 +134,17 @@ def _times(multipliers: Multipliers, exponents: Sequence[int], common: int = 0) 
     least = min((0, *powers.values()))
     numerators = {i: n << (powers[i] - least) for i, n in multipliers.numerators.items()}
     return Multipliers(numerators, multipliers.denominator << -least)
+
+
+def renumber(node: Node, rows: Mapping[int, int]) -> Node:
+    """A node about rows with other numbers."""
+    match node:
+        case Bounded() | Excluded() | Gap():
+            return replace(node, multipliers=node.multipliers.renumbered(rows))
+        case CrossedRow(row):
+            return CrossedRow(rows[row])
+        case _:
+            return node
 
 
 JOURNAL = "tamecheck-search-journal"

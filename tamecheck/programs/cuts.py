@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,6 +48,11 @@ class Guess:
     rows: tuple[Weights, Weights]
     times: tuple[float, float]
     efficacy: float
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Guess:
+        """The same from rows with other numbers."""
+        first, second = ({numbers[i]: y for i, y in own.items()} for own in self.rows)
+        return replace(self, rows=(first, second))
 
 
 class Separator:

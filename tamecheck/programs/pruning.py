@@ -21,6 +21,7 @@ from tamecheck.programs.certificate import (
     Gap,
     Node,
     Tightened,
+    renumber,
 )
 from tamecheck.programs.scaled import Multipliers, Scaled, hull
 
@@ -50,10 +51,10 @@ def prune(
     cuts = [k for k, step in enumerate(derived) if isinstance(step, Cut)]
     places = {count + p: k for p, k in enumerate(cuts)}
     left = {i: k for i, k in places.items() if k in own.needed}
-    rows = {i: count + p for p, i in enumerate(left)}
+    rows = {**{i: i for i in range(count)}, **{i: count + p for p, i in enumerate(left)}}
     return (
         tuple(_renumber_step(step, rows) for step in kept),
-        tuple(_renumber_node(node, rows) for node in nodes),
+        tuple(renumber(node, rows) for node in nodes),
     )
 
 
@@ -167,19 +168,8 @@ class _Steps:
 
 def _renumber_step(step: Derived, rows: Mapping[int, int]) -> Derived:
     if isinstance(step, Tightened):
-        return replace(step, multipliers=_renumber(step.multipliers, rows))
+        return replace(step, multipliers=step.multipliers.renumbered(rows))
     first, second = (
-        replace(side, multipliers=_renumber(side.multipliers, rows)) for side in step.sides
+        replace(side, multipliers=side.multipliers.renumbered(rows)) for side in step.sides
     )
     return replace(step, sides=(first, second))
-
-
-def _renumber_node(node: Node, rows: Mapping[int, int]) -> Node:
-    if isinstance(node, Bounded | Excluded | Gap):
-        return replace(node, multipliers=_renumber(node.multipliers, rows))
-    return node
-
-
-def _renumber(multipliers: Multipliers, rows: Mapping[int, int]) -> Multipliers:
-    numerators = {rows.get(i, i): n for i, n in multipliers.numerators.items()}
-    return Multipliers(numerators, multipliers.denominator)

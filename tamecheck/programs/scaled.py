@@ -35,6 +35,11 @@ class Multipliers:
         q = math.lcm(*{low for _, low in known.values()})
         return cls({i: top * (q // low) for i, (top, low) in known.items()}, q)
 
+    def renumbered(self, rows: Mapping[int, int]) -> Multipliers:
+        """The same of rows with other numbers; those of rows that have none are left out."""
+        kept = {rows[i]: n for i, n in self.numerators.items() if i in rows}
+        return Multipliers(kept, self.denominator)
+
 
 def hull(column: Column) -> tuple[Bound, Bound]:
     """The smallest interval with integer or rational ends that holds every admitted value."""

@@ -9,7 +9,7 @@ from multipliers that were rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import takewhile
@@ -24,6 +24,7 @@ from tamecheck.programs.certificate import Cut, Derived, Tightened
 from tamecheck.programs.cuts import Separator, Vector
 from tamecheck.programs.exact_cuts import UNIT, exact_cut
 from tamecheck.programs.lattice import granularity
+from tamecheck.programs.reformulate import without_free_rows
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
 
@@ -32,12 +33,14 @@ _PARALLEL = 0.9
 _OLD, _TIGHT = 3, 1e-6
 _STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
+_ASKED, _SMALL = (4, 8, 16, 32), 2_000
+"""The rounds before which the size of the tree is asked; smaller ones need no more cuts."""
 _EQUAL, _BEYOND = 1e-9, 1e-6
 """Relative differences of a bound from the cutoff that are none, and that are seen."""
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
 """How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
 times rows and columns, and as how many a relaxation counts at least."""
-_LONGEST = 1 << 64
+_LONGEST, _INTEGER = 1 << 64, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,21 @@ class Strengthened:
     """What the derivation assumes of the minimised objective, without its constant."""
 
 
-def strengthen(program: Program, value: Fraction | None, budget: Budget) -> Strengthened:
-    """Narrow bounds and add cuts; ``value`` is the best point's minimised, without the constant."""
+def strengthen(
+    program: Program,
+    value: Fraction | None,
+    budget: Budget,
+    expected: Callable[[Strengthened], float] = lambda _: math.inf,
+) -> Strengthened:
+    """Narrow bounds and add cuts; ``value`` is the best point's minimised, without the constant.
+
+    ``expected`` is asked now and then how many nodes a tree would have: cuts end where that is no
+    more than they are worth.
+    """
     own = _Root(program, value)
     if not own.tighten_rows(budget):
         return own.result()
-    own.cut(budget)
+    own.cut(budget, expected)
     return own.result()
 
 
@@ -70,6 +82,18 @@ def strengthen_by(
     own.add([step for step in derived if isinstance(step, Cut)])
     own.derived = list(derived)
     return own.result()
+
+
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """A relaxation without rows that have no bounds, the numbers of its rows, and its optimum."""
+
+    program: Program
+    numbers: Mapping[int, int]
+    relaxation: Relaxation
+    answer: Relaxed
+    duals: Sequence[float]
+    """Of all rows."""
 
 
 class _Root:
@@ -289,35 +313,44 @@ class _Root:
 
     # -- cuts -------------------------------------------------------------------------------------
 
-    def cut(self, budget: Budget) -> None:
-        """Rounds of cuts, while the bound of the relaxation grows."""
+    def cut(self, budget: Budget, expected: Callable[[Strengthened], float]) -> None:
+        """Rounds of cuts, while the bound of the relaxation grows and the tree would be large."""
         before, stalled, passes = -math.inf, _STALLED, _PASSES
-        for _ in range(_ROUNDS):
-            if budget.is_spent:
+        for count in range(_ROUNDS):
+            own = None if budget.is_spent else self._solve(budget)
+            if own is None or (count in _ASKED and expected(self.result()) < _SMALL):
                 return
-            current = self.result(_OLD).program
-            relaxation = Relaxation(current)
-            answer = relaxation.solve(seconds=budget.seconds)
-            if not isinstance(answer, Optimal):
-                return
-            self._age(answer.point)
-            if self._excludes(answer.objective) or (
-                self.tighten_costs(answer.certificate) and not self.tighten_rows(budget)
+            objective = own.answer.objective
+            self._age(own.answer.point)
+            if self._excludes(objective) or (
+                self.tighten_costs(own.duals) and not self.tighten_rows(budget)
             ):
                 return
-            left = 0.0 if self.cutoff is None else nearest(self.cutoff) - answer.objective
-            worth = max(_WORTH * max(1.0, abs(answer.objective)), _SHARE * left)
+            left = 0.0 if self.cutoff is None else nearest(self.cutoff) - objective
+            worth = max(_WORTH * max(1.0, abs(objective)), _SHARE * left)
             if before > -math.inf:
-                stalled = stalled + 1 if answer.objective - before < worth else 0
-            before = max(before, answer.objective)
+                stalled = stalled + 1 if objective - before < worth else 0
+            before = max(before, objective)
             if stalled >= _STALLED:
                 passes -= 1
-                narrower = passes and self.tighten_columns(answer.point, budget)
+                narrower = passes and self.tighten_columns(own.answer.point, budget)
                 if not narrower and passes < _PASSES - 1:
                     return
                 stalled = 0
-            elif not self._separate(current, relaxation, answer, budget):
+            elif not self._separate(own, budget):
                 return
+
+    def _solve(self, budget: Budget) -> _Solved | None:
+        """The relaxation without old cuts, None if it has no optimum."""
+        program, numbers = without_free_rows(self.result(_OLD).program)
+        relaxation = Relaxation(program)
+        answer = relaxation.solve(seconds=budget.seconds)
+        if not isinstance(answer, Optimal):
+            return None
+        duals = [0.0] * len(self.program.rows)
+        for k, y in enumerate(answer.certificate):
+            duals[numbers[k]] = y
+        return _Solved(program, numbers, relaxation, answer, duals)
 
     def _excludes(self, bound: float) -> bool:
         """Whether a bound seems to exclude all points that count."""
@@ -334,20 +367,16 @@ class _Root:
             tight = slack <= _TIGHT * max(1.0, abs(side))
             self._ages[i] = 0 if tight else self._ages.get(i, 0) + 1
 
-    def _separate(
-        self, current: Program, relaxation: Relaxation, answer: Relaxed, budget: Budget
-    ) -> bool:
+    def _separate(self, solved: _Solved, budget: Budget) -> bool:
         """Add the best cuts that the point violates."""
-        x = np.array(answer.point, float)
-        own = Separator(current)
+        x = np.array(solved.answer.point, float)
+        own = Separator(solved.program)
         at = own.activities(x)
         guesses = list(takewhile(lambda _: not budget.is_spent, own.aggregated(x)))
         whole = [
-            j
-            for j, column in enumerate(current.columns)
-            if column.kind.integral and abs(x[j] - round(x[j])) > 1e-4
+            j for j in np.flatnonzero(own.integral).tolist() if abs(x[j] - round(x[j])) > _INTEGER
         ]
-        for weights in takewhile(lambda _: not budget.is_spent, relaxation.tableau(whole)):
+        for weights in takewhile(lambda _: not budget.is_spent, solved.relaxation.tableau(whole)):
             found = own.round_row(weights, x, at)
             if found is not None:
                 guesses.append(found)
@@ -358,7 +387,7 @@ class _Root:
             unit = guess.form / float(np.linalg.norm(guess.form))
             if any(float(unit @ other) > _PARALLEL for other in kept):
                 continue
-            cut = exact_cut(guess, x, self.scaled, self.box)
+            cut = exact_cut(guess.renumbered(solved.numbers), x, self.scaled, self.box)
             if cut is not None:
                 added.append(cut)
                 kept.append(unit)

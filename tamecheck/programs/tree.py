@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.errors import EndedError, SolverError
@@ -21,6 +21,7 @@ from tamecheck.programs.certificate import (
     is_long,
     node_record,
     point_record,
+    renumber,
 )
 from tamecheck.programs.explore import (
     Explored,
@@ -33,7 +34,8 @@ from tamecheck.programs.explore import (
     minimised,
 )
 from tamecheck.programs.lattice import Granularity
-from tamecheck.programs.scaled import Multipliers
+from tamecheck.programs.reformulate import without_free_rows
+from tamecheck.programs.state import Planned, Stack, State, push
 from tamecheck.solvers.executors import Shared, share
 from tamecheck.solvers.relaxation import nearest
 from tamecheck.solvers.scaling import power, shift
@@ -91,52 +93,15 @@ class Tree:
         return self.ray is not None
 
 
-@dataclass(slots=True)
-class _Planned:
-    """A task, the future of its answer if a process was given it, and how often one ended."""
-
-    task: Task
-    future: Any = None
-    ended: int = 0
-
-
-class _Stack(NamedTuple):
-    """Open nodes, of which the top one is the next."""
-
-    top: Open
-    rest: _Stack | None
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    """Where a search is: one assignment leads to the next state, so no interrupt leaves half of it.
-
-    Of the search's list of closed and branched nodes the first ``written`` count; ``numbered``
-    nodes have a number.
-    """
-
-    open: _Stack | None
-    planned: tuple[_Planned, ...] = ()
-    numbered: int = 1
-    written: int = 0
-    point: Point | None = None
-    value: Fraction | None = None
-    explored: int = 0
-    iterations: int = 0
-    ray: Point | None = None
-    anywhere: Multipliers | None = None
-    """Multipliers of the root, which prove a bound at every node."""
-    begun: bool = False
-
-
 class Search:
     """Depth-first branch and bound.
 
-    The program is scaled exactly by powers of two before any solver is asked.  The open nodes, the
-    best point and the journal are here; tasks explore nodes with what is below them (`Explorer`).
-    As many tasks as ``ahead`` says are planned at a time, and their answers are taken over in turn.
-    So the tree does not depend on who works on them: this process, or once ``start`` is set
-    and the first task was not enough, the executor that it gives.
+    Rows without bounds are left out, and the program is scaled exactly by powers of two, before any
+    solver is asked.  The open nodes, the best point and the journal are here; tasks explore nodes
+    with what is below them (`Explorer`).  As many tasks as ``ahead`` says are planned at a time,
+    and their answers are taken over in turn.  So the tree does not depend on who works on them:
+    this process, or once ``start`` is set and the first task was not enough, the executor that it
+    gives.
 
     The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
     bound that only excludes the next possible objective, or by a combination of rows that is no
@@ -155,11 +120,13 @@ class Search:
         ahead: int = 1,
         start: Callable[[], Any] | None = None,
     ) -> None:
-        self._question = program, granular
-        self._here = Explorer(program, granular=granular)
+        self._program = program
+        own, self._rows = without_free_rows(program)
+        self._question = own, granular
+        self._here = Explorer(own, granular=granular)
         self._progress, self._keep = progress, keep
         self._costs = Pseudocosts()
-        self._state = _State(_Stack(Open(0, {}), None))
+        self._state = State(Stack(Open(0, {}), None))
         self._nodes: list[tuple[int, Node]] = []
         self._ahead, self._start = ahead, start
         self._executor: Any = None
@@ -182,6 +149,12 @@ class Search:
         """How many nodes were explored."""
         return self._state.explored
 
+    @property
+    def expected(self) -> float:
+        """How many nodes the tree will have, if the open ones lead to as many as the others."""
+        left = math.fsum(2.0**-node.depth for node in self._all_open())
+        return self.explored / (1.0 - left) if left < 1.0 else math.inf
+
     def offer(self, point: Point) -> None:
         """Use a feasible point of the program if it is better than the best one known."""
         value = self._better(point, self._state.value)
@@ -199,7 +172,7 @@ class Search:
         value = minimised(self._here.program, self._here.scaling.inward(point))
         if than is not None and value >= than:
             return None
-        long = is_long((), (), (minimised(self._question[0], point),), point)
+        long = is_long((), (), (minimised(self._program, point),), point)
         return None if long else value
 
     def run(
@@ -246,6 +219,7 @@ class Search:
         Its leaves are tried again before anything else, as a part of the search.
         """
         opened, known, stack = list[Open](), list[Open](), [Open(0, {})] if nodes else []
+        inward = {i: k for k, i in self._rows.items()}
         while stack:
             node = stack.pop()
             found = nodes[node.index]
@@ -259,10 +233,10 @@ class Search:
             elif found is None:
                 opened.append(node)
             else:
-                known.append(replace(node, known=found))
+                known.append(replace(node, known=renumber(found, inward)))
         self._state = replace(
             self._state,
-            open=_push(None, opened + known[::-1]),
+            open=push(None, opened + known[::-1]),
             numbered=len(nodes),
             written=len(self._nodes),
         )
@@ -299,11 +273,11 @@ class Search:
                 stack = stack.rest
             nodes = int(min(left, _NODES))
             task = Task(tuple(taken), self._state.value, self._costs.copy(), nodes)
-            planned.append(_Planned(task))
+            planned.append(Planned(task))
             left -= nodes
         self._state = replace(self._state, open=stack, planned=tuple(planned))
 
-    def _send(self, planned: _Planned, budget: Budget) -> None:
+    def _send(self, planned: Planned, budget: Budget) -> None:
         """Give a task to a process."""
         planned.future = self._executor.submit(explore, self._shared, planned.task, budget.timeout)
 
@@ -349,11 +323,12 @@ class Search:
                 numbers += children
                 numbered += 2
                 node = Branched(node.by, children)
+            node = renumber(node, self._rows)
             self._nodes.append((numbers[own], node))
             records.append(node_record(numbers[own], node))
         opened = [replace(node, index=numbers[node.index]) for node in found.open]
-        self._state = _State(
-            _push(before.open, opened),
+        self._state = State(
+            push(before.open, opened),
             before.planned[1:],
             numbered,
             len(self._nodes),
@@ -417,7 +392,8 @@ class Search:
             found[index] = node
         for node in self._all_open():
             if node.index not in self._leaves:
-                self._leaves[node.index] = self._here.leaf(node, self._state.anywhere)
+                leaf = self._here.leaf(node, self._state.anywhere)
+                self._leaves[node.index] = None if leaf is None else renumber(leaf, self._rows)
             found[node.index] = self._leaves[node.index]
         # an interrupt may have lost some
         proved = None not in found
@@ -429,7 +405,7 @@ class Search:
         lowest = min(bounds) if proved and bounds else None
         steps = None
         if (step := self._here.step) is not None:
-            rows = {i: y * unit * power(by.rows[i]) for i, y in step.rows.items()}
+            rows = {self._rows[i]: y * unit * power(by.rows[i]) for i, y in step.rows.items()}
             steps = Granularity(step.step * unit, rows)
         return Tree(
             point=self._state.point,
@@ -441,10 +417,3 @@ class Search:
             limited=limited,
             obstacle=self.obstacle,
         )
-
-
-def _push(stack: _Stack | None, nodes: Sequence[Open]) -> _Stack | None:
-    """The stack with nodes on top of it, the last one uppermost."""
-    for node in nodes:
-        stack = _Stack(node, stack)
-    return stack

@@ -9,12 +9,13 @@ from corpus import script
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box, LinearProgram, simple
 from tamecheck.ir.answer import Infeasible, Optimal
-from tamecheck.ir.program import Row
+from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
 from tamecheck.programs import solve
 from tamecheck.programs.certificate import Tightened
 from tamecheck.programs.scaled import minimised_costs
 from tamecheck.programs.strengthen import strengthen
+from tamecheck.programs.tree import Search
 
 PROGRAMS = script("tests/programs/structured_programs.py")
 F = Fraction
@@ -76,3 +77,36 @@ def test_no_point_is_cut_off_and_optima_are_those_of_all_points():
             derived += require_harmless(program, value)
         require_right(program, best)
     assert derived > 60
+
+
+def covers(width=12):
+    """A knapsack problem with many covers."""
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-j - 11, 7)) for j in range(width))
+    terms = tuple((j, F(3 * j + 17)) for j in range(width))
+    return Program(columns, (Row("r", terms, None, F(151)),))
+
+
+def test_cuts_end_where_the_tree_is_small():
+    asked = []
+
+    def expected(own):
+        asked.append(len(own.derived))
+        return 1
+
+    few = strengthen(covers(), None, Budget(), expected)
+    assert asked == [len(few.derived)]
+    assert len(few.derived) < len(strengthen(covers(), None, Budget()).derived)
+
+
+def test_cuts_end_where_the_bound_reaches_the_best_point():
+    # one cut, x <= y + 1, and a bound that the best point proves
+    columns = (Column("x", F(0), None, Kind.INTEGER, F(-1)), Column("y", cost=F(1)))
+    program = Program(columns, (Row("r", ((0, F(2)), (1, F(-2))), None, F(3)),))
+    assert len(strengthen(program, F(-1), Budget()).derived) <= 2
+
+
+def test_a_search_expects_no_more_nodes_than_it_has_when_it_ends():
+    search = Search(covers())
+    assert search.expected == float("inf")
+    assert search.run().closed
+    assert search.expected == search.explored
