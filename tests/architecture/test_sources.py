@@ -24,31 +24,32 @@ def name_of(path):
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", SOURCES + TESTS, ids=name_of)
-def test_files_are_read_in_one_sitting(path):
-    most = 450 if path in SOURCES else 500
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= most
+def text_of(path):
+    return path.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_words_are_the_fields_own(path):
-    found = INVENTED.search(path.read_text(encoding="utf-8"))
-    assert found is None, found
+def found_in(paths, pattern):
+    """Where a pattern is found, by file."""
+    found = {name_of(path): pattern.search(text_of(path)) for path in paths}
+    return {name: match[0] for name, match in found.items() if match}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_sources_are_finished(path):
-    found = UNFINISHED.search(path.read_text(encoding="utf-8"))
-    assert found is None, found
+def test_files_are_read_in_one_sitting():
+    lines = {path: len(text_of(path).splitlines()) for path in SOURCES + TESTS}
+    sources = set(SOURCES)
+    assert [name_of(p) for p, n in lines.items() if n > (450 if p in sources else 500)] == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_sources_never_run_what_they_read(path):
-    found = UNTRUSTED.search(path.read_text(encoding="utf-8"))
-    if name_of(path) in PIPES:
-        assert found[0] == "pickle.load"
-        return
-    assert found is None, found
+def test_words_are_the_fields_own():
+    assert found_in(SOURCES, INVENTED) == {}
+
+
+def test_sources_are_finished():
+    assert found_in(SOURCES, UNFINISHED) == {}
+
+
+def test_sources_never_run_what_they_read():
+    assert found_in(SOURCES, UNTRUSTED) == dict.fromkeys(PIPES, "pickle.load")
 
 
 def test_the_precision_of_flint_is_set_in_one_place():
@@ -58,10 +59,9 @@ def test_the_precision_of_flint_is_set_in_one_place():
     assert found == ["tamecheck/exact/reals.py"]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_modules_are_named_after_what_they_hold(path):
-    assert path.stem not in FORBIDDEN_NAMES
-    assert path.parent.name not in FORBIDDEN_NAMES
+def test_modules_are_named_after_what_they_hold():
+    names = {name for path in SOURCES for name in (path.stem, path.parent.name)}
+    assert names & FORBIDDEN_NAMES == set()
 
 
 @pytest.mark.parametrize(
