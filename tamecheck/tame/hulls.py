@@ -58,6 +58,10 @@ class Hulls:
     """Ranges that hold in this case, with the steps for them."""
     _ranges: dict[int, Range | None] = field(default_factory=dict[int, "Range | None"])
     _steps: dict[int, int] = field(default_factory=dict[int, int])
+    _pointwise: dict[tuple[int, tuple[Range, ...]], Range | None] = field(
+        default_factory=dict[tuple[int, tuple[Range, ...]], "Range | None"]
+    )
+    """Ranges of pointwise ops by the node and the ranges of its arguments, of all cases."""
 
     def case(self, proof: Steps, on: int, where: Range, step: int) -> Hulls:
         """The ranges in a case in which a node is in a range, by a step."""
@@ -68,7 +72,7 @@ class Hulls:
         ranges = {k: found for k, found in self._ranges.items() if k not in above}
         steps = {k: at for k, at in self._steps.items() if k not in above and at < step}
         given = {**self.given, on: (where, step)}
-        return Hulls(self.graph, self.box, proof, given, ranges, steps)
+        return Hulls(self.graph, self.box, proof, given, ranges, steps, self._pointwise)
 
     def range(self, root: int) -> Range:
         """The range of a node where it is defined."""
@@ -148,7 +152,7 @@ class Hulls:
         count = size_of(first) // max(size_of(node.shape), 1)
         match node.op.meaning:
             case Pointwise():
-                return pointwise_range(node.op, node.params, args, domain_at(self.graph, index))
+                return self._elementwise(index, node, args)
             case Routing():
                 values = [v for v in node.params.values() if isinstance(v, Fraction)]
                 return hull([*args, *map(point_range, values)])
@@ -169,6 +173,13 @@ class Hulls:
                 return args[0]
             case Expansion():
                 return self._expanded(node, args[0], first)
+
+    def _elementwise(self, index: int, node: Apply, args: Sequence[Range]) -> Range | None:
+        key = index, tuple(args)
+        if key not in self._pointwise:
+            domain = domain_at(self.graph, index)
+            self._pointwise[key] = pointwise_range(node.op, node.params, args, domain)
+        return self._pointwise[key]
 
     def _expanded(self, node: Apply, x: Range, shape: tuple[int, ...]) -> Range:
         match node.op.name:

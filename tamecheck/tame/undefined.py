@@ -102,6 +102,7 @@ def undefined_step(
     """A step that shows a node to be undefined at a point of the box, and the point; or None."""
     if len(graph.nodes) > _MOST_NODES:
         return None
+    known: dict[tuple[int, tuple[Range, ...]], Range | None] = {}
     for count, point in enumerate(_points(graph, box)):
         if count == _MOST_POINTS:
             return None
@@ -109,7 +110,7 @@ def undefined_step(
         ranges: dict[int, Range | None] = {}
         for root in roots:
             collected = _Collected(tensors)
-            hulls = Hulls(graph, there, collected, {}, ranges)
+            hulls = Hulls(graph, there, collected, {}, ranges, {}, known)
             if nowhere_step(hulls, collected, root) is not None:
                 texts = {name: [rational_text(v) for v in vs] for name, vs in point.items()}
                 step = {"rule": "undefined-at", "node": root, "point": texts}
