@@ -171,6 +171,11 @@ class Holds(_Verdict):
     note: str = ""
     arithmetic: Arithmetics = Arithmetics(REAL, REAL)
 
+    @property
+    def is_certified(self) -> bool:
+        """Whether the kernel has accepted the certificate."""
+        return self.certificate is not None and self.checked == CERTIFICATE
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Violated(_Verdict):

@@ -17,7 +17,7 @@ from tamecheck.bounds.layers import Layers
 from tamecheck.bounds.propagation import back, least_on
 from tamecheck.budget import Budget
 from tamecheck.encode.mip.network import Encoding, mip_encoding
-from tamecheck.errors import InputError, SolverError, UnsupportedError
+from tamecheck.errors import InputError, SolverError, TimeLimitError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural, seconds
@@ -207,7 +207,7 @@ class _Task:
             self._split(layers, 0.0)
         encoding = None
         if self.graph.parameters <= _SMALL or method == "auto":
-            encoding = self._try(lambda: mip_encoding(self.graph, self.box))
+            encoding = self._try(lambda: mip_encoding(self.graph, self.box, budget=self.budget))
         many = encoding is not None and len(encoding.rules) >= _FEW
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(left) else left
@@ -232,7 +232,9 @@ class _Task:
             return make()
         except UnsupportedError as error:
             self.notes.append(error.message)
-            return None
+        except TimeLimitError:
+            self.notes.append("No program: its encoding takes longer than there is time.")
+        return None
 
     # points
 
@@ -298,7 +300,8 @@ class _Task:
             box,
             self.output,
             self.sense,
-            budget=self.budget.part(seconds),
+            budget=self.budget,
+            seconds=seconds,
             offer=lambda x: self._offer(x, "bounds"),
         )
         self._better_bound(found, "linear bounds")
@@ -336,22 +339,23 @@ def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
     sense: Sense,
     *,
     budget: Budget,
+    seconds: float,
     offer: Callable[[list[Fraction]], Fraction | None],
 ) -> Fraction | None:
     """No point of the box has a better output than this; None if there is no finite bound.
 
     Each round halves the boxes with the weakest bounds, until the bound is near the best value
-    known or time is up; with no time, the whole box gets one bound.  ``offer`` takes a promising
-    point and gives the best value so far.
+    known, or so many seconds or the budget are over; with no seconds, the whole box gets one bound.
+    ``offer`` takes a promising point and gives the best value so far.
     """
     sign, scale = float(sense.sign), box[1] - box[0]
     row = np.zeros((1, 1, layers.sizes[-1]))
     row[..., output] = sign
 
-    def bounds_of(lower: Array, upper: Array) -> Items:
+    def bounds_of(lower: Array, upper: Array, budget: Budget) -> Items:
         """Boxes, lower bounds of the signed output, and the slopes of the functionals below it."""
         with np.errstate(all="ignore"):
-            state = bound(layers, lower, upper)
+            state = bound(layers, lower, upper, budget=budget)
             functional = back(state, layers.output, row)
             least = least_on(state.bounds[0], functional)[:, 0]
             last = state.bounds[-1]
@@ -360,21 +364,22 @@ def bound_output(  # noqa: PLR0913 (a question, its limits, and a conversation)
         slope = np.nan_to_num(functional.a[:, 0])
         return {"lower": lower, "upper": upper, "bound": least, "slope": slope}
 
-    items = bounds_of(box[0][np.newaxis], box[1][np.newaxis])
+    items = bounds_of(box[0][np.newaxis], box[1][np.newaxis], budget)
     known: Fraction | None = None
-    while not budget.is_spent and count_items(items) < _MOST:
+    part = budget.part(seconds)
+    while not part.is_spent and count_items(items) < _MOST:
         order = np.argsort(items["bound"], kind="stable")
-        part, rest = pick_items(items, order[:_BATCH]), pick_items(items, order[_BATCH:])
-        low, high, slope = part["lower"], part["upper"], part["slope"]
+        weak, rest = pick_items(items, order[:_BATCH]), pick_items(items, order[_BATCH:])
+        low, high, slope = weak["lower"], weak["upper"], weak["slope"]
         corner = np.where(slope > 0, low, high)
         for point in (corner[0], (low[0] + high[0]) / 2):
             known = offer([Fraction(v) for v in point.tolist()])
         goal = np.inf if known is None else sign * float(known)
         if items["bound"].min() >= goal - _GOOD * max(1.0, abs(goal)):
             break
-        halves = bounds_of(*halve_boxes(low, high, slope, np.maximum(scale, _LEAST)))
+        halves = bounds_of(*halve_boxes(low, high, slope, np.maximum(scale, _LEAST)), part)
         # a half is never worse than the whole
-        twice = np.concatenate([part["bound"], part["bound"]])
+        twice = np.concatenate([weak["bound"], weak["bound"]])
         halves = {**halves, "bound": np.maximum(halves["bound"], twice)}
         items = join_items(rest, halves)
         if not (halves["upper"] > halves["lower"]).any():

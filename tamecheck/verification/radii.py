@@ -79,7 +79,7 @@ class Robustness(Readable):
     witness, witness_radius
         An input that is decided otherwise, and its exact distance: no larger radius can be proved.
     certificate, certified_radius
-        The proof of a radius for `tamecheck.recheck`, and that radius; None if there is none.
+        A proof that the kernel has accepted, for `tamecheck.recheck`, and its radius; or None.
     tried
         The radii that were asked about, in order.
     """
@@ -311,10 +311,10 @@ class _Search:
     def _proved(self, radius: Fraction, found: Holds) -> None:
         if radius > self.radius:
             self.radius, self.proof = radius, found
-        if found.certificate is not None and (self.certified is None or self.certified[0] < radius):
+        if not found.is_certified:
+            self.note = found.note if self.certify else self.note
+        elif self.certified is None or self.certified[0] < radius:
             self.certified = radius, found
-        elif found.certificate is None and self.certify:
-            self.note = found.note
         if self.open is not None and self.open <= radius:
             self.open = self.open_top = None
         self._compare()
@@ -377,7 +377,7 @@ class _Search:
                 self._keep(found, found.witness)
             if isinstance(found, Holds):
                 self.note = found.note
-                if found.certificate is not None:
+                if found.is_certified:
                     self.certified = radius, found
                     self.proof = found if radius == self.radius else self.proof
                     return

@@ -19,7 +19,7 @@ from tamecheck.budget import Budget
 from tamecheck.certificates import recheck
 from tamecheck.cli.entry import main
 from tamecheck.encode.mip.network import mip_encoding
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.program import Sense
 from tamecheck.loaders import Loaded
@@ -233,3 +233,13 @@ def test_the_optimum_does_not_depend_on_the_unit_of_the_output(power):
     assert (found.status, found.value, found.bound) == ("optimal", unit / 2, unit / 2)
     assert found.to_json()["rests_on"] == "certificate"
     assert recheck(found.certificate).verdict == "valid"
+
+
+def test_an_encoding_for_which_there_is_no_time_is_left_and_the_answer_is_what_bounds_say():
+    model = network([3, 8, 8, 1], 5)
+    with pytest.raises(TimeLimitError):
+        mip_encoding(model.graph, model.box("0:1"), budget=Budget.of(0))
+    found = tc.maximise(model, box="0:1", timeout=0)
+    assert any("encoding" in note for note in found.notes)
+    assert found.value is not None
+    assert found.value <= found.bound

@@ -193,15 +193,16 @@ def test_the_certificate_of_the_largest_radius_is_about_the_point(points, capsys
     capsys.readouterr()
 
 
-def test_the_certificate_may_be_of_a_smaller_radius(monkeypatch):
-    """Where none of the largest one is found, one of a smaller one is."""
+@pytest.mark.parametrize("lost", [{"certificate": None}, {"checked": None}])
+def test_the_certificate_may_be_of_a_smaller_radius(monkeypatch, lost):
+    """Where none of the largest one is found or checked, one of a smaller one is."""
     through = LocalRobustness.verify
     most = Fraction(1, 4)
 
     def without(self, radius, budget, **options):
         found = through(self, radius, budget, **options)
         bare = radius > most and found.status == "holds"
-        return replace(found, certificate=None, note="none") if bare else found
+        return replace(found, **lost, note="none") if bare else found
 
     monkeypatch.setattr(LocalRobustness, "verify", without)
     found = tc.robustness_radius(tc.expression(NET), [1, 0], certify=True)

@@ -6,7 +6,7 @@ Its language has affine forms and trees of choices, no true products.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -16,6 +16,7 @@ import numpy as np
 
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
+from tamecheck.budget import Budget
 from tamecheck.encode.mip.cases import Cases
 from tamecheck.encode.mip.forms import (
     Choice,
@@ -50,8 +51,8 @@ _MOST_TERMS = 256
 class Language:
     """Forms and trees over the columns of a program, as an `Algebra`."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, rows: Rows, budget: Budget | None = None) -> None:
+        self._rows, self._budget = rows, budget or Budget()
         self._cases = Cases(rows)
 
     def form(self, tree: Tree) -> Form:
@@ -63,7 +64,7 @@ class Language:
         """The language."""
         return Algebra(
             number=constant,
-            add=lambda parts: total(map(self.form, parts)),
+            add=self._add,
             multiply=self._multiply,
             divide=self._divide,
             power=self._power,
@@ -76,7 +77,12 @@ class Language:
             require=self._require,
         )
 
+    def _add(self, parts: Iterable[Tree]) -> Tree:
+        self._budget.check()
+        return total(map(self.form, parts))
+
     def _multiply(self, left: Tree, right: Tree) -> Tree:
+        self._budget.check()
         a, b = self.form(left), self.form(right)
         if b.fixed:
             a, b = b, a
@@ -261,6 +267,7 @@ def mip_encoding(
     *,
     values: Mapping[str, Values] | None = None,
     integer: Collection[int] = (),
+    budget: Budget | None = None,
 ) -> Encoding:
     """Encode a function for mixed-integer programming, without any tolerance.
 
@@ -270,7 +277,8 @@ def mip_encoding(
     Functions that jump are encoded where their argument takes isolated values, a multiple of a
     known rational apart, so that strict inequalities become closed ones. Raises `InputError` if the
     box does not fit the inputs, or is unbounded; `UnsupportedError`, listing every node that is not
-    piecewise affine, or that jumps where its argument may be any real number.
+    piecewise affine, or that jumps where its argument may be any real number; `TimeLimitError` if
+    the budget is spent.
 
     Parameters
     ----------
@@ -283,10 +291,12 @@ def mip_encoding(
         the side; reals are the default.
     integer
         Numbers of single input elements that are integers.
+    budget
+        The time for it.
     """
     box.checked(graph.inputs)
-    rows = Rows()
-    language = Language(rows)
+    rows, budget = Rows(), budget or Budget()
+    language = Language(rows, budget)
     inputs: list[tuple[int, Form]] = []
     for name, shape in graph.inputs.items():
         own = (values or {}).get(name, Values.REAL)
@@ -295,7 +305,7 @@ def mip_encoding(
             for i in range(size_of(shape))
         ]
         inputs += _inputs(rows, name, shape, box, kinds)
-    known = _node_bounds(graph, box)
+    known = _node_bounds(graph, box, budget)
 
     def note(index: int, array: Array) -> None:
         for tree in array.reshape(-1).tolist():
@@ -371,7 +381,7 @@ def _rational(value: float, *, up: bool) -> Fraction | None:
     return shorten(Fraction(value), up=up) if np.isfinite(value) else None
 
 
-def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
+def _node_bounds(graph: Graph, box: Box, budget: Budget) -> dict[int, tuple[Array, Array]]:
     """Rigorous bounds of the outputs and of what bends, by node, flat."""
     bent: set[int] = {node for _, node in graph.outputs}
     for index in graph.ancestors(sorted(bent)):
@@ -390,7 +400,7 @@ def _node_bounds(graph: Graph, box: Box) -> dict[int, tuple[Array, Array]]:
     pairs = box.elements(graph.inputs)
     lower = np.array([[float_down(low) for low, _ in pairs if low is not None]])
     upper = np.array([[float_up(high) for _, high in pairs if high is not None]])
-    last = bound(layers, lower, upper).bounds[-1]
+    last = bound(layers, lower, upper, budget=budget).bounds[-1]
     ends = np.cumsum([size_of(graph.nodes[index].shape) for index in nodes])[:-1]
     for index, low, high in zip(
         nodes, np.split(last.lower[0], ends), np.split(last.upper[0], ends), strict=True
