@@ -28,19 +28,10 @@ from tamecheck.evaluate.intervals import Interval, add, elementary, point, subtr
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site, evaluate_expansion, folded_first, site_of
 from tamecheck.ir import formula
+from tamecheck.ir import op as kinds
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import (
-    Contraction,
-    Expansion,
-    Fold,
-    Op,
-    Params,
-    Pointwise,
-    Routing,
-    Selection,
-    Value,
-)
+from tamecheck.ir.op import Op, Params, Value
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops.facets import chooses_indices
 from tamecheck.ops.shapes import axes_of, axis_of
@@ -68,17 +59,17 @@ def op_enclosure(
     if _work(site, operands) > max(hull_above, _ELEMENTWISE):
         args = [within(*arg.hull(), arg.shape) for arg in args]
     match site.op.meaning:
-        case Pointwise() as meaning:
+        case kinds.Pointwise() as meaning:
             return pointwise_enclosure(meaning, args, site.params, site.shape)
-        case Routing(route):
+        case kinds.Routing(route):
             return _routed(route, args, site.params, site.shape)
-        case Contraction():
+        case kinds.Contraction():
             return matmul_enclosure(args[0], args[1], site.shape)
-        case Fold(folded):
+        case kinds.Fold(folded):
             return _folded(folded, args[0], site.params, site.shape)
-        case Selection():
+        case kinds.Selection():
             return _selected(site, args, operands)
-        case Expansion() as meaning:
+        case kinds.Expansion() as meaning:
             if all(map(math.isfinite, meaning.values)):
                 return within(*meaning.values, site.shape)
             return _expanded(site, meaning.expand, args[0])
@@ -87,7 +78,7 @@ def op_enclosure(
 def _work(site: Site, operands: Sequence[Operand]) -> int:
     """The number of scalar operations, or of elements read."""
     sizes = [size_of(operand.bounds.shape) for operand in operands]
-    if isinstance(site.op.meaning, Contraction):
+    if isinstance(site.op.meaning, kinds.Contraction):
         if any(operand.constant for operand in operands):
             return 0
         return max(*sizes, size_of(site.shape) * operands[0].bounds.shape[-1])
@@ -189,7 +180,7 @@ _FLOOR = formula.Floor(formula.Var(0))
 
 
 def pointwise_enclosure(
-    meaning: Pointwise, args: Sequence[Enclosure], params: Params, shape: Shape
+    meaning: kinds.Pointwise, args: Sequence[Enclosure], params: Params, shape: Shape
 ) -> Enclosure | None:
     """The range of a pointwise op, or None when its domain condition is not shown to hold."""
     ranges = [Interval(core(arg.lower), core(arg.upper)) for arg in args]
@@ -277,13 +268,13 @@ def range_of(op: Op, params: Params) -> tuple[float, float]:
     nothing = (-math.inf, math.inf)
     everything = Interval(np.asarray(-np.inf), np.asarray(np.inf))
     match op.meaning:
-        case Pointwise(pieces=pieces, domain=domain):
+        case kinds.Pointwise(pieces=pieces, domain=domain):
             with np.errstate(all="ignore"):
                 inside = refine(domain(params), [everything] * (op.arity or 1), {})
                 args = [Enclosure(np.asarray(x.lower), np.asarray(x.upper)) for x in inside]
-                found = pointwise_enclosure(Pointwise(pieces), args, params, ())
+                found = pointwise_enclosure(kinds.Pointwise(pieces), args, params, ())
             return nothing if found is None else found.hull()
-        case Expansion():
+        case kinds.Expansion():
             return op.meaning.values
         case _:
             return nothing
@@ -355,14 +346,14 @@ def tensor_is_integral(tensor: Tensor) -> bool:
 def op_is_integral(op: Op, params: Params, args: Sequence[bool]) -> bool:
     """Whether an op gives integers only, when the marked arguments are integers."""
     match op.meaning:
-        case Pointwise(pieces=pieces):
+        case kinds.Pointwise(pieces=pieces):
             return all(_is_integral(piece.term, args) for piece in pieces(params))
-        case Routing():
+        case kinds.Routing():
             inserted = [v for v in params.values() if isinstance(v, Fraction)]
             return all(args) and all(value.denominator == 1 for value in inserted)
-        case Contraction() | Fold():
+        case kinds.Contraction() | kinds.Fold():
             return all(args)
-        case Selection():
+        case kinds.Selection():
             return chooses_indices(op) or args[0]
         case _:
             return False

@@ -13,18 +13,9 @@ from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from tamecheck.ir import formula
+from tamecheck.ir import op as kinds
 from tamecheck.ir.formula import Condition, Elementary, Piece, Term
-from tamecheck.ir.op import (
-    Contraction,
-    Expansion,
-    Fold,
-    Op,
-    Params,
-    Pointwise,
-    Routing,
-    Selection,
-    Value,
-)
+from tamecheck.ir.op import Op, Params, Value
 
 T = TypeVar("T")
 _KEPT = 1024
@@ -60,21 +51,21 @@ def degree(op: Op, params: Params, degrees: Sequence[int], *, rounding: bool = F
         Whether functions that are constant between infinitely many jumps count as polynomials.
     """
     match op.meaning:
-        case Pointwise(pieces=pieces):
+        case kinds.Pointwise(pieces=pieces):
             found = [term_degree(p.term, degrees, rounding=rounding) for p in pieces(params)]
             known = [value for value in found if value is not None]
             return max(known) if len(known) == len(found) else None
-        case Routing():
+        case kinds.Routing():
             return max(degrees)
-        case Contraction():
+        case kinds.Contraction():
             return sum(degrees)
-        case Fold(folded):
+        case kinds.Fold(folded):
             return degrees[0] if degree(folded, {}, (1, 1)) == 1 else None
-        case Selection():
+        case kinds.Selection():
             if chooses_indices(op):
                 return 0
             return degrees[0] if degrees[1] == 0 else None
-        case Expansion():
+        case kinds.Expansion():
             return None
 
 
@@ -104,15 +95,15 @@ def term_degree(term: Term, degrees: Sequence[int], *, rounding: bool = False) -
 
 def chooses_indices(op: Op) -> bool:
     """Whether the op's values are positions of elements, as those of argmax are."""
-    return isinstance(op.meaning, Selection) and op.arity == 1
+    return isinstance(op.meaning, kinds.Selection) and op.arity == 1
 
 
 def extremum(op: Op) -> int:
     """1 for an op that takes the largest of what it compares, -1 for the smallest, 0 for others."""
     match op.meaning:
-        case Selection(largest=bool(largest)):
+        case kinds.Selection(largest=bool(largest)):
             return 1 if largest else -1
-        case Fold(folded):
+        case kinds.Fold(folded):
             return larger(folded)
         case _:
             return 0
@@ -132,7 +123,7 @@ def larger(op: Op) -> int:
 @kept
 def rounds(op: Op, params: Params) -> bool:
     """Whether the op jumps at infinitely many arguments: a floor is in its pieces."""
-    return isinstance(op.meaning, Pointwise) and any(
+    return isinstance(op.meaning, kinds.Pointwise) and any(
         isinstance(term, formula.Floor)
         for piece in op.meaning.pieces(params)
         for root in (piece.condition, piece.term)
@@ -162,7 +153,7 @@ def _is_made_of(op: Op, params: Params, power: Callable[[Fraction], bool]) -> bo
             case _:
                 return True
 
-    return isinstance(op.meaning, Pointwise) and all(
+    return isinstance(op.meaning, kinds.Pointwise) and all(
         fits(term) for piece in op.meaning.pieces(params) for term in formula.subterms(piece.term)
     )
 
@@ -172,7 +163,7 @@ def factors(op: Op, params: Params) -> tuple[int, ...]:
     """The arguments at whose fixed values an op of several is piecewise affine, but not without."""
     ones = [1] * (op.arity or 1)
     whole = degree(op, params, ones)
-    if isinstance(op.meaning, Selection) or (whole is not None and whole <= 1):
+    if isinstance(op.meaning, kinds.Selection) or (whole is not None and whole <= 1):
         return ()
     fixed = [degree(op, params, [*ones[:i], 0, *ones[i + 1 :]]) for i in range(len(ones))]
     return tuple(i for i, found in enumerate(fixed) if found is not None and found <= 1)
@@ -181,7 +172,7 @@ def factors(op: Op, params: Params) -> tuple[int, ...]:
 @kept
 def choices(op: Op, params: Params) -> tuple[tuple[int, Condition], ...]:
     """The arguments that a pointwise op takes as they are, each with the condition for it."""
-    pieces = op.meaning.pieces(params) if isinstance(op.meaning, Pointwise) else ()
+    pieces = op.meaning.pieces(params) if isinstance(op.meaning, kinds.Pointwise) else ()
     return tuple((p.term.index, p.condition) for p in pieces if isinstance(p.term, formula.Var))
 
 
@@ -196,7 +187,7 @@ def steps(op: Op, params: Params) -> bool:
 def term_of(op: Op, params: Params) -> Term | None:
     """The one term that defines a pointwise op everywhere, or None if it has several pieces."""
     match op.meaning:
-        case Pointwise(pieces=pieces, whole=whole):
+        case kinds.Pointwise(pieces=pieces, whole=whole):
             given = pieces(params)
             return (
                 given[0].term if len(given) == 1 and given[0].condition == formula.TRUE else whole
@@ -208,7 +199,7 @@ def term_of(op: Op, params: Params) -> Term | None:
 @kept
 def elementary_of(op: Op, params: Params) -> Elementary | None:
     """The transcendental function that the op is on all of its domain, or None."""
-    if not isinstance(op.meaning, Pointwise):
+    if not isinstance(op.meaning, kinds.Pointwise):
         return None
     match op.meaning.pieces(params):
         case (Piece(formula.And(()), formula.Call(function, formula.Var(0))),):
@@ -227,18 +218,18 @@ def is_analytic(op: Op, params: Params) -> bool:
     ['tanh', 'log']
     """
     match op.meaning:
-        case Pointwise(pieces=pieces, whole=whole):
+        case kinds.Pointwise(pieces=pieces, whole=whole):
             given = pieces(params)
             if whole is None and (len(given) != 1 or given[0].condition != formula.TRUE):
                 return False
             return all(
                 map(_is_analytic, formula.subterms(given[0].term if whole is None else whole))
             )
-        case Routing() | Contraction():
+        case kinds.Routing() | kinds.Contraction():
             return True
-        case Fold(folded):
+        case kinds.Fold(folded):
             return is_analytic(folded, {})
-        case Selection() | Expansion():
+        case kinds.Selection() | kinds.Expansion():
             return False
 
 
@@ -266,7 +257,7 @@ def variables(terms: Iterable[Term]) -> frozenset[int]:
 @kept
 def comparisons(op: Op, params: Params) -> tuple[Term, ...]:
     """The terms whose signs decide which piece of a pointwise op holds, each once."""
-    if not isinstance(op.meaning, Pointwise):
+    if not isinstance(op.meaning, kinds.Pointwise):
         return ()
     found = (term for piece in op.meaning.pieces(params) for term in compared(piece.condition))
     return tuple(dict.fromkeys(found))
@@ -280,7 +271,7 @@ def compared(condition: Condition) -> Iterator[Term]:
 @kept
 def terms_by_sign(op: Op, params: Params) -> tuple[Term, Term, Term] | None:
     """The terms where the one compared term is negative, 0 and positive, if that decides all."""
-    if not isinstance(op.meaning, Pointwise) or len(comparisons(op, params)) != 1:
+    if not isinstance(op.meaning, kinds.Pointwise) or len(comparisons(op, params)) != 1:
         return None
     pieces = op.meaning.pieces(params)
     found = [_term_where(pieces, lambda _, sign=sign: sign) for sign in (-1, 0, 1)]
@@ -371,7 +362,7 @@ class Branches(NamedTuple):
 @kept
 def branches_of(op: Op, params: Params) -> Branches | None:
     """The terms of a one-variable op whose conditions are affine; None for any other op."""
-    if not isinstance(op.meaning, Pointwise) or op.arity != 1:
+    if not isinstance(op.meaning, kinds.Pointwise) or op.arity != 1:
         return None
     pieces = op.meaning.pieces(params)
     lines = {term: _affine(term) for term in comparisons(op, params)}

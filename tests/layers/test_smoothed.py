@@ -7,20 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tamecheck import layers
 from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
-from tamecheck.layers import (
-    blackbox_layer,
-    fenchel_young_loss,
-    integer_points,
-    perturbed_layer,
-    point_solutions,
-    points_oracle,
-    program_oracle,
-    spo_plus_loss,
-)
 
-CORNERS = points_oracle(np.eye(3))
+CORNERS = layers.points_oracle(np.eye(3))
 
 
 def softmin(costs):
@@ -32,7 +23,7 @@ def test_gumbel_noise_on_a_simplex_is_softmin():
     """The Gumbel-max trick, and the softmax's Jacobian diag(p) - ppᵀ."""
     costs = np.array([0.3, -0.2, 0.9])
     p = softmin(costs)
-    found = perturbed_layer(CORNERS, costs, samples=40_000, noise="gumbel", seed=1)
+    found = layers.perturbed_layer(CORNERS, costs, samples=40_000, noise="gumbel", seed=1)
     assert np.allclose(found.mean[0], p, atol=0.01)
     jacobian = np.array([found.vjp(unit)[0] for unit in np.eye(3)[:, None]])
     assert np.allclose(jacobian, -(np.diag(p) - np.outer(p, p)), atol=0.02)
@@ -40,18 +31,21 @@ def test_gumbel_noise_on_a_simplex_is_softmin():
 
 def test_gaussian_noise_between_two_points_is_a_normal_distribution():
     """x in {0, 1}, cost c + σZ: the mean is Φ(-c/σ), its slope -φ(c/σ)/σ."""
-    found = perturbed_layer(points_oracle([[0.0], [1.0]]), [0.5], size=2.0, samples=40_000)
+    found = layers.perturbed_layer(
+        layers.points_oracle([[0.0], [1.0]]), [0.5], size=2.0, samples=40_000
+    )
     assert abs(found.mean[0, 0] - 0.401294) < 0.01
     assert abs(found.vjp([[1.0]])[0, 0] + 0.193334) < 0.01
 
 
 def test_the_same_seed_gives_the_same_answer_and_the_type_says_what_it_is():
-    first, again, other = (perturbed_layer(CORNERS, [0.0, 0, 0], seed=s) for s in (1, 1, 2))
+    first, again, other = (layers.perturbed_layer(CORNERS, [0.0, 0, 0], seed=s) for s in (1, 1, 2))
     assert np.array_equal(first.solutions, again.solutions)
     assert not np.array_equal(first.noise, other.noise)
     assert "approximation of the solution map, not its derivative" in first.approximation
     assert (
-        "derivative of the solution map is 0" in blackbox_layer(CORNERS, [0.0, 1, 2]).approximation
+        "derivative of the solution map is 0"
+        in layers.blackbox_layer(CORNERS, [0.0, 1, 2]).approximation
     )
 
 
@@ -61,7 +55,7 @@ def test_the_fenchel_young_loss_is_convex_with_the_residual_as_gradient():
     target = np.eye(3)[:1]
 
     def loss(costs):
-        return fenchel_young_loss(CORNERS, costs, target, samples=64, seed=3)
+        return layers.fenchel_young_loss(CORNERS, costs, target, samples=64, seed=3)
 
     at, to = loss(a), loss(b)
     assert np.allclose(at.gradient, target - at.perturbed.mean)
@@ -70,7 +64,7 @@ def test_the_fenchel_young_loss_is_convex_with_the_residual_as_gradient():
 
 
 def test_blackbox_interpolation_by_hand():
-    found = blackbox_layer(CORNERS, [0.0, 1.0, 2.0], size=2.0)
+    found = layers.blackbox_layer(CORNERS, [0.0, 1.0, 2.0], size=2.0)
     assert found.solutions.tolist() == [[1, 0, 0]]
     assert found.vjp([[1.0, 0.0, 0.0]]).tolist() == [[-0.5, 0.5, 0]]
 
@@ -78,10 +72,10 @@ def test_blackbox_interpolation_by_hand():
 def test_spo_plus_bounds_the_regret():
     rng = np.random.default_rng(0)
     predicted, true = rng.standard_normal((2, 50, 3))
-    found = spo_plus_loss(CORNERS, predicted, true)
+    found = layers.spo_plus_loss(CORNERS, predicted, true)
     regret = (true * (CORNERS(predicted) - CORNERS(true))).sum(1)
     assert (found.value >= regret - 1e-12).all()
-    assert np.allclose(spo_plus_loss(CORNERS, true, true).value, 0)
+    assert np.allclose(layers.spo_plus_loss(CORNERS, true, true).value, 0)
 
 
 def knapsack():
@@ -91,10 +85,10 @@ def knapsack():
 
 
 def test_both_oracles_agree():
-    points = integer_points(knapsack())
+    points = layers.integer_points(knapsack())
     assert len(points) == 9
     costs = -np.random.default_rng(0).random((20, 4))
-    listed, searched = points_oracle(points)(costs), program_oracle(knapsack())(costs)
+    listed, searched = layers.points_oracle(points)(costs), layers.program_oracle(knapsack())(costs)
     assert np.array_equal(listed, searched)
 
 
@@ -117,25 +111,27 @@ def grid_paths(side):
 
 def test_points_are_listed_by_what_rows_allow_and_not_by_their_box(monkeypatch):
     """70 paths in a grid of 5 x 5 nodes, of 2^40 subsets of its edges."""
-    points = integer_points(grid_paths(5))
+    points = layers.integer_points(grid_paths(5))
     assert points.shape == (70, 40)
     assert (points.sum(1) == 8).all()
     halves = Row("h", ((0, Fraction(1, 2)), (1, Fraction(1, 3))), Fraction(1, 3), Fraction(5, 6))
     box = tuple(Column(f"x{j}", Fraction(-1), Fraction(1), Kind.INTEGER) for j in range(2))
-    assert integer_points(Program(box, (halves,))).tolist() == [[0, 1], [1, 0], [1, 1]]
+    assert layers.integer_points(Program(box, (halves,))).tolist() == [[0, 1], [1, 0], [1, 1]]
     free = tuple(Column(f"x{j}", Fraction(0), Fraction(1), Kind.INTEGER) for j in range(19))
     monkeypatch.setattr("tamecheck.layers.smoothed._MOST_POINTS", 1000)
     with pytest.raises(UnsupportedError, match="points to look at"):
-        integer_points(Program(free, ()))
+        layers.integer_points(Program(free, ()))
     with pytest.raises(InputError, match="infeasible"):
-        integer_points(Program(box, (Row("r", ((0, Fraction(2)),), Fraction(1), Fraction(1)),)))
+        layers.integer_points(
+            Program(box, (Row("r", ((0, Fraction(2)),), Fraction(1), Fraction(1)),))
+        )
 
 
 def test_the_solution_map_jumps_at_ties_and_is_constant_up_to_them():
-    points = integer_points(grid_paths(3))
+    points = layers.integer_points(grid_paths(3))
     rng = np.random.default_rng(0)
     costs = np.vstack([np.ones((1, 12)), rng.random((20, 12)), np.zeros((1, 12))])
-    found = point_solutions(points, costs)
+    found = layers.point_solutions(points, costs)
     assert found.jumps.tolist() == [True, *[False] * 20, True]
     assert "jumps at this cost, between (" in found.verdict[0]
     assert "derivative 0" in found.verdict[1]
@@ -144,26 +140,26 @@ def test_the_solution_map_jumps_at_ties_and_is_constant_up_to_them():
     for k in range(1, 21):
         step = found.others[k] - found.solutions[k]
         step *= -found.radius[k] / np.linalg.norm(step)
-        inside = point_solutions(points, costs[k] + 0.999 * step)
+        inside = layers.point_solutions(points, costs[k] + 0.999 * step)
         assert np.array_equal(inside.solutions[0], found.solutions[k])
-        beyond = point_solutions(points, costs[k] + 1.001 * step)
+        beyond = layers.point_solutions(points, costs[k] + 1.001 * step)
         assert np.array_equal(beyond.solutions[0], found.others[k])
     # a tie that floats do not see, and one that they see where there is none
-    third = point_solutions([[0.0, 1], [1, 0]], [[1.0, 1 + 2**-52], [1, 1]])
+    third = layers.point_solutions([[0.0, 1], [1, 0]], [[1.0, 1 + 2**-52], [1, 1]])
     assert third.jumps.tolist() == [False, True]
     assert third.solutions[0].tolist() == [1, 0]
 
 
 def test_bad_input():
     with pytest.raises(InputError, match="noise"):
-        perturbed_layer(CORNERS, [0.0, 0, 0], noise="uniform")
+        layers.perturbed_layer(CORNERS, [0.0, 0, 0], noise="uniform")
     with pytest.raises(InputError, match="positive"):
-        perturbed_layer(CORNERS, [0.0, 0, 0], size=0)
+        layers.perturbed_layer(CORNERS, [0.0, 0, 0], size=0)
     with pytest.raises(InputError, match="finite"):
-        perturbed_layer(CORNERS, [np.nan, 0, 0])
+        layers.perturbed_layer(CORNERS, [np.nan, 0, 0])
     with pytest.raises(InputError, match="shape"):
-        fenchel_young_loss(CORNERS, [0.0, 0, 0], [1.0])
+        layers.fenchel_young_loss(CORNERS, [0.0, 0, 0], [1.0])
     with pytest.raises(UnsupportedError, match="integer column"):
-        integer_points(Program((Column("x"),), ()))
+        layers.integer_points(Program((Column("x"),), ()))
     with pytest.raises(SolverError, match="no optimum"):
-        program_oracle(Program((Column("x"),), ()))(np.array([[-1.0]]))
+        layers.program_oracle(Program((Column("x"),), ()))(np.array([[-1.0]]))
