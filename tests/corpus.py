@@ -158,6 +158,12 @@ def dask_client(workers: int, *, threads: int) -> Iterator[Any]:
         yield client
 
 
+def written(path: Path, text: str) -> str:
+    """The name of a file with this text."""
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
 ROOT = Path(__file__).parents[1]
 
 

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from corpus import script
+from corpus import script, written
 
 from tamecheck.cli.entry import main
 
@@ -15,9 +15,7 @@ KEYS = {
 
 @pytest.fixture
 def program(tmp_path):
-    path = tmp_path / "p.lp"
-    path.write_text(PROGRAM)
-    return str(path)
+    return written(tmp_path / "p.lp", PROGRAM)
 
 
 def answer(capsys, *arguments):

@@ -14,7 +14,7 @@ from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.explain import domain_of
 from tamecheck.explain.orders import Question, verify_orders
-from tests.explain.test_protected import domain, every, is_single, loan, network, said
+from tests.explain.test_protected import every, loan, network, question, said
 
 __all__ = ["loan"]
 
@@ -33,10 +33,7 @@ def pairs(dom, orders):
 
 @pytest.mark.parametrize("seed", range(60))
 def test_orders_are_those_of_all_pairs(seed):
-    rng = np.random.default_rng(seed)
-    net = network(rng)
-    dom = domain(rng, net)
-    of = "score" if is_single(net) and seed % 2 else "decision"
+    rng, net, dom, of = question(seed)
     kinds = ["equal"] if seed % 3 == 0 else ["rises", "falls"]
     chosen = rng.choice(len(dom.features), size=rng.integers(1, 3), replace=False).tolist()
     orders = {k: kinds[rng.integers(len(kinds))] for k in chosen}

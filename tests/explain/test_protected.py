@@ -108,12 +108,18 @@ def said(net, dom, codes, of):
     return int(scores[1]) if of == "score" else int(np.argmax(scores))
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_copies_and_the_recomputation_tell_where_an_order_is_not_kept(seed):
+def question(seed):
+    """Numbers to draw, a network, its domain, and whether scores or decisions are asked about."""
     rng = np.random.default_rng(seed)
     net = network(rng)
     dom = domain(rng, net)
     of = "score" if is_single(net) and seed % 2 else "decision"
+    return rng, net, dom, of
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_copies_and_the_recomputation_tell_where_an_order_is_not_kept(seed):
+    rng, net, dom, of = question(seed)
     relation = ("equal", "rises", "falls")[seed % 3]
     k = int(rng.integers(len(dom.features)))
     feature = dom.features[k]

@@ -169,3 +169,25 @@ LINEAR = [
     ("pad", 1, {"before": [], "after": [], "value": "0"}),
 ]  # fmt: skip
 """Operations in the smallest structure: with the number of arguments, and parameters."""
+
+
+def tree(  # noqa: PLR0913 (a word for each field)
+    columns, rows, claim, nodes=(), *, sense="minimise", constant="0", step=None
+):
+    """A certificate; columns and rows are named by their numbers, ``step`` is (step, rows)."""
+    return {
+        "format": "tamecheck-tree-certificate",
+        "version": 1,
+        "program": {
+            "format": "tamecheck-program",
+            "version": 1,
+            "name": "p",
+            "sense": sense,
+            "objective": {"name": "z", "constant": constant},
+            "columns": [c | {"name": c["name"] or f"x{i}"} for i, c in enumerate(columns)],
+            "rows": [r | {"name": r["name"] or f"r{i}"} for i, r in enumerate(rows)],
+        },
+        "claim": claim,
+        "granularity": None if step is None else {"step": step[0], "rows": step[1]},
+        "nodes": list(nodes),
+    }

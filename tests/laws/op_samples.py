@@ -149,13 +149,25 @@ def _stable(x: Any, p: Params) -> Any:
     return np.argsort(-x if p["descending"] else x, axis=p["axis"], kind="stable")
 
 
+_OF_NUMPY = (
+    *("abs", "floor", "ceil", "sqrt", "exp", "log"),
+    *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+    *("sin", "cos", "tan", "asin", "acos", "atan"),
+)
+
+
+def _of_numpy(name):
+    function = getattr(np, name)
+    return lambda x, _p: function(x)
+
+
 REFERENCES: dict[str, Callable[..., Any]] = {
     "add": lambda x, y, _p: x + y,
     "sub": lambda x, y, _p: x - y,
     "mul": lambda x, y, _p: x * y,
     "div": lambda x, y, _p: x / y,
     "neg": lambda x, _p: -x,
-    "abs": lambda x, _p: np.abs(x),
+    **{name: _of_numpy(name) for name in _OF_NUMPY},
     "relu": lambda x, _p: np.maximum(x, 0),
     "leaky_relu": lambda x, p: np.where(x > 0, x, _fl(p["alpha"]) * x),
     "prelu": lambda x, y, _p: np.where(x > 0, x, y * x),
@@ -173,29 +185,12 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "less": lambda x, y, _p: x < y,
     "less_equal": lambda x, y, _p: x <= y,
     "select": lambda c, x, y, _p: np.where(c != 0, x, y),
-    "floor": lambda x, _p: np.floor(x),
-    "ceil": lambda x, _p: np.ceil(x),
     "round": lambda x, p: ROUNDINGS[str(p["mode"])](x),
     "pow": lambda x, p: np.power(x, _fl(p["exponent"])),
     "power": lambda x, y, _p: np.power(x, y),
-    "sqrt": lambda x, _p: np.sqrt(x),
-    "exp": lambda x, _p: np.exp(x),
-    "log": lambda x, _p: np.log(x),
     "sigmoid": lambda x, _p: 1 / (1 + np.exp(-x)),
     "softplus": lambda x, _p: np.logaddexp(x, 0),
-    "sinh": lambda x, _p: np.sinh(x),
-    "cosh": lambda x, _p: np.cosh(x),
-    "tanh": lambda x, _p: np.tanh(x),
-    "asinh": lambda x, _p: np.arcsinh(x),
-    "acosh": lambda x, _p: np.arccosh(x),
-    "atanh": lambda x, _p: np.arctanh(x),
     "erf": lambda x, _p: np.vectorize(math.erf, otypes=[float])(x),
-    "sin": lambda x, _p: np.sin(x),
-    "cos": lambda x, _p: np.cos(x),
-    "tan": lambda x, _p: np.tan(x),
-    "asin": lambda x, _p: np.arcsin(x),
-    "acos": lambda x, _p: np.arccos(x),
-    "atan": lambda x, _p: np.arctan(x),
     "reshape": lambda x, p: np.reshape(x, p["shape"]),
     "transpose": lambda x, p: np.transpose(x, p["perm"]),
     "slice": lambda x, _p: x[::-1, :3:2],

@@ -11,6 +11,7 @@ import pytest
 from tamecheck.kernel.checker import A_CHARACTER
 from tamecheck.kernel.strict import Reject
 from tamecheck.kernel_mip import check, derived
+from tests.kernel.builders import tree
 
 
 def column(name, lower=None, upper=None, kind="integer"):
@@ -22,22 +23,7 @@ def row(name, terms, lower, upper):
 
 
 def certificate(columns, rows, gap, over=1):
-    return {
-        "format": "tamecheck-tree-certificate",
-        "version": 1,
-        "program": {
-            "format": "tamecheck-program",
-            "version": 1,
-            "name": "",
-            "sense": "minimise",
-            "objective": {"name": "obj", "constant": "0"},
-            "columns": columns,
-            "rows": rows,
-        },
-        "claim": {"verdict": "infeasible"},
-        "granularity": None,
-        "nodes": [{"gap": gap, "over": over}],
-    }
+    return tree(columns, rows, {"verdict": "infeasible"}, [{"gap": gap, "over": over}])
 
 
 def verdict(document):

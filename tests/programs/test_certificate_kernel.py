@@ -1,6 +1,6 @@
 """The checker of trees: a right certificate for each rule, and lies that one condition refuses."""
 
-# ruff: noqa: E501, PLR0913  (a case a line, and a word for each of its fields)
+# ruff: noqa: E501  (a case a line, and a word for each of its fields)
 from dataclasses import FrozenInstanceError
 from math import prod
 
@@ -10,6 +10,7 @@ from acceptance import accepts, refuses, takes
 from tamecheck.kernel.checker import A_CHARACTER
 from tamecheck.kernel_mip import check, checker, program
 from tests.kernel.builders import edited as changed
+from tests.kernel.builders import tree
 
 
 def column(lower="0", upper="10", kind="integer", cost="1", name=None):
@@ -18,26 +19,6 @@ def column(lower="0", upper="10", kind="integer", cost="1", name=None):
 
 def row(lower, upper, *terms):
     return {"name": None, "lower": lower, "upper": upper, "terms": [list(t) for t in terms]}
-
-
-def tree(columns, rows, claim, nodes=(), *, sense="minimise", constant="0", step=None):
-    """A certificate; columns and rows are named by their numbers, ``step`` is (step, rows)."""
-    return {
-        "format": "tamecheck-tree-certificate",
-        "version": 1,
-        "program": {
-            "format": "tamecheck-program",
-            "version": 1,
-            "name": "p",
-            "sense": sense,
-            "objective": {"name": "z", "constant": constant},
-            "columns": [c | {"name": c["name"] or f"x{i}"} for i, c in enumerate(columns)],
-            "rows": [r | {"name": r["name"] or f"r{i}"} for i, r in enumerate(rows)],
-        },
-        "claim": claim,
-        "granularity": None if step is None else {"step": step[0], "rows": step[1]},
-        "nodes": list(nodes),
-    }
 
 
 def bound(value):

@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+from corpus import written
 
 from tamecheck.cli import main
 from tamecheck.ir.answer import Optimal, Unknown
@@ -14,9 +15,7 @@ PROGRAM = "min\n obj: x + y\nst\n c: 2 x + 2 y >= 3\nbounds\n x <= 5\n y <= 5\ng
 
 @pytest.fixture
 def program(tmp_path):
-    path = tmp_path / "p.lp"
-    path.write_text(PROGRAM)
-    return str(path)
+    return written(tmp_path / "p.lp", PROGRAM)
 
 
 def forget(monkeypatch, *modules):

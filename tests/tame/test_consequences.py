@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
 from fractions import Fraction
 
 import numpy as np
@@ -25,20 +26,8 @@ SMOOTH = Properties(
     locally_lipschitz=True,
     path_differentiable=True,
 )
-LINEAR = Properties(
-    piecewise_linear=True,
-    piecewise_constant=False,
-    continuous=True,
-    locally_lipschitz=True,
-    path_differentiable=True,
-)
-JUMPING = Properties(
-    piecewise_linear=True,
-    piecewise_constant=True,
-    continuous=False,
-    locally_lipschitz=False,
-    path_differentiable=False,
-)
+LINEAR = replace(SMOOTH, piecewise_linear=True)
+JUMPING = Properties(**{one.name: not getattr(SMOOTH, one.name) for one in fields(Properties)})
 
 
 def graph_of(text: str) -> Graph:

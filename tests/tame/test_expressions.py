@@ -239,13 +239,6 @@ DECIDED = [
 ]
 
 
-@pytest.mark.parametrize(("text", "structure"), DECIDED)
-def test_ranges_decide_what_a_node_is(text, structure):
-    answer = tc.expression(text).check()
-    assert answer.structure.public_name == structure
-    assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
-
-
 @pytest.mark.parametrize(
     "text",
     [
@@ -278,8 +271,8 @@ FEW = [
 ]
 
 
-@pytest.mark.parametrize(("text", "structure"), FEW)
-def test_a_function_of_finitely_many_values_needs_no_structure_of_its_own(text, structure):
+@pytest.mark.parametrize(("text", "structure"), [*DECIDED, *FEW])
+def test_ranges_decide_what_a_node_is_and_few_values_need_no_structure(text, structure):
     answer = tc.expression(text).check()
     assert answer.structure.public_name == structure
     assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"

@@ -74,11 +74,6 @@ OSCILLATING = [
 ]
 
 
-@pytest.mark.parametrize("text", OSCILLATING)
-def test_monotonicity_theorem_is_violated_along_a_ray(text):
-    refuted(graph_of(text), find_periodic, "o-minimal")
-
-
 STAIRCASES = [
     "floor(x)*y",
     "x*floor(x)",
@@ -89,9 +84,15 @@ STAIRCASES = [
 ]
 
 
-@pytest.mark.parametrize("text", STAIRCASES)
-def test_integers_times_reals_define_a_dense_codense_set(text):
-    refuted(graph_of(text), find_staircase, "locally-o-minimal")
+@pytest.mark.parametrize(
+    ("text", "find", "refutes"),
+    [
+        *((text, find_periodic, "o-minimal") for text in OSCILLATING),
+        *((text, find_staircase, "locally-o-minimal") for text in STAIRCASES),
+    ],
+)
+def test_along_a_ray_something_oscillates_or_a_set_is_dense_and_codense(text, find, refutes):
+    refuted(graph_of(text), find, refutes)
 
 
 # the first group is tame or locally tame; the rest is wild, but by no ray of these two kinds
