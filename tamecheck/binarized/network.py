@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,6 +13,7 @@ import numpy as np
 
 from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational, rational_text
+from tamecheck.ir.graph import canonical_sha256
 from tamecheck.ir.tensor import Array
 
 _EXACT_SINGLE, _EXACT_DOUBLE = 2**24, 2**53
@@ -184,8 +183,7 @@ class ThresholdNetwork:
     @cached_property
     def sha256(self) -> str:
         """The SHA-256 of the document, written with sorted keys and no spaces."""
-        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return canonical_sha256(self.document())
 
     def states(self, points: Array) -> Array:
         """Points ``(rows, inputs)`` in the inputs' own levels as states -1 and 1 (int8).

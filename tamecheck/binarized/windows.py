@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from tamecheck.ir.exact import rational_text
+from tamecheck.ir.graph import canonical_sha256
 from tamecheck.ir.tensor import Array
 
 
@@ -112,8 +111,7 @@ class WindowNetwork:
     @property
     def sha256(self) -> str:
         """The hash of the network as the certificate contains it."""
-        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
-        return sha256(text.encode()).hexdigest()
+        return canonical_sha256(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The JSON form, as certificates have it."""

@@ -145,7 +145,7 @@ def _met(half: Inequality, near: Array, rows: Array) -> Array:
     doubt = size * (len(normal) + 6) * _ROUNDING + 1e-300
     found = np.asarray(value > doubt)
     for k in np.flatnonzero(~(np.abs(value) > doubt)).tolist():
-        found[k] = half.met(half.value([rational(v) for v in rows[k].tolist()]))
+        found[k] = half.met(half.at([rational(v) for v in rows[k].tolist()]))
     return found
 
 
@@ -258,7 +258,7 @@ def _rules_of(
     for decision, rows in _contests(cell, by_sign=by_sign):
         needed: list[Inequality] = []
         for row in rows:
-            values = [row.value(v) for v in vertices]
+            values = [row.at(v) for v in vertices]
             if not row.met(max(values)):
                 break
             if not row.met(min(values)):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeAlias
 
+from tamecheck.cells.complex import Halfspace
 from tamecheck.loaders.tables.schema import display_names
 
 Plane: TypeAlias = tuple[tuple[Fraction, ...], Fraction]
@@ -16,16 +17,8 @@ _FEW = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Inequality:
+class Inequality(Halfspace):
     """``normal · x + offset ≥ 0``, or ``> 0`` if strict; exact."""
-
-    normal: tuple[Fraction, ...]
-    offset: Fraction
-    strict: bool = False
-
-    def value(self, point: Sequence[Fraction]) -> Fraction:
-        """The left side at a point."""
-        return sum((a * x for a, x in zip(self.normal, point, strict=True)), self.offset)
 
     def met(self, value: Fraction) -> bool:
         """Whether a value of the left side is large enough."""
@@ -46,7 +39,7 @@ class Inequality:
             sum((a * b for a, b in zip(self.normal, row, strict=True)), Fraction(0)) for row in rows
         )
         constants = [form.offset for form in forms]
-        return Inequality(normal, self.value(constants), self.strict)
+        return Inequality(normal, self.at(constants), self.strict)
 
     def negated(self) -> Inequality:
         """The complement."""

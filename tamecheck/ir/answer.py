@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from enum import Enum
 from html import escape
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from tamecheck.errors import visible
 
@@ -44,19 +44,30 @@ class Evidence(Enum):
     ONE_SOLVER = "one-solver"
 
 
+class _Certified(Protocol):
+    @property
+    def certificate(self) -> object: ...
+
+
+class _Definite:
+    """What a definite answer rests on."""
+
+    __slots__ = ()
+
+    @property
+    def evidence(self: _Certified) -> Evidence:
+        """A certificate, or a solver's word."""
+        return Evidence.ONE_SOLVER if self.certificate is None else Evidence.CERTIFICATE
+
+
 @dataclass(frozen=True, slots=True)
-class Optimal(Generic[N, C]):
+class Optimal(_Definite, Generic[N, C]):
     """A feasible point, its objective, and the evidence that none is better."""
 
     point: tuple[N, ...]
     objective: N
     certificate: C
     solver: str = field(default="", repr=False)
-
-    @property
-    def evidence(self) -> Evidence:
-        """A certificate, or a solver's word."""
-        return Evidence.ONE_SOLVER if self.certificate is None else Evidence.CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +86,11 @@ class Feasible(Generic[N, C]):
 
 
 @dataclass(frozen=True, slots=True)
-class Infeasible(Generic[C]):
+class Infeasible(_Definite, Generic[C]):
     """There is no point."""
 
     certificate: C
     solver: str = field(default="", repr=False)
-
-    @property
-    def evidence(self) -> Evidence:
-        """A certificate, or a solver's word."""
-        return Evidence.ONE_SOLVER if self.certificate is None else Evidence.CERTIFICATE
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,7 +145,7 @@ class Graph:
     @cached_property
     def sha256(self) -> str:
         """The hash of the canonical form; labels are not part of it."""
-        return hashlib.sha256(canonical_json(self.document()).encode()).hexdigest()
+        return canonical_sha256(self.document())
 
     def document(self) -> dict[str, Any]:
         """The canonical form, tensors by their digests."""
@@ -199,6 +199,11 @@ class Graph:
 def canonical_json(document: Any) -> str:
     """JSON with sorted keys, no spaces and ASCII only: the same bytes for the same content."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def canonical_sha256(document: Any) -> str:
+    """The SHA-256 of the canonical JSON."""
+    return hashlib.sha256(canonical_json(document).encode()).hexdigest()
 
 
 def _node_document(node: Node) -> dict[str, Any]:

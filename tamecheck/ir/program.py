@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ from tamecheck.errors import InputError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Bound
 from tamecheck.ir.exact import map_once, rational_text
+from tamecheck.ir.graph import canonical_sha256
 
 
 class Sense(Enum):
@@ -192,8 +191,7 @@ class Program(Readable):
     @cached_property
     def sha256(self) -> str:
         """The hash of the canonical JSON form."""
-        text = json.dumps(self.document(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        return canonical_sha256(self.document())
 
     def column(self, name: str) -> int:
         """The position of the column with this name.

@@ -104,23 +104,20 @@ def _gather_elements_shape(shapes: Sequence[Shape], params: Params) -> Shape:
     return indices
 
 
-ARGMAX = Op(
-    name="argmax",
-    summary="the index of the largest element along an axis; of tied ones the first, or the last",
-    params=_CHOICE,
-    shape=without_axis,
-    meaning=Selection(largest=True),
-    regularity=JUMPS,
-)
+def _index_of(name: str, which: str, *, largest: bool) -> Op:
+    return Op(
+        name=name,
+        summary=f"the index of the {which} element along an axis; "
+        "of tied ones the first, or the last",
+        params=_CHOICE,
+        shape=without_axis,
+        meaning=Selection(largest=largest),
+        regularity=JUMPS,
+    )
 
-ARGMIN = Op(
-    name="argmin",
-    summary="the index of the smallest element along an axis; of tied ones the first, or the last",
-    params=_CHOICE,
-    shape=without_axis,
-    meaning=Selection(largest=False),
-    regularity=JUMPS,
-)
+
+ARGMAX = _index_of("argmax", "largest", largest=True)
+ARGMIN = _index_of("argmin", "smallest", largest=False)
 
 ARGSORT = Op(
     name="argsort",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tamecheck.ir.exact import ONE
-from tamecheck.ir.formula import TRUE, And, Condition, Elementary, Var, call, everywhere, when
+from tamecheck.ir.formula import TRUE, And, Condition, Elementary, Term, Var, call, everywhere, when
 from tamecheck.ir.op import Op, Pointwise, Regularity
 from tamecheck.ops.shapes import same
 
@@ -45,32 +45,28 @@ ATANH = elementary(
 )
 ERF = elementary(Elementary.ERF, "2/√π times the integral of exp(-t²) from 0 to x")
 
-SIGMOID = Op(
-    name="sigmoid",
-    summary="1 / (1 + exp(-x))",
-    shape=same,
-    meaning=Pointwise(
-        lambda _: (
-            when(X >= 0, ONE / (1 + call(Elementary.EXP, -X))),
-            when(X <= 0, call(Elementary.EXP, X) / (1 + call(Elementary.EXP, X))),
-        ),
-        whole=ONE / (1 + call(Elementary.EXP, -X)),
-    ),
-    source="two forms of one function, so that neither overflows",
-)
 
-SOFTPLUS = Op(
-    name="softplus",
-    summary="log(1 + exp(x))",
-    shape=same,
-    meaning=Pointwise(
-        lambda _: (
-            when(X >= 0, X + call(Elementary.LOG, 1 + call(Elementary.EXP, -X))),
-            when(X <= 0, call(Elementary.LOG, 1 + call(Elementary.EXP, X))),
-        ),
-        whole=call(Elementary.LOG, 1 + call(Elementary.EXP, X)),
-    ),
-    source="two forms of one function, so that neither overflows",
+def _in_two_forms(name: str, summary: str, above: Term, below: Term, whole: Term) -> Op:
+    """A function by a term for ``x >= 0`` and one for ``x <= 0``."""
+    return Op(
+        name=name,
+        summary=summary,
+        shape=same,
+        meaning=Pointwise(lambda _: (when(X >= 0, above), when(X <= 0, below)), whole=whole),
+        source="two forms of one function, so that neither overflows",
+    )
+
+
+_UP, _DOWN = call(Elementary.EXP, X), call(Elementary.EXP, -X)
+SIGMOID = _in_two_forms(
+    "sigmoid", "1 / (1 + exp(-x))", ONE / (1 + _DOWN), _UP / (1 + _UP), ONE / (1 + _DOWN)
+)
+SOFTPLUS = _in_two_forms(
+    "softplus",
+    "log(1 + exp(x))",
+    X + call(Elementary.LOG, 1 + _DOWN),
+    call(Elementary.LOG, 1 + _UP),
+    call(Elementary.LOG, 1 + _UP),
 )
 
 

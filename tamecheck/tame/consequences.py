@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tamecheck.ir.box import Box
+from tamecheck.ir.box import Bound, Box
 from tamecheck.ir.formula import TRUE
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.structure import Antichain, Structure, join_all
@@ -114,10 +114,8 @@ def locally_o_minimal(case: Case) -> str | None:
 
 def polynomially_bounded(case: Case) -> str | None:
     """Definable in a structure below ℝ_an."""
-    fits = [s for s in case.structures if s <= Structure.AN]
-    if case.verdict is not Verdict.TAME or not fits:
-        return None
-    return f"definable in {fits[0].symbol}, inside the polynomially bounded ℝ_an"
+    found = _definable(case, Structure.AN)
+    return found and f"{found}, inside the polynomially bounded ℝ_an"
 
 
 def scalar(case: Case) -> str | None:
@@ -165,9 +163,9 @@ def total(case: Case) -> str | None:
 
 def everywhere(case: Case) -> str | None:
     """The domain is all of the input space."""
-    sides = [case.box.side(name) for name in case.graph.inputs]
-    unbounded = all(bound is None for side in sides for bound in (*side.lower, *side.upper))
-    return "the domain is all of the input space" if unbounded and sides else None
+    bounds = _bounds(case)
+    unbounded = bool(bounds) and all(bound is None for bound in bounds)
+    return "the domain is all of the input space" if unbounded else None
 
 
 def closed(_case: Case) -> str | None:
@@ -177,9 +175,14 @@ def closed(_case: Case) -> str | None:
 
 def bounded_box(case: Case) -> str | None:
     """Every input has finite bounds."""
+    bounds = _bounds(case)
+    return "the domain is a bounded box" if bounds and None not in bounds else None
+
+
+def _bounds(case: Case) -> list[Bound]:
+    """The bounds of all inputs."""
     sides = [case.box.side(name) for name in case.graph.inputs]
-    unbounded = any(bound is None for side in sides for bound in (*side.lower, *side.upper))
-    return None if unbounded or not sides else "the domain is a bounded box"
+    return [bound for side in sides for bound in (*side.lower, *side.upper)]
 
 
 def bounded(case: Case) -> str | None:
@@ -192,10 +195,13 @@ def bounded(case: Case) -> str | None:
 
 def semilinear(case: Case) -> str | None:
     """Definable in an ordered vector space."""
-    fits = [s for s in case.structures if s <= Structure.SEMILINEAR]
-    if case.verdict is not Verdict.TAME or not fits:
-        return None
-    return f"definable in {fits[0].symbol}"
+    return _definable(case, Structure.SEMILINEAR)
+
+
+def _definable(case: Case, most: Structure) -> str | None:
+    """That a tame function is definable in a structure that is no larger than another."""
+    fits = [s for s in case.structures if s <= most]
+    return f"definable in {fits[0].symbol}" if case.verdict is Verdict.TAME and fits else None
 
 
 def analytic(case: Case) -> str | None:

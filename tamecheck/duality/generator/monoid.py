@@ -225,38 +225,36 @@ def conditions(
     bounded = is_bounded(form)
     strong = True if feasible and dual else None
     return {
-        "feasible": CheckItem(
-            status=feasible,
-            why={
-                True: "the optimum is attained by a mixed-integer point",
-                False: "there is no mixed-integer point",
-                None: "no mixed-integer point is known",
-            }[feasible],
+        "feasible": _item(
+            feasible,
+            yes="the optimum is attained by a mixed-integer point",
+            no="there is no mixed-integer point",
+            open_="no mixed-integer point is known",
         ),
-        "dual_feasible": CheckItem(
-            status=dual,
-            why="multipliers y with y·a <= c for all columns bound the relaxation"
-            if dual
-            else "no multipliers are known that bound the relaxation",
+        "dual_feasible": _item(
+            dual,
+            yes="multipliers y with y·a <= c for all columns bound the relaxation",
+            no="no multipliers are known that bound the relaxation",
         ),
-        "strictly_feasible": CheckItem(
-            status=strict,
-            why={
-                True: f"the mixed-integer point ({shown}) satisfies all inequalities strictly",
-                False: "no mixed-integer point satisfies all inequalities strictly",
-                None: "it was not decided in time",
-            }[strict],
+        "strictly_feasible": _item(
+            strict,
+            yes=f"the mixed-integer point ({shown}) satisfies all inequalities strictly",
+            no="no mixed-integer point satisfies all inequalities strictly",
+            open_="it was not decided in time",
         ),
-        "bounded": CheckItem(
-            status=bounded,
-            why="the relaxation has no direction without end"
-            if bounded
-            else "the relaxation has a direction without end",
+        "bounded": _item(
+            bounded,
+            yes="the relaxation has no direction without end",
+            no="the relaxation has a direction without end",
         ),
-        "strong_duality": CheckItem(
-            status=strong,
-            why="rational data, a point and feasible multipliers: the dual is attained"
-            if strong
-            else "a hypothesis is not shown",
+        "strong_duality": _item(
+            strong,
+            yes="rational data, a point and feasible multipliers: the dual is attained",
+            open_="a hypothesis is not shown",
         ),
     }
+
+
+def _item(status: bool | None, *, yes: str, no: str = "", open_: str = "") -> CheckItem:  # noqa: FBT001 (a condition)
+    """A condition with the words for what was found of it."""
+    return CheckItem(status=status, why={True: yes, False: no, None: open_}[status])
