@@ -18,8 +18,7 @@ from tamecheck.ir.tensor import Array
 from tamecheck.solvers.claims import claims
 from tamecheck.solvers.sat import AtMost, satisfiable
 
-_LARGEST = 200_000
-_SECOND = 10.0
+_LARGEST, _SECOND = 200_000, 10.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

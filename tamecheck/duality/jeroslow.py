@@ -45,10 +45,8 @@ from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
 
 _MOST_BASES = 3000
-_TRIES = 3
-"""So often artificial columns become dearer."""
-
-_LARGER = 64
+_TRIES, _LARGER = 3, 64
+"""So often artificial columns become so much dearer."""
 
 
 @dataclass(frozen=True, slots=True)

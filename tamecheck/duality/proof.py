@@ -40,8 +40,7 @@ from tamecheck.ir.program import Program
 from tamecheck.programs.solving import solve
 from tamecheck.programs.tree import Search, Tree
 
-_ROUNDS_BEFORE_SOLVING = 12
-_CUTS_A_ROUND = 10
+_ROUNDS_BEFORE_SOLVING, _CUTS_A_ROUND = 12, 10
 _LARGEST = 40_000
 """Entries of the dictionary up to which a run is tried beside a search."""
 

@@ -24,10 +24,8 @@ from tamecheck.layers.cones import Cone, project, require_cone, rows_of
 from tamecheck.layers.kkt import cotangent_of, times
 from tamecheck.solvers.cone import ConeSolver
 
-_WORST_CONDITION = 1e11
-_NEWTON = 6
-_RESIDUAL = 1e-7
-_USUAL = 1e3
+_WORST_CONDITION, _USUAL = 1e11, 1e3
+_NEWTON, _RESIDUAL = 6, 1e-7
 
 
 @dataclass(frozen=True, slots=True)

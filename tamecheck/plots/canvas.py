@@ -101,11 +101,8 @@ _STYLE: Mapping[str, Any] = {
     "image.composite_image": False,
 }
 _LONGEST = 48
-_LEGEND = 14.5
-"""Letters on an inch of a legend, with room for what they explain."""
-
-_NOTE = 17.5
-"""Letters of a note on an inch."""
+_LEGEND, _NOTE = 14.5, 17.5
+"""Letters on an inch: of a legend, with room for what they explain, and of a note."""
 
 
 @dataclass(frozen=True, slots=True)

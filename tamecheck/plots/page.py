@@ -40,11 +40,8 @@ KINDS = ("field", "cells", "decision", "descent")
 _MOST_CELLS = 4_000
 _MOST_SETS = 150
 _SECONDS = 20.0
-_MOST_ROWS = 12
-_MOST_BYTES = 700_000
-_SIDE = 56
-_LONG = 24
-_NAME = 40
+_MOST_ROWS, _MOST_BYTES = 12, 700_000
+_SIDE, _LONG, _NAME = 56, 24, 40
 
 
 @dataclass(frozen=True, slots=True)

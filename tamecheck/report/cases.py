@@ -32,11 +32,10 @@ from tamecheck.report.page import (
 )
 from tamecheck.report.subject import Subject, score_rows
 
-_SHOWN = 3
-_LOOKED_AT = 12
-"""Rows with the smallest lead whose nearest change is looked for."""
-_MOST_ROWS = 5000
-_MOST_OPEN = 8
+_SHOWN, _LOOKED_AT = 3, 12
+"""Of the rows with the smallest lead: shown, and those whose nearest change is looked for."""
+
+_MOST_ROWS, _MOST_OPEN = 5000, 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,10 +21,9 @@ from tamecheck.ir.program import Program
 
 _Array: TypeAlias = npt.NDArray[Any]
 _ROUNDS = 4
-_FINE = 6
-"""Exponents up to this size are left alone: what is well scaled stays as it was written."""
-_MOST = 900
-"""Exponents beyond this would leave the range of floats."""
+_FINE, _MOST = 6, 900
+"""Exponents up to the first are left alone, as what is well scaled stays as it was written; beyond
+the second they would leave the range of floats."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,7 @@ from tamecheck.ir.tensor import Shape, size_of
 
 Vector = Mapping[str, tuple[Fraction, ...]]
 
-_COORDINATES = 6
-_RANDOM = 4
+_COORDINATES, _RANDOM = 6, 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,13 +49,10 @@ from tamecheck.solvers.nlsat import zero_on_simplex
 
 _MOST_PRODUCTS = 4096
 _LARGEST_PRODUCT = 10
-_MOST_REDUCED = 16
-_MOST_FORMS = 20_000
-_DEFAULT_SECONDS = 20.0
+_MOST_REDUCED, _MOST_FORMS = 16, 20_000
+_DEFAULT_SECONDS, _LEAST_SECONDS = 20.0, 1.0
 _SHARE = 0.6
 """Of the time that is left, the part for halving; the rest is for z3."""
-
-_LEAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)

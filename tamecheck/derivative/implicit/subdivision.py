@@ -37,9 +37,7 @@ from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.tensor import Array
 
 MOST_COORDINATES = 14
-_MOST_COEFFICIENTS = 3000
-_MOST_PARTS = 4000
-_BASES = 24
+_MOST_COEFFICIENTS, _MOST_PARTS, _BASES = 3000, 4000, 24
 
 
 @dataclass(frozen=True, slots=True)

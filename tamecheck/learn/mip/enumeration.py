@@ -28,9 +28,7 @@ from tamecheck.budget import Budget
 from tamecheck.learn.mip.task import Architecture, Grid, Params, Task, grids, levels_of, offset_at
 from tamecheck.learn.network import Floats, Layer
 
-_MOST_WEIGHTS = 2**16
-_MOST_VECTORS = 3000
-_MOST_BITS = 4
+_MOST_WEIGHTS, _MOST_VECTORS, _MOST_BITS = 2**16, 3000, 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
