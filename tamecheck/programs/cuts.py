@@ -49,10 +49,13 @@ class Guess:
     times: tuple[float, float]
     efficacy: float
 
-    def renumbered(self, numbers: Mapping[int, int]) -> Guess:
-        """The same from rows with other numbers."""
-        first, second = ({numbers[i]: y for i, y in own.items()} for own in self.rows)
-        return replace(self, rows=(first, second))
+    def outward(self, rows: Mapping[int, int], columns: Mapping[int, int], width: int) -> Guess:
+        """The same of a program with more rows and columns, in which these have other numbers."""
+        places = list(columns.values())
+        form, split = np.zeros(width), np.zeros(width)
+        form[places], split[places] = self.form, self.split
+        first, second = ({rows[i]: y for i, y in own.items()} for own in self.rows)
+        return replace(self, form=form, split=split, rows=(first, second))
 
 
 class Separator:

@@ -41,7 +41,7 @@ from tamecheck.programs.certificate import (
     scale,
     unscale,
 )
-from tamecheck.programs.lattice import Granularity, gap, granularity
+from tamecheck.programs.lattice import gap
 from tamecheck.programs.prover import Completion, Prover, is_settled
 from tamecheck.programs.scaled import Multipliers, hull_box, is_crossed
 from tamecheck.solvers.executors import Shared
@@ -111,8 +111,8 @@ class Explored:
     """Whether a point has numbers that no certificate holds."""
 
 
-Question: TypeAlias = Shared[tuple[Program, bool]]
-"""The program, and whether its tree is granular."""
+Question: TypeAlias = Shared[tuple[Program, bool, Fraction | None]]
+"""The program, whether its tree is granular, and the step between values of its objective."""
 
 
 def explore(question: Question, task: Task, seconds: float | None) -> Explored:
@@ -122,8 +122,8 @@ def explore(question: Question, task: Task, seconds: float | None) -> Explored:
 
 @lru_cache(maxsize=1)
 def _explorer(question: Question) -> Explorer:
-    program, granular = question.value()
-    return Explorer(program, granular=granular)
+    program, granular, step = question.value()
+    return Explorer(program, granular=granular, step=step)
 
 
 class Explorer:
@@ -132,14 +132,14 @@ class Explorer:
     A node is closed by multipliers that a solver's are rounded to, where these prove enough; else
     its relaxation is solved in rationals, so that every node ends in a proof or in a branching.  If
     it is ``granular``, a leaf may be closed by a bound that only excludes the next possible
-    objective, or by a combination of rows that is no integer.
+    objective, of those that differ by a ``step``, or by a combination of rows that is no integer.
     """
 
-    def __init__(self, program: Program, *, granular: bool) -> None:
+    def __init__(self, program: Program, *, granular: bool, step: Fraction | None = None) -> None:
         self.scaling = scaling(program)
         self._program = program = scale_program(program, self.scaling)
         self._granular = granular
-        self._step = granularity(program) if granular else None
+        self._step = None if step is None else step * power(self.scaling.objective)
         self._relaxation = Relaxation(program, tolerance=_FINE)
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
@@ -163,11 +163,6 @@ class Explorer:
     def program(self) -> Program:
         """The scaled program."""
         return self._program
-
-    @property
-    def step(self) -> Granularity | None:
-        """The granularity of the scaled program, if leaves may use it."""
-        return self._step
 
     def leaf(self, node: Open, anywhere: Multipliers | None) -> Node | None:
         """The leaf that proves what is known of an open node, None if nothing is."""
@@ -349,7 +344,7 @@ class Explorer:
     def _bound(self, answer: Relaxed, box: Box) -> Bounded | None:
         if self._value is None:
             return None
-        limit = nearest(self._value - (self._step.step if self._step else 0))
+        limit = nearest(self._value - (self._step or 0))
         if answer.objective < limit - 1e-6 * max(1.0, abs(limit)):
             return None
         proof = self._prover.bound(answer.certificate, box, self._enough)
@@ -361,7 +356,7 @@ class Explorer:
             return False
         if self._step is None:
             return bound >= self._value
-        return bound > self._value - self._step.step
+        return bound > self._value - self._step
 
     def _improve(self, point: Point | None) -> bool:
         """Keep a point if it is better than the best."""

@@ -35,13 +35,6 @@ def without_semi(program: Program) -> Program | None:
     return replace(program, columns=tuple(columns), rows=tuple(rows))
 
 
-def without_free_rows(program: Program) -> tuple[Program, dict[int, int]]:
-    """The program without rows that have no bounds, and the number that each of its rows had."""
-    kept = [i for i, r in enumerate(program.rows) if r.lower is not None or r.upper is not None]
-    rows = tuple(program.rows[i] for i in kept)
-    return replace(program, rows=rows), dict(enumerate(kept))
-
-
 def without_objective(program: Program) -> Program:
     """The program that only asks for a feasible point."""
     columns = (replace(column, cost=Fraction(0)) for column in program.columns)

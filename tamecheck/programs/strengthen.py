@@ -21,12 +21,12 @@ from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Tightened
+from tamecheck.programs.condense import Condensed, condense
 from tamecheck.programs.cuts import Separator, Vector
 from tamecheck.programs.exact_cuts import UNIT, exact_cut
 from tamecheck.programs.lattice import granularity
-from tamecheck.programs.reformulate import without_free_rows
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
-from tamecheck.solvers.relaxation import Relaxation, Relaxed, nearest
+from tamecheck.solvers.relaxation import Relaxation, nearest
 
 _ROUNDS, _PASSES, _CUTS = 60, 10, 60
 _PARALLEL = 0.9
@@ -86,14 +86,13 @@ def strengthen_by(
 
 @dataclass(frozen=True, slots=True)
 class _Solved:
-    """A relaxation without rows that have no bounds, the numbers of its rows, and its optimum."""
+    """The relaxation of a condensed program, and its optimum as that of the whole one."""
 
-    program: Program
-    numbers: Mapping[int, int]
+    own: Condensed
     relaxation: Relaxation
-    answer: Relaxed
+    objective: float
+    point: Sequence[float]
     duals: Sequence[float]
-    """Of all rows."""
 
 
 class _Root:
@@ -320,8 +319,8 @@ class _Root:
             own = None if budget.is_spent else self._solve(budget)
             if own is None or (count in _ASKED and expected(self.result()) < _SMALL):
                 return
-            objective = own.answer.objective
-            self._age(own.answer.point)
+            objective = own.objective
+            self._age(own.point)
             if self._excludes(objective) or (
                 self.tighten_costs(own.duals) and not self.tighten_rows(budget)
             ):
@@ -333,7 +332,7 @@ class _Root:
             before = max(before, objective)
             if stalled >= _STALLED:
                 passes -= 1
-                narrower = passes and self.tighten_columns(own.answer.point, budget)
+                narrower = passes and self.tighten_columns(own.point, budget)
                 if not narrower and passes < _PASSES - 1:
                     return
                 stalled = 0
@@ -342,15 +341,17 @@ class _Root:
 
     def _solve(self, budget: Budget) -> _Solved | None:
         """The relaxation without old cuts, None if it has no optimum."""
-        program, numbers = without_free_rows(self.result(_OLD).program)
-        relaxation = Relaxation(program)
+        own = condense(self.result(_OLD).program)
+        relaxation = Relaxation(own.program)
         answer = relaxation.solve(seconds=budget.seconds)
         if not isinstance(answer, Optimal):
             return None
-        duals = [0.0] * len(self.program.rows)
+        point, duals = list(map(nearest, own.point)), [0.0] * len(self.program.rows)
+        for k, value in enumerate(answer.point):
+            point[own.columns[k]] = value
         for k, y in enumerate(answer.certificate):
-            duals[numbers[k]] = y
-        return _Solved(program, numbers, relaxation, answer, duals)
+            duals[own.rows[k]] = y
+        return _Solved(own, relaxation, answer.objective + nearest(own.shift), point, duals)
 
     def _excludes(self, bound: float) -> bool:
         """Whether a bound seems to exclude all points that count."""
@@ -369,8 +370,9 @@ class _Root:
 
     def _separate(self, solved: _Solved, budget: Budget) -> bool:
         """Add the best cuts that the point violates."""
-        x = np.array(solved.answer.point, float)
-        own = Separator(solved.program)
+        own = Separator(solved.own.program)
+        whole_x = np.array(solved.point, float)
+        x = whole_x[list(solved.own.columns.values())]
         at = own.activities(x)
         guesses = list(takewhile(lambda _: not budget.is_spent, own.aggregated(x)))
         whole = [
@@ -387,7 +389,8 @@ class _Root:
             unit = guess.form / float(np.linalg.norm(guess.form))
             if any(float(unit @ other) > _PARALLEL for other in kept):
                 continue
-            cut = exact_cut(guess.renumbered(solved.numbers), x, self.scaled, self.box)
+            outward = guess.outward(solved.own.rows, solved.own.columns, len(whole_x))
+            cut = exact_cut(outward, whole_x, self.scaled, self.box)
             if cut is not None:
                 added.append(cut)
                 kept.append(unit)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -21,8 +22,8 @@ from tamecheck.programs.certificate import (
     is_long,
     node_record,
     point_record,
-    renumber,
 )
+from tamecheck.programs.condense import condense
 from tamecheck.programs.explore import (
     Explored,
     Explorer,
@@ -33,8 +34,7 @@ from tamecheck.programs.explore import (
     explore,
     minimised,
 )
-from tamecheck.programs.lattice import Granularity
-from tamecheck.programs.reformulate import without_free_rows
+from tamecheck.programs.lattice import Granularity, granularity
 from tamecheck.programs.state import Planned, Stack, State, push
 from tamecheck.solvers.executors import Shared, share
 from tamecheck.solvers.relaxation import nearest
@@ -96,12 +96,11 @@ class Tree:
 class Search:
     """Depth-first branch and bound.
 
-    Rows without bounds are left out, and the program is scaled exactly by powers of two, before any
-    solver is asked.  The open nodes, the best point and the journal are here; tasks explore nodes
-    with what is below them (`Explorer`).  As many tasks as ``ahead`` says are planned at a time,
-    and their answers are taken over in turn.  So the tree does not depend on who works on them:
-    this process, or once ``start`` is set and the first task was not enough, the executor that it
-    gives.
+    The program is condensed, and scaled exactly by powers of two, before any solver is asked.  The
+    open nodes, the best point and the journal are here; tasks explore nodes with what is below them
+    (`Explorer`).  As many tasks as ``ahead`` says are planned at a time, and their answers are
+    taken over in turn.  So the tree does not depend on who works on them: this process, or once
+    ``start`` is set and the first task was not enough, the executor that it gives.
 
     The search may begin with a feasible point.  If it is ``granular``, a leaf may be closed by a
     bound that only excludes the next possible objective, or by a combination of rows that is no
@@ -121,9 +120,9 @@ class Search:
         start: Callable[[], Any] | None = None,
     ) -> None:
         self._program = program
-        own, self._rows = without_free_rows(program)
-        self._question = own, granular
-        self._here = Explorer(own, granular=granular)
+        self._granular = granular
+        self._granularity = granularity(program) if granular else None
+        self._begin(())
         self._progress, self._keep = progress, keep
         self._costs = Pseudocosts()
         self._state = State(Stack(Open(0, {}), None))
@@ -143,6 +142,13 @@ class Search:
         """Seconds for the records of nodes in the journal, and their number."""
         if point is not None:
             self.offer(point)
+
+    def _begin(self, kept: Collection[int]) -> None:
+        """Condense the program, but for columns that are kept."""
+        self._own = condense(self._program, kept)
+        step = None if self._granularity is None else self._granularity.step
+        self._question = self._own.program, self._granular, step
+        self._here = Explorer(self._own.program, granular=self._granular, step=step)
 
     @property
     def explored(self) -> int:
@@ -169,10 +175,11 @@ class Search:
 
         One that no certificate can hold is not: nothing is closed on account of it.
         """
-        value = minimised(self._here.program, self._here.scaling.inward(point))
+        whole = minimised(self._program, point)
+        value = (whole - self._own.shift) * power(self._here.scaling.objective)
         if than is not None and value >= than:
             return None
-        long = is_long((), (), (minimised(self._program, point),), point)
+        long = is_long((), (), (whole,), point)
         return None if long else value
 
     def run(
@@ -218,25 +225,29 @@ class Search:
 
         Its leaves are tried again before anything else, as a part of the search.
         """
+        self._begin({node.by.column for node in nodes if isinstance(node, Branched)})
+        point = self._state.point
+        value = None if point is None else self._better(point, None)
+        inward = self._own.inward(nodes)
         opened, known, stack = list[Open](), list[Open](), [Open(0, {})] if nodes else []
-        inward = {i: k for k, i in self._rows.items()}
         while stack:
             node = stack.pop()
-            found = nodes[node.index]
+            found = inward[node.index]
             if isinstance(found, Branched):
                 j = found.by.column
                 box = self._here.box(node)
                 sides = children(self._here.program, found.by, box.lower[j], box.upper[j])
                 for index, ends in zip(found.children, sides, strict=True):
                     stack.append(Open(index, {**node.changes, j: ends}, depth=node.depth + 1))
-                self._nodes.append((node.index, found))
+                self._nodes.append((node.index, self._own.outward(found)))
             elif found is None:
                 opened.append(node)
             else:
-                known.append(replace(node, known=renumber(found, inward)))
+                known.append(replace(node, known=found))
         self._state = replace(
             self._state,
             open=push(None, opened + known[::-1]),
+            value=value,
             numbered=len(nodes),
             written=len(self._nodes),
         )
@@ -309,7 +320,8 @@ class Search:
         numbers, numbered = [node.index for node in before.planned[0].task.open], before.numbered
         records = list[Mapping[str, Any]]()
         point, value = before.point, before.value
-        for given in found.points:
+        for inner in found.points:
+            given = self._own.outward_point(inner)
             better = self._better(given, value)
             if better is not None:
                 point, value = given, better
@@ -323,7 +335,7 @@ class Search:
                 numbers += children
                 numbered += 2
                 node = Branched(node.by, children)
-            node = renumber(node, self._rows)
+            node = self._own.outward(node)
             self._nodes.append((numbers[own], node))
             records.append(node_record(numbers[own], node))
         opened = [replace(node, index=numbers[node.index]) for node in found.open]
@@ -336,7 +348,7 @@ class Search:
             value,
             before.explored + found.explored,
             before.iterations + found.iterations,
-            found.ray,
+            None if found.ray is None else self._own.outward_ray(found.ray),
             found.anywhere or before.anywhere,
             begun=True,
         )
@@ -344,6 +356,10 @@ class Search:
             self.obstacle = _LONG if found.long else _LARGE
         for lesson in found.lessons:
             self._costs.learn(*lesson)
+        self._write(records)
+
+    def _write(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Add records to the journal, all of them if there is an interrupt."""
         if self._keep is None:
             return
         start = time.monotonic()
@@ -352,6 +368,9 @@ class Search:
                 self._keep(record)
             except KeyboardInterrupt:
                 self.interrupted = True
+                # it may not be written: once more, which says nothing else
+                with suppress(KeyboardInterrupt):
+                    self._keep(record)
         self._keeping += time.monotonic() - start
         self._kept += len(records)
 
@@ -376,12 +395,16 @@ class Search:
         nodes = list(self._all_open())
         said = [node.origin[3] for node in nodes if node.origin is not None]
         bound = min(said, default=-math.inf)
-        unit = -self._here.scaling.objective
+        unit, known, value = (
+            -self._here.scaling.objective,
+            nearest(self._own.shift),
+            self._state.value,
+        )
         return Status(
             self._state.explored,
             len(nodes),
-            None if self._state.value is None else shift(nearest(self._state.value), unit),
-            shift(bound, unit) if math.isfinite(bound) else None,
+            None if value is None else shift(nearest(value), unit) + known,
+            shift(bound, unit) + known if math.isfinite(bound) else None,
         )
 
     def _tree(self, *, limited: bool) -> Tree:
@@ -393,25 +416,20 @@ class Search:
         for node in self._all_open():
             if node.index not in self._leaves:
                 leaf = self._here.leaf(node, self._state.anywhere)
-                self._leaves[node.index] = None if leaf is None else renumber(leaf, self._rows)
+                self._leaves[node.index] = None if leaf is None else self._own.outward(leaf)
             found[node.index] = self._leaves[node.index]
         # an interrupt may have lost some
         proved = None not in found
         closed &= proved
-        by = self._here.scaling
-        unit = power(-by.objective)
+        unit = power(-self._here.scaling.objective)
         nodes = [node for node in found if node is not None]
         bounds = [node.bound for node in nodes if isinstance(node, Bounded)]
         lowest = min(bounds) if proved and bounds else None
-        steps = None
-        if (step := self._here.step) is not None:
-            rows = {self._rows[i]: y * unit * power(by.rows[i]) for i, y in step.rows.items()}
-            steps = Granularity(step.step * unit, rows)
         return Tree(
             point=self._state.point,
             nodes=tuple(nodes) if proved else None,
-            bound=value * unit if closed and value is not None else lowest,
-            granularity=steps,
+            bound=value * unit + self._own.shift if closed and value is not None else lowest,
+            granularity=self._granularity,
             closed=closed,
             ray=self._state.ray,
             limited=limited,
