@@ -107,8 +107,6 @@ class Model(Readable):
         ------
         InputError
             If the box does not fit the inputs.
-        CertificateError
-            If the kernel does not accept the proof that was found: a defect of tamecheck.
         """
         return confirm(check(self.graph, self.box(box), timeout=timeout, seed=seed))
 

@@ -143,7 +143,7 @@ PARTIAL: dict[str, Callable[[Node, Bounds], Bounds]] = {  # none if the values m
     "pow": lambda n, a: (
         [a[0] & POSITIVE if n.q["exponent"] > 0 else a[0] & ABOVE_ZERO]
         if n.q["exponent"].denominator > 1
-        else _nonzero(a[0])
+        else _nonzero(a[0] if n.q["exponent"] % 2 else a[0].magnitude())
     ),
     "power": lambda n, a: [a[0] & ABOVE_ZERO, a[1]],
     "acos": lambda n, a: [a[0] & SIGNED],
@@ -164,7 +164,7 @@ OF_ONE: dict[str, Callable[[Node, Interval], Interval]] = {  # others are increa
     "pow": lambda n, x: _power(x, point(n.q["exponent"])),
     "sin": lambda n, x: wave(x, 0),
     "cos": lambda n, x: wave(x, 1),
-    "acos": lambda n, x: PI * point(HALF) - increasing("asin", x),
+    "acos": lambda n, x: x - x if x == point(1) else PI * point(HALF) - increasing("asin", x),
     "cosh": lambda n, x: increasing("cosh", x.magnitude()),
 }
 OF_TWO: dict[str, Callable[[Interval, Interval], Interval]] = {

@@ -356,7 +356,10 @@ def _apply(op: Op, params: Params, args: Sequence[Value | None]) -> Value | None
     if not isinstance(op.meaning, Pointwise) or len(given) < len(args):
         return None
     try:
-        return _exact(op.meaning, params, given) or _settled(_value(op, params, given))
+        # of a negative base the kernel knows natural powers only
+        partial = op is ops.POWER and not _is_power(op, given[1].rational() or Fraction(0))
+        found = None if partial else _exact(op.meaning, params, given)
+        return found or _settled(_value(op, params, given))
     except UndecidedError:
         return None
 

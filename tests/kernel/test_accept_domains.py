@@ -92,6 +92,7 @@ ONES = {ONE: ONE_FORM}
 CHOICE = [x("a"), x("b"), op("log", 1), op("select", 0, 1, 2)]
 POWER = [x("a"), x("b"), op("power", 0, 1)]
 S0 = structure(0, LINQ)
+POLE = ([x(), op("pow", 0, exponent="-2")], S0, enclosure(0, "-2", "1"))
 EVERYTHING = enclosure(0, None, None)
 TO_TWO = [enclosure(1, "-1", "1", 0), enclosure(2, "2", "2"), enclosure(3, "2", "2", 1, 2)]
 OPEN = [["0"]]
@@ -158,6 +159,8 @@ ACCEPTED = {
     "the larger argument": proof([x(), op("sin", 0), c(TWO), x("y"), op("exp", 3), op("add", 4, 2), op("maximum", 1, 5)], EVERYTHING, enclosure(1, "-1", "1", 0), enclosure(2, "2", "2"), enclosure(3, None, None), enclosure(4, OPEN, None, 3), enclosure(5, [["2"]], None, 4, 2), structure(3, LINQ), structure(4, "exp", 6), structure(2, LINQ), structure(5, "exp", 7, 8), decided(6, "exp", 1, 9, enclosures=[1, 5]), tensors=TWOS),
     "a fixed point of open ends": proof([x(), op("sigmoid", 0), op("sigmoid", 1)], EVERYTHING, enclosure(1, OPEN, [["1"]], 0), enclosure(2, "1/2", "3/4", 1)),
     "an inverse of an open end": proof([x(), op("exp", 0), op("pow", 1, exponent="-1")], EVERYTHING, enclosure(1, OPEN, None, 0), enclosure(2, OPEN, None, 1)),
+    "an even power around its pole": proof(POLE[0], *POLE[1:], enclosure(1, "1/4", None, 1), boxes=[("-2", "1")]),
+    "an odd power around its pole": proof([x(), op("pow", 0, exponent="-3")], *POLE[1:], enclosure(1, None, None, 1), boxes=[("-2", "1")]),
     "a root where it is defined": proof([x(), op("sqrt", 0)], EVERYTHING, enclosure(1, "0", None, 0)),
     "a quotient where it is defined": proof([x(), op("div", 0, 0)], EVERYTHING, enclosure(1, None, None, 0, 0)),
     "the floor below an open end": proof([x(), op("sigmoid", 0), op("floor", 1)], EVERYTHING, enclosure(1, OPEN, [["1"]], 0), enclosure(2, "0", "0", 1), value(2, LINQ, 2)),
@@ -202,6 +205,8 @@ LIES = [
     (proof(STEPPED, bounded(2), finite(2, 0)), 0, "boundedness does not follow"),
     (proof([x(), op("sin", 0)], bounded(1), finite(1, 0)), 1, "the values may be any"),
     (proof([x(), op("floor", 0), c(TWO), op("div", 2, 1), op("clip", 3, lo="0", hi="1")], bounded(4), finite(4, 0), tensors=TWOS), 1, "the values may be any"),
+    (proof(POLE[0], *POLE[1:], enclosure(1, "1/3", None, 1), boxes=[("-2", "1")]), 2, "interval arithmetic does not give these bounds"),
+    (proof([x(), op("pow", 0, exponent="-3")], *POLE[1:], enclosure(1, "1/8", None, 1), boxes=[("-2", "1")]), 2, "interval arithmetic does not give these bounds"),
     (proof(LOG, EVERYTHING, nowhere(1, 0)), 1, "log may be defined somewhere"),
     (proof([x(), op("pow", 0, exponent="2")], enclosure(0, "0", "0"), nowhere(1, 0), boxes=[("0", "0")]), 1, "pow has no domain"),
     (proof([c(NEGATIVE), c(TWO), op("power", 0, 1)], enclosure(0, "-2", "-2"), nowhere(2, 0), tensors={**MINUS, **TWOS}), 1, "power has no domain"),

@@ -159,6 +159,7 @@ RANGES = [
     ("cos", [("-1", "4")], ("-1", "1"), {}), ("cos", [("5", "10")], ("-1", "1"), {}),
     ("cosh", [(None, None)], ("1", None), {}), ("sinh", [(None, None)], (None, None), {}),
     ("asinh", [(None, None)], (None, None), {}),
+    ("acos", [("1", "1")], ("0", "0"), {}),
 ]  # fmt: skip
 
 

@@ -32,8 +32,20 @@ def test_no_answer_is_given_that_the_kernel_refuses(model, monkeypatch):
     claim = {**found.certificate["claim"], "properties": ["smooth"]}
     forged = replace(found, certificate={**found.certificate, "claim": claim})
     monkeypatch.setattr("tamecheck.model.check", lambda *_, **__: forged)
-    with pytest.raises(tc.CertificateError, match="does not accept the proof"):
-        model.check()
+    asked = model.check()
+    assert (asked.status, asked.properties.continuous) == ("tame", None)
+    assert asked.weaker[-1].startswith("nothing more: The kernel does not accept the proof")
+    assert set(asked.certificate["claim"]) == {"verdict", "structures"}
+    assert tc.recheck(asked.certificate).verdict == "valid"
+
+
+def test_without_a_step_that_the_kernel_accepts_the_answer_is_unknown(model, monkeypatch):
+    found = model.check()
+    forged = replace(found, certificate={**found.certificate, "steps": []})
+    monkeypatch.setattr("tamecheck.model.check", lambda *_, **__: forged)
+    asked = model.check()
+    assert (asked.status, asked.certificate, asked.rests_on) == ("unknown", None, None)
+    assert "does not accept the proof" in asked.open[0].why
 
 
 def test_gradients_of_a_batch():
