@@ -345,7 +345,7 @@ class _Run:
         return Holds(_SIGNS, reason, self._spent, self.facts, INTEGERS, certificate=document)
 
     def _descend(self, search: Search, *, quickly: bool) -> Violated | None:
-        """Straight-through gradients, for a binarized network."""
+        """Straight-through gradients and annealing, for a binarized network."""
         if self.signs is None:
             return None
         most = self._quick / 3 if quickly else _LONG
@@ -357,9 +357,9 @@ class _Run:
 
         for number, prover in enumerate(self.signs.provers):
             part = limit.part(limit.seconds / (len(self.signs.provers) - number))
-            witness = prover.descent().find(confirm, self.rng, part)
-            if witness is not None:
-                return self._violation(witness, "straight-through gradients")
+            found = prover.find_violation(confirm, self.rng, part)
+            if found is not None:
+                return self._violation(*found)
         return self._kept(search)
 
     def _attack(self, search: Search, count: int) -> Violated | None:

@@ -23,7 +23,7 @@ _SPREAD = 0.3
 _LEAST, _TINY = 1e-6, 1e-12
 
 
-class _Layer:
+class SmoothLayer:
     """A layer with its derivative."""
 
     def __init__(self, layer: WindowLayer, ends: Array, scale: float, before: int) -> None:
@@ -53,7 +53,7 @@ class _Layer:
         return found[: self.before].astype(np.float32)
 
 
-class _Rows:
+class Rows:
     """Rows over the last states: how far a point is from unsafe, and the slope of that."""
 
     def __init__(self, cases: Sequence[tuple[Array, Array]]) -> None:
@@ -96,7 +96,8 @@ class Descent:
         budget: Budget,
     ) -> Witness | None:
         """The first point that looks unsafe and that is confirmed."""
-        layers, rows = self._layers(), _Rows(self.cases)
+        radius = float((self.high - self.low).mean()) / 2
+        layers, rows = smooth_layers(self.network, radius), Rows(self.cases)
         low, high = self.low.astype(np.float32), self.high.astype(np.float32)
         turn = 0
         while not budget.is_spent:
@@ -115,24 +116,26 @@ class Descent:
             turn += 1
         return None
 
-    def _layers(self) -> list[_Layer]:
-        found: list[_Layer] = []
-        size, radius = self.network.inputs, float((self.high - self.low).mean()) / 2
-        for number, layer in enumerate(self.network.layers):
-            fan = float(np.abs(layer.weights).sum(axis=1).mean())
-            if number:
-                ends, scale = layer.thresholds - 0.5, max(fan, 1.0) ** 0.5
-            else:
-                ends = np.array([float(v) for v in layer.upper])
-                scale = max(1.5 * fan * radius, _LEAST)
-            found.append(_Layer(layer, ends.astype(np.float32), scale, size))
-            size = layer.size
-        return found
+
+def smooth_layers(network: WindowNetwork, radius: float) -> list[SmoothLayer]:
+    """The layers with derivatives, for a box whose sides have this radius on average."""
+    found: list[SmoothLayer] = []
+    size = network.inputs
+    for number, layer in enumerate(network.layers):
+        fan = float(np.abs(layer.weights).sum(axis=1).mean())
+        if number:
+            ends, scale = layer.thresholds - 0.5, max(fan, 1.0) ** 0.5
+        else:
+            ends = np.array([float(v) for v in layer.upper])
+            scale = max(1.5 * fan * radius, _LEAST)
+        found.append(SmoothLayer(layer, ends.astype(np.float32), scale, size))
+        size = layer.size
+    return found
 
 
 def _walk(
-    layers: Sequence[_Layer],
-    rows: _Rows,
+    layers: Sequence[SmoothLayer],
+    rows: Rows,
     box: tuple[Array, Array, Array],
     aim: Array | None,
     rng: np.random.Generator,

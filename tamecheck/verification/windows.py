@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from math import ceil, lcm
 from typing import Any
 
@@ -19,6 +20,8 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
+from tamecheck.verification.annealing import Annealing
+from tamecheck.verification.answer import Witness
 from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
 from tamecheck.verification.straight import Descent
@@ -34,6 +37,8 @@ _CELLS = 1 << 25
 _FEW_SIGNS, _OPEN_SHARE = 64, 0.25
 _FEW_BEFORE = 12
 _AIMS = 3
+_GRADIENTS = 0.4
+"""Of the search for a violation, before signs are annealed."""
 _EVEN = 0.1
 
 
@@ -356,14 +361,44 @@ class Prover:
             aim[list(signs)] = means[row]
             self.aims.append(aim)
 
-    def descent(self) -> Descent:
-        """The search for a violation in the region."""
-        cases = [
+    @cached_property
+    def _goals(self) -> list[tuple[Array, Array]]:
+        """Of each case its rows over the last states, and the ends that unsafe ones are below."""
+        return [
             (np.stack([row.values for row in rows]), np.array([row.goal for row in rows]))
             for rows in self.cases
         ]
-        middle, radius = self.first.middle, self.first.radius
-        return Descent(self.network, middle - radius, middle + radius, cases, tuple(self.aims))
+
+    @property
+    def _box(self) -> tuple[Array, Array]:
+        return self.first.middle - self.first.radius, self.first.middle + self.first.radius
+
+    def find_violation(
+        self,
+        confirm: Callable[[Array], Witness | None],
+        rng: np.random.Generator,
+        budget: Budget,
+    ) -> tuple[Witness, str] | None:
+        """A violation in the region, by gradients and then by annealing, and which of both."""
+        moves = self.annealing
+        part = budget if moves is None else budget.share(_GRADIENTS)
+        found = self.descent().find(confirm, rng, part)
+        if found is not None:
+            return found, "straight-through gradients"
+        found = None if moves is None else moves.find(confirm, rng, budget)
+        return None if found is None else (found, "simulated annealing of signs")
+
+    def descent(self) -> Descent:
+        """The search by gradients."""
+        return Descent(self.network, *self._box, self._goals, tuple(self.aims))
+
+    @cached_property
+    def annealing(self) -> Annealing | None:
+        """The search by moves; None if there is one layer only."""
+        if len(self.network.layers) == 1:
+            return None
+        states = Part.of(self.network, self.first.states).states
+        return Annealing(self.network, states, self._box, self._goals)
 
     @property
     def is_within_reach(self) -> bool:

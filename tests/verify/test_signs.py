@@ -156,26 +156,31 @@ def test_the_engine_for_levels_finds_no_change_where_the_box_is_proved(tmp_path,
 
 
 @pytest.mark.slow
-def test_descent_finds_what_enumeration_of_corners_finds(tmp_path):
+@pytest.mark.parametrize("form", [{}, {"pooled": True, "size": 7}, {"dense": 6}], ids=str)
+def test_descent_and_annealing_find_what_enumeration_of_corners_finds(tmp_path, form):
     found = 0
-    for seed in range(20):
-        graph, _, centre, decision = question(tmp_path, seed, {"size": 6})
+    for seed in range(14):
+        graph, network, centre, decision = question(tmp_path, seed, {"size": 6, **form})
         cases = cases_around(centre, Fraction(1, 4), decision)
         proofs = SignProofs.of(graph, cases)
         assert proofs is not None
         (prover,) = proofs.provers
+        low, high = ([float(v) for v in side] for side in (cases[0].lower, cases[0].upper))
 
-        def unsafe(point, proofs=proofs, cases=cases):
-            last = proofs.network.evaluate(point.astype(np.float64))[-1].astype(np.int64)
-            scores = (proofs.network.readout.weights @ last).tolist()
+        def unsafe(point, network=network, cases=cases, low=low, high=high):
+            assert np.all(point >= np.array(low) - 1e-6)
+            assert np.all(point <= np.array(high) + 1e-6)
+            last = network.evaluate(point.astype(np.float64))[-1].astype(np.int64)
+            scores = (network.readout.weights @ last).tolist()
             return any(all(r.holds((), scores) for r in case.outputs) for case in cases) or None
 
         # long enough for a busy machine where there is something to find
         is_known = not no_sample_is_unsafe(graph, cases, seed)
-        budget = Budget.of(30 if is_known else 0.3)
-        witness = prover.descent().find(unsafe, np.random.default_rng(0), budget)
-        found += witness is not None
-        assert witness or not is_known
+        for search in (prover.descent(), prover.annealing):
+            budget = Budget.of(30 if is_known else 0.1)
+            witness = search.find(unsafe, np.random.default_rng(0), budget)
+            found += witness is not None
+            assert witness or not is_known
     assert found > 5
 
 
