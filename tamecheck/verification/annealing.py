@@ -127,8 +127,6 @@ class Annealing:
         The cases that come nearest are tried again, for longer.
         """
         sites = self._sites(rng)
-        if not sites:
-            return None
         rows = [Rows([case]) for case in self.cases]
         phases, distance = _FIRST, np.full(len(rows), np.inf)
         waiting = list(range(len(rows)))
@@ -141,6 +139,8 @@ class Annealing:
                         return witness
                 if budget.is_spent:
                     return None
+            if not sites:
+                return None  # all of the box has the states of its middle
             best = np.argsort(distance, kind="stable")
             waiting = best[: max(min(_CASES, len(waiting) // 2), 1)].tolist()
             phases = min(phases * _GROWTH, _MOST)
@@ -236,7 +236,7 @@ class Annealing:
             if excess < best:
                 best = excess
                 yield best, self.middle + moved[:-1]
-            if budget.is_spent:
+            if budget.is_spent or not sites:
                 return
             weights = slope.reshape(state.shape)[self.second.groups]
             size = np.abs(weights).mean()
