@@ -24,8 +24,10 @@ from tamecheck.ir.answer import (
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
+from tamecheck.programs.agreement import agreeing, refuted
 from tamecheck.programs.certificate import (
     TOO_LONG,
+    Bounded,
     Derived,
     certificate,
     derived_of,
@@ -33,7 +35,7 @@ from tamecheck.programs.certificate import (
     is_long,
     nodes_of,
 )
-from tamecheck.programs.confirm import confirm
+from tamecheck.programs.confirm import confirm, seconds_to_confirm
 from tamecheck.programs.linear import decide
 from tamecheck.programs.prover import Completion
 from tamecheck.programs.pruning import prune
@@ -48,7 +50,6 @@ from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_b
 from tamecheck.programs.tree import Keep, Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.executors import executor_of
-from tamecheck.solvers.relaxation import nearest
 
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
@@ -63,7 +64,8 @@ _ALONE, _FEW = 2e7, 400
 """Of our search before solvers are asked for a good point: iterations of the simplex method, times
 rows and columns, and nodes.  A clock would make the answer depend on what else is computed."""
 
-_TOLERANCE = 1e-6
+_GRACE = 2.0
+"""Seconds beyond the limit in which a kernel may end a check."""
 _SOME = 100
 """Nodes from which it is judged how many a tree has."""
 
@@ -249,7 +251,7 @@ class _Solving:
         search = self._search_strengthened(self.strengthened, point)
         tree = self._run(search, budget)
         if tree.closed:
-            self._compare(said, tree)
+            self.notes += refuted(self.program, said, tree.point)
             return self._conclude(tree)
         if tree.ray is not None:
             return self._conclude_unbounded(tree.ray)
@@ -280,19 +282,24 @@ class _Solving:
     def _run(self, search: Search, budget: Budget, *, kept: bool = True) -> Tree:
         """Search in slices; what each proves of the program is ``kept``.
 
-        Some time is left for writing down what the last of them proves.
+        Some time is left for writing down what the last of them proves, and for the kernel.
         """
         self.nodes -= search.explored
-        before, pause = self.nodes, _FIRST
+        before, pause, check, spent = self.nodes, _FIRST, 0.0, 0.0
         while True:
             left = budget.seconds
-            tree = search.run(budget.part(max(left - _SHARE * search.writing, left / 2)), pause)
+            # what is found meanwhile must be checked, too
+            part = (left - _SHARE * search.writing - check) / (1 + (check / spent if spent else 0))
+            start = time.monotonic()
+            tree = search.run(budget.part(max(part, left / 2)), pause)
+            spent += time.monotonic() - start
             self.nodes = before + search.explored
             self.best = tree.point
             if tree.closed or tree.ray is not None or not tree.limited or search.interrupted:
                 break
+            check = self._checking(tree)
             last = budget.nodes is not None and search.explored >= budget.nodes
-            if last or budget.seconds <= _SHARE * search.writing or budget.is_spent:
+            if last or budget.seconds <= _SHARE * search.writing + check or budget.is_spent:
                 break
             self.so_far = tree if kept else self.so_far
             # most of the time is for the search
@@ -300,6 +307,14 @@ class _Solving:
         self.interrupted |= search.interrupted
         self.notes += search.notes
         return tree
+
+    def _checking(self, tree: Tree) -> float:
+        """How many seconds the kernel would take over a tree, about; 0 without a limit."""
+        if math.isinf(self.budget.deadline):
+            return 0.0
+        own = self.strengthened
+        whole = self.program if own is None else own.program
+        return seconds_to_confirm(whole, tree.nodes or (), len(self._derived or ()))
 
     def _claims(self, program: Program) -> tuple[Claim, ...]:
         question = without_semi(program)
@@ -335,37 +350,15 @@ class _Solving:
         sign = self.program.sense.sign
         return min(points, key=lambda x: sign * self.program.objective(x), default=None)
 
-    def _find_agreeing(self, said: Sequence[Claim], point: Point | None) -> list[str]:
-        """The solvers whose claim is what we found: an optimal point, or none."""
-        if point is None:
-            return [claim.solver for claim in said if isinstance(claim, Infeasible)]
-        terms = [c.cost * x for c, x in zip(self.program.columns, point, strict=True)]
-        found = nearest(Fraction(self.program.sense.sign * sum(terms)))
-        # relative to what is added up: tiny objectives are no smaller than others
-        tolerance = _TOLERANCE * nearest(Fraction(sum(map(abs, terms))))
-        return [
-            claim.solver
-            for claim in said
-            if isinstance(claim, Optimal) and abs(claim.objective - found) <= tolerance
-        ]
-
-    def _compare(self, said: Sequence[Claim], tree: Tree) -> None:
-        """Note the claims that a closed tree refutes."""
-        agreeing = self._find_agreeing(said, tree.point)
-        for claim in said:
-            if isinstance(claim, Unbounded) and tree.point is not None:
-                # some solvers do not tell unbounded programs from infeasible ones
-                self.notes.append(f"{claim.solver} calls the program unbounded; it is not.")
-            elif isinstance(claim, Infeasible) and tree.point is not None:
-                self.notes.append(f"{claim.solver} calls the program infeasible; it is not.")
-            elif isinstance(claim, Optimal) and claim.solver not in agreeing:
-                value = self.program.sense.sign * claim.objective + nearest(self.program.constant)
-                self.notes.append(
-                    f"{claim.solver} claims an optimum of {value:.9g}, which is not the optimum."
-                )
-
     def _conclude(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
+        check = self._checking(tree)
+        if check > self.budget.seconds + _GRACE and tree.nodes:
+            # its certificate says so much, and can be gone on with
+            self.notes.append(f"The tree is closed; to check it would take {check:.0f} s more.")
+            shown = [node.bound for node in tree.nodes if isinstance(node, Bounded)]
+            bound = None if tree.bound is None else min((tree.bound, *shown))
+            return self._open(replace(tree, bound=bound), ())
         nodes, derived = tree.nodes or (), self._derived
         if self.strengthened is not None and derived is not None:
             # what nothing rests on is left out
@@ -411,8 +404,8 @@ class _Solving:
         """The answer of a tree that is not closed: what it proves so far, and what solvers say."""
         bound = None if tree.bound is None else self._outward(tree.bound)
         document = self._so_far_document(tree)
-        agreeing = self._find_agreeing(said, tree.point)
-        word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(agreeing), 2)]
+        found = agreeing(self.program, said, tree.point)
+        word = (None, Evidence.ONE_SOLVER, Evidence.TWO_SOLVERS)[min(len(found), 2)]
         if tree.limited:
             self.notes.append(f"The search for a proof did not finish: {self.nodes} nodes.")
         elif tree.obstacle is not None:

@@ -29,6 +29,7 @@ from tamecheck.programs import (
     write,
 )
 from tamecheck.programs.certificate import unfinished
+from tamecheck.programs.confirm import seconds_to_confirm
 from tamecheck.programs.tree import Search
 
 F = Fraction
@@ -366,3 +367,26 @@ def test_processes_share_a_tree(monkeypatch):
     assert "no more processes" in refused.notes[0]
     with pytest.raises(InputError, match="0 workers are none"):
         solve(program, workers=0)
+
+
+def test_a_tree_that_closes_too_late_for_its_check_is_gone_on_with(monkeypatch):
+    program = knapsack(16)
+    with monkeypatch.context() as patch:
+        patch.setattr(solving, "seconds_to_confirm", lambda *_: 1e3)
+        solved = solve(program, certify=True, solvers=(), seconds=20)
+    late = solved.answer
+    assert isinstance(late, Feasible)
+    assert "The tree is closed; to check it would take 1000 s more." in solved.notes
+    assert check(json.dumps(late.certificate)).verdict == "valid"
+    answer = solve(program, certify=True, solvers=(), resume=late.certificate).answer
+    assert isinstance(answer, Optimal)
+    assert answer.objective == late.objective
+    assert late.bound >= answer.objective
+
+
+def test_the_time_that_a_check_takes_grows_with_the_tree():
+    program = knapsack(16)
+    nodes = Search(program).run().nodes
+    few = seconds_to_confirm(program, nodes, 0)
+    assert 0 < few < seconds_to_confirm(program, nodes, 1000 * len(nodes))
+    assert seconds_to_confirm(program, (), 5) == 0

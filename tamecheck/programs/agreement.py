@@ -1,0 +1,43 @@
+"""Where solvers agree with what was found and proved, and what they claim wrongly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
+from tamecheck.ir.program import Program
+from tamecheck.programs.explore import Point
+from tamecheck.solvers.claims import Claim
+from tamecheck.solvers.relaxation import nearest
+
+_TOLERANCE = 1e-6
+
+
+def agreeing(program: Program, said: Sequence[Claim], point: Point | None) -> list[str]:
+    """The solvers whose claim is what we found: an optimal point, or none."""
+    if point is None:
+        return [claim.solver for claim in said if isinstance(claim, Infeasible)]
+    terms = [c.cost * x for c, x in zip(program.columns, point, strict=True)]
+    found = nearest(Fraction(program.sense.sign * sum(terms)))
+    # relative to what is added up: tiny objectives are no smaller than others
+    tolerance = _TOLERANCE * nearest(Fraction(sum(map(abs, terms))))
+    return [
+        claim.solver
+        for claim in said
+        if isinstance(claim, Optimal) and abs(claim.objective - found) <= tolerance
+    ]
+
+
+def refuted(program: Program, said: Sequence[Claim], point: Point | None) -> Iterator[str]:
+    """Notes on the claims that the proof of an optimal point, or of none, refutes."""
+    right = agreeing(program, said, point)
+    for claim in said:
+        if isinstance(claim, Unbounded) and point is not None:
+            # some solvers do not tell unbounded programs from infeasible ones
+            yield f"{claim.solver} calls the program unbounded; it is not."
+        elif isinstance(claim, Infeasible) and point is not None:
+            yield f"{claim.solver} calls the program infeasible; it is not."
+        elif isinstance(claim, Optimal) and claim.solver not in right:
+            value = program.sense.sign * claim.objective + nearest(program.constant)
+            yield f"{claim.solver} claims an optimum of {value:.9g}, which is not the optimum."
