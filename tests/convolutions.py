@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 CLASSES = 3
 
@@ -58,14 +59,6 @@ def convolutional(  # noqa: PLR0913 (keywords, all of them optional)
         nodes.append(helper.make_node("MatMul", [name, weights("w3", count, dense)], ["d3"]))
         name, count = binary_signs(nodes, "d3"), dense
     nodes.append(helper.make_node("MatMul", [name, weights("w4", count, CLASSES)], ["y"]))
-    graph = helper.make_graph(
-        nodes,
-        "convolutional",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 1, size, size])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, CLASSES])],
-        [numpy_helper.from_array(value, key) for key, value in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
-    model.ir_version = 8
-    onnx.save(model, path)
+    shapes = [1, 1, size, size], {"y": [1, CLASSES]}
+    onnx.save(onnx_model(nodes, shapes[0], constants, shapes[1], opset=15), path)
     return path

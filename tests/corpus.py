@@ -29,6 +29,15 @@ PARAMS = {
 """Parameters of activations, where a test does not give them."""
 
 
+SPEC = """(declare-const X_0 Real)
+(declare-const Y_0 Real)
+(assert (>= X_0 -1))
+(assert (<= X_0 1))
+(assert (>= Y_0 0.5))
+"""
+"""A property of one input and one output."""
+
+
 def dense_network(
     sizes,
     weights: Callable[[tuple[int, int]], np.ndarray],
@@ -156,6 +165,31 @@ def dask_client(workers: int, *, threads: int) -> Iterator[Any]:
         distributed.Client(cluster) as client,
     ):
         yield client
+
+
+def onnx_model(  # noqa: PLR0913 (what a model has)
+    nodes, shape, stored=None, outputs=None, *, opset=13, ir_version=8
+):
+    """An ONNX model from floats ``x`` of this shape to ``y``, or outputs with the shapes they say.
+
+    ``stored`` are arrays by name; an output without a shape says nothing of itself.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    def info(name, extents):
+        if extents is None:
+            return helper.make_empty_tensor_value_info(name)
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, extents)
+
+    graph = helper.make_graph(
+        nodes,
+        "network",
+        [info("x", shape)],
+        [info(*pair) for pair in (outputs or {"y": None}).items()],
+        [numpy_helper.from_array(np.asarray(v), name) for name, v in (stored or {}).items()],
+    )
+    opsets = [helper.make_opsetid("", opset)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 
 def written(path: Path, text: str) -> str:

@@ -28,10 +28,8 @@ from tamecheck.ir.tensor import Array
 from tamecheck.solvers.dense import deepest
 
 _ROOT_STEPS, _STEPS = 120, 25
-_STALLED, _SHORTER = 4, 0.6
-_AIM = 0.3
-_BATCH = 1024
-_ROUNDED, _ROUNDED_POINTS = 4, 64
+_STALLED, _SHORTER, _AIM = 4, 0.6, 0.3
+_BATCH, _ROUNDED, _ROUNDED_POINTS = 1024, 4, 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -260,10 +260,8 @@ def network_logic(
 
     Parameters
     ----------
-    network, domain
-        The network, and what can occur.
-    classes
-        What the classes are called.
+    network, domain, classes
+        The network, what can occur, and what the classes are called.
     """
     labels = tuple(map(str, range(network.classes) if classes is None else classes))
     before = [

@@ -154,10 +154,8 @@ def sketch(  # noqa: PLR0913  # the limits are the caller's
 
     Parameters
     ----------
-    network, domain
-        The network, and what can occur.
-    classes
-        What the classes are called.
+    network, domain, classes
+        The network, what can occur, and what the classes are called.
     leaves
         The most rules.
     states

@@ -59,10 +59,8 @@ def tell(  # noqa: PLR0913  # the limits are the caller's
 
     Parameters
     ----------
-    network, domain
-        The network, and what can occur.
-    classes
-        What the classes are called.
+    network, domain, classes
+        The network, what can occur, and what the classes are called.
     states
         Rows of a table, at which the form is measured, and to which it is fitted too.
     most_conditions, most_rules

@@ -58,10 +58,8 @@ def draw_decision(  # noqa: PLR0913 - all but the plane are options
 
     Parameters
     ----------
-    plane
-        A function with all its output elements.
-    axes
-        Axes to draw on; new ones if None.
+    plane, axes
+        A function with all its output elements, and the axes to draw on; new ones if None.
     rule
         ``"argmax"`` or ``"argmin"`` of the output elements (the first of tied ones), ``"sign"``
         of the only one, or ``"value"`` where the output is the class itself.  None takes the

@@ -135,10 +135,8 @@ def draw_derivation(check: Check, axes: Axes | None = None) -> Picture:
 
     Parameters
     ----------
-    check
-        The answer of a check.
-    axes
-        Axes to draw on; new ones if None.
+    check, axes
+        The answer of a check, and the axes to draw on; new ones if None.
     """
     parts = [proof.collapse(entries) for _, entries in proof.arrange(check)]
     total = sum(map(proof.entry_count, parts))

@@ -213,10 +213,9 @@ def draw_descent(  # noqa: PLR0913 - all but the plane are options
 
     Parameters
     ----------
-    plane
-        A function with two coordinates and one output element.
-    axes
-        Axes to draw on; new ones if None.
+    plane, axes
+        A function with two coordinates and one output element, and the axes to draw on; new
+        ones if None.
     starts
         Where the paths start; four points if there are none.
     rate

@@ -61,10 +61,9 @@ def draw_field(
 
     Parameters
     ----------
-    plane
-        A function with two coordinates and one output element.
-    axes
-        Axes to draw on; new ones if None.
+    plane, axes
+        A function with two coordinates and one output element, and the axes to draw on; new
+        ones if None.
     at
         Points where the Clarke set is drawn as a fan of arrows.
     streamlines

@@ -46,10 +46,8 @@ def draw_jacobian(
 
     Parameters
     ----------
-    found
-        The set.
-    axes
-        Axes to draw on; new ones if None.
+    found, axes
+        The set, and the axes to draw on; new ones if None.
     entries
         The two entries of the flattened matrix to draw; those that vary most if None.  A
         projection of the hull is the hull of the projected vertices.

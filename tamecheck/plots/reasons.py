@@ -33,10 +33,8 @@ def draw_explanation(
 
     Parameters
     ----------
-    found
-        The explanation.
-    axes
-        Axes to draw on; new ones if None.
+    found, axes
+        The explanation, and the axes to draw on; new ones if None.
     shape
         Rows and columns; those of the model's input if None.
     """
@@ -101,10 +99,8 @@ def draw_relevancy(found: Relevancy, axes: Axes | None = None) -> Picture:
 
     Parameters
     ----------
-    found
-        Which features are in the reasons of a decision.
-    axes
-        Axes to draw on; new ones if None.
+    found, axes
+        Which features are in the reasons of a decision, and the axes to draw on; new ones if None.
     """
     if not found.reasons:
         raise InputError("No reason was found in time, so there is nothing to draw.")

@@ -88,10 +88,8 @@ def draw_cells(
 
     Parameters
     ----------
-    plane
-        The function.
-    axes
-        Axes to draw on; new ones if None.
+    plane, axes
+        The function, and the axes to draw on; new ones if None.
     colour
         ``"map"``: cells with equal maps that touch have one colour, others that touch have
         different ones.  ``"value"``: the value of the first output element.

@@ -6,7 +6,8 @@ import numpy as np
 import onnx
 import pytest
 from convolutions import convolutional
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 import tamecheck as tc
 from tamecheck.binarized import recognise_windows
@@ -51,15 +52,8 @@ def test_ties_and_steps_are_read_as_the_graph_says(tmp_path, compare, ends):
         helper.make_node("MatMul", ["s", "v"], ["b"]),
         helper.make_node("Add", ["b", "u"], ["y"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "steps",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
-        [numpy_helper.from_array(np.array(v, np.float32), k) for k, v in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
-    model.ir_version = 8
+    stored = {k: np.float32(v) for k, v in constants.items()}
+    model = onnx_model(nodes, [1, 2], stored, {"y": [1, 1]}, opset=15)
     onnx.save(model, tmp_path / "steps.onnx")
     graph = tc.load(tmp_path / "steps.onnx").graph
     network = recognise_windows(graph)
@@ -95,15 +89,8 @@ def test_parts_that_are_joined_are_refused(tmp_path):
     constants = {
         "w": np.ones((3, 2)), "c": np.ones((1, 2)), "v": np.ones((4, 2)), "tenth": np.array(0.1),
     }  # fmt: skip
-    graph = helper.make_graph(
-        nodes,
-        "joined",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 2])],
-        [numpy_helper.from_array(v.astype(np.float32), k) for k, v in constants.items()],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)])
-    model.ir_version = 8
+    stored = {k: np.float32(v) for k, v in constants.items()}
+    model = onnx_model(nodes, [1, 3], stored, {"y": [1, 2]}, opset=15)
     onnx.save(model, tmp_path / "joined.onnx")
     with pytest.raises(UnsupportedError):
         recognise_windows(tc.load(tmp_path / "joined.onnx").graph)

@@ -17,6 +17,7 @@ import tamecheck as tc
 from tamecheck.derivative import jacobian
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import ALL, BY_NAME
+from tests.load.torch_modules import Function
 
 ROUNDS = int(os.environ.get("TAMECHECK_MODULES", "40"))
 
@@ -115,15 +116,6 @@ def test_functions_that_differ_are_not_told_apart(name, params, point):
     assert not away.autodiff_why
 
 
-class Written(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
 class Through(torch.autograd.Function):
     """The sign with the gradient of the identity."""
 
@@ -211,7 +203,7 @@ UNKNOWN = {
 
 
 def read(function):
-    module = function if isinstance(function, nn.Module) else Written(function)
+    module = function if isinstance(function, nn.Module) else Function(function)
     module = copy.deepcopy(module)
     return module.eval(), tc.from_torch(module, torch.tensor([0.5, 1.5, 2.5, 4.5]))
 

@@ -63,14 +63,16 @@ def test_a_column_that_is_priced_too_high_and_not_kept_is_caught():
     assert found.dual_value > 7
 
 
+def equation(second, right):
+    """``2 x + second y = right`` in integers at cost 1 each, in normal form."""
+    columns = tuple(Column(name, kind=Kind.INTEGER, cost=Q(1)) for name in "xy")
+    row = Row("r", ((0, Q(2)), (1, Q(second))), Q(right), Q(right))
+    return normalise(Program(columns, (row,)))
+
+
 def test_negative_data_break_the_orthant_function_and_the_check_says_so():
     """The residual of a column with a negative entry is not in the orthant: F(a) is infinite."""
-    columns = (
-        Column("x", kind=Kind.INTEGER, cost=Q(1)),
-        Column("y", kind=Kind.INTEGER, cost=Q(1)),
-    )
-    program = Program(columns, (Row("r", ((0, Q(2)), (1, Q(-3))), Q(1), Q(1)),))
-    form = normalise(program)
+    form = equation(-3, 1)
     found = generator_function(form, (Q(1, 2),), residual="orthant", optimum=Q(3))
     assert found.evaluate((Q(-3),)) == math.inf
     assert found.checks["columns"].status is False
@@ -78,12 +80,7 @@ def test_negative_data_break_the_orthant_function_and_the_check_says_so():
 
 def test_multipliers_that_gain_at_zero_are_caught():
     """x - y = 0 with alpha = 2 gains along x = y without end: F(0) is minus infinity."""
-    columns = (
-        Column("x", kind=Kind.INTEGER, cost=Q(1)),
-        Column("y", kind=Kind.INTEGER, cost=Q(1)),
-    )
-    program = Program(columns, (Row("r", ((0, Q(2)), (1, Q(-2))), Q(0), Q(0)),))
-    form = normalise(program)
+    form = equation(-2, 0)
     found = generator_function(form, (Q(-2),), kept=[0], residual="cone", optimum=Q(0))
     assert found.evaluate((Q(0),)) == 0
     gaining = generator_function(form, (Q(-2),), kept=[], residual="cone", optimum=Q(0))

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from corpus import SPEC
 from flint import arb, ctx
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,12 +19,6 @@ from tamecheck.ops import ALL
 from tamecheck.programs import check as check_program
 from tamecheck.programs import read_file
 
-SPEC = """(declare-const X_0 Real)
-(declare-const Y_0 Real)
-(assert (>= X_0 -1))
-(assert (<= X_0 1))
-(assert (>= Y_0 0.5))
-"""
 PROGRAM = "max\n cost: 3 x + 2 y\nst\n c: 2 x + 2 y <= 3\nbounds\n x <= 9\n y <= 5\ngen\n x y\nend"
 ROW = [1, 1, -1, 1, -1]
 

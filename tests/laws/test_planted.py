@@ -39,40 +39,41 @@ def wrong(op: Op, *pieces, domain=None, **changes) -> Sample:
     return Sample(replace(op, meaning=meaning, **changes), params)
 
 
+PLANTED = {
+    "a sign with two values at 0": (
+        *("sign", (when(X <= 0, -1), when(X >= 0, 1)), {}),
+        *(single_valued_and_total, "differ"),
+    ),
+    "a floor claimed continuous": (
+        *("floor", (), {"regularity": Regularity()}),
+        *(continuity_is_as_claimed, "jumps"),
+    ),
+    "a logarithm claimed defined at 0": (
+        *("log", (), {"domain": X >= 0}),
+        *(single_valued_and_total, "no value"),
+    ),
+    "an absolute value with a gap": (
+        *("abs", (when(X > 0, X), when(X < 0, -X)), {}),
+        *(single_valued_and_total, "no piece"),
+    ),
+    "a square root claimed Lipschitz": (
+        *("sqrt", (), {"regularity": Regularity()}),
+        *(continuity_is_as_claimed, "Lipschitz"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_wrong_op_is_caught(name):
+    op, pieces, changes, law, words = PLANTED[name]
+    with pytest.raises(LawError, match=words):
+        law(wrong(ops.BY_NAME[op], *pieces, **changes))
+
+
 def test_relu_with_a_wrong_sign():
     planted = wrong(ops.BY_NAME["relu"], when(X <= 0, 0), when(X >= 0, -X))
     with pytest.raises(LawError, match="value"):
         matches_reference(planted, REFERENCES["relu"], grid_arrays(planted))
-
-
-def test_sign_with_two_values_at_zero():
-    planted = wrong(ops.BY_NAME["sign"], when(X <= 0, -1), when(X >= 0, 1))
-    with pytest.raises(LawError, match="differ"):
-        single_valued_and_total(planted)
-
-
-def test_floor_claimed_continuous():
-    planted = wrong(ops.BY_NAME["floor"], regularity=Regularity())
-    with pytest.raises(LawError, match="jumps"):
-        continuity_is_as_claimed(planted)
-
-
-def test_log_claimed_defined_at_zero():
-    planted = wrong(ops.BY_NAME["log"], domain=X >= 0)
-    with pytest.raises(LawError, match="no value"):
-        single_valued_and_total(planted)
-
-
-def test_abs_with_a_gap():
-    planted = wrong(ops.BY_NAME["abs"], when(X > 0, X), when(X < 0, -X))
-    with pytest.raises(LawError, match="no piece"):
-        single_valued_and_total(planted)
-
-
-def test_square_root_claimed_lipschitz():
-    planted = wrong(ops.BY_NAME["sqrt"], regularity=Regularity())
-    with pytest.raises(LawError, match="Lipschitz"):
-        continuity_is_as_claimed(planted)
 
 
 def test_exp_claimed_discontinuous():

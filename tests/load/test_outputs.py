@@ -8,17 +8,12 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from corpus import SPEC
 
 from tamecheck.cli import main
 from tamecheck.errors import InputError
 from tamecheck.loaders.outputs import check_output, write_bytes, write_files
 
-SPEC = """(declare-const X_0 Real)
-(declare-const Y_0 Real)
-(assert (>= X_0 -1))
-(assert (<= X_0 1))
-(assert (>= Y_0 0.5))
-"""
 PROGRAM = "min\n cost: 3 x\nst\n c: 2 x >= 3\nbounds\n x <= 9\ngen\n x\nend\n"
 
 TWO_LEVELS = ("--domain", "-1,1")

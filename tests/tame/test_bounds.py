@@ -5,7 +5,8 @@ import json
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 import tamecheck as tc
 from tamecheck.tame.verdict import Verdict
@@ -41,21 +42,13 @@ def test_a_quotient_by_what_reaches_zero_is_not_bounded_and_refutes(text):
 @pytest.mark.parametrize("box", [None, "-1:1"])
 def test_bounds_behind_a_product_with_many_weights(box, tmp_path):
     weights = np.random.default_rng(1).integers(-3, 4, size=(150, 150)).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("MatMul", ["x", "w"], ["h"]),
-            helper.make_node("LayerNormalization", ["h", "s"], ["y"]),
-        ],
-        "norm",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 150])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 150])],
-        [
-            numpy_helper.from_array(weights, "w"),
-            numpy_helper.from_array(np.ones(150, np.float32), "s"),
-        ],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("LayerNormalization", ["h", "s"], ["y"]),
+    ]
+    stored = {"w": weights, "s": np.ones(150, np.float32)}
+    model = onnx_model(nodes, [1, 150], stored, {"y": [1, 150]}, opset=17)
+    onnx.save(model, tmp_path / "m.onnx")
     answer = tc.load(tmp_path / "m.onnx").check(box)
     assert answer.structure.public_name == "semialgebraic"
     assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"

@@ -7,7 +7,8 @@ from fractions import Fraction
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 from tamecheck.cli import main
 
@@ -19,17 +20,9 @@ UNSAFE = {
 
 @pytest.fixture
 def files(tmp_path):
-    weight = numpy_helper.from_array(np.eye(2, 1, dtype=np.float32), "w")
     nodes = [helper.make_node("MatMul", ["x", "w"], ["h"]), helper.make_node("Relu", ["h"], ["y"])]
-    graph = helper.make_graph(
-        nodes,
-        "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 2])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 1])],
-        [weight],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, tmp_path / "net.onnx")
+    stored = {"w": np.eye(2, 1, dtype=np.float32)}
+    onnx.save(onnx_model(nodes, [1, 2], stored, {"y": [1, 1]}), tmp_path / "net.onnx")
     declared = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
     box = "".join(f"(assert (>= X_{i} -1))(assert (<= X_{i} 1))" for i in range(2))
     for name, unsafe in UNSAFE.items():

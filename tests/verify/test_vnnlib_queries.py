@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import onnx
 import pytest
+from corpus import onnx_model
 from onnx import TensorProto, helper, numpy_helper
 
 import tamecheck as tc
@@ -29,21 +30,13 @@ NETWORKS = """(vnnlib-version <2.0>)
 
 def save(path, weights, nodes=("MatMul", "Relu")):
     """relu(x w), whose hidden tensor is called h."""
-    w = numpy_helper.from_array(np.asarray(weights, dtype=np.float32), "w")
+    w = np.asarray(weights, dtype=np.float32)
     made = [
         helper.make_node(nodes[0], ["x", "w"], ["h"], name="product"),
         helper.make_node(nodes[1], ["h"], ["y"]),
     ]
     rows, columns = np.shape(weights)
-    graph = helper.make_graph(
-        made,
-        "net",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, rows])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, columns])],
-        [w],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    onnx.save(model, path)
+    onnx.save(onnx_model(made, [1, rows], {"w": w}, {"y": [1, columns]}), path)
     return path
 
 
@@ -357,13 +350,7 @@ def test_open_dimensions_have_the_sizes_that_the_query_declares(tmp_path, capsys
         helper.make_node("Relu", ["x"], ["h"]),
         helper.make_node("ReduceSum", ["h"], ["y"], keepdims=0),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "open",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["batch", "length"])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [])],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    model = onnx_model(nodes, ["batch", "length"], outputs={"y": []})
     onnx.save(model, tmp_path / "open.onnx")
     query = """(vnnlib-version <2.0>)
 (declare-network f (declare-input X float32 [2,3]) (declare-hidden H float32 [2,3] "h")

@@ -3,7 +3,8 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import TensorProto, helper
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
@@ -11,15 +12,7 @@ from tamecheck.loaders.onnx import load_onnx
 
 
 def model(nodes, shape, stored):
-    graph = helper.make_graph(
-        nodes,
-        "computed",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_empty_tensor_value_info("y")],
-        [numpy_helper.from_array(array, name) for name, array in stored.items()],
-    )
-    opsets = [helper.make_opsetid("", 18)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return onnx_model(nodes, shape, stored, opset=18).SerializeToString()
 
 
 def agree(raw, shape, *, twice):

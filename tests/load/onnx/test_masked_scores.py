@@ -3,7 +3,8 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values, float_values
@@ -37,15 +38,7 @@ def model(lines, shape=(2, 4, 4)):
         nodes.append(
             helper.make_node(name, inputs.rstrip(")").split(","), [output], output, **attributes)
         )
-    graph = helper.make_graph(
-        nodes,
-        "masked",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_empty_tensor_value_info("y")],
-        [numpy_helper.from_array(np.asarray(array), name) for name, array in STORED.items()],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return onnx_model(nodes, shape, STORED, opset=17).SerializeToString()
 
 
 SOFTMAX = ("y = Softmax(m)", {"axis": -1})

@@ -3,7 +3,8 @@
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantFormat,
@@ -62,14 +63,8 @@ def network():
         node("Relu", "l", "o"),
         node("MatMul", "o n", "y"),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "network",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 1, 8, 8))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 4))],
-        [numpy_helper.from_array(array.astype(F32), name) for name, array in stored.items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+    arrays = {name: array.astype(F32) for name, array in stored.items()}
+    return onnx_model(nodes, (1, 1, 8, 8), arrays, {"y": (1, 4)}, opset=21, ir_version=10)
 
 
 KINDS = [
@@ -126,17 +121,9 @@ def recurrent():
         helper.make_node("Reshape", ["h", "shape"], ["k"]),
         helper.make_node("MatMul", ["k", "m"], ["y"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "recurrent",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (3, 1, 4))],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, 2))],
-        [
-            *(numpy_helper.from_array(array.astype(F32), name) for name, array in stored.items()),
-            numpy_helper.from_array(np.array([1, 6]), "shape"),
-        ],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    arrays = {name: array.astype(F32) for name, array in stored.items()}
+    arrays["shape"] = np.array([1, 6])
+    return onnx_model(nodes, (3, 1, 4), arrays, {"y": (1, 2)}, opset=17)
 
 
 @pytest.mark.slow

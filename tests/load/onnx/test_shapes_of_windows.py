@@ -3,7 +3,8 @@
 import numpy as np
 import onnxruntime as ort
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from corpus import onnx_model
+from onnx import helper
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import float_values
@@ -11,15 +12,7 @@ from tamecheck.loaders.onnx import load_onnx
 
 
 def model_of(node, shape, **constants):
-    graph = helper.make_graph(
-        [node],
-        "one",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
-        [helper.make_empty_tensor_value_info("y")],
-        [numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )
-    opsets = [helper.make_opsetid("", 13)]
-    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return onnx_model([node], shape, constants).SerializeToString()
 
 
 @pytest.mark.parametrize("auto_pad", [None, "SAME_UPPER", "SAME_LOWER"])
