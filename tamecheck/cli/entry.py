@@ -15,6 +15,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from tamecheck import __version__
@@ -177,6 +178,7 @@ def _guess(word: str, known: Iterable[str], near: str, otherwise: str) -> str:
     return near.format(found[0]) if found else otherwise
 
 
+@cache
 def _parser() -> tuple[Parser, dict[str, Parser]]:
     parser = Parser(
         prog="tamecheck",

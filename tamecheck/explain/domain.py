@@ -112,8 +112,20 @@ class Group:
         """The combinations of allowed codes, where each feature has those of its number."""
         kept = np.ones(len(self.codes), dtype=np.bool_)
         for column, feature in zip(self.codes.T, self.features, strict=True):
-            kept &= np.isin(column, allowed[feature])
+            kept &= _among(column, allowed[feature])
         return np.asarray(self.codes[kept])
+
+
+_FEW = 64
+
+
+def _among(codes: Array, chosen: Sequence[int]) -> Array:
+    """Which of some codes are among those chosen."""
+    if len(codes) > _FEW:
+        return np.isin(codes, chosen)
+    # NumPy sorts first, which takes longer than to look at a few
+    known = set(chosen)
+    return np.fromiter((code in known for code in codes.tolist()), np.bool_, len(codes))
 
 
 _MOST_COMBINATIONS = 2**16
@@ -173,7 +185,7 @@ class Domain:
         found = np.zeros(len(codes), dtype=np.bool_)
         for cube in (cube for constraint in self.constraints for cube in constraint.forbidden):
             if all(k in column for k, _ in cube):
-                inside = [np.isin(codes[:, column[k]], chosen) for k, chosen in cube]
+                inside = [_among(codes[:, column[k]], chosen) for k, chosen in cube]
                 found |= np.all(inside, axis=0)
         return found
 
