@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tamecheck.checkers import check
-from tamecheck.errors import InputError
+from tamecheck.checkers import check, has_shares
+from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.exact import shown
 from tamecheck.kernel import Report
 from tamecheck.kernel_bnn import FORMAT as BALL
 from tamecheck.kernel_bnn import REGION
 from tamecheck.kernel_mip import FORMAT as TREE
 from tamecheck.kernel_pwl import FORMAT as SPLITS
+from tamecheck.kernel_pwl import STEPS
+from tamecheck.kernel_pwl import check as check_splits
 from tamecheck.loaders.files import read_bytes
 
 if TYPE_CHECKING:
@@ -130,7 +134,10 @@ class Statement:
 
 
 def recheck(
-    certificate: str | bytes | Mapping[str, Any] | Path | Check, *, steps: int | None = None
+    certificate: str | bytes | Mapping[str, Any] | Path | Check,
+    *,
+    steps: int | None = None,
+    workers: int | None = 1,
 ) -> Report:
     """The kernel's verdict on a certificate.
 
@@ -142,6 +149,9 @@ def recheck(
     steps
         How many elementary steps the kernel may take, besides those for reading the text; by
         default some seconds' worth.  A check that needs more is incomplete.
+    workers
+        How many processes may share a large tree of splits, each of which checks a part; None for
+        one a core.
 
     Raises
     ------
@@ -149,17 +159,28 @@ def recheck(
         If a file cannot be read, or the answer of a check has no certificate.  A certificate that
         is no certificate is not an error: it is invalid.
     """
+    if workers is not None and workers < 1:
+        raise InputError(f"{workers} workers are none.")
     match certificate:
         case bytes():
-            return check(certificate, steps)
+            text: str | bytes = certificate
         case str() if _is_json(certificate):
-            return check(certificate, steps)
+            text = certificate
         case str() | Path():
-            return check(read_bytes(certificate), steps)
+            text = read_bytes(certificate)
         case Mapping():
-            return check(_json(certificate), steps)
+            text = _json(certificate)
         case _:
-            return check(json.dumps(_of_answer(certificate)), steps)
+            text = json.dumps(_of_answer(certificate))
+    if workers != 1 and has_shares(text):
+        from tamecheck.ir.judge import judge_shares
+        from tamecheck.solvers.executors import answers_in_turn, count_cores
+
+        work = partial(check_splits, text, STEPS if steps is None else steps)
+        count = workers or count_cores()
+        with suppress(SolverError):  # processes cannot be started
+            return judge_shares(partial(answers_in_turn, work, workers=count), count)
+    return check(text, steps)
 
 
 def _of_answer(answer: Any) -> Mapping[str, Any]:

@@ -19,6 +19,9 @@ from tamecheck.kernel_pwl import check as check_splits
 _FIRST, _BEGINNING = re.compile(r'\s*\{\s*"format"\s*:\s*"([a-z-]+)"'), 200
 """How a certificate begins that needs not be read as a whole to know what it is."""
 
+_LARGE = 256
+"""Splits of a certificate whose shares are worth processes of their own."""
+
 _CHECKERS = {TREE: check_tree, BALL: check_ball, REGION: check_region, SPLITS: check_splits}
 
 
@@ -36,6 +39,15 @@ def check(text: str | bytes, steps: int | None = None) -> Report:
     checker = _CHECKERS.get(form) if isinstance(form, str) else None
     checker = checker or check_derivation
     return checker(text) if steps is None else checker(text, steps)
+
+
+def has_shares(text: str | bytes) -> bool:
+    """Whether it is worth it to check shares of a certificate side by side.
+
+    They are those of `check_splits`, all valid if the whole is.
+    """
+    mark: Any = '"split"' if isinstance(text, str) else b'"split"'
+    return text.count(mark) >= _LARGE and _format_of(text) == SPLITS
 
 
 def _format_of(text: str | bytes) -> object:

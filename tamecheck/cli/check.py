@@ -135,7 +135,9 @@ def _recheck(args: Namespace) -> int:
     from tamecheck.loaders.files import read_bytes
 
     certificate = read_bytes(args.certificate)
-    report = recheck(certificate, steps=args.steps)
+    if args.workers is not None and args.workers < 1:
+        raise InputError(f"--workers {args.workers} is no positive number.")
+    report = recheck(certificate, steps=args.steps, workers=args.workers)
     raw: dict[str, Any] = {} if report.claim is None else json.loads(certificate)
     about = statement(raw) if raw else None
     document: dict[str, Any] = {
@@ -389,6 +391,8 @@ RECHECK = Verb(
         ),
         option("--steps", "N", "let the kernel take N elementary steps",
             type=natural("number of steps", digits=18)),
+        option("--workers", "N", "processes for a large tree of splits (default: one a core)",
+            type=int),
     ),
     _recheck,
 )  # fmt: skip

@@ -98,7 +98,12 @@ def _run(args: Namespace) -> int:
 
 def _limits(args: Namespace) -> dict[str, Any]:
     """What the options say to `verify`."""
+    from tamecheck.solvers.executors import count_cores
+
+    if args.workers is not None and args.workers < 1:
+        raise InputError(f"--workers {args.workers} is no positive number.")
     given = {"timeout": args.timeout, "seed": args.seed, "arithmetic": args.arithmetic}
+    given |= {"workers": args.workers or count_cores()}
     return {**given, "certify": certifying(args)}
 
 

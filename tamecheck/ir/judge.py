@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.errors import CertificateError
@@ -36,3 +36,17 @@ def judge(
             hint="This is a defect of tamecheck; please report it.",
         )
     return report
+
+
+def judge_shares(
+    ask: Callable[[Sequence[tuple[int, int]]], Iterable[Report]], count: int
+) -> Report:
+    """What the verdicts on so many shares of a certificate, asked for together, say of the whole.
+
+    It is valid if all are; else the first step that is refused says why it is not.
+    """
+    reports = list(ask([(k, count) for k in range(count)]))
+    refused = [one for one in reports if one.verdict == "invalid"]
+    late = [one for one in reports if one.verdict == "incomplete"]
+    first = min(refused, key=lambda one: -1 if one.step is None else one.step, default=None)
+    return first or (late or reports)[0]

@@ -8,6 +8,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from tamecheck.kernel.strict import Reject, common, spend
+from tamecheck.kernel_pwl.slots import Matrix
 
 Row = list[int]
 LONGEST = 1 << 12
@@ -76,31 +77,34 @@ class Sums:
 
     bias: Row
     off: Row
-    sizes: dict[int, list[Row]]  # of weights, by the rows of a chunk
+    weights: dict[int, list[Matrix]]  # by the rows of a chunk: see `sums_of`
     shift: int
     exact: bool
     norm: int  # the largest sum of sizes of weights in one sum
     longest: int
-    used: frozenset[int]  # the variables that it reads
+    used: set[int]  # the variables that it reads
     direct: bool  # intervals of its sums are exact, as they are over inputs
 
 
 def sums_of(block: Linear, bits: int, inputs: int) -> Sums:
     """Return what a linear block of a network with so many inputs needs."""
     bias = [down(v, bits) for v in block.bias]
-    sizes = dict[int, list[Row]]()
+    weights = dict[int, list[Matrix]]()
     off = [up(v, bits) - b for b, v in zip(bias, block.bias, strict=True)]
     norm, used = 0, set[int]()
     for chunk in block.chunks:
         spend(2 * len(chunk.index))
         used.update(chunk.index)
-        if id(chunk.rows) not in sizes:
+        if id(chunk.rows) not in weights:
             spend(len(chunk.columns) * len(chunk.rows))
-            sizes[id(chunk.rows)] = own = [list(map(abs, row)) for row in chunk.rows]
+            own, sides = [[list(map(abs, v)) for v in w] for w in (chunk.rows, chunk.columns)]
             norm = max(norm, *(sum(row) + len(row) for row in own))
+            # what is multiplied by values, their sizes by sizes, and what by coefficients of sums
+            pairs = (chunk.columns, chunk.rows), (sides, own), (chunk.rows, chunk.columns)
+            weights[id(chunk.rows)] = [Matrix(*pair, norm.bit_length()) for pair in pairs]
     longest = max((len(chunk.index) for chunk in block.chunks), default=0)
     direct = all(j < inputs for j in used)
-    return Sums(bias, off, sizes, block.shift, block.exact, norm, longest, frozenset(used), direct)
+    return Sums(bias, off, weights, block.shift, block.exact, norm, longest, used, direct)
 
 
 def known(values: list[Fraction]) -> Known:

@@ -13,8 +13,17 @@ from tamecheck.kernel.strict import Reject, require, spend
 from tamecheck.kernel_pwl.blocks import Bend, Chunk, Linear, Row, Sums, sums_of
 from tamecheck.kernel_pwl.floats import Floats
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import SLOPE, Chosen, Part, plane, range_of, ranges, rectifier
-from tamecheck.kernel_pwl.slots import Slots
+from tamecheck.kernel_pwl.parts import (
+    SLOPE,
+    Chosen,
+    Part,
+    Terms,
+    plane,
+    range_of,
+    ranges,
+    rectifier,
+)
+from tamecheck.kernel_pwl.slots import Slots, unpack
 
 COEFFICIENT, TOGETHER = 28, 48
 
@@ -31,16 +40,19 @@ class Bounds:
         self.roundings: dict[int, int] = {}  # of a linear block: how many a term of it may pass
         self.largest, self.before = 1, list[set[int]]()
         self.widths: dict[object, int] = {}
-        self.chunks: dict[int, Chunk] = {}  # of a sum, where one was asked for
+        self.chunks: dict[int, Chunk] = {}  # of a sum
+        self.deep = set[int]()  # variables whose intervals may not be exact
         for k, block in enumerate(network.blocks):
             self.home[block.ids.start : block.ids.stop] = [k] * len(block.ids)
             if isinstance(block, Linear):
                 self.sums[k] = sums_of(block, self.bits, self.network.inputs)
                 self.largest = max(self.largest, *map(abs, self.sums[k].bias))
+                self.chunks.update((i, chunk) for chunk in block.chunks for i in chunk.ids)
                 # a sum may be added up together with those that it reads
                 before = {self.roundings.get(self.home[j], 0) for j in self.sums[k].used}
                 self.roundings[k] = self.sums[k].longest + 2 + max(before, default=0)
             self._forward(self.root, k)
+            self.deep.update(() if k in self.sums and self.sums[k].direct else block.ids)
             read = block.args if isinstance(block, Bend) else self.sums[k].used
             self.before.append({self.home[j] for j in read})
 
@@ -79,12 +91,12 @@ class Bounds:
             below, above = [low[j] for j in chunk.index], [high[j] for j in chunk.index]
             middle, width = list(map(add, below, above)), list(map(sub, above, below))
             shift, error = block.shift + 1, self._error(part, sums, chunk.index)
-            for i, row, sizes in zip(
-                chunk.ids, chunk.rows, sums.sizes[id(chunk.rows)], strict=True
-            ):
-                at, reach, k = sum(map(mul, row, middle)), sum(map(mul, sizes, width)), i - first
-                lows[k] = ((at - reach) >> shift) + sums.bias[k] - error
-                highs[k] = -((-at - reach) >> shift) + sums.bias[k] + sums.off[k] + error
+            forward, sizes, _ = sums.weights[id(chunk.rows)]
+            found = zip(chunk.ids, forward.times(middle), sizes.times(width), strict=True)
+            for i, at, reach in found:
+                lows[i - first] = ((at - reach) >> shift) + sums.bias[i - first] - error
+                beyond = sums.bias[i - first] + sums.off[i - first] + error
+                highs[i - first] = -((-at - reach) >> shift) + beyond
         return lows, highs
 
     def _noise(self, k: int, block: Linear, floats: Floats, part: Part) -> Row:
@@ -96,10 +108,9 @@ class Bounds:
             spend(len(chunk.index) * len(chunk.rows))
             most = [max(-part.low[j], part.high[j]) for j in chunk.index]
             rest = self._error(part, sums, chunk.index) + 2
-            for i, sizes in zip(chunk.ids, sums.sizes[id(chunk.rows)], strict=True):
-                size = (
-                    (sum(map(mul, sizes, most)) >> block.shift) + abs(sums.bias[i - first]) + rest
-                )
+            sizes = sums.weights[id(chunk.rows)][1].times(most)
+            for i, size in zip(chunk.ids, sizes, strict=True):
+                size = (size >> block.shift) + abs(sums.bias[i - first]) + rest  # noqa: PLW2901
                 found[i - first] = floats.lost(size, self.roundings[k], self.bits)
         return found
 
@@ -209,13 +220,9 @@ class Bounds:
 
     def terms(self, z: int) -> tuple[Row, Row]:
         """Return the variables of which a variable is the sum, and their weights."""
-        block = self.network.blocks[self.home[z]] if self.home[z] >= 0 else None
-        if not isinstance(block, Linear):
+        chunk = self.chunks.get(z)
+        if chunk is None:
             raise Reject("the argument is no sum")
-        if z not in self.chunks:
-            spend(len(block.ids))
-            self.chunks.update((i, chunk) for chunk in block.chunks for i in chunk.ids)
-        chunk = self.chunks[z]
         return chunk.index, chunk.rows[chunk.ids.index(z)]
 
     def _over(self, part: Part, slots: Slots, z: int, a: int, slopes: Row) -> None:
@@ -245,8 +252,7 @@ class Bounds:
             if not used:
                 continue
             spend(words * (len(used) + 1) * (len(chunk.index) + 2))
-            few = len(used) < len(all_)
-            own = [all_[m] for m in used] if few else all_
+            own = [all_[m] for m in used]
             places = [chunk.ids[m] - first for m in used]
             slots.constant += sum(map(mul, own, map(sums.bias.__getitem__, places)))
             error = self._error(part, sums, chunk.index)
@@ -256,10 +262,13 @@ class Bounds:
                     positive = slots.positive(a)
                     # the sizes of coefficients, and where they are below 0 the bias is above
                     slots.constant -= (2 * positive - a) * lost + (positive - a) * sums.off[i]
-            for j, column in zip(chunk.index, chunk.columns, strict=True):
+            totals = sums.weights[id(chunk.rows)][2].times(all_) if slots.count == 1 else Row()
+            few = len(used) < len(all_)
+            for n, (j, column) in enumerate(zip(chunk.index, chunk.columns, strict=True)):
                 if low[j] or high[j]:
-                    row = [column[m] for m in used] if few else column
-                    found[j] = found.get(j, 0) + sum(map(mul, row, own))
+                    row = [column[m] for m in used] if few and not totals else column
+                    total = totals[n] if totals else sum(map(mul, row, own))
+                    found[j] = found.get(j, 0) + total
         for j, a in found.items():
             moved = slots.floor(a, block.shift) if block.shift and a else a
             if moved << block.shift != a:
@@ -274,7 +283,7 @@ class Bounds:
                 positive = slots.positive(a)
                 slots.constant += positive * part.low[j] + (a - positive) * part.high[j]
         require(not slots.pending, "a functional has not arrived")
-        return slots.values()
+        return unpack(slots.constant, slots.width, slots.count)
 
     def forget(self, part: Part) -> None:
         """Take the bounds that all variables but the inputs have on the box."""
@@ -291,18 +300,13 @@ class Bounds:
                 wanted = [
                     z
                     for z in dict.fromkeys(block.args)
-                    if (low[z] < high[z] if jump else low[z] < 0 < high[z]) and self._deep(z)
+                    if (low[z] < high[z] if jump else low[z] < 0 < high[z]) and z in self.deep
                 ]
                 for i in range(0, len(wanted), TOGETHER):
                     self._tighten(part, wanted[i : i + TOGETHER], most)
             self._forward(part, k)
         # no point has a value that is its only one, and that it does not attain
         part.empty |= any(part.low[v] == part.high[v] == end for (v, _), end in part.beside.items())
-
-    def _deep(self, z: int) -> bool:
-        return self.home[z] >= 0 and not (
-            self.home[z] in self.sums and self.sums[self.home[z]].direct
-        )
 
     def _tighten(self, part: Part, wanted: Sequence[int], most: int) -> None:
         homes = [self.home[z] for z in wanted]
@@ -317,12 +321,7 @@ class Bounds:
             part.below(z, -(found[count + i] >> COEFFICIENT))
 
     def functional(
-        self,
-        part: Part,
-        row: Mapping[int, int],
-        constant: int,
-        moved: Mapping[int, int],
-        chosen: Chosen,
+        self, part: Part, row: Terms, constant: int, moved: Terms, chosen: Chosen
     ) -> tuple[dict[int, int], int, int]:
         """Return coefficients of the inputs and a constant below a row, and the least value.
 
@@ -335,11 +334,7 @@ class Bounds:
         for v, a in slots_of.items():
             start[self.home[v]] = start.get(self.home[v], 0) + abs(a)
         width = self.width(self._most(part), start, curved=any(len(c) > 1 for c in chosen.values()))
-        slots = Slots(
-            max(width, (constant.bit_length() + 64) // 8 * 8 + 8),
-            1,
-            constant,
-        )
+        slots = Slots(max(width, (constant.bit_length() + 64) // 8 * 8 + 8), 1, constant)
         slots.pending.update(slots_of)
         self.back(part, slots, len(self.network.blocks) - 1, chosen)
         form, at = dict(slots.pending), slots.constant

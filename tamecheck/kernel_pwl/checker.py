@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
+from typing import TypeAlias
 
 from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
@@ -16,12 +18,16 @@ from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.floats import FORMATS
 from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import SLOPE, Chosen, Part
+from tamecheck.kernel_pwl.parts import SLOPE, Part, Terms
 
 FORMAT = "tamecheck-split-certificate"
 STEPS = 6_000_000_000
 LARGEST, BITS = 1 << 62, 1 << 12
 NUMBERS = (-LARGEST, LARGEST)
+DEPTH = 6
+At: TypeAlias = list[int | None]
+Share: TypeAlias = tuple[int, int]
+Cases: TypeAlias = frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +40,22 @@ class _Inequality:
     strict: bool
 
 
-Case = list[_Inequality]
-
-
 class _Region:
     """One box, its cases, and the tree that shows that no input of it is in any case."""
 
     def __init__(self, network: Network, value: object, bits: int) -> None:
         raw = read.fields(value, "lower upper unsafe")
-        ends = [[read.rational(v) for v in read.items(raw[side])] for side in ("lower", "upper")]
-        low, high = ends
+        sides = (read.items(raw[side]) for side in ("lower", "upper"))
+        low, high = ([read.rational(v) for v in side] for side in sides)
         require(len(low) == len(high) == network.inputs, "a box has two ends an input")
         self.network, self.bits, self.box = network, bits, list(pairs(low, high))
-        self.cases = [self._case(one) for one in read.items(raw["unsafe"])]
+        cases = map(read.items, read.items(raw["unsafe"]))
+        self.cases = [[self._inequality(one) for one in case] for case in cases]
         crossed = any(a > b for a, b in pairs(low, high))
         self.open = frozenset(range(0 if crossed else len(self.cases)))
         lows, highs = [down(v, bits) for v in low], [up(v, bits) for v in high]
         require(all(abs(v) <= LARGEST for v in lows + highs), "an end of the box is too large")
         self.bounds = Bounds(network, lows, [max(a, b) for a, b in pairs(lows, highs)], bits)
-
-    def _case(self, value: object) -> Case:
-        return [self._inequality(one) for one in read.items(value)]
 
     def _inequality(self, value: object) -> _Inequality:
         raw = read.fields(value, "inputs outputs bound strict")
@@ -75,44 +76,58 @@ class _Region:
 
     # --- the tree ---
 
-    def check(self, raw: Sequence[object], at: list[int | None], before: int) -> None:
+    def check(self, raw: Sequence[object], at: At, before: int, share: Share) -> None:
         """Check a tree in preorder: what is said of a part, and its split, till no case is open.
 
-        So many steps were `before` it.
+        So many steps were `before` it.  Of what is below splits that have DEPTH above them a share
+        is looked at; of other parts it is only seen that each case is closed.
         """
-        waiting = [(self.bounds.root.copy(), self.open)] if self.open else []
-        for k, value in enumerate(raw):
-            at[0] = before + k
+        number, waiting = 0, list[tuple[Part | None, Cases, int]]()
+        waiting += [(self.bounds.root.copy(), self.open, 0)] if self.open else []
+        for k, value in enumerate(raw, before):
+            at[0] = k
             require(len(waiting) > 0, "the tree has ended before")
-            part, cases = waiting.pop()
+            part, cases, depth = waiting.pop()
             entry = read.items(value)
             match read.word(entry[0]) if entry else "":
                 case "split":
-                    waiting += [(one, cases) for one in reversed(self._split(part, entry[1:]))]
+                    number += depth == DEPTH
+                    if depth == DEPTH and number % share[1] != share[0]:
+                        part = None
+                    sides = self._split(part, entry[1:]) if part else [None, None]
+                    waiting += [(side, cases, depth + 1) for side in reversed(sides)]
                     continue
                 case "only":
                     first = frozenset(_integers(entry[1:], 1))
                     require(first < cases, "the case is not open here, or the only one")
-                    waiting += [(part.copy(), cases - first), (part, first)]
+                    rest = part.copy() if part else None
+                    waiting += [(rest, cases - first, depth), (part, first, depth)]
                     continue
-                case "bound":
-                    self._bound(part, *_integers(entry[1:], 1))
-                case "cut":
-                    self._cut(part, cases, entry[1:])
-                case "close":
-                    case, row = _integers(entry[1:], 2)
-                    cases -= self._closed(part, cases, case, {row: 1}, {}, {})
-                case "formula":
-                    cases -= self._refuted(cases, entry[1:])
-                case "combine":
-                    cases -= self._combined(part, cases, entry[1:])
-                case _:
-                    raise Reject("no such step")
+                case kind:
+                    cases -= self._closed(part, cases, kind, entry[1:])
             if cases:
-                waiting.append((part, cases))
+                waiting.append((part, cases, depth))
         at[0] = before + len(raw)
         require(not waiting, "a part is missing")
         at[0] = None
+
+    def _closed(self, part: Part | None, cases: Cases, kind: str, raw: list[object]) -> Cases:
+        """Check a step that divides nothing, if the part is looked at; return what it closes."""
+        if kind in ("bound", "cut"):
+            if part and kind == "bound":
+                self._bound(part, *_integers(raw, 1))
+            elif part:
+                self._cut(part, cases, raw)
+            return frozenset()
+        require(kind in ("close", "combine", "formula"), "no such step")
+        known = NUMBERS if kind == "close" else (0, len(self.cases) - 1)
+        case = read.integer((*raw, None)[0], *known)
+        require(case in cases, "the case is not open here")
+        if part and kind == "formula":
+            self._refute(case, raw[1:])
+        elif part:
+            self._combine(part, case, raw[1:] if kind == "combine" else [[[*raw[1:], 1]], [], []])
+        return frozenset({case})
 
     def _bound(self, part: Part, deep: int) -> None:
         require(deep in (0, 1, 2), "no such kind of bounds")
@@ -142,44 +157,19 @@ class _Region:
         require(kind in (-1, 0, 1), "no such kind of split")
         return [below, above]
 
-    def _row(self, cases: frozenset[int], case: int, row: int) -> _Inequality:
-        require(case in cases, "the case is not open here")
-        require(0 <= row < len(self.cases[case]), "the case has no such row")
-        return self.cases[case][row]
-
-    def _sum(
-        self, cases: frozenset[int], case: int, weights: dict[int, int]
-    ) -> tuple[dict[int, int], int, bool]:
+    def _sum(self, case: int, weights: Terms) -> tuple[dict[int, int], int, bool]:
         """Return a weighted sum of rows, at most 0 where they hold; below 0 if the flag is set."""
         form, constant, strict = dict[int, int](), 0, False
         for row, weight in weights.items():
-            one = self._row(cases, case, row)
+            require(0 <= row < len(self.cases[case]), "the case has no such row")
+            one = self.cases[case][row]
             require(weight > 0, "a weight is not positive")
             for v, c in one.form.items():
                 form[v] = form.get(v, 0) + weight * c
             constant, strict = constant + weight * one.constant, strict or one.strict
         return form, constant, strict
 
-    def _closed(  # noqa: PLR0913, PLR0917
-        self,
-        part: Part,
-        cases: frozenset[int],
-        case: int,
-        weights: dict[int, int],
-        moved: dict[int, int],
-        chosen: Chosen,
-    ) -> frozenset[int]:
-        """Return the case if the weighted sum of some of its rows is above 0 on the part."""
-        form, constant, strict = self._sum(cases, case, weights)
-        if self._excluded(case, form, weights, strict=strict):
-            return frozenset({case})
-        _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
-        require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
-        return frozenset({case})
-
-    def _excluded(
-        self, case: int, form: dict[int, int], weights: dict[int, int], *, strict: bool
-    ) -> bool:
+    def _excluded(self, case: int, form: Terms, weights: Terms, *, strict: bool) -> bool:
         """Return whether a sum of rows over inputs alone is above 0 on the box, exactly."""
         used = {v: c for v, c in form.items() if c}
         if not all(v < self.network.inputs for v in used):
@@ -192,68 +182,56 @@ class _Region:
         least = sum((c * end for c, end in parts), Fraction(0))
         return least > 0 or (strict and least == 0)
 
-    def _combined(self, part: Part, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
+    def _combine(self, part: Part, case: int, raw: list[object]) -> None:
         """Close a case by weights of rows, multiples of variables, lines and planes."""
-        require(len(raw) == 4, "a case, weights, multiples and slopes were expected")
-        case = read.integer(raw[0], 0, len(self.cases) - 1)
-        weights, chosen = _weights(raw[1]), dict[int, Row]()
-        several = (_integers(one, 3) for one in read.items(raw[2]))
+        require(len(raw) == 3, "a case, weights, multiples and slopes were expected")
+        weights, chosen = _weights(raw[0]), dict[int, Row]()
+        several = (_integers(one, 3) for one in read.items(raw[1]))
         moved = {self._variable(group, element): m for group, element, m in several}
-        for one in read.items(raw[3]):
+        for one in read.items(raw[2]):
             group, element, *slopes = _integers(one)
             z = self._variable(group, element)
             count = len(slopes) == 1 or len(slopes) == len(self.bounds.terms(z)[0]) + 2
             require(count, "one slope, or two and one a term, were expected")
             require(all(0 <= s <= 1 << SLOPE for s in slopes), "a slope is not in [0, 1]")
             chosen[z] = slopes
-        return self._closed(part, cases, case, weights, moved, chosen)
+        form, constant, strict = self._sum(case, weights)
+        if not self._excluded(case, form, weights, strict=strict):
+            _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
+            require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
 
-    def _refuted(self, cases: frozenset[int], raw: list[object]) -> frozenset[int]:
+    def _refute(self, case: int, raw: list[object]) -> None:
         """Close a case, on the whole box, by clauses about inputs that have two values."""
-        require(len(raw) == 4, "a case, rows, clauses and steps were expected")
-        case = read.integer(raw[0], 0, len(self.cases) - 1)
-        require(case in cases, "the case is not open here")
-        rows = self.cases[case]
-        forms = Forms(self.network)
-        sums = [
-            add(
-                ((Fraction(c, 1 << COEFFICIENT), forms.of[v]) for v, c in one.form.items()),
-                one.exact,
-            )
-            for one in rows
-        ]
+        require(len(raw) == 3, "a case, rows, clauses and steps were expected")
+        rows, forms, unit = self.cases[case], Forms(self.network), Fraction(1, 1 << COEFFICIENT)
+        terms = [((c * unit, forms.of[v]) for v, c in one.form.items()) for one in rows]
+        sums = [add(parts, one.exact) for parts, one in pairs(terms, rows)]
         formula = Formula(forms, self.box, sums, [one.strict for one in rows])
-        require(refuted(formula, raw[1:]), "the clauses are not refuted")
-        return frozenset({case})
+        require(refuted(formula, raw), "the clauses are not refuted")
 
-    def _cut(self, part: Part, cases: frozenset[int], raw: list[object]) -> None:
+    def _cut(self, part: Part, cases: Cases, raw: list[object]) -> None:
         """Cut off the part where a row, or a sum, of the only open case is above 0."""
         require(len(raw) == 2, "a case, and a row or weights, were expected")
         case = read.integer(raw[0], 0, len(self.cases) - 1)
         require(cases == frozenset({case}), "the case is not the only one open")
         weights = {_integers(raw[1:], 1)[0]: 1} if isinstance(raw[1], int) else _weights(raw[1])
-        row, constant, _ = self._sum(cases, case, weights)
+        row, constant, _ = self._sum(case, weights)
         form, _, least = self.bounds.functional(part, row, constant, {}, {})
         part.empty = part.empty or least > 0
         for j, a in () if part.empty else form.items():
             # from the end where it is least, it may rise by -least
             reach = -(least // abs(a)) if a else 0
-            low, high = part.low[j], part.high[j]
             if a > 0:
-                part.below(j, low + reach)
+                part.below(j, part.low[j] + reach)
             elif a < 0:
-                part.above(j, high - reach)
+                part.above(j, part.high[j] - reach)
 
 
 def _weights(value: object) -> dict[int, int]:
-    weights = dict(map(_pair, read.items(value)))
-    require(len(weights) == len(read.items(value)) > 0, "a row is named twice, or none is")
+    several = [_integers(v, 2) for v in read.items(value)]
+    weights = {row: weight for row, weight in several}  # noqa: C416
+    require(len(weights) == len(several) > 0, "a row is named twice, or none is")
     return weights
-
-
-def _pair(value: object) -> tuple[int, int]:
-    first, second = _integers(value, 2)
-    return first, second
 
 
 def _integers(value: object, count: int | None = None) -> Row:
@@ -262,7 +240,8 @@ def _integers(value: object, count: int | None = None) -> Row:
     return found
 
 
-def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
+def _certificate(share: Share, raw: Json, at: At) -> tuple[Json, Sequence[str], str]:
+    require(0 <= share[0] < share[1], "there is no such share")
     read.fields(raw, "format version model tensors bits claim proofs")
     require(raw["format"] == FORMAT, "unknown format")
     read.integer(raw["version"], 1, 1)
@@ -278,12 +257,15 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     require(claim["verdict"] == "holds", "unknown verdict")
     before = 0
     for one, proof in pairs(read.items(claim["regions"]), read.items(raw["proofs"])):
-        _Region(network, one, values).check(steps := read.items(proof), at, before)
+        _Region(network, one, values).check(steps := read.items(proof), at, before, share)
         before += len(steps)
     at[0] = None
     return claim, (), graph.sha256
 
 
-def check(text: str | bytes, steps: int = STEPS) -> Report:
-    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid."""
-    return judge(text, _certificate, steps)
+def check(text: str | bytes, steps: int = STEPS, share: Share = (0, 1)) -> Report:
+    """Check a certificate, given as JSON text. Never raises: what cannot be checked is invalid.
+
+    A share (k, n) is of n that together are all of it: it is valid if each of these is.
+    """
+    return judge(text, partial(_certificate, share), steps)

@@ -66,11 +66,7 @@ class Formula:
     """What is known of inputs and rectifiers where all rows of a case are at most 0."""
 
     def __init__(
-        self,
-        forms: Forms,
-        box: Sequence[tuple[Fraction, Fraction]],
-        rows: Sequence[Form],
-        strict: Sequence[bool],
+        self, forms: Forms, box: Intervals, rows: Sequence[Form], strict: Sequence[bool]
     ) -> None:
         self.forms, self.rows, self.strict = forms, rows, strict
         self.inputs: list[Intervals] = [[ends] for ends in box]

@@ -6,7 +6,8 @@ is a list of variables, or of known numbers; what only moves elements adds no va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from tamecheck.kernel.elements import combinations, lift, lifts, spread
@@ -224,12 +225,13 @@ class Network:
         spend(sum(len(chunk.index) for chunk in chunks))
         return list(ids)
 
+    def _terms(self, sums: Iterable[tuple[Row, list[Row], list[Row]]]) -> list[Chunk]:
+        """Return sums that are to be added: variables, and a row of weights, also as columns."""
+        return [Chunk(range(i, i + 1), *one) for i, one in enumerate(sums, self.size)]
+
     def _sums(self, sums: list[tuple[Row, list[Row]]], bias: list[Fraction] | None = None) -> Row:
         """Add sums of single variables with integer weights, a row each."""
-        chunks = [
-            Chunk(range(self.size + i, self.size + i + 1), index, rows, [[w] for w in rows[0]])
-            for i, (index, rows) in enumerate(sums)
-        ]
+        chunks = self._terms((index, rows, [[w] for w in rows[0]]) for index, rows in sums)
         return self._linear(chunks, bias or [ZERO] * len(sums), 0, exact=True)
 
     def _combine(self, *terms: tuple[Fraction, Value]) -> Row:
@@ -251,33 +253,21 @@ class Network:
             and not (self.floats and any(last.bias))
         ):  # the same sums with another bias
             step = last.ids.stop - last.ids.start
-            chunks = [
-                Chunk(
-                    range(c.ids.start + step, c.ids.stop + step, c.ids.step),
-                    c.index,
-                    c.rows,
-                    c.columns,
-                )
-                for c in last.chunks
-            ]
+            ends = [range(c.ids.start + step, c.ids.stop + step, c.ids.step) for c in last.chunks]
+            chunks = [replace(c, ids=ids) for c, ids in pairs(last.chunks, ends)]
             bias = [a + b for a, b in pairs(last.bias, bias)]
             return self._linear(chunks, bias, last.shift, exact=last.exact)
         row, shift, exact = known([factor for factor, _ in parts]).at(self.bits)
         rows, columns = [row], [[w] for w in row]
-        chunks = [
-            Chunk(range(self.size + i, self.size + i + 1), list(index), rows, columns)
-            for i, index in enumerate(zip(*(ids for _, ids in parts), strict=True))
-        ]
+        several = zip(*(ids for _, ids in parts), strict=True)
+        chunks = self._terms((list(index), rows, columns) for index in several)
         return self._linear(chunks, bias, shift, exact=exact)
 
     def _scale(self, x: Row, y: Known, divided: bool) -> Row:  # noqa: FBT001
         require(not divided or all(y.nums), "a division by 0")
         factors = known([1 / v for v in y.values()]) if divided else y
         weights, shift, exact = factors.at(self.bits)
-        chunks = [
-            Chunk(range(self.size + i, self.size + i + 1), [v], [[w]], [[w]])
-            for i, (v, w) in enumerate(pairs(x, weights))
-        ]
+        chunks = self._terms(([v], [[w]], [[w]]) for v, w in pairs(x, weights))
         return self._linear(chunks, [ZERO] * len(x), shift, exact=exact)
 
     def _larger(self, x: Value, y: Value, larger: bool) -> Row:  # noqa: FBT001

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from tamecheck.kernel_pwl.blocks import Bend, Row, down, up
 
 SLOPE = 26
-Chosen = Mapping[
-    int, Row
-]  # of arguments of rectifiers: the slope of the line below, or a plane above
+Terms = Mapping[int, int]  # a coefficient or weight for some variables or rows
+# of arguments of rectifiers: the slope of the line below, or a plane above
+Chosen = Mapping[int, Row]
 Ends = tuple[int, int]
 Line = tuple[int, int, int, int]  # slopes in 2^-SLOPE and values at 0: of a lower line, of an upper
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import mul
+
+from tamecheck.kernel.strict import spend
+
+FEW = 4
 
 
 @dataclass(slots=True)
@@ -20,7 +26,7 @@ class Slots:
     offset: int = 0
 
     def __post_init__(self) -> None:
-        self.ones = sum(1 << (self.width * i) for i in range(self.count))
+        self.ones = repeated(self.width, self.count)
         self.offset = self.ones << (self.width - 1)
 
     def positive(self, a: int) -> int:
@@ -34,10 +40,43 @@ class Slots:
         mask = self.ones * ((1 << (self.width - shift)) - 1)
         return (((a + self.offset) >> shift) & mask) - (self.ones << (self.width - 1 - shift))
 
-    def values(self) -> list[int]:
-        """Return the constants."""
-        size, half = self.width // 8, 1 << (self.width - 1)
-        data = (self.constant + self.offset).to_bytes(size * self.count, "little")
-        return [
-            int.from_bytes(data[i : i + size], "little") - half for i in range(0, len(data), size)
-        ]
+
+def repeated(width: int, count: int) -> int:
+    """Return 1 in each of so many slots."""
+    return ((1 << (width * count)) - 1) // ((1 << width) - 1)
+
+
+def pack(values: list[int], width: int) -> int:
+    """Return the integer with these in its slots."""
+    half = 1 << (width - 1)
+    data = b"".join([(v + half).to_bytes(width // 8, "little") for v in values])
+    return int.from_bytes(data, "little") - repeated(width, len(values)) * half
+
+
+def unpack(a: int, width: int, count: int) -> list[int]:
+    """Return what is in the slots."""
+    size, half = width // 8, 1 << (width - 1)
+    data = (a + repeated(width, count) * half).to_bytes(size * count, "little")
+    return [int.from_bytes(data[i : i + size], "little") - half for i in range(0, len(data), size)]
+
+
+@dataclass(slots=True)
+class Matrix:
+    """Weights of at most so many bits that are multiplied by vectors: each row is one integer."""
+
+    rows: Sequence[list[int]]
+    columns: Sequence[list[int]]
+    bits: int
+    packed: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+
+    def times(self, vector: list[int]) -> list[int]:
+        """Return the sums of numbers times rows, one for each column."""
+        if len(self.columns) < FEW:
+            return [sum(map(mul, vector, column)) for column in self.columns]
+        # no sum is as large as half a slot
+        size = max(map(abs, vector), default=0) * len(self.rows)
+        width, count = (size.bit_length() + self.bits + 16) // 16 * 16, len(self.columns)
+        if width not in self.packed:
+            spend(len(self.rows) * count)
+            self.packed[width] = [pack(row, width) for row in self.rows]
+        return unpack(sum(map(mul, vector, self.packed[width])), width, count)

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
+from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.arguments import choice, path, seconds
 from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Graph
-from tamecheck.ir.judge import UNLIMITED, judge
+from tamecheck.ir.judge import UNLIMITED, judge, judge_shares
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
+from tamecheck.solvers.executors import answers_in_turn
 from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Arithmetics, Holds
 from tamecheck.verification.joint import subject_of
 from tamecheck.verification.rounding import declared, execution_of, in_floats
@@ -35,6 +39,8 @@ _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""
 _LEAST, _PATIENCE = 10.0, 10
 """How much longer than the proof the search for its certificate may take, if nobody says."""
+_LARGE = 256
+"""Splits of a certificate whose shares are worth processes of their own."""
 _MENDED = 32
 """How many parts may be split further because the kernel refuses them."""
 _NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
@@ -54,6 +60,7 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     replay: Replay | None = None,
     certify: bool = False,
     arithmetic: str | None = None,
+    workers: int = 1,
 ) -> Answer:
     """Whether no input of the property's region is unsafe: a proof, an exact witness, or neither.
 
@@ -75,6 +82,8 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
         Search for a certificate too where the property holds, in the time that is left; without a
         limit in ten times what the answer took.  One that the kernel accepts is what the answer
         rests on; ``note`` says why there is none.
+    workers
+        How many processes may check shares of a large certificate.
 
     Raises
     ------
@@ -85,9 +94,12 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
     """
     budget = Budget.of(seconds(timeout))
     asked = spec if isinstance(spec, Specification) else read_vnnlib(path(spec, what="property"))
+    if workers < 1:
+        raise InputError(f"{workers} workers are none.")
     return answer_within(
-        model, asked, budget, seed=seed, replay=replay, certify=certify, arithmetic=arithmetic
-    )
+        model, asked, budget, seed=seed, replay=replay, certify=certify, arithmetic=arithmetic,
+        workers=workers,
+    )  # fmt: skip
 
 
 def answer_within(  # noqa: PLR0913 (options, by keyword only)
@@ -99,6 +111,7 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
     replay: Replay | None = None,
     certify: bool = False,
     arithmetic: str | None = None,
+    workers: int = 1,
 ) -> Answer:
     """What `verify` answers within a budget, which Ctrl-C cancels: so no other search begins."""
     name = (
@@ -114,7 +127,7 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         found = in_floats(found, graph, asked, name or declared(asked), budget)
         if found.certificate is not None:
             return _over_windows(found, budget)
-        return _certified(found, graph, asked, budget) if certify else found
+        return _certified(found, graph, asked, budget, workers) if certify else found
     except KeyboardInterrupt:
         budget.cancelled.set()
         return replace(found, note="Interrupted before there was a certificate.")
@@ -147,7 +160,9 @@ def _over_windows(found: Holds, budget: Budget) -> Holds:
     return replace(found, note=_NO_TIME)
 
 
-def _certified(found: Holds, graph: Graph, spec: Specification, budget: Budget) -> Holds:
+def _certified(
+    found: Holds, graph: Graph, spec: Specification, budget: Budget, workers: int
+) -> Holds:
     """The answer with a certificate of a piecewise linear network, if one is found in time.
 
     One of every execution in the arithmetic that is asked about comes first; it is one of real
@@ -160,7 +175,7 @@ def _certified(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
     if executed is not None:
         half, arithmetic = limit.part(limit.seconds / 2), FLOATS[told.declared]
         proofs = proofs_of(graph, executed.spec, arithmetic)
-        tried = found if isinstance(proofs, str) else _by_splits(found, proofs, half)
+        tried = found if isinstance(proofs, str) else _by_splits(found, proofs, half, workers)
         if tried.certificate is not None:
             # one that the kernel has no time for shows no more than bounds have
             shown = tried.rests_on == CERTIFICATE
@@ -169,13 +184,11 @@ def _certified(found: Holds, graph: Graph, spec: Specification, budget: Budget) 
     proofs = proofs_of(graph, spec)
     if isinstance(proofs, str):
         return replace(found, note=f"No certificate: {proofs}.")
-    return _by_splits(found, proofs, limit)
+    return _by_splits(found, proofs, limit, workers)
 
 
-def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget) -> Holds:
+def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -> Holds:
     """The answer with a certificate of the proofs that are to be found, if one is found in time."""
-    from tamecheck.kernel_pwl import check
-
     for slack in ATTEMPTS:
         # the answer is to be said in time, whatever becomes of the certificate
         part = limit.part(limit.seconds / 2)
@@ -185,7 +198,8 @@ def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget) -> Holds:
             continue
         for _ in range(_MENDED):
             certificate, steps = proofs.certificate(), steps_in(limit)
-            report = check(json.dumps(certificate), steps // 2)
+            large = proofs.splits >= _LARGE
+            report = _check_splits(json.dumps(certificate), steps, workers if large else 1)
             if report.verdict == "valid":
                 reason = found.reason + (_BEFORE if proofs.before_last else "")
                 found = replace(found, reason=reason, certificate=certificate)
@@ -196,3 +210,14 @@ def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget) -> Holds:
             if report.step is None or not proofs.mend(report.step, half):
                 break
     return replace(found, note=_NONE_FOUND)
+
+
+def _check_splits(text: str, steps: int, workers: int) -> Report:
+    """What the kernel says, in one process or in several that check a share each."""
+    from tamecheck.kernel_pwl import check
+
+    if workers > 1:
+        with suppress(SolverError):  # processes cannot be started
+            ask = partial(answers_in_turn, partial(check, text, steps), workers=workers)
+            return judge_shares(ask, workers)
+    return check(text, steps)

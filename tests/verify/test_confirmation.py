@@ -1,15 +1,20 @@
 """A proof that a search has found is heard only with its kernel's word, in Python as in verbs."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
 import tamecheck as tc
-from tamecheck import kernel_bnn, kernel_mip, kernel_pwl, ops
+from tamecheck import checkers, kernel_bnn, kernel_mip, kernel_pwl, ops
+from tamecheck.cli import main
+from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.judge import judge_shares
 from tamecheck.kernel import Report
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.solvers import executors
 from tamecheck.verification import Holds, confirm
 from tamecheck.verification.split_proofs import before_last_op, regions_json
 
@@ -124,3 +129,45 @@ def test_a_query_about_two_networks_has_a_certificate():
     found = tc.verify({"f": model}, parse_vnnlib(text), certify=True)
     assert isinstance(found, Holds)
     assert found.rests_on == "certificate", found.note
+
+
+@pytest.mark.slow
+def test_processes_check_shares_of_a_large_certificate(monkeypatch, above, tmp_path, capsys):
+    alone = tc.verify(tc.expression(HAT), above, certify=True)
+    monkeypatch.setattr(confirm, "_LARGE", 0)
+    monkeypatch.setattr(checkers, "_LARGE", 0)
+    found = tc.verify(tc.expression(HAT), above, certify=True, workers=2)
+    assert found.rests_on == "certificate"
+    assert found.certificate == alone.certificate
+    path = tmp_path / "c.json"
+    path.write_text(json.dumps(found.certificate))
+    assert main(["recheck", str(path), "--workers", "2", "-q"]) == 0
+    wrong = {**found.certificate, "proofs": [[]]}
+    report = tc.recheck(wrong, workers=2)
+    assert (report.verdict, report.why) == ("invalid", "a part is missing")
+    # without processes it is checked all the same
+
+    def nowhere(*_, **__):
+        raise SolverError("A process cannot be started.")
+
+    monkeypatch.setattr(executors, "executor_of", nowhere)
+    assert tc.recheck(found.certificate, workers=2).verdict == "valid"
+    for workers in (0, -1):
+        with pytest.raises(InputError):
+            tc.recheck(found.certificate, workers=workers)
+        with pytest.raises(InputError):
+            tc.verify(tc.expression(HAT), above, workers=workers)
+    assert main(["recheck", str(path), "--workers", "0"]) == 2
+    capsys.readouterr()
+
+
+def test_the_first_step_that_a_share_refuses_is_said():
+    def report(verdict, step):
+        return Report(verdict, (), step, "a test", None, None)
+
+    valid, late = report("valid", None), report("incomplete", 3)
+    refused = [report("invalid", step) for step in (7, 2)]
+    said = judge_shares(lambda shares: [valid, refused[0], late, refused[1]][: len(shares)], 4)
+    assert said == refused[1]
+    assert judge_shares(lambda _: [valid, late], 2) == late
+    assert judge_shares(lambda _: [valid, valid], 2) == valid
