@@ -170,12 +170,18 @@ class Separator:
             form[self.indices[i]] += y * self.values[i]
         return form
 
-    def round_row(self, weights: Weights, x: Vector, at: Vector) -> Guess | None:
-        """The best cut by rounding a combination of rows, or its negative."""
+    def round_row(
+        self, weights: Weights, x: Vector, at: Vector, delta: float | None = None
+    ) -> Guess | None:
+        """The best cut by rounding a combination of rows, or its negative.
+
+        They are divided by ``delta``, or by the best divisor.
+        """
         base = _Base.of(self, weights, x, at)
         if base is None:
             return None
-        found = [g for own in (base, base.negative()) if (g := own.best(self, x)) is not None]
+        sides = (base, base.negative())
+        found = [g for own in sides if (g := own.best(self, x, delta)) is not None]
         return max(found, key=lambda g: g.efficacy, default=None)
 
 
@@ -241,17 +247,19 @@ class _Base:
             self.end.copy(),
         )
 
-    def best(self, own: Separator, x: Vector) -> Guess | None:
+    def best(self, own: Separator, x: Vector, given: float | None = None) -> Guess | None:
         """The best cut over divisors, and over bounds from which integers are measured."""
         fractional = self.integral & (self.value > 1e-6) & (self.value < self.room - 1e-6)
-        sizes = np.unique(np.abs(self.a[fractional]).round(9))
-        sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
-        if not len(sizes):
-            return None
         whole = np.flatnonzero(self.integral)
-        violations = self._violations(whole, sizes)
-        delta = float(sizes[int(np.argmax(violations))])
-        finer = delta / np.array([1.0, 2.0, 4.0, 8.0])
+        if given is None:
+            sizes = np.unique(np.abs(self.a[fractional]).round(9))
+            sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
+            if not len(sizes):
+                return None
+            violations = self._violations(whole, sizes)
+            finer = float(sizes[int(np.argmax(violations))]) / np.array([1.0, 2.0, 4.0, 8.0])
+        else:
+            finer = np.array([given])
         violations = self._violations(whole, finer)
         delta = float(finer[int(np.argmax(violations))])
         violation = float(violations.max())

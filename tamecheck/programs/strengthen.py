@@ -12,24 +12,23 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import takewhile
-
-import numpy as np
+from functools import partial
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Tightened
-from tamecheck.programs.condense import Condensed, condense
-from tamecheck.programs.cuts import Separator, Vector
-from tamecheck.programs.exact_cuts import UNIT, exact_cut
+from tamecheck.programs.cliques import Cliques
+from tamecheck.programs.condense import condense
+from tamecheck.programs.exact_cuts import UNIT
 from tamecheck.programs.lattice import granularity
 from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
+from tamecheck.programs.separation import Optimum, Separation
 from tamecheck.solvers.relaxation import Relaxation, nearest
 
-_ROUNDS, _PASSES, _CUTS = 60, 10, 60
-_PARALLEL = 0.9
+_ROUNDS, _PASSES, _ODD = 60, 10, 4
+"""Rounds of cuts, passes over rows, and rounds without much growth in which sums are halved."""
 _OLD, _TIGHT = 3, 1e-6
 _STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
@@ -40,7 +39,7 @@ _EQUAL, _BEYOND = 1e-9, 1e-6
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
 """How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
 times rows and columns, and as how many a relaxation counts at least."""
-_LONGEST, _INTEGER = 1 << 64, 1e-4
+_LONGEST = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +81,6 @@ def strengthen_by(
     own.add([step for step in derived if isinstance(step, Cut)])
     own.derived = list(derived)
     return own.result()
-
-
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    """The relaxation of a condensed program, and its optimum as that of the whole one."""
-
-    own: Condensed
-    relaxation: Relaxation
-    objective: float
-    point: Sequence[float]
-    duals: Sequence[float]
 
 
 class _Root:
@@ -143,18 +131,44 @@ class _Root:
     # -- bounds -----------------------------------------------------------------------------------
 
     def tighten_rows(self, budget: Budget) -> bool:
-        """Narrow bounds by single rows, again and again; False if no point is left."""
+        """Narrow bounds by single rows, again and again; False if no point is left.
+
+        Where they leave nothing more, each is looked at with rows of which one column is 1.
+        """
         for _ in range(_PASSES):
-            found = False
-            for i in range(len(self.program.rows)):
-                if budget.is_spent:
-                    return True
-                found |= self._tighten_row(i)
-                if self.crossed:
-                    return False
-            if not found:
+            found = self._pass(self._tighten_row, budget)
+            if not (self.crossed or found):
+                rows = range(len(self.program.rows))
+                cliques = Cliques(self.program, self.scaled, self.box, rows)
+                found = self._pass(partial(self._tighten_reduced, cliques), budget)
+            if self.crossed or not found:
                 break
-        return True
+        return not self.crossed
+
+    def _pass(self, tighten: Callable[[int], bool], budget: Budget) -> bool:
+        """Narrow bounds by each row, while there are points left."""
+        found = False
+        for i in range(len(self.program.rows)):
+            if budget.is_spent or self.crossed:
+                break
+            found |= tighten(i)
+        return found
+
+    def _tighten_reduced(self, cliques: Cliques, i: int) -> bool:
+        """Fix binary columns whose terms are beyond the room of a reduced row."""
+        found = False
+        for sign in (1, -1):
+            row = cliques.reduced(i, sign)
+            if row is None or not row.cliques:
+                continue
+            over = math.lcm(*(w.denominator for w in row.weights.values()))
+            numerators = {k: -int(w * over) for k, w in row.weights.items() if w}
+            for one in row.literals:
+                if one.term > row.room:
+                    end = Fraction(row.room) / one.term
+                    to, side = (-end, -1) if one.positive else (1 - end, 1)
+                    found |= self._narrow(one.column, side, to, numerators, one.term * over)
+        return found
 
     def _tighten_row(self, i: int) -> bool:
         """Narrow bounds of the columns of a row."""
@@ -314,7 +328,7 @@ class _Root:
 
     def cut(self, budget: Budget, expected: Callable[[Strengthened], float]) -> None:
         """Rounds of cuts, while the bound of the relaxation grows and the tree would be large."""
-        before, stalled, passes = -math.inf, _STALLED, _PASSES
+        before, stalled, passes, odd = -math.inf, _STALLED, _PASSES, _ODD
         for count in range(_ROUNDS):
             own = None if budget.is_spent else self._solve(budget)
             if own is None or (count in _ASKED and expected(self.result()) < _SMALL):
@@ -336,10 +350,15 @@ class _Root:
                 if not narrower and passes < _PASSES - 1:
                     return
                 stalled = 0
-            elif not self._separate(own, budget):
-                return
+            else:
+                odd -= stalled > 0
+                separation = Separation(self.program, self.scaled, self.box, own, budget)
+                added = separation.cuts(odd=stalled > 0 and odd >= 0)
+                if not added:
+                    return
+                self.add(added)
 
-    def _solve(self, budget: Budget) -> _Solved | None:
+    def _solve(self, budget: Budget) -> Optimum | None:
         """The relaxation without old cuts, None if it has no optimum."""
         own = condense(self.result(_OLD).program)
         relaxation = Relaxation(own.program)
@@ -351,7 +370,7 @@ class _Root:
             point[own.columns[k]] = value
         for k, y in enumerate(answer.certificate):
             duals[own.rows[k]] = y
-        return _Solved(own, relaxation, answer.objective + nearest(own.shift), point, duals)
+        return Optimum(own, relaxation, answer.objective + nearest(own.shift), point, duals)
 
     def _excludes(self, bound: float) -> bool:
         """Whether a bound seems to exclude all points that count."""
@@ -367,37 +386,6 @@ class _Root:
             slack = sum(nearest(a) * x[j] for j, a in row.terms) - side
             tight = slack <= _TIGHT * max(1.0, abs(side))
             self._ages[i] = 0 if tight else self._ages.get(i, 0) + 1
-
-    def _separate(self, solved: _Solved, budget: Budget) -> bool:
-        """Add the best cuts that the point violates."""
-        own = Separator(solved.own.program)
-        whole_x = np.array(solved.point, float)
-        x = whole_x[list(solved.own.columns.values())]
-        at = own.activities(x)
-        guesses = list(takewhile(lambda _: not budget.is_spent, own.aggregated(x)))
-        whole = [
-            j for j in np.flatnonzero(own.integral).tolist() if abs(x[j] - round(x[j])) > _INTEGER
-        ]
-        for weights in takewhile(lambda _: not budget.is_spent, solved.relaxation.tableau(whole)):
-            found = own.round_row(weights, x, at)
-            if found is not None:
-                guesses.append(found)
-        guesses.sort(key=lambda g: -g.efficacy)
-        kept: list[Vector] = []
-        added: list[Cut] = []
-        for guess in guesses:
-            unit = guess.form / float(np.linalg.norm(guess.form))
-            if any(float(unit @ other) > _PARALLEL for other in kept):
-                continue
-            outward = guess.outward(solved.own.rows, solved.own.columns, len(whole_x))
-            cut = exact_cut(outward, whole_x, self.scaled, self.box)
-            if cut is not None:
-                added.append(cut)
-                kept.append(unit)
-            if len(kept) >= _CUTS:
-                break
-        self.add(added)
-        return bool(added)
 
     def add(self, cuts: Sequence[Cut]) -> None:
         """Add cuts as rows."""
