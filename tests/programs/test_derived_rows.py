@@ -9,13 +9,15 @@ from corpus import script
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box, LinearProgram, simple
 from tamecheck.ir.answer import Infeasible, Optimal
-from tamecheck.ir.program import Column, Kind, Program, Row
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
 from tamecheck.programs import solve
 from tamecheck.programs.certificate import Tightened
-from tamecheck.programs.scaled import minimised_costs
+from tamecheck.programs.cliques import Cliques
+from tamecheck.programs.scaled import Scaled, hull_box, minimised_costs
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
+from tamecheck.solvers.relaxation import Relaxation
 
 PROGRAMS = script("tests/programs/structured_programs.py")
 F = Fraction
@@ -110,3 +112,48 @@ def test_a_search_expects_no_more_nodes_than_it_has_when_it_ends():
     assert search.expected == float("inf")
     assert search.run().closed
     assert search.expected == search.explored
+
+
+def triangle(side):
+    """Three columns, of each two of which at most ``side`` is chosen."""
+    columns = tuple(PROGRAMS.binary(f"x{j}", 1) for j in range(3))
+    rows = tuple(Row(f"r{k}", PROGRAMS.ones(own), *side) for k, own in enumerate(PAIRS))
+    return Program(columns, rows, Sense.MAXIMISE if side[0] is None else Sense.MINIMISE)
+
+
+PAIRS = ((0, 1), (1, 2), (0, 2))
+
+
+@pytest.mark.parametrize(("side", "bound"), [((None, F(1)), -1), ((F(1), None), 2)])
+def test_half_of_an_odd_sum_is_rounded(side, bound):
+    own = strengthen(triangle(side), None, Budget())
+    assert Relaxation(own.program).solve().objective == pytest.approx(bound)
+
+
+def times_of_two_jobs(gap):
+    """Starts 0 to 4 of two jobs, of which the second is at least ``gap`` after the first."""
+    columns = tuple(PROGRAMS.binary(f"{job}{t}", t) for job in "ab" for t in range(5))
+    rows = (
+        Row("a", PROGRAMS.ones(range(5)), F(1), F(1)),
+        Row("b", PROGRAMS.ones(range(5, 10)), F(1), F(1)),
+        Row("after", tuple((j, F(j - 5 if j > 4 else -j)) for j in range(10) if j % 5), F(gap)),
+    )
+    return Program(columns, rows)
+
+
+def test_columns_are_fixed_by_rows_of_which_one_column_is_1():
+    own = strengthen(times_of_two_jobs(3), None, Budget())
+    upper = [column.upper for column in own.program.columns]
+    assert upper == [1, 1, 0, 0, 0, 0, 0, 0, 1, 1]
+    assert {tuple(step.multipliers.numerators) for step in own.derived} == {(2, 1)}
+
+
+def test_terms_that_exclude_each_other_are_a_clique():
+    # a at 1 or later and b at 2 or earlier are too near; half of b is at 2
+    program = times_of_two_jobs(2)
+    cliques = Cliques(program, Scaled(program), hull_box(program), range(3))
+    reduced = cliques.reduced(2, -1)
+    assert reduced.room == 2
+    found = list(cliques.cuts(reduced, [0, 1, 0, 0, 0, 0, 0, 0.5, 0, 0.5]))
+    assert [beyond for beyond, _ in found] == [0.5]
+    assert found[0][1].terms == tuple((j, -1) for j in range(1, 8))
