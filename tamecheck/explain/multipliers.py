@@ -157,17 +157,19 @@ class Multipliers:
         pieces, open_ = self._pieces(nodes)
         left = np.flatnonzero(open_)
         nodes, pieces = nodes.take(left), pieces.take(left)
-        best, kept = np.full(len(nodes), np.inf), nodes.multipliers.copy()
-        mean = np.zeros_like(kept)
-        frequency = np.zeros((len(nodes), len(problem.owners)))
+        best: Array = np.full(len(nodes), np.inf)
+        kept: Array = nodes.multipliers.copy()
+        mean: Array = np.zeros_like(kept)
+        frequency: Array = np.zeros((len(nodes), len(problem.owners)))
         aim = _AIM * float(np.abs(problem.margins.weights).max(initial=0))
-        length, stalled = np.ones(len(nodes)), np.zeros(len(nodes), dtype=np.int64)
+        length: Array = np.ones(len(nodes))
+        stalled: Array = np.zeros(len(nodes), dtype=np.int64)
         for step in range(steps):
             at = self._bound(nodes, pieces)
             won = np.flatnonzero(problem.won(at.sums))
             if won.size:
                 return self._columns(nodes.columns[won[0]], at.taken[won[0]])
-            better = at.value < best
+            better: Array = at.value < best
             best = np.where(better, at.value, best)
             kept[better] = nodes.multipliers[better]
             open_ = best > 0

@@ -143,7 +143,8 @@ def _walk(
     """Points that look unsafe; None where a step has not found any."""
     low, high, x = box
     radius = (high - low) / 2
-    velocity, squares = np.zeros_like(x), np.zeros_like(x)
+    velocity: Array = np.zeros_like(x)
+    squares: Array = np.zeros_like(x)
     for step in range(_STEPS):
         state = x
         if step % 2:
