@@ -284,15 +284,16 @@ def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
                 raise outside(site, args, int(np.argmin(inside)))
         return exact_terms.rational_pieces(pieces, spread).reshape(site.shape)
     result = np.empty(spread[0].shape, dtype=object)
-    continuous = site.op.regularity.continuous
+    value = exact_terms.value_function(pieces, continuous=site.op.regularity.continuous)
+    holds = None if domain == TRUE else exact_terms.condition_function(domain)
     for index, point in enumerate(zip(*(arg.tolist() for arg in spread), strict=True)):
-        if domain != TRUE:
-            held = exact_terms.holds(domain, point)
+        if holds is not None:
+            held = holds(point)
             if held is False:
                 raise outside(site, args, index)
             if held is None:
                 raise UndecidedError
-        result[index] = exact_terms.value_at(pieces, point, continuous=continuous)
+        result[index] = value(point)
     return result.reshape(site.shape)
 
 

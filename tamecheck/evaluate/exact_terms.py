@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, assert_never
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias, assert_never
 
 import numpy as np
 from flint import fmpq
@@ -29,6 +30,8 @@ from tamecheck.ir.formula import Condition, Piece, Term
 from tamecheck.ir.tensor import Array
 
 _Floors = Mapping[Term, fmpq]
+_Value: TypeAlias = Callable[[Sequence[Number], _Floors], Number]
+_Truth: TypeAlias = Callable[[Sequence[Number], _Floors], "bool | None"]
 
 
 class _ForkError(Exception):
@@ -42,10 +45,20 @@ class _ForkError(Exception):
 
 def holds(condition: Condition, args: Sequence[Number]) -> bool | None:
     """Whether a condition holds at a point; None when balls leave it open."""
-    try:
-        return _holds(condition, args, {})
-    except (_ForkError, UndecidedError):
-        return None
+    return condition_function(condition)(args)
+
+
+def condition_function(condition: Condition) -> Callable[[Sequence[Number]], bool | None]:
+    """Whether a condition holds, as a function of the point; None when balls leave it open."""
+    truth = _truth(condition)
+
+    def held(args: Sequence[Number]) -> bool | None:
+        try:
+            return truth(args, {})
+        except (_ForkError, UndecidedError):
+            return None
+
+    return held
 
 
 def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number]:
@@ -54,24 +67,37 @@ def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number
     The graph is single-valued, so a piece that surely holds settles the value, and is then the only
     one listed. Raises `UndecidedError` if a value is not known at the precision in use.
     """
-    return _piece_values(pieces, args, {})
+    return _piece_values(_parts(pieces), args, {})
 
 
 def value_at(pieces: Sequence[Piece], args: Sequence[Number], *, continuous: bool) -> Number:
-    """The value of a pointwise op at a point of its domain.
+    """The value of a pointwise op at a point of its domain; see `value_function`."""
+    return value_function(pieces, continuous=continuous)(args)
 
-    Where several pieces may hold, the value is in the hull of theirs.  For a continuous op that
-    ball is about as small as the argument's; for another one it may span a jump.
 
-    Raises `UndecidedError` if no piece is known to hold, and the pieces that may hold differ.
+def value_function(
+    pieces: Sequence[Piece], *, continuous: bool
+) -> Callable[[Sequence[Number]], Number]:
+    """The value of a pointwise op as a function of the point, which is in its domain.
+
+    Where several pieces may hold, the value is in the hull of theirs; see `piece_values`.  For a
+    continuous op that ball is about as small as the argument's; for another one it may span a jump.
+
+    The function raises `UndecidedError` if no piece is known to hold, and the pieces that may hold
+    differ, or if a value is not known at the precision in use.
     """
-    values = piece_values(pieces, args)
-    if not values:
+    parts = _parts(pieces)
+
+    def value(args: Sequence[Number]) -> Number:
+        values = _piece_values(parts, args, {})
+        if not values:
+            raise UndecidedError
+        found = hull(values)
+        if isinstance(found, fmpq) or len(values) == 1 or continuous:
+            return found
         raise UndecidedError
-    found = hull(values)
-    if isinstance(found, fmpq) or len(values) == 1 or continuous:
-        return found
-    raise UndecidedError
+
+    return value
 
 
 def is_rational(pieces: Sequence[Piece], domain: Condition) -> bool:
@@ -131,57 +157,91 @@ _RATIONALS: Arithmetic[Any] = Arithmetic(
 )
 
 
-def _piece_values(pieces: Sequence[Piece], args: Sequence[Number], floors: _Floors) -> list[Number]:
+def _parts(pieces: Sequence[Piece]) -> list[tuple[_Truth, _Value]]:
+    return [(_truth(piece.condition), _function(piece.term)) for piece in pieces]
+
+
+def _piece_values(
+    parts: Sequence[tuple[_Truth, _Value]], args: Sequence[Number], floors: _Floors
+) -> list[Number]:
+    """The value of every piece that may hold at a point; of one that surely holds, its alone."""
     try:
         possible: list[Number] = []
-        for piece in pieces:
-            held = _holds(piece.condition, args, floors)
+        for truth, value in parts:
+            held = truth(args, floors)
             if held is True:
-                return [_value(piece.term, args, floors)]
+                return [value(args, floors)]
             if held is None:
-                possible.append(_value(piece.term, args, floors))
+                possible.append(value(args, floors))
     except _ForkError as fork:
         # the floor is one of the candidates, so the value is that under one of them
         branches = [{**floors, fork.term: candidate} for candidate in fork.candidates]
-        return [value for branch in branches for value in _piece_values(pieces, args, branch)]
+        return [value for branch in branches for value in _piece_values(parts, args, branch)]
     return possible
 
 
-def _holds(condition: Condition, args: Sequence[Number], floors: _Floors) -> bool | None:
-    def decide(comparison: formula.Compare) -> bool | None:
-        match comparison:
-            case formula.Compare(
-                formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
-            ) if factor == -1:
-                return relates(relation, _value(left, args, floors), _value(right, args, floors))
-            case formula.Compare(term, relation):
-                return relates(relation, _value(term, args, floors), ZERO)
+@lru_cache(maxsize=4096)
+def _truth(condition: Condition) -> _Truth:
+    match condition:
+        case formula.Compare(
+            formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
+        ) if factor == -1:
+            one, other = _function(left), _function(right)
+            return lambda args, floors: relates(relation, one(args, floors), other(args, floors))
+        case formula.Compare(term, relation):
+            value = _function(term)
+            return lambda args, floors: relates(relation, value(args, floors), ZERO)
+        case formula.And(parts) | formula.Or(parts):
+            truths = list(map(_truth, parts))
+            decisive = isinstance(condition, formula.Or)
 
-    return formula.truth(condition, decide)
+            def joined(args: Sequence[Number], floors: _Floors) -> bool | None:
+                found: bool | None = not decisive
+                for truth in truths:
+                    held = truth(args, floors)
+                    if held is decisive:
+                        return decisive
+                    found = None if held is None else found
+                return found
+
+            return joined
 
 
-def _value(term: Term, args: Sequence[Number], floors: _Floors) -> Number:  # noqa: C901 one case a term
+@lru_cache(maxsize=4096)
+def _function(term: Term) -> _Value:  # noqa: C901 one case a term
     match term:
         case formula.Var(index):
-            return args[index]
+            return lambda args, _floors: args[index]
         case formula.Const(value):
-            return as_number(value)
+            number = as_number(value)
+            return lambda _args, _floors: number
         case formula.Add(left, right):
-            return add(_value(left, args, floors), _value(right, args, floors))
+            return _composed(add, left, right)
         case formula.Mul(left, right):
-            return multiply(_value(left, args, floors), _value(right, args, floors))
+            return _composed(multiply, left, right)
         case formula.Div(numerator, denominator):
-            return divide(_value(numerator, args, floors), _value(denominator, args, floors))
+            return _composed(divide, numerator, denominator)
         case formula.Pow(base, exponent):
-            return power(_value(base, args, floors), _value(exponent, args, floors))
+            return _composed(power, base, exponent)
         case formula.Floor(argument):
-            if term in floors:
-                return floors[term]
-            candidates = floor_candidates(_value(argument, args, floors))
-            if len(candidates) > 1:
-                raise _ForkError(term, candidates)
-            return candidates[0]
+            inner = _function(argument)
+
+            def floor(args: Sequence[Number], floors: _Floors) -> Number:
+                if term in floors:
+                    return floors[term]
+                candidates = floor_candidates(inner(args, floors))
+                if len(candidates) > 1:
+                    raise _ForkError(term, candidates)
+                return candidates[0]
+
+            return floor
         case formula.Call(function, argument):
-            return call(function, _value(argument, args, floors))
+            inner = _function(argument)
+            return lambda args, floors: call(function, inner(args, floors))
         case _:
             assert_never(term)
+
+
+def _composed(operation: Callable[[Number, Number], Number], left: Term, right: Term) -> _Value:
+    one, other = _function(left), _function(right)
+    return lambda args, floors: operation(one(args, floors), other(args, floors))
