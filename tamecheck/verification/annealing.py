@@ -25,7 +25,7 @@ _SETS = 48
 _BEYOND = 1e-3
 _SCATTERED, _MORE = 0.5, 0.15
 """The share of moves that take single inputs all the way, and how many more than are needed."""
-_FIRST, _CASES, _GROWTH, _MOST = 250, 8, 3, 20000
+_FIRST, _CASES, _FEWEST, _GROWTH, _MOST = 250, 8, 2, 3, 20000
 
 
 class _Open:
@@ -124,12 +124,15 @@ class Annealing:
     ) -> Witness | None:
         """The first point that looks unsafe and that is confirmed.
 
-        The cases that come nearest are tried again, for longer.
+        The cases that are nearest at the middle are tried first, and those that come nearest again,
+        for longer.
         """
         sites = self._sites(rng)
         rows = [Rows([case]) for case in self.cases]
-        phases, distance = _FIRST, np.full(len(rows), np.inf)
-        waiting = list(range(len(rows)))
+        middle = self._full(self._second_states(self._first_sums(np.zeros_like(self.radius))))
+        distance = np.array([self._weigh(one, middle)[0] for one in rows])
+        waiting: list[int] = np.argsort(distance, kind="stable")[:_CASES].tolist()
+        phases = _FIRST
         while not budget.is_spent:
             for number in waiting:
                 for found, point in self._anneal(rows[number], sites, phases, rng, budget):
@@ -142,7 +145,7 @@ class Annealing:
             if not sites:
                 return None  # all of the box has the states of its middle
             best = np.argsort(distance, kind="stable")
-            waiting = best[: max(min(_CASES, len(waiting) // 2), 1)].tolist()
+            waiting = best[: max(len(waiting) // 2, _FEWEST)].tolist()
             phases = min(phases * _GROWTH, _MOST)
         return None
 
@@ -193,6 +196,12 @@ class Annealing:
         state[:-1].reshape(-1, self.first.channels)[self.first.groups] = held
         return self.second.held(state[self.second.places] @ self.second.weights - self.goals)
 
+    def _full(self, held: Array) -> Array:
+        """The states of the second layer, given the neurons of its open groups."""
+        state = self.states[1][:-1].reshape(-1, self.second.channels).copy()
+        state[self.second.groups] = np.where(held, np.float32(1), np.float32(-1))
+        return state.reshape(-1)
+
     def _propose(
         self, sites: _Sites, moved: Array, sums: Array, rng: np.random.Generator
     ) -> tuple[Array, Array]:
@@ -230,15 +239,13 @@ class Annealing:
         held = self._second_states(sums)
         best = np.inf
         for phase in range(phases):
-            state = self.states[1][:-1].reshape(-1, self.second.channels).copy()
-            state[self.second.groups] = np.where(held, np.float32(1), np.float32(-1))
-            excess, slope = self._weigh(rows, state.reshape(-1))
+            excess, slope = self._weigh(rows, self._full(held))
             if excess < best:
                 best = excess
                 yield best, self.middle + moved[:-1]
             if budget.is_spent or not sites:
                 return
-            weights = slope.reshape(state.shape)[self.second.groups]
+            weights = slope.reshape(-1, self.second.channels)[self.second.groups]
             size = np.abs(weights).mean()
             heat = size * _HOT * (_COLD / _HOT) ** (phase / phases)
             here = sites[int(rng.integers(len(sites)))]

@@ -345,7 +345,7 @@ class _Run:
         return Holds(_SIGNS, reason, self._spent, self.facts, INTEGERS, certificate=document)
 
     def _descend(self, search: Search, *, quickly: bool) -> Violated | None:
-        """Straight-through gradients and annealing, for a binarized network."""
+        """Annealing and straight-through gradients, for a binarized network."""
         if self.signs is None:
             return None
         most = self._quick / 3 if quickly else _LONG

@@ -37,8 +37,8 @@ _CELLS = 1 << 25
 _FEW_SIGNS, _OPEN_SHARE = 64, 0.25
 _FEW_BEFORE = 12
 _AIMS = 3
-_GRADIENTS = 0.4
-"""Of the search for a violation, before signs are annealed."""
+_ANNEALED = 0.7
+"""Of the search for a violation, before gradients are tried."""
 _EVEN = 0.1
 
 
@@ -379,14 +379,13 @@ class Prover:
         rng: np.random.Generator,
         budget: Budget,
     ) -> tuple[Witness, str] | None:
-        """A violation in the region, by gradients and then by annealing, and which of both."""
-        moves = self.annealing
-        part = budget if moves is None else budget.share(_GRADIENTS)
-        found = self.descent().find(confirm, rng, part)
-        if found is not None:
-            return found, "straight-through gradients"
-        found = None if moves is None else moves.find(confirm, rng, budget)
-        return None if found is None else (found, "simulated annealing of signs")
+        """A violation in the region, by annealing and then by gradients, and which of both."""
+        if self.annealing is not None:
+            found = self.annealing.find(confirm, rng, budget.share(_ANNEALED))
+            if found is not None:
+                return found, "simulated annealing of signs"
+        found = self.descent().find(confirm, rng, budget)
+        return None if found is None else (found, "straight-through gradients")
 
     def descent(self) -> Descent:
         """The search by gradients."""
