@@ -66,8 +66,6 @@ rows and columns, and nodes.  A clock would make the answer depend on what else 
 
 _GRACE = 2.0
 """Seconds beyond the limit in which a kernel may end a check."""
-_SOME = 100
-"""Nodes from which it is judged how many a tree has."""
 
 _AHEAD = 8
 """Tasks of a search that are planned at a time, of which as many processes have a use."""
@@ -247,7 +245,7 @@ class _Solving:
         budget = self.budget if self.certify else self.budget.part(_PATIENCE)
         value = self._minimised(point) if self.cutoff else None
         left = budget.part(max(_ROOT, _PART * budget.seconds) if self.certify else _ROOT)
-        self.strengthened = strengthen(self.program, value, left, self._expected)
+        self.strengthened = strengthen(self.program, value, left, self._closes)
         search = self._search_strengthened(self.strengthened, point)
         tree = self._run(search, budget)
         if tree.closed:
@@ -257,11 +255,10 @@ class _Solving:
             return self._conclude_unbounded(tree.ray)
         return self._open(tree, said)
 
-    def _expected(self, own: Strengthened) -> float:
-        """How many nodes the tree of a strengthened program seems to have."""
+    def _closes(self, own: Strengthened, nodes: int, iterations: int) -> bool:
+        """Whether the tree of a strengthened program closes within so little."""
         search = Search(own.program, point=self.best)
-        search.run(replace(self.budget, nodes=_SOME))
-        return search.expected
+        return search.run(replace(self.budget, nodes=nodes), iterations=iterations).closed
 
     def _minimised(self, point: Point | None) -> Fraction | None:
         """The minimised objective of a point, without the constant."""

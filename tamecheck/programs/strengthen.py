@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
+from typing import TypeAlias
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Number, simple
@@ -32,8 +33,9 @@ _ROUNDS, _PASSES, _ODD = 60, 10, 4
 _OLD, _TIGHT = 3, 1e-6
 _STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 """Rounds without growth: so little of the bound, and of what is left to the cutoff."""
-_ASKED, _SMALL = (4, 8, 16, 32), 2_000
-"""The rounds before which the size of the tree is asked; smaller ones need no more cuts."""
+_ASKED, _A_ROUND, _DEARER = (4, 8, 16, 32), 25, 2
+"""The rounds before which it is asked whether a tree closes, of so many nodes for each round, and
+with so many times the iterations of the simplex method."""
 _EQUAL, _BEYOND = 1e-9, 1e-6
 """Relative differences of a bound from the cutoff that are none, and that are seen."""
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
@@ -52,21 +54,25 @@ class Strengthened:
     """What the derivation assumes of the minimised objective, without its constant."""
 
 
+Closes: TypeAlias = Callable[[Strengthened, int, int], bool]
+"""Whether the tree of a program closes within so many nodes and iterations of the simplex method.
+"""
+
+
 def strengthen(
     program: Program,
     value: Fraction | None,
     budget: Budget,
-    expected: Callable[[Strengthened], float] = lambda _: math.inf,
+    closes: Closes | None = None,
 ) -> Strengthened:
     """Narrow bounds and add cuts; ``value`` is the best point's minimised, without the constant.
 
-    ``expected`` is asked now and then how many nodes a tree would have: cuts end where that is no
-    more than they are worth.
+    Cuts end where a small tree ``closes``, which is asked now and then.
     """
     own = _Root(program, value)
     if not own.tighten_rows(budget):
         return own.result()
-    own.cut(budget, expected)
+    own.cut(budget, closes)
     return own.result()
 
 
@@ -326,12 +332,17 @@ class _Root:
 
     # -- cuts -------------------------------------------------------------------------------------
 
-    def cut(self, budget: Budget, expected: Callable[[Strengthened], float]) -> None:
+    def cut(self, budget: Budget, closes: Closes | None) -> None:
         """Rounds of cuts, while the bound of the relaxation grows and the tree would be large."""
         before, stalled, passes, odd = -math.inf, _STALLED, _PASSES, _ODD
+        iterations = 0
         for count in range(_ROUNDS):
             own = None if budget.is_spent else self._solve(budget)
-            if own is None or (count in _ASKED and expected(self.result()) < _SMALL):
+            if own is None:
+                return
+            iterations += _DEARER * own.relaxation.iterations
+            asked = closes if count in _ASKED else None
+            if asked is not None and asked(self.result(), _A_ROUND * count, iterations):
                 return
             objective = own.objective
             self._age(own.point)

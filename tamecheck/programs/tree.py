@@ -155,12 +155,6 @@ class Search:
         """How many nodes were explored."""
         return self._state.explored
 
-    @property
-    def expected(self) -> float:
-        """How many nodes the tree will have, if the open ones lead to as many as the others."""
-        left = math.fsum(2.0**-node.depth for node in self._all_open())
-        return self.explored / (1.0 - left) if left < 1.0 else math.inf
-
     def offer(self, point: Point) -> None:
         """Use a feasible point of the program if it is better than the best one known."""
         value = self._better(point, self._state.value)

@@ -16,7 +16,6 @@ from tamecheck.programs.certificate import Tightened
 from tamecheck.programs.cliques import Cliques
 from tamecheck.programs.scaled import Scaled, hull_box, minimised_costs
 from tamecheck.programs.strengthen import strengthen
-from tamecheck.programs.tree import Search
 from tamecheck.solvers.relaxation import Relaxation
 
 PROGRAMS = script("tests/programs/structured_programs.py")
@@ -88,15 +87,15 @@ def covers(width=12):
     return Program(columns, (Row("r", terms, None, F(151)),))
 
 
-def test_cuts_end_where_the_tree_is_small():
+def test_cuts_end_where_a_small_tree_closes():
     asked = []
 
-    def expected(own):
-        asked.append(len(own.derived))
-        return 1
+    def closes(own, nodes, iterations):
+        asked.append((len(own.derived), nodes, iterations > 0))
+        return True
 
-    few = strengthen(covers(), None, Budget(), expected)
-    assert asked == [len(few.derived)]
+    few = strengthen(covers(), None, Budget(), closes)
+    assert asked == [(len(few.derived), 100, True)]
     assert len(few.derived) < len(strengthen(covers(), None, Budget()).derived)
 
 
@@ -105,13 +104,6 @@ def test_cuts_end_where_the_bound_reaches_the_best_point():
     columns = (Column("x", F(0), None, Kind.INTEGER, F(-1)), Column("y", cost=F(1)))
     program = Program(columns, (Row("r", ((0, F(2)), (1, F(-2))), None, F(3)),))
     assert len(strengthen(program, F(-1), Budget()).derived) <= 2
-
-
-def test_a_search_expects_no_more_nodes_than_it_has_when_it_ends():
-    search = Search(covers())
-    assert search.expected == float("inf")
-    assert search.run().closed
-    assert search.expected == search.explored
 
 
 def triangle(side):
