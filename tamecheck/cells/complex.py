@@ -280,12 +280,7 @@ class Complex(CellList[Cell]):
         return None
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the cells in two coordinates by matplotlib, coloured by map; the axes.
-
-        Parameters
-        ----------
-        ax
-            Axes to draw on; new ones if None.
+        """Draw the cells in two coordinates by matplotlib, coloured by map, on axes or new ones.
 
         Raises
         ------

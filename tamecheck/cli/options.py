@@ -165,16 +165,9 @@ class Verb:
         """Add the verb to the command line."""
         parser = subparsers.add_parser(self.name, help=self.help, description=self.description)
         _add(parser, parser, (*self.options, _MANY if self.many else (), _COMMON))
-        parser.set_defaults(
-            run=self.run,
-            answers=self.answers,
-            last_words=self.last_words,
-            verb=self.name,
-            many=self.many,
-            serves=self.serves,
-            more=(),
-            heard=None,
-        )
+        told = ("run", "answers", "last_words", "many", "serves")
+        passed = {field: getattr(self, field) for field in told}
+        parser.set_defaults(verb=self.name, more=(), heard=None, **passed)
 
 
 def _add(parser: Parser, holder: Any, options: Options) -> None:

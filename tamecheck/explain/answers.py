@@ -260,12 +260,7 @@ class Relevancy(Answer):
         }
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw in what share of the reasons each feature is, by matplotlib; the axes.
-
-        Parameters
-        ----------
-        ax
-            Axes to draw on; new ones if None.
+        """Draw in what share of the reasons each feature is, by matplotlib, on axes or new ones.
 
         Raises
         ------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -21,6 +21,20 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.extended import apply_extended, is_extended
 from tamecheck.loaders.folding import exact_array, fold
 from tamecheck.loaders.kinds import FLOAT, INT64, Kind
+
+
+def _operators(
+    op: Op,
+) -> tuple[Callable[[Value, Operand], Value], Callable[[Value, Operand], Value]]:
+    """An op of a tensor and what is on its right, and on its left."""
+
+    def before(self: Value, other: Operand) -> Value:
+        return self.apply(op, other)
+
+    def after(self: Value, other: Operand) -> Value:
+        return self.emitter.apply(op, other, self)
+
+    return before, after
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,29 +63,11 @@ class Value:
         """The number of axes."""
         return len(self.shape)
 
-    def __add__(self, other: Operand) -> Value:
-        return self.apply(ops.ADD, other)
-
-    def __radd__(self, other: Operand) -> Value:
-        return self.emitter.apply(ops.ADD, other, self)
-
-    def __sub__(self, other: Operand) -> Value:
-        return self.apply(ops.SUB, other)
-
-    def __rsub__(self, other: Operand) -> Value:
-        return self.emitter.apply(ops.SUB, other, self)
-
-    def __mul__(self, other: Operand) -> Value:
-        return self.apply(ops.MUL, other)
-
-    def __truediv__(self, other: Operand) -> Value:
-        return self.apply(ops.DIV, other)
-
-    def __rtruediv__(self, other: Operand) -> Value:
-        return self.emitter.apply(ops.DIV, other, self)
-
-    def __matmul__(self, other: Operand) -> Value:
-        return self.apply(ops.MATMUL, other)
+    __add__, __radd__ = _operators(ops.ADD)
+    __sub__, __rsub__ = _operators(ops.SUB)
+    __mul__ = _operators(ops.MUL)[0]
+    __truediv__, __rtruediv__ = _operators(ops.DIV)
+    __matmul__ = _operators(ops.MATMUL)[0]
 
     def apply(self, op: Op, *more: Operand, **options: Any) -> Value:
         """An op of this tensor and more; as `Emitter.apply`."""

@@ -116,14 +116,9 @@ def test_the_scale_of_arrows_is_told():
 @pytest.mark.parametrize(
     ("text", "box", "poles"),
     [
-        ("1/x+y", "-1:1", 1),
-        ("1/(x-y/3)^2", "-1:1", 1),
-        ("1/(x^2+y^2)", "-1:1", 1),
-        ("log(x)+y", "x=0:1,y=0:1", 1),
-        ("tan(4*x)*y", "-1:1", 2),
-        ("sqrt(x)+sqrt(y)", "-1:1", 0),
-        ("1/(x^2+y^2+1/100)", "-1:1", 0),
-        ("exp(9*x)+y", "-1:1", 0),
+        *((text, "-1:1", 1) for text in ("1/x+y", "1/(x-y/3)^2", "1/(x^2+y^2)")),
+        *(("log(x)+y", "x=0:1,y=0:1", 1), ("tan(4*x)*y", "-1:1", 2)),
+        *((text, "-1:1", 0) for text in ("sqrt(x)+sqrt(y)", "1/(x^2+y^2+1/100)", "exp(9*x)+y")),
     ],
 )
 def test_poles_are_drawn_and_leave_colours_for_the_rest(text, box, poles):

@@ -229,14 +229,11 @@ def slope():
 @pytest.mark.parametrize(
     ("kind", "row", "proved"),
     [
-        ("real", "(> Y[0,0] 3.5)", "real"),
-        # attained: a float may be above it
-        ("float32", "(> Y[0,0] 3.5)", "real"),
-        ("float32", "(> Y[0,0] 3.5001)", "float32"),
-        ("float16", "(> Y[0,0] 3.5001)", "real"),
+        # 3.5 is attained: a float may be above it; the last number is read as the next float
+        *(("real", "(> Y[0,0] 3.5)", "real"), ("float32", "(> Y[0,0] 3.5)", "real")),
+        *(("float32", "(> Y[0,0] 3.5001)", "float32"), ("float16", "(> Y[0,0] 3.5001)", "real")),
         ("float16", "(> Y[0,0] 3.6)", "float16"),
         ("float64", "(> Y[0,0] 3.50000000001)", "float64"),
-        # a number that is read as the next float
         ("float32", "(>= Y[0,0] 3.50000001)", "real"),
     ],
 )

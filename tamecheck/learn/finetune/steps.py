@@ -41,10 +41,8 @@ _DAMPING = 0.1
 _TRIES = 20
 """Steps of an attack."""
 
-_LOST, _JUDGED, _MOST_JUDGES = 0.01, 4, 500
+_LOST, _JUDGED, _MOST_JUDGES, _BETWEEN = 0.01, 4, 500, 600
 """Every few rounds the iterate is judged on so many rows, and must not lose more accuracy."""
-
-_BETWEEN = 600
 
 
 @dataclass(frozen=True, slots=True, eq=False)
