@@ -9,11 +9,6 @@ data, relative to the best objective, with all optima exact.
 
 from __future__ import annotations
 
-import argparse
-import os
-import pickle
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -21,6 +16,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import peers
 
 SECONDS, TRAIN, TEST, BATCH = 8.0, 200, 400, 32
 PARTS = 5
@@ -218,44 +214,16 @@ def regret(
     return float(lost.sum() / np.abs(best).sum()), int(found.jumps.sum())
 
 
-def serve() -> None:
-    """Answer ``(function, arguments)`` on the standard streams."""
-    import torch
-
-    torch.set_num_threads(1)
-    # solvers print on the standard output of the process
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
+def answer(name: str, arguments: tuple[Any, ...]) -> Any:
+    """What a function of the peers gives."""
     known: dict[str, Callable[..., Any]] = {"data": data_of, "train": train_in_pyepo}
-    while True:
-        try:
-            name, arguments = pickle.load(sys.stdin.buffer)  # noqa: S301 (our own parent)
-        except EOFError:
-            return
-        pickle.dump(known[name](*arguments), answers)
-        answers.flush()
+    return known[name](*arguments)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", default=sys.executable, help="their interpreter")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        serve()
-        return
-    command = [options.peers, __file__, "--serve"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-
-        def ask(name: str, *arguments: Any) -> Any:
-            to_child: Any = child.stdin
-            pickle.dump((name, arguments), to_child)
-            to_child.flush()
-            from_child: Any = child.stdout
-            return pickle.load(from_child)  # noqa: S301 (our own child)
-
-        for task in ("shortest path", "knapsack", "tour"):
-            table(task, ask)
+def work(ask: Callable[..., Any]) -> None:
+    """A table a task."""
+    for task in ("shortest path", "knapsack", "tour"):
+        table(task, lambda name, *arguments: ask(name, arguments))
 
 
 def table(task: str, ask: Callable[..., Any]) -> None:
@@ -281,4 +249,4 @@ def table(task: str, ask: Callable[..., Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    peers.main(__file__, __doc__, answer, work)

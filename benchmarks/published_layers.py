@@ -8,16 +8,12 @@ in turns.  Times are CPU times of one thread, forward and backward, the least of
 
 from __future__ import annotations
 
-import argparse
-import os
-import pickle
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import peers
 
 BATCH, TURNS = 32, 5
 Arrays = dict[str, np.ndarray]
@@ -192,50 +188,25 @@ def with_cvxpylayers(name: str, data: Arrays) -> Answer:
 PEERS = {"qpth": with_qpth, "cvxpylayers": with_cvxpylayers}
 
 
-def serve() -> None:
-    """Answer questions ``(peer, name, data)`` on the standard streams."""
+def answer(peer: str, name: str, data: Arrays) -> tuple[Any, float]:
+    """What a peer finds, and its seconds."""
+    start = time.process_time()
+    try:
+        found = PEERS[peer](name, data)
+    except Exception as error:  # noqa: BLE001 (whatever a peer raises is its answer)
+        found = repr(error)
+    return found, time.process_time() - start
+
+
+def work(ask: Callable[..., Any]) -> None:
+    """A line a family of programs."""
     import torch
 
     torch.set_num_threads(1)
-    # solvers print on the standard output of the process
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    while True:
-        try:
-            peer, name, data = pickle.load(sys.stdin.buffer)  # noqa: S301 (our own parent)
-        except EOFError:
-            return
-        start = time.process_time()
-        try:
-            found = PEERS[peer](name, data)
-        except Exception as error:  # noqa: BLE001 (whatever a peer raises is its answer)
-            found = repr(error)
-        pickle.dump((found, time.process_time() - start), answers)
-        answers.flush()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--peers", default=sys.executable, help="their interpreter")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.serve:
-        serve()
-        return
-    import torch
-
-    torch.set_num_threads(1)
-    command = [options.peers, __file__, "--serve"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as child:
-        heads = (
-            f"{p + ', ms':>16}{'ratio':>7}{'apart':>8}{'gradients':>10}{'FD':>8}" for p in PEERS
-        )
-        print(f"{'':21}{'ours, ms':>9}{'FD':>8}", *heads, sep="")
-        for name, data in numbers().items():
-            print(f"{name:21}", compare(name, data, child), sep="", flush=True)
-        if child.stdin is not None:
-            child.stdin.close()
+    heads = (f"{p + ', ms':>16}{'ratio':>7}{'apart':>8}{'gradients':>10}{'FD':>8}" for p in PEERS)
+    print(f"{'':21}{'ours, ms':>9}{'FD':>8}", *heads, sep="")
+    for name, data in numbers().items():
+        print(f"{name:21}", compare(name, data, ask), sep="", flush=True)
 
 
 def differences(name: str, data: Arrays, gradient: np.ndarray) -> float:
@@ -251,7 +222,7 @@ def differences(name: str, data: Arrays, gradient: np.ndarray) -> float:
     return float(np.sort(errors)[-1 - BATCH // 10])
 
 
-def compare(name: str, data: Arrays, child: Any) -> str:
+def compare(name: str, data: Arrays, ask: Callable[..., Any]) -> str:
     """A line of the table: times, ratios and how far the answers are apart."""
     least = dict.fromkeys(["ours", *PEERS], float("inf"))
     answers: dict[str, Any] = {}
@@ -260,9 +231,7 @@ def compare(name: str, data: Arrays, child: Any) -> str:
         answers["ours"] = ours(name, data)
         least["ours"] = min(least["ours"], time.process_time() - start)
         for peer in PEERS:
-            pickle.dump((peer, name, data), child.stdin)
-            child.stdin.flush()
-            answers[peer], spent = pickle.load(child.stdout)  # noqa: S301 (our own child)
+            answers[peer], spent = ask(peer, name, data)
             least[peer] = min(least[peer], spent)
     line = f"{1000 * least['ours']:9.1f}{differences(name, data, answers['ours'][1]):8.0e}"
     for peer in PEERS:
@@ -278,4 +247,4 @@ def compare(name: str, data: Arrays, child: Any) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    peers.main(__file__, __doc__, answer, work, quiet=True)

@@ -17,11 +17,9 @@ Weights: TypeAlias = list[tuple[Floats, Floats]]
 """Matrices and offsets of layers, the readout last."""
 
 _KINDS: tuple[WeightKind, ...] = ("real", "binary", "ternary")
-_TERNARY = 1 / 3
-"""Latent weights below this in absolute value are 0 in a ternary network."""
-
-_INTEGER_SPREAD = 0.3
-"""Latent numbers of integer weights start within [-1, 1], where they are kept."""
+_TERNARY, _INTEGER_SPREAD = 1 / 3, 0.3
+"""Latent weights below the first in absolute value are 0 in a ternary network; by the second, those
+of integer weights start within [-1, 1], where they are kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,8 +37,7 @@ from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
 KINDS = ("field", "cells", "decision", "descent")
 """The kinds of figures of which there are pages."""
 
-_MOST_CELLS = 4_000
-_MOST_SETS = 150
+_MOST_CELLS, _MOST_SETS = 4_000, 150
 _SECONDS = 20.0
 _MOST_ROWS, _MOST_BYTES = 12, 700_000
 _SIDE, _LONG, _NAME = 56, 24, 40

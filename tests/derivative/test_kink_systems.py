@@ -113,19 +113,22 @@ def test_a_function_has_the_opposite_signs_of_what_it_falls_with(opposite):
 
 
 # F = 0 has several solutions near 0, or its set has a singular element: by hand
-NOT_INVERTIBLE = [
+IN_Y = (
     # 1 - 2 between the curves, so y falls there and rises outside
-    ("y+2*(max(y-x^2,0)-max(y,0))-q", "y"),
-    ("y+2*(max(y-x^3,0)-max(y,0))-q", "y"),
-    ("y-2*max(y,0)+2*max(y-sin(x)+x,0)-q", "y"),
-    ("y+abs(y-x^3)-abs(y)-q", "y"),
-    ("y+abs(y-x^2)-abs(y+x^2)-q", "y"),
-    ("y+3*max(sin(x)-y,0)-3*max(x-y,0)-q", "y"),
-    ("y+2*max(tanh(x)-y,0)-2*max(x-y,0)-q", "y"),
-    ("y+2*min(y,x^2)-2*min(y,0)-2*abs(y)+2*abs(y-x^2)-q", "y"),
-    ("y-2*max(y+x^2,0)+2*max(y,0)-q", "y"),
-    ("2*y+3*max(y-x*z,0)-3*max(y,0)-q", "y"),
-    ("y+2*(max(exp(x)-1-y,0)-max(x-y,0))-q", "y"),
+    "y+2*(max(y-x^2,0)-max(y,0))-q",
+    "y+2*(max(y-x^3,0)-max(y,0))-q",
+    "y-2*max(y,0)+2*max(y-sin(x)+x,0)-q",
+    "y+abs(y-x^3)-abs(y)-q",
+    "y+abs(y-x^2)-abs(y+x^2)-q",
+    "y+3*max(sin(x)-y,0)-3*max(x-y,0)-q",
+    "y+2*max(tanh(x)-y,0)-2*max(x-y,0)-q",
+    "y+2*min(y,x^2)-2*min(y,0)-2*abs(y)+2*abs(y-x^2)-q",
+    "y-2*max(y+x^2,0)+2*max(y,0)-q",
+    "2*y+3*max(y-x*z,0)-3*max(y,0)-q",
+    "y+2*(max(exp(x)-1-y,0)-max(x-y,0))-q",
+)
+NOT_INVERTIBLE = [
+    *((equation, "y") for equation in IN_Y),
     ("u+2*(max(v-u^2,0)-max(v,0))-p; v+2*(max(v-u^2,0)-max(v,0))-q", "u,v"),
 ]
 

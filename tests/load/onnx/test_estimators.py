@@ -85,18 +85,12 @@ CASES = {
         base_values=[0.5, -1.0],
         **forest("target", targets=2, modes=("BRANCH_LT", "BRANCH_GTE", "BRANCH_GT")),
     ),
-    "mean of trees": model(
-        *(TREES, (5, 4)),
-        aggregate_function="AVERAGE",
-        n_targets=1,
-        **forest("target"),
-    ),
-    "largest of trees": model(
-        *(TREES, (5, 4)),
-        aggregate_function="MAX",
-        n_targets=1,
-        **forest("target", depth=2),
-    ),
+    **{
+        f"{name} of trees": model(
+            *(TREES, (5, 4)), aggregate_function=name, n_targets=1, **forest("target", depth=depth)
+        )
+        for name, depth in (("AVERAGE", 3), ("MAX", 2))
+    },
     "a leaf alone": model(TREES, (2, 4), n_targets=1, **forest("target", trees=1, depth=0)),
     "classes of trees": model(
         *("TreeEnsembleClassifier", (5, 4)),
