@@ -90,67 +90,47 @@ class Row:
     shown_by: str
 
 
-ROWS = (
-    Row("check --expr 'max(x,0)'", "verdict", "kernel"),
-    Row("check --expr 'floor(x)'", "verdict", "kernel"),
-    Row("check --expr 'sin(x)'", "verdict", "kernel"),
-    Row("check p.lp", "verdict", "programs.tameness"),
-    Row("recheck certificate.json", "verdict", "kernel"),
-    Row("verify --expr 'max(x,0)' above.vnnlib", "verdict", "verification.exact"),
-    Row("verify --expr 'max(x,0)' below.vnnlib", "verdict", "verification.witness"),
-    Row("verify --expr 'max(x,0)' above.vnnlib --certify", "verdict", "kernel_pwl"),
-    Row(
-        "referee --expr 'max(x,0)' above.vnnlib --answers said.txt", "truth", "verification.referee"
-    ),
-    Row(f"verify {MAJORITY} --input point.json --hamming 1", "verdict", "binarized.distance"),
-    Row(f"verify {MAJORITY} --input point.json --hamming 1 --certify", "verdict", "kernel_bnn"),
-    Row(f"verify {MAJORITY} --input point.json --hamming 2", "verdict", "verification.witness"),
-    Row(f"verify {MAJORITY} --domain -1,1 --monotone 'a:+'", "verdict", "kernel_bnn"),
-    Row(f"verify {MAJORITY} --domain -1,1 --fair a", "verdict", "verification.witness"),
-    Row("verify --expr 'max(x,0)' --box -1:1 --monotone 'x:+'", "verdict", "verification.exact"),
-    Row("solve p.lp", "status", "kernel_mip"),
-    Row("solve none.lp", "status", "kernel_mip"),
-    Row("solve free.lp", "status", "kernel_mip"),
-    Row("maximise --expr 'max(x,0)-x/2' --box -1:1", "status", "kernel_mip"),
-    Row("minimise --expr 'max(x,0)-x/2' --box -1:1", "status", "kernel_mip"),
-    Row("dual p.lp --method tree", "strong", "duality.check"),
-    Row("dual p.lp --method chvatal", "strong", "duality.check"),
-    Row("diff --expr 'abs(x)' --at x=0", "exact", "derivative.check"),
-    Row(
-        "diff --expr 'y + 2*abs(y) - x' --implicit y --at x=0,y=0",
-        "verdict",
-        "derivative.implicit.check",
-    ),
-    Row(
-        "diff --expr '2*y + abs(y) - x' --implicit y --at x=0,y=0",
-        "verdict",
-        "derivative.implicit.check",
-    ),
-    Row(f"explain {MAJORITY} --input point.json --domain -1,1", "minimal", "explain.check"),
-    Row(
-        f"explain {MAJORITY} --input point.json --domain -1,1 --kind contrastive",
-        "minimal",
-        "explain.check",
-    ),
-    Row(
-        f"explain {MAJORITY} --input point.json --domain -1,1 --kind counterfactual",
-        "minimal",
-        "explain.check",
-    ),
-    Row(
-        f"explain {MAJORITY} --input point.json --domain -1,1 --kind relevancy",
-        "rule",
-        "explain.check",
-    ),
-    Row(
-        f"explain {MAJORITY} --input point.json --domain -1,1 --kind shapley",
-        "rule",
-        "explain.check",
-    ),
-    Row(f"explain {MAJORITY} --domain -1,1 --protected a", "flips", "explain.check"),
-    Row(f"rules {MAJORITY} --domain -1,1", "faithful", "explain.check"),
-    Row(f"count {MAJORITY} --domain -1,1", "total", "explain.check"),
-    Row("cells --expr 'abs(x) + max(y,0)' --box -1:1", "count", "cells.check"),
+QUESTIONS = """\
+verdict   kernel                    check --expr 'max(x,0)'
+verdict   kernel                    check --expr 'floor(x)'
+verdict   kernel                    check --expr 'sin(x)'
+verdict   programs.tameness         check p.lp
+verdict   kernel                    recheck certificate.json
+verdict   verification.exact        verify --expr 'max(x,0)' above.vnnlib
+verdict   verification.witness      verify --expr 'max(x,0)' below.vnnlib
+verdict   kernel_pwl                verify --expr 'max(x,0)' above.vnnlib --certify
+truth     verification.referee      referee --expr 'max(x,0)' above.vnnlib --answers said.txt
+verdict   binarized.distance        verify M --input point.json --hamming 1
+verdict   kernel_bnn                verify M --input point.json --hamming 1 --certify
+verdict   verification.witness      verify M --input point.json --hamming 2
+verdict   kernel_bnn                verify M --domain -1,1 --monotone 'a:+'
+verdict   verification.witness      verify M --domain -1,1 --fair a
+verdict   verification.exact        verify --expr 'max(x,0)' --box -1:1 --monotone 'x:+'
+status    kernel_mip                solve p.lp
+status    kernel_mip                solve none.lp
+status    kernel_mip                solve free.lp
+status    kernel_mip                maximise --expr 'max(x,0)-x/2' --box -1:1
+status    kernel_mip                minimise --expr 'max(x,0)-x/2' --box -1:1
+strong    duality.check             dual p.lp --method tree
+strong    duality.check             dual p.lp --method chvatal
+exact     derivative.check          diff --expr 'abs(x)' --at x=0
+verdict   derivative.implicit.check diff --expr 'y + 2*abs(y) - x' --implicit y --at x=0,y=0
+verdict   derivative.implicit.check diff --expr '2*y + abs(y) - x' --implicit y --at x=0,y=0
+minimal   explain.check             explain M --input point.json --domain -1,1
+minimal   explain.check             explain M --input point.json --domain -1,1 --kind contrastive
+minimal   explain.check             explain M --input point.json --domain -1,1 --kind counterfactual
+rule      explain.check             explain M --input point.json --domain -1,1 --kind relevancy
+rule      explain.check             explain M --input point.json --domain -1,1 --kind shapley
+flips     explain.check             explain M --domain -1,1 --protected a
+faithful  explain.check             rules M --domain -1,1
+total     explain.check             count M --domain -1,1
+count     cells.check               cells --expr 'abs(x) + max(y,0)' --box -1:1
+"""
+"""A line a command: the key of its answer, what shows such answers, the command (M: `MAJORITY`)."""
+
+ROWS = tuple(
+    Row(command.replace(" M ", f" {MAJORITY} "), answer, shown_by)
+    for answer, shown_by, command in (line.split(maxsplit=2) for line in QUESTIONS.splitlines())
 )
 OTHERS: Mapping[str, str] = {
     "eval": "the model's definition is evaluated; `--exact` gives rationals or rigorous balls",

@@ -192,6 +192,28 @@ def onnx_model(  # noqa: PLR0913 (what a model has)
     return helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
 
 
+def agree_with_onnxruntime(raw: bytes, points, *, rtol: float, atol: float = 0.0) -> Graph:
+    """The graph of an ONNX model, whose values are onnxruntime's, in floats and exactly."""
+    import onnxruntime
+
+    from tamecheck.evaluate import exact_values, float_values
+    from tamecheck.loaders.onnx import load_onnx
+
+    graph = load_onnx(raw).graph
+    session = onnxruntime.InferenceSession(raw, providers=["CPUExecutionProvider"])
+    for point in points:
+        numbers = {
+            name: x.astype(np.float64) if x.dtype == np.float32 else x for name, x in point.items()
+        }
+        floats, exact = float_values(graph, numbers), exact_values(graph, numbers)
+        found = zip(session.run(None, point), floats.values(), exact.values(), strict=True)
+        for want, got, sharp in found:
+            np.testing.assert_allclose(got, want, rtol=rtol, atol=atol)
+            near = np.vectorize(float, otypes=[float])(sharp)
+            np.testing.assert_allclose(near, want, rtol=rtol, atol=atol)
+    return graph
+
+
 def written(path: Path, text: str) -> str:
     """The name of a file with this text."""
     path.write_text(text, encoding="utf-8")
