@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from typing import TypeVar, assert_never
+from functools import lru_cache
+from typing import TypeAlias, TypeVar, assert_never
 
 import numpy as np
 
@@ -121,71 +122,108 @@ def _cut(x: Interval, relation: Relation, bound: Interval) -> Interval:
     return Interval(lower, upper)
 
 
-def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:  # noqa: C901, PLR0912 one case a term
+def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Interval:
     """An interval that contains the term's value at every point of the arguments' intervals."""
+    return _function(term)(args, floors)
+
+
+_Function: TypeAlias = Callable[[Sequence[Interval], Floors], Interval]
+
+
+@lru_cache(maxsize=4096)
+def _function(term: Term) -> _Function:  # noqa: C901, PLR0912 one case a term
     folded = formula.constant(term)
     if folded is not None:
-        return Interval(np.asarray(float_down(folded)), np.asarray(float_up(folded)))
-    whole = _recognised(term, args, floors)
+        return _constant(folded)
+    whole = _recognised(term)
     if whole is not None:
         return whole
     match term:
         case formula.Var(index):
-            return args[index]
+            return lambda args, _floors: args[index]
         case formula.Const(value):
-            return Interval(np.asarray(float_down(value)), np.asarray(float_up(value)))
+            return _constant(value)
         case formula.Add(left, right):
             other = formula.subtracted(right)
-            x = term_interval(left, args, floors)
             if other is not None:
-                return iv.subtract(x, term_interval(other, args, floors))
-            return iv.add(x, term_interval(right, args, floors))
+                return _composed(iv.subtract, left, other)
+            return _composed(iv.add, left, right)
         case formula.Mul(left, right):
-            y = term_interval(right, args, floors)
             if formula.constant(left) == -1:
-                return iv.negate(y)
-            return iv.multiply(term_interval(left, args, floors), y)
+                y = _function(right)
+                return lambda args, floors: iv.negate(y(args, floors))
+            return _composed(iv.multiply, left, right)
         case formula.Div(numerator, denominator):
-            return iv.divide(
-                term_interval(numerator, args, floors), term_interval(denominator, args, floors)
-            )
+            return _composed(iv.divide, numerator, denominator)
         case formula.Pow(base, exponent):
-            return _power(base, exponent, args, floors)
+            return _power(base, exponent)
         case formula.Floor(argument):
-            found = iv.floor(term_interval(argument, args, floors))
-            if term not in floors:
-                return found
-            known = floors[term]
-            return Interval(
-                np.maximum(found.lower, known.lower), np.minimum(found.upper, known.upper)
-            )
+            return _floor(term, _function(argument))
         case formula.Call(function, argument):
-            return elementary(function, term_interval(argument, args, floors))
+            inner = _function(argument)
+            return lambda args, floors: elementary(function, inner(args, floors))
         case _:
             assert_never(term)
 
 
-def _recognised(term: Term, args: Sequence[Interval], floors: Floors) -> Interval | None:
+def _constant(value: Fraction) -> _Function:
+    low, high = float_down(value), float_up(value)
+
+    def of_bounds(_args: Sequence[Interval], _floors: Floors) -> Interval:
+        # the upper end of zero is -0
+        same = low == high and low != 0
+        return iv.point(low) if same else Interval(np.asarray(low), np.asarray(high))
+
+    return of_bounds
+
+
+def _composed(
+    operation: Callable[[Interval, Interval], Interval], left: Term, right: Term
+) -> _Function:
+    one, other = _function(left), _function(right)
+    return lambda args, floors: operation(one(args, floors), other(args, floors))
+
+
+def _floor(term: Term, argument: _Function) -> _Function:
+    def value(args: Sequence[Interval], floors: Floors) -> Interval:
+        found = iv.floor(argument(args, floors))
+        if not floors or term not in floors:
+            return found
+        known = floors[term]
+        return Interval(np.maximum(found.lower, known.lower), np.minimum(found.upper, known.upper))
+
+    return value
+
+
+def _recognised(term: Term) -> _Function | None:
     """Two forms in which a term occurs twice although the whole is increasing in it.
 
     ``t / (1 + t)`` for ``t > -1``, and ``t + log(1 + exp(-t))``, which is ``log(1 + exp(t))``.
     """
     match term:
         case formula.Div(t, formula.Add(formula.Const(one), same)) if one == 1 and t == same:
-            x = term_interval(t, args, floors)
-            inner = [Interval(end, end) for end in x]
-            low, high = (iv.divide(end, iv.add(iv.point(1.0), end)) for end in inner)
-            known = x.lower > -1
-            upper = np.where(np.isinf(x.upper), 1.0, high.upper)
-            return Interval(np.where(known, low.lower, -np.inf), np.where(known, upper, np.inf))
+            inner = _function(t)
+            return lambda args, floors: _share(inner(args, floors))
         case formula.Add(
             t, formula.Call(Elementary.LOG, formula.Add(one, formula.Call(Elementary.EXP, back)))
         ) if formula.constant(one) == 1 and formula.subtracted(back) == t:
-            x = term_interval(t, args, floors)
-            ends = [_softplus(Interval(end, end)) for end in x]
-            return Interval(ends[0].lower, ends[1].upper)
+            inner = _function(t)
+
+            def softplus(args: Sequence[Interval], floors: Floors) -> Interval:
+                ends = [_softplus(Interval(end, end)) for end in inner(args, floors)]
+                return Interval(ends[0].lower, ends[1].upper)
+
+            return softplus
         case _:
             return None
+
+
+def _share(x: Interval) -> Interval:
+    inner = [Interval(end, end) for end in x]
+    low, high = (iv.divide(end, iv.add(iv.point(1.0), end)) for end in inner)
+    known = x.lower > -1
+    upper = np.where(np.isinf(x.upper), 1.0, high.upper)
+    return Interval(np.where(known, low.lower, -np.inf), np.where(known, upper, np.inf))
 
 
 def _softplus(x: Interval) -> Interval:
@@ -198,12 +236,15 @@ def _softplus(x: Interval) -> Interval:
     )
 
 
-def _power(base: Term, exponent: Term, args: Sequence[Interval], floors: Floors) -> Interval:
-    x = term_interval(base, args, floors)
+def _power(base: Term, exponent: Term) -> _Function:
     fixed = formula.constant(exponent)
     if fixed is not None:
-        return _fixed_power(x, fixed)
-    y = term_interval(exponent, args, floors)
+        inner = _function(base)
+        return lambda args, floors: _fixed_power(inner(args, floors), fixed)
+    return _composed(_open_power, base, exponent)
+
+
+def _open_power(x: Interval, y: Interval) -> Interval:
     positive = elementary(Elementary.EXP, iv.multiply(y, elementary(Elementary.LOG, x)))
     known = x.lower > 0
     lower = np.where(known, positive.lower, -np.inf)

@@ -33,7 +33,8 @@ class Interval(NamedTuple):
 
 def point(value: float) -> Interval:
     """The interval of one float."""
-    return Interval(np.asarray(value), np.asarray(value))
+    both = np.asarray(value)
+    return Interval(both, both)
 
 
 def rounded_down(value: Array, error: Array) -> Array:
@@ -67,18 +68,40 @@ def subtract(x: Interval, y: Interval) -> Interval:
 
 def multiply(x: Interval, y: Interval) -> Interval:
     """``x y``, by its four corners."""
-    corners = [_product(a, b) for a in x for b in y]
+    corners = [_product_of(a, b) for a in _ends(x) for b in _ends(y)]
     low, high = corners[0]
     for other_low, other_high in corners[1:]:
         low, high = np.minimum(low, other_low), np.maximum(high, other_high)
     return Interval(low, high)
 
 
+class _Factor(NamedTuple):
+    """A factor of products, and what is asked of it in each of them."""
+
+    value: Array
+    size: Array
+    parts: tuple[Array, Array]
+
+
+def _ends(x: Interval) -> list[_Factor]:
+    """The lower end and the upper one, or both as one where they are the same array."""
+    ends = (x.lower,) if x.lower is x.upper else x
+    return [_factor(end) for end in ends]
+
+
+def _factor(a: Array) -> _Factor:
+    return _Factor(a, np.abs(a), _split(a))
+
+
 def _product(a: Array, b: Array) -> tuple[Array, Array]:
-    value = a * b
-    error = product_error(a, b, value)
-    value = np.where((a == 0) | (b == 0), 0.0, value)
-    error = np.where((a == 0) | (b == 0), 0.0, error)
+    return _product_of(_factor(a), _factor(b))
+
+
+def _product_of(a: _Factor, b: _Factor) -> tuple[Array, Array]:
+    value = a.value * b.value
+    error = _product_error(a, b, value)
+    zero = (a.value == 0) | (b.value == 0)
+    value, error = np.where(zero, 0.0, value), np.where(zero, 0.0, error)
     return rounded_down(value, error), rounded_up(value, error)
 
 
@@ -159,12 +182,16 @@ def product_error(a: Array, b: Array, product: Array) -> Array:
     Not known means that a factor is so large or so small that the splitting of the factors could
     overflow or underflow.  A zero factor gives 0.
     """
-    high_a, low_a = _split(a)
-    high_b, low_b = _split(b)
+    return _product_error(_factor(a), _factor(b), product)
+
+
+def _product_error(a: _Factor, b: _Factor, product: Array) -> Array:
+    (high_a, low_a), (high_b, low_b) = a.parts, b.parts
     error = ((high_a * high_b - product) + high_a * low_b + low_a * high_b) + low_a * low_b
-    size_a, size_b = np.abs(a), np.abs(b)
-    safe = (np.maximum(size_a, size_b) < _SAFE_HIGH) & (np.minimum(size_a, size_b) > _SAFE_LOW)
-    zero = ((size_a == 0) & np.isfinite(b)) | ((size_b == 0) & np.isfinite(a))
+    safe = (np.maximum(a.size, b.size) < _SAFE_HIGH) & (np.minimum(a.size, b.size) > _SAFE_LOW)
+    if safe.all():
+        return np.asarray(error)
+    zero = ((a.size == 0) & np.isfinite(b.value)) | ((b.size == 0) & np.isfinite(a.value))
     return np.where(safe, error, np.where(zero, 0.0, np.nan))
 
 
