@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.errors import TamecheckError
 from tamecheck.exact.arrays import from_list
 from tamecheck.exact.quadratic import PRECISION, Number, QuadraticNumber, rational_near
 from tamecheck.ir.exact import ZERO
+from tamecheck.ir.op import Op
 from tamecheck.ir.tensor import Array, size_of
 
 LIMIT = 2**52
@@ -123,46 +125,46 @@ def _join(args: Sequence[Value]) -> Value | None:
     return Affine(states[0].level, whole, *map(np.concatenate, zip(*parts, strict=True)))
 
 
-def arithmetic(name: str, args: Sequence[Value], shape: tuple[int, ...]) -> Value | None:
+def arithmetic(op: Op, args: Sequence[Value], shape: tuple[int, ...]) -> Value | None:
     """Negation, sums and differences, products with and quotients by constants."""
-    if name == "neg":
-        return arithmetic("mul", [args[0], Fixed(from_list((1,), [Fraction(-1)]))], shape)
-    if name not in _EXACT:
+    if op is ops.NEG:
+        return arithmetic(ops.MUL, [args[0], Fixed(from_list((1,), [Fraction(-1)]))], shape)
+    if op not in _EXACT:
         return None
     left, right = args
     if isinstance(right, Fixed):
         if isinstance(left, Fixed):
-            return Fixed(_shaped(_EXACT[name](left.values, right.values), shape))
-        return _with_constant(name, left, right, shape)
+            return Fixed(_shaped(_EXACT[op](left.values, right.values), shape))
+        return _with_constant(op, left, right, shape)
     if isinstance(left, Affine):
-        return _add(name, left, right, shape)
-    if name == "div":
+        return _add(op, left, right, shape)
+    if op is ops.DIV:
         return None
-    if name == "sub":
-        minus = arithmetic("neg", [right], right.row.shape)
-        return None if minus is None else arithmetic("add", [minus, left], shape)
-    return arithmetic(name, [right, left], shape)
+    if op is ops.SUB:
+        minus = arithmetic(ops.NEG, [right], right.row.shape)
+        return None if minus is None else arithmetic(ops.ADD, [minus, left], shape)
+    return arithmetic(op, [right, left], shape)
 
 
-_EXACT: dict[str, Any] = {
-    "add": np.add,
-    "sub": np.subtract,
-    "mul": np.multiply,
-    "div": np.true_divide,
+_EXACT: dict[Op, Any] = {
+    ops.ADD: np.add,
+    ops.SUB: np.subtract,
+    ops.MUL: np.multiply,
+    ops.DIV: np.true_divide,
 }
 
 
-def _with_constant(name: str, left: Affine, right: Fixed, shape: tuple[int, ...]) -> Affine:
+def _with_constant(op: Op, left: Affine, right: Fixed, shape: tuple[int, ...]) -> Affine:
     """Each element plus a number, or times one; sums of different square roots are rounded."""
     row, scale, offset, doubt, c = (
         np.broadcast_to(part, shape)
         for part in (left.row, left.scale, left.offset, left.doubt, right.values)
     )
     value = replace(left, row=row, scale=scale, offset=offset, doubt=doubt)
-    if name in ("add", "sub"):
-        moved, off = _SUMS(offset, c if name == "add" else -c)
+    if op in (ops.ADD, ops.SUB):
+        moved, off = _SUMS(offset, c if op is ops.ADD else -c)
         return replace(value, offset=_shaped(moved, shape), doubt=_shaped(doubt + off, shape))
-    by = _shaped(c if name == "mul" else Fraction(1) / c, shape)
+    by = _shaped(c if op is ops.MUL else Fraction(1) / c, shape)
     doubts = _STRETCHED_DOUBTS(doubt, by)
     ends = (_shaped(part, shape) for part in (scale * by, offset * by, doubts))
     return Affine(left.level, left.weights, row, *ends)
@@ -185,11 +187,11 @@ def _shaped(values: object, shape: tuple[int, ...]) -> Array:
     return np.asarray(values, dtype=object).reshape(shape)
 
 
-def _add(name: str, left: Affine, right: Affine, shape: tuple[int, ...]) -> Affine | None:
+def _add(op: Op, left: Affine, right: Affine, shape: tuple[int, ...]) -> Affine | None:
     joined = _join([left, right])
-    if name not in ("add", "sub") or not isinstance(joined, Affine):
+    if op not in (ops.ADD, ops.SUB) or not isinstance(joined, Affine):
         return None
-    sign = Fraction(1 if name == "add" else -1)
+    sign = Fraction(1 if op is ops.ADD else -1)
     size = left.row.size
     first = np.broadcast_to(np.arange(size).reshape(left.row.shape), shape).reshape(-1)
     second = np.arange(right.row.size).reshape(right.row.shape) + size

@@ -140,7 +140,7 @@ class _Reader:
         if len(numbers) != 1:
             return with_constant(node, [self._states(steps), constant])
         other = number(Fraction(numbers.pop()))
-        found = [arithmetic(node.op.name, [number(v), other], ()) for v in steps.values]
+        found = [arithmetic(node.op, [number(v), other], ()) for v in steps.values]
         values = [v.values.item() for v in found if isinstance(v, Fixed)]
         return replace(steps, values=tuple(values)) if len(values) == 3 else None
 

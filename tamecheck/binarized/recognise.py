@@ -31,9 +31,9 @@ from tamecheck.exact.quadratic import root, sign
 from tamecheck.ir.arguments import rationals
 from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
-from tamecheck.ir.op import Contraction, Expansion, Fold, Routing
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Routing
 from tamecheck.ir.tensor import Array, size_of
-from tamecheck.ops.facets import Line, comparisons, line_of, sign_values
+from tamecheck.ops.facets import Line, comparisons, larger, line_of, sign_values
 from tamecheck.ops.monotone import anchor
 
 _NOT_ZERO: Jumps = (Fraction(1), Fraction(0), Fraction(1))
@@ -76,8 +76,8 @@ def _difference(left: _Tensor, right: _Tensor, shape: tuple[int, ...]) -> Value 
     if isinstance(left, SignEquivalent):
         return left.about(right) if isinstance(right, Fixed) else None
     if isinstance(right, SignEquivalent):
-        return arithmetic("neg", [right.about(left)], shape) if isinstance(left, Fixed) else None
-    return arithmetic("sub", [left, right], shape)
+        return arithmetic(ops.NEG, [right.about(left)], shape) if isinstance(left, Fixed) else None
+    return arithmetic(ops.SUB, [left, right], shape)
 
 
 def _one_number(constant: Fixed) -> Fraction:
@@ -221,7 +221,7 @@ class _Reader:
             if route is not None:
                 value = copy_elements(route, [first.value])
                 return replace(first, value=value) if isinstance(value, Affine) else None
-            return _shift(node.op.name, first, args[1]) if len(args) == 2 else None
+            return _shift(node.op, first, args[1]) if len(args) == 2 else None
         plain = [arg for arg in args if not isinstance(arg, SignEquivalent)]
         if len(plain) < len(args):
             return None
@@ -247,28 +247,27 @@ class _Reader:
             axes = sum_axes(node)
             moved = np.moveaxis(numbers, axes, range(-len(axes), 0))
             groups = moved.reshape(size_of(node.shape), -1)
-            return self._extreme(meaning.op.name, value, groups, node.shape)
+            return self._extreme(meaning.op, value, groups, node.shape)
         if line is not None and not line.breaks:
             slope, intercept = (Fixed(from_list((), [x])) for x in line.pieces[0])
-            stretched = arithmetic("mul", [value, slope], node.shape)
-            return stretched and arithmetic("add", [stretched, intercept], node.shape)
+            stretched = arithmetic(ops.MUL, [value, slope], node.shape)
+            return stretched and arithmetic(ops.ADD, [stretched, intercept], node.shape)
         found = None if line is None else pointwise(value, lambda x: line(rational_only(x)))
         centre = _centre(node)
         return found or (None if centre is None else SignEquivalent(value, centre))
 
     def _joint(self, node: Apply, args: list[Value]) -> Value | None:
-        name, meaning = node.op.name, node.op.meaning
-        if isinstance(meaning, Contraction):
+        if isinstance(node.op.meaning, Contraction):
             return matmul(args[0], args[1], node.shape)
-        if name == "select":
+        if node.op is ops.SELECT:
             return self._choose(args, node.shape)
-        if name in ("maximum", "minimum"):
+        if larger(node.op):
             joined = copy_elements(lambda parts: np.stack(np.broadcast_arrays(*parts)), args)
             if not isinstance(joined, Affine):
                 return None
             numbers = np.arange(joined.row.size).reshape(len(args), -1).T
-            return self._extreme(name, joined, numbers, node.shape)
-        return arithmetic(name, args, node.shape)
+            return self._extreme(node.op, joined, numbers, node.shape)
+        return arithmetic(node.op, args, node.shape)
 
     def _jump(self, value: Value | None, jumps: Jumps) -> Value | None:
         """What is one number where a value is negative, one where it is 0, and one elsewhere."""
@@ -283,31 +282,34 @@ class _Reader:
         if not isinstance(yes, Fixed) or not isinstance(no, Fixed):
             return None
         held = self._jump(holds, _NOT_ZERO)
-        step = arithmetic("sub", [yes, no], np.broadcast_shapes(yes.values.shape, no.values.shape))
+        step = arithmetic(
+            ops.SUB, [yes, no], np.broadcast_shapes(yes.values.shape, no.values.shape)
+        )
         if held is None or step is None:
             return None
-        chosen = arithmetic("mul", [held, step], shape)
-        return None if chosen is None else arithmetic("add", [chosen, no], shape)
+        chosen = arithmetic(ops.MUL, [held, step], shape)
+        return None if chosen is None else arithmetic(ops.ADD, [chosen, no], shape)
 
     def _extreme(
-        self, name: str, value: Affine, groups: Array, shape: tuple[int, ...]
+        self, op: Op, value: Affine, groups: Array, shape: tuple[int, ...]
     ) -> Value | None:
-        """The largest or the smallest element of each group."""
-        if name == "maximum":
+        """The largest or the smallest element of each group, if the op takes one of two."""
+        side = larger(op)
+        if side > 0:
             return largest(value, groups, shape, self.layers)
-        minus = arithmetic("neg", [value], value.row.shape)
-        if name != "minimum" or not isinstance(minus, Affine):
+        minus = arithmetic(ops.NEG, [value], value.row.shape)
+        if not side or not isinstance(minus, Affine):
             return None
         found = largest(minus, groups, shape, self.layers)
-        return None if found is None else arithmetic("neg", [found], shape)
+        return None if found is None else arithmetic(ops.NEG, [found], shape)
 
 
-def _shift(name: str, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:
+def _shift(op: Op, left: SignEquivalent, right: _Tensor) -> SignEquivalent | None:
     """The same plus or less a number; None if it is anything else."""
-    if not isinstance(right, Fixed) or name not in ("add", "sub"):
+    if not isinstance(right, Fixed) or op not in (ops.ADD, ops.SUB):
         return None
     number = _one_number(right)
-    return replace(left, centre=left.centre + (number if name == "add" else -number))
+    return replace(left, centre=left.centre + (number if op is ops.ADD else -number))
 
 
 def route_of(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Array] | None:
@@ -316,7 +318,7 @@ def route_of(node: Apply, rest: Sequence[_Tensor]) -> Callable[[list[Array]], Ar
     if isinstance(meaning, Routing):
         return lambda places: meaning.route(places, node.params)
     axis = node.params.get("axis")
-    if node.op.name != "gather" or not isinstance(axis, int) or not isinstance(rest[0], Fixed):
+    if node.op is not ops.GATHER or not isinstance(axis, int) or not isinstance(rest[0], Fixed):
         return None
     indices = rest[0].values.astype(np.int64)
     if bool((indices != rest[0].values).any()):
@@ -335,7 +337,7 @@ def _keeps_order(node: Apply) -> bool:
 
 def of_constants(node: Apply, value: Fixed, line: Line | None) -> Fixed | None:
     """A line or the square root, element by element."""
-    function = line or (root if node.op.name == "sqrt" else None)
+    function = line or (root if node.op is ops.SQRT else None)
     if function is None:
         return None
     flat = [function(rational_only(number)) for number in value.values.reshape(-1)]

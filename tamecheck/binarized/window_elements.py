@@ -9,6 +9,7 @@ from math import floor, gcd, lcm
 
 import numpy as np
 
+from tamecheck import ops
 from tamecheck.binarized.affine import LIMIT, Fixed, UnfitError, arithmetic, rational_only
 from tamecheck.binarized.recognise import of_constants
 from tamecheck.binarized.windows import Readout, WindowLayer
@@ -77,7 +78,7 @@ def of_fixed(node: Apply, args: list[Fixed]) -> Value | None:
     """What an op makes of constants."""
     if len(args) == 1:
         return of_constants(node, args[0], line_of(node.op, node.params))
-    found = arithmetic(node.op.name, args, node.shape)
+    found = arithmetic(node.op, args, node.shape)
     return found if isinstance(found, Fixed) else None
 
 
@@ -117,21 +118,21 @@ def with_forms(value: Elements, function: Callable[[Form], Form]) -> Elements:
 def with_constant(node: Apply, args: list[Value]) -> Elements | None:
     """A sum, difference, product or quotient of elements and constants."""
     left, right = args
-    name = node.op.name
+    op = node.op
     if isinstance(left, Elements) and isinstance(right, Fixed):
         numbers = exact(right).values.reshape(-1).tolist()
-        if name in ("add", "sub"):
-            return shifted(left, [v if name == "add" else -v for v in numbers], right)
-        if name in ("mul", "div"):
-            factors = numbers if name == "mul" else [Fraction(1) / v for v in numbers]
+        if op in (ops.ADD, ops.SUB):
+            return shifted(left, [v if op is ops.ADD else -v for v in numbers], right)
+        if op in (ops.MUL, ops.DIV):
+            factors = numbers if op is ops.MUL else [Fraction(1) / v for v in numbers]
             return _joined(left, factors, right, lambda one, c: (one[0] * c, one[1] * c))
     if isinstance(right, Elements) and isinstance(left, Fixed):
-        if name == "sub":
-            right, name = with_forms(right, lambda one: (-one[0], -one[1])), "add"
+        if op is ops.SUB:
+            right, op = with_forms(right, lambda one: (-one[0], -one[1])), ops.ADD
         numbers = exact(left).values.reshape(-1).tolist()
-        if name == "add":
+        if op is ops.ADD:
             return shifted(right, numbers, left)
-        if name == "mul":
+        if op is ops.MUL:
             return _joined(right, numbers, left, lambda one, c: (one[0] * c, one[1] * c))
     return None
 

@@ -12,14 +12,19 @@ from itertools import zip_longest
 
 from tamecheck import ops
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.ir.op import Fold
 from tamecheck.ir.tensor import size_of
-from tamecheck.ops.facets import line_of
+from tamecheck.ops.facets import extremum, larger, line_of
 from tamecheck.ops.shapes import axes_of
 
-BENT = {"relu", "sign", "step", "floor", "ceil", "round"}
-_LINEAR = {"add", "sub", "neg", "mul", "div", "matmul", "sum", "reshape", "transpose", "slice"} | {
-    *("gather", "gather_elements", "concat", "pad", "broadcast")
-}
+BENT = frozenset((ops.RELU, ops.SIGN, ops.STEP, ops.FLOOR, ops.CEIL, ops.ROUND))
+_LINEAR = frozenset(
+    (
+        *(ops.ADD, ops.SUB, ops.NEG, ops.MUL, ops.DIV, ops.MATMUL, ops.SUM),
+        *(ops.RESHAPE, ops.TRANSPOSE, ops.SLICE, ops.GATHER, ops.GATHER_ELEMENTS),
+        *(ops.CONCAT, ops.PAD, ops.BROADCAST),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +49,7 @@ def rectify(graph: Graph) -> Rectified | None:
             case Constant(tensor, label) if index in needed:
                 number[index] = builder.constant(tensor, label)
             case Apply() if index in needed:
-                if graph.input_free[index] and node.op.name not in _LINEAR:
+                if graph.input_free[index] and node.op not in _LINEAR:
                     return None
                 found = _Rewriter(builder, groups).apply(node, [number[a] for a in node.args])
                 if found is None:
@@ -64,16 +69,16 @@ class _Rewriter:
 
     def apply(self, node: Apply, args: Sequence[int]) -> int | None:
         """The node by rectifiers."""
-        name, build = node.op.name, self.builder.apply
+        op, build = node.op, self.builder.apply
         x = args[0]
-        if name == "round" and node.params["mode"] != "half_even":
+        if op is ops.ROUND and node.params["mode"] != "half_even":
             return None
-        if name in _LINEAR or name in BENT:
-            found = build(node.op, args, node.label, node.function, **node.params)
-            if name in BENT:
+        if op in _LINEAR or op in BENT:
+            found = build(op, args, node.label, node.function, **node.params)
+            if op in BENT:
                 self.groups.append(found)
             return found
-        line = line_of(node.op, node.params)
+        line = line_of(op, node.params)
         if line is not None and line.is_continuous and line.breaks == line.at == (0,):
             below, above = line.slopes
             parts = [
@@ -81,19 +86,17 @@ class _Rewriter:
                 for part, factor in ((x, below), (self._relu(x), above - below))
             ]
             return build(ops.ADD, parts)
-        match name:
-            case "clip":
-                for key, larger in (("lo", True), ("hi", False)):
-                    end = node.params[key]
-                    if end is not None:
-                        x = self._larger(x, self.builder.constant(end), larger=larger)
-                return x
-            case "maximum" | "minimum":
-                return self._larger(x, args[1], larger=name == "maximum")
-            case "reduce_max" | "reduce_min":
-                return self._largest(node, x, larger=name == "reduce_max")
-            case _:
-                return None
+        if op is ops.CLIP:
+            for key, is_lower in (("lo", True), ("hi", False)):
+                end = node.params[key]
+                if end is not None:
+                    x = self._larger(x, self.builder.constant(end), larger=is_lower)
+            return x
+        if side := larger(op):
+            return self._larger(x, args[1], larger=side > 0)
+        if isinstance(op.meaning, Fold) and (side := extremum(op)):
+            return self._largest(node, x, larger=side > 0)
+        return None
 
     def _relu(self, x: int) -> int:
         found = self.builder.apply(ops.RELU, [x])

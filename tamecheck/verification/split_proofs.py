@@ -148,7 +148,7 @@ class SplitProofs:
                 return None
             problem = replace(problem, layers=layers)
             bent = [k for k, one in enumerate(layers.computed, 1) if isinstance(one, Pointwise)]
-            nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op.name in BENT]
+            nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op in BENT]
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
         bends = {
             k: (node.op.name, float(Fraction(str(node.params.get("at_zero", 0)))))
