@@ -204,14 +204,13 @@ class Attributes:
         return tuple(k for k, one in enumerate(self.items) if wanted & set(one.inputs))
 
 
-def attributes_of(  # noqa: C901, PLR0913  # what can occur has many sides
+def attributes_of(  # noqa: C901  # what can occur has many sides
     bounds: Sequence[tuple[Bound, Bound]],
     *,
     names: Sequence[str] | None = None,
     integers: Collection[str | int] = (),
     values: Mapping[str | int, Sequence[Any]] | None = None,
     one_hot: Mapping[str, Sequence[int]] | None = None,
-    words: Mapping[int, Mapping[Fraction, str]] | None = None,
 ) -> Attributes:
     """The features of a model's inputs.
 
@@ -227,8 +226,6 @@ def attributes_of(  # noqa: C901, PLR0913  # what can occur has many sides
         The numbers that some inputs take, if these are the only ones.
     one_hot
         For each feature that is coded so, its inputs: exactly one of them is 1, the others are 0.
-    words
-        What numbers of an input are called.
 
     Raises
     ------
@@ -263,8 +260,7 @@ def attributes_of(  # noqa: C901, PLR0913  # what can occur has many sides
             range_ = Listed(tuple((v,) for v in listed[i] if _inside((v,), [(low, high)])))
         elif i in whole:
             range_ = range_.integers()
-        said = {(value,): text for value, text in (words or {}).get(i, {}).items()}
-        made[i] = Attribute(name, (i,), range_, said, ordered=not said)
+        made[i] = Attribute(name, (i,), range_)
     items = tuple(made[i] for i in sorted(made))
     for one in items:
         if one.range.empty:

@@ -18,12 +18,13 @@ from tamecheck.solvers.processes import ask
 AtMost = tuple[Sequence[int], int]
 """Distinct literals, and how many of them may be true."""
 
+_SOLVER = "minicard"
+
 
 def satisfiable(
     clauses: Sequence[Sequence[int]],
     at_most: Sequence[AtMost],
     *,
-    solver: str = "minicard",
     seconds: float = math.inf,
 ) -> Feasible[int, None] | Infeasible[None] | Unknown[int, None]:
     """What a SAT solver says about clauses and cardinality constraints.
@@ -33,17 +34,17 @@ def satisfiable(
     if find_spec("pysat") is None:
         return Unknown("python-sat is not installed (pip install python-sat)")
     question = {
-        "solver": solver,
+        "solver": _SOLVER,
         "clauses": [list(clause) for clause in clauses],
         "at_most": [[list(literals), bound] for literals, bound in at_most],
     }
     match ask(question, seconds=seconds):
         case {"status": "feasible", "point": model}:
-            return Feasible(tuple(model), 0, solver=solver)
+            return Feasible(tuple(model), 0, solver=_SOLVER)
         case {"status": "infeasible"}:
-            return Infeasible(None, solver)
+            return Infeasible(None, _SOLVER)
         case answer:
-            return Unknown(str(answer.get("why", "no answer")), solver=solver)
+            return Unknown(str(answer.get("why", "no answer")), solver=_SOLVER)
 
 
 def _pysat(module: str) -> Any:
@@ -65,7 +66,7 @@ class IncrementalSolver:
         clauses: Sequence[Sequence[int]],
         at_most: Sequence[AtMost],
         *,
-        solver: str = "minicard",
+        solver: str = _SOLVER,
     ) -> None:
         self._solver: Any = _pysat("solvers").Solver(
             name=solver, bootstrap_with=[list(c) for c in clauses]

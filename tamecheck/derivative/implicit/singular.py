@@ -22,7 +22,7 @@ from tamecheck.ir.tensor import Array
 _MOST_EDGES = 1024
 _HALVINGS = 40
 _LONGEST_TEXT = 300
-_STEPS = 80
+_STARTS, _STEPS = 24, 80
 _NEARLY_ZERO = 1e-6
 _DENOMINATORS = (1, 2, 6, 12, 60, 1000, 10**6)
 
@@ -228,9 +228,7 @@ def _changes(chain: Sequence[fmpq_poly], at: fmpq) -> int:
     return sum(a != b for a, b in pairwise(signs))
 
 
-def search_element(
-    vertices: Sequence[fmpq_mat], budget: Budget, *, seed: int, starts: int = 24
-) -> Singular | None:
+def search_element(vertices: Sequence[fmpq_mat], budget: Budget, *, seed: int) -> Singular | None:
     """A singular element by descent of the determinant from several starts, or None.
 
     The vertices' determinants have one sign.  Where a descent ends below zero, a singular element
@@ -243,7 +241,7 @@ def search_element(
     ends: list[tuple[float, Array]] = []
     count, rng = len(vertices), np.random.default_rng(seed)
     start = np.full(count, 1 / count)
-    for _ in range(starts):
+    for _ in range(_STARTS):
         if budget.is_spent:
             break
         value, found = _descend(arrays, sign, start)

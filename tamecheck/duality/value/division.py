@@ -47,8 +47,6 @@ def value_region(
     rows: Sequence[tuple[str, Fraction, Fraction]],
     d: Vector,
     budget: Budget,
-    *,
-    seed: int = 0,
 ) -> ValueRegion:
     """The value function where the named right-hand sides vary and the others are those of ``d``.
 
@@ -67,7 +65,7 @@ def value_region(
             raise InputError(f"There is no right-hand side {name!r}.")
         if low >= high:
             raise InputError(f"The interval from {low} to {high} has no interior.", where=name)
-    return _Division(form, rows, d, budget, seed).run()
+    return _Division(form, rows, d, budget).run()
 
 
 class _Division:
@@ -79,9 +77,8 @@ class _Division:
         rows: Sequence[tuple[str, Fraction, Fraction]],
         d: Vector,
         budget: Budget,
-        seed: int,
     ) -> None:
-        self.form, self.budget, self.seed = form, budget, seed
+        self.form, self.budget = form, budget
         self.names = tuple(name for name, _, _ in rows)
         self.lower = tuple(low for _, low, _ in rows)
         self.upper = tuple(high for _, _, high in rows)
@@ -137,7 +134,7 @@ class _Division:
         In the closed cell it is that of the largest difference.
         """
         program = self._program(cell, interior=interior)
-        outcome = decide(program, self.budget, seed=self.seed)
+        outcome = decide(program, self.budget, seed=0)
         if outcome is None:
             raise SolverError(
                 "The cells are not complete: a mixed-integer program about one of them was not"
