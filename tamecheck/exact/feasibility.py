@@ -164,7 +164,7 @@ class Polyhedron:
                 pass
         if not own.values[size] and any(strict for _, strict in joined):
             # no point has a positive slack, for the value of the slack is at least that
-            _demand(self._reach(own, joined, own.rates, [(size, -ONE)]) >= 0)
+            _demand(self._reach(own, joined, own.prices(), [(size, -ONE)]) >= 0)
             return None
         found = tuple(own.values[:size])
         asked = joined if own.pivots else fresh
@@ -178,7 +178,7 @@ class Polyhedron:
         if own.minimise([*(-a for a in row[:-1]), ZERO]) is not State.OPTIMAL:
             return None
         form = [(j, -a) for j, a in enumerate(row[:-1]) if a]
-        return row[-1] - self._reach(own, self.rows, own.rates, form)
+        return row[-1] - self._reach(own, self.rows, own.prices(), form)
 
     def _reach(
         self,

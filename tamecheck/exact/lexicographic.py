@@ -54,7 +54,7 @@ class LexicographicProgram:
 
     def _form(self, entry: int) -> Mapping[int, fmpq]:
         """The objective or a column as a form in the nonbasic variables."""
-        return self._own.form(entry - 1) if entry else self._own.rates
+        return self._own.form(entry - 1) if entry else self._own.prices()
 
     def surplus_terms(self, entry: int) -> list[tuple[int, Fraction]]:
         """The coefficients of nonbasic surpluses in an entry: ``(row number, coefficient)``."""

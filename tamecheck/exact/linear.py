@@ -190,7 +190,7 @@ class LinearProgram:
                 pairs = zip(run.costs, run.values, strict=True)
                 value = as_fraction(sum((c * x for c, x in pairs if c), ZERO))
                 basis = Basis(tuple(run.at[:width]), tuple(run.at[width:]))
-                return Optimal(point, value, replace(rows_of(run.rates), basis=basis))
+                return Optimal(point, value, replace(rows_of(run.prices(width)), basis=basis))
 
     def multipliers(self, costs: Sequence[Fraction], basis: Basis) -> Mapping[int, Fraction] | None:
         """Row multipliers that make the reduced costs of basic columns 0; None if singular."""

@@ -30,6 +30,7 @@ ZERO, ONE = fmpq(0), fmpq(1)
 BITS = 128
 """The usual precision of balls."""
 
+_ZERO = Fraction(0)
 _MAX_BITS = 1 << 20
 """Exact powers with a longer numerator or denominator than this are taken as balls."""
 
@@ -105,7 +106,14 @@ def as_number(value: Fraction | float) -> fmpq:
 
 def as_fraction(value: fmpq) -> Fraction:
     """The same rational as a Python fraction."""
-    return Fraction(int(value.p), int(value.q))
+    if not value:
+        return _ZERO
+    found = Fraction(int(value.p))
+    low = int(value.q)
+    if low != 1:
+        # it is in lowest terms: Python would take long to see that of long numbers
+        found._denominator = low  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue, reportPrivateUsage]
+    return found
 
 
 def settle(ball: arb) -> Number:

@@ -79,7 +79,7 @@ class Simplex:
         self.basic = {k for k, s in enumerate(wanted) if s == "basic"}
         self._refactor(approximation)
         self._evaluate()
-        self.rates = self._priced(self.costs)
+        self._price()
 
     def _stand(self, k: int, wanted: str) -> str:
         """The end at which a nonbasic variable can stand: the wanted one if it exists."""
@@ -104,11 +104,12 @@ class Simplex:
                 _add(sums, values[j], matrix.columns[j])
         right = {i: values[width + i] - sums.get(i, ZERO) for i in self.factor.rows}
         found, unit = self.factor.solve({i: b for i, b in right.items() if b})
-        if unit != 1:
-            sums = {i: unit * v for i, v in sums.items()}
+        # the other rows hold with equality
+        own = self.factor.rows
+        sums = {i: unit * v for i, v in sums.items() if i not in own}
         for j, x in found.items():
             values[j] = x / unit
-            _add(sums, x, matrix.columns[j])
+            _add(sums, x, matrix.columns[j], own)
         for i in range(self.height):
             if width + i in self.basic:
                 values[width + i] = sums.get(i, ZERO) / unit
@@ -119,24 +120,30 @@ class Simplex:
         end = self.lower[k] if self.at[k] == "lower" else self.upper[k]
         return ZERO if end is None or self.at[k] == "zero" else end
 
-    def _priced(self, costs: Sequence[fmpq]) -> Sparse:
-        """The rates of the nonbasic variables: what a unit of each adds to the costs."""
-        matrix, width, basic = self.matrix, self.width, self.basic
+    def _price(self) -> None:
+        """The rates of the nonbasic variables: what a unit of each adds to the costs.
+
+        They are to be divided by ``over``, which takes long where numbers are long.
+        """
+        costs, matrix, width, basic = self.costs, self.matrix, self.width, self.basic
         own = {j: c for j in range(width) if (c := costs[j])}
         for i in range(self.height):
             if costs[width + i] and width + i in basic:
                 _add(own, costs[width + i], matrix.rows[i])
         y, unit = self.factor.solve_transposed({j: c for j, c in own.items() if j in basic and c})
-        if unit != 1:
-            own = {j: unit * c for j, c in own.items()}
+        own = {j: unit * c for j, c in own.items() if j not in basic}
         for i, value in y.items():
-            _add(own, -value, matrix.rows[i])
-        found = {j: d / unit for j, d in own.items() if d and j not in basic}
+            _add(own, -value, matrix.rows[i], basic)
+        found = {j: d for j, d in own.items() if d}
         for i in self.factor.rows:
-            d = costs[width + i] + y.get(i, ZERO) / unit
+            d = unit * costs[width + i] + y.get(i, ZERO)
             if d:
                 found[width + i] = d
-        return found
+        self.rates, self.over = found, unit
+
+    def prices(self, first: int = 0) -> Sparse:
+        """What a unit of each nonbasic variable, from that number on, adds to the costs."""
+        return {k: d / self.over for k, d in self.rates.items() if k >= first}
 
     def _row(self, k: int) -> Sparse:
         """A basic variable as a form in the nonbasic ones."""
@@ -151,7 +158,7 @@ class Simplex:
             if unit != 1:
                 form = {j: unit * a for j, a in form.items()}
         for i, value in rho.items():
-            _add(form, -value, rows[i])
+            _add(form, -value, rows[i], self.basic)
         found = {j: a for j, a in form.items() if a and j not in self.basic}
         for i, value in rho.items():
             found[width + i] = value
@@ -163,13 +170,13 @@ class Simplex:
         sums: Sparse = {}
         if k < width:
             found, unit = self.factor.solve({i: -a for i, a in columns[k] if i in own})
-            _add(sums, unit, columns[k])
+            _add(sums, unit, columns[k], own)
         else:
             found, unit = self.factor.solve({k - width: ONE})
         for j, value in found.items():
-            _add(sums, value, columns[j])
+            _add(sums, value, columns[j], own)
         for i, value in sums.items():
-            if value and i not in own:
+            if value:
                 found[width + i] = value
         return found if unit == 1 else {k: a / unit for k, a in found.items()}
 
@@ -218,7 +225,7 @@ class Simplex:
     def minimise(self, costs: Sequence[fmpq]) -> Ray | State:
         """Minimise other costs from this basis, whose point is feasible."""
         self.costs = [*costs, *[ZERO] * self.height]
-        self.rates = self._priced(self.costs)
+        self._price()
         while (ended := self._primal_step()) is None:
             pass
         return ended
@@ -243,7 +250,7 @@ class Simplex:
                 return found
             if self.costs != true:
                 self.costs = true
-                self.rates = self._priced(true)
+                self._price()
         while (ended := self._primal_step()) is None:
             if budget.is_spent:
                 return State.STOPPED
@@ -259,7 +266,7 @@ class Simplex:
                 self.at[k] = "lower" if rate > 0 else "upper"
                 moved = True
             else:
-                self.costs[k] -= rate
+                self.costs[k] -= rate / self.over
                 del self.rates[k]
         if moved:
             self._evaluate()
@@ -386,11 +393,14 @@ class Simplex:
     def deficit(self) -> fmpq:
         """The largest reduced cost of the wrong sign."""
         wrong = (abs(d) for k, d in self.rates.items() if self._may_move(k, up=d < 0))
-        return max(wrong, default=ZERO)
+        return max(wrong, default=ZERO) / self.over
 
 
-def _add(sums: Sparse, factor: fmpq, entries: Sequence[tuple[int, fmpq]]) -> None:
-    """Add a multiple of a row or a column."""
+def _add(
+    sums: Sparse, factor: fmpq, entries: Entries, but: set[int] | frozenset[int] = frozenset()
+) -> None:
+    """Add a multiple of a row or a column, but for some places."""
     for k, a in entries:
-        before = sums.get(k)
-        sums[k] = factor * a if before is None else before + factor * a
+        if k not in but:
+            before = sums.get(k)
+            sums[k] = factor * a if before is None else before + factor * a

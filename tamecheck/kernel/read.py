@@ -6,7 +6,6 @@ import re
 from fractions import Fraction
 from functools import cache
 from hashlib import sha256
-from math import gcd
 from typing import Any, NoReturn
 
 from tamecheck.kernel.strict import Reject, require, spend
@@ -124,8 +123,9 @@ def number(value: object, digits: int) -> int | Fraction:
     if found[2] is None:
         return top
     low = _decimal(found[2])
-    require(low > 1 == gcd(top, low), "a rational not in lowest terms")
-    return Fraction(top, low)
+    value = Fraction(top, low)
+    require(low > 1 and value.denominator == low, "a rational not in lowest terms")
+    return value
 
 
 def _decimal(numeral: str) -> int:

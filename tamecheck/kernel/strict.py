@@ -60,7 +60,7 @@ def common(denominators: Iterable[int], most: int) -> int | None:
     """Return the least common multiple, None if it has more bits than that."""
     found = 1
     for d in denominators:
-        found = lcm(found, d)
+        found = lcm(found, d) if found % d else found
         spend_long(1, found.bit_length())
         if found.bit_length() > most:
             return None

@@ -140,14 +140,13 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
         tree(lambda shown: shown is not None and shown >= limit, limit)
         return claim, (), program.sha256
     x = _point(claim["x"], program)
-    program.require_feasible(x)
+    value = program.require_feasible(x)
     if verdict == "unbounded":
         require(
             not nodes and not (derived and raw["derived"]), "an unbounded program needs no tree"
         )
         program.require_ray(_point(claim["ray"], program))
         return claim, (), program.sha256
-    value = program.value(x)
     stated = rational(claim["value"])
     require(stated == program.sign * value + program.constant, "the value at x is another")
     # all values differ by multiples of the step, if there is one, and value is one of them

@@ -44,34 +44,37 @@ class Program:
             return None if low is None else min(low, 0), None if high is None else max(high, 0)
         return low, high
 
-    def value(self, x: Sequence[Number]) -> Fraction:
-        """Return the minimised objective at x, without the constant."""
-        top, over = _sum([(j, c) for j, c in enumerate(self.costs) if c], x)
-        return Fraction(top, over * self.scale)
-
-    def require_feasible(self, x: Sequence[Number]) -> None:
-        """Reject unless x satisfies every row, bound and kind."""
-        spend_long(self.size, self.bits + longest(x))
+    def require_feasible(self, x: Sequence[Number]) -> Fraction:
+        """Reject unless x satisfies every row, bound and kind; return its value."""
+        tops, over, value = self._numerators(x)
         for j, v in enumerate(x):
             if not (self.semi[j] and v == 0):
                 require(_within(v, 1, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
                 require(not self.integral[j] or v.denominator == 1, f"column {j} is not integral")
         for i, terms in enumerate(self.rows):
-            top, over = _sum(terms, x)
+            top = sum([a * tops[j] for j, a in terms])
             holds = _within(top, over * self.scale, self.row_lower[i], self.row_upper[i])
             require(holds, f"row {i} is violated")
+        return value
+
+    def _numerators(self, x: Sequence[Number]) -> tuple[list[int], int, Fraction]:
+        """Return numerators over one denominator, that, and the value without the constant."""
+        over, bits = _measure(x)
+        spend_long(self.size, self.bits + bits)
+        tops = [v.numerator * (over // v.denominator) for v in x]
+        value = Fraction(sum([c * v for c, v in pairs(self.costs, tops)]), over * self.scale)
+        return tops, over, value
 
     def require_ray(self, ray: Sequence[Number]) -> None:
         """Reject unless every point plus the ray is a point, and is better."""
-        spend_long(self.size, self.bits + longest(ray))
+        tops, _, value = self._numerators(ray)
         for j, v in enumerate(ray):
             require(not self.semi[j] or v == 0, f"the ray moves the semi column {j}")
             require(not self.integral[j] or v.denominator == 1, f"the ray is not integral at {j}")
             require(_recedes(v, self.lower[j], self.upper[j]), f"the ray leaves column {j}")
-        for i, terms in enumerate(self.rows):
-            v, _ = _sum(terms, ray)
+        for i, v in enumerate([sum([a * tops[j] for j, a in terms]) for terms in self.rows]):
             require(_recedes(v, self.row_lower[i], self.row_upper[i]), f"the ray leaves row {i}")
-        require(self.value(ray) < 0, "the ray does not improve the objective")
+        require(value < 0, "the ray does not improve the objective")
 
     def _combination(self, y: Terms, others: Sequence[int]) -> list[int]:
         """Return the sum of the rows times their multipliers, to go on with the other numbers."""
@@ -218,18 +221,16 @@ def numbers(value: object) -> list[Number]:
 
 def longest(numbers: Iterable[End]) -> int:
     """Return the bits of the longest number and of the common denominator, which are limited."""
-    given = [v for v in numbers if v is not None]
-    whole = common({v.denominator for v in given}, LONGEST)
-    if whole is None:
+    return _measure([v for v in numbers if v is not None])[1]
+
+
+def _measure(given: Sequence[Number]) -> tuple[int, int]:
+    """Return the common denominator, and the bits of it and of the longest number."""
+    over = common({v.denominator for v in given}, LONGEST)
+    if over is None:
         raise Reject("the common denominator is too long")
-    return whole.bit_length() + max((abs(v.numerator) for v in given), default=whole).bit_length()
-
-
-def _sum(terms: Terms, x: Sequence[Number]) -> tuple[int, int]:
-    """Return the sum of multiples of coordinates over their common denominator, and that."""
-    given = [(a, v) for j, a in terms if (v := x[j])]
-    over = lcm(*{v.denominator for _, v in given})
-    return sum([a * v.numerator * (over // v.denominator) for a, v in given]), over
+    bits = max((abs(v.numerator) for v in given), default=over).bit_length()
+    return over, over.bit_length() + bits
 
 
 def _within(v: Number, over: int, low: End, high: End) -> bool:

@@ -203,7 +203,8 @@ def is_long(
         numbers += [n for pair in pairs for n in pair]
         common = 1
         for low in {low for _, low in pairs}:
-            common = math.lcm(common, low)
+            if common % low:
+                common = math.lcm(common, low)
             if common.bit_length() > _COMMON_BITS:
                 return True
     return max(map(int.bit_length, numbers), default=0) > _NUMBER_BITS

@@ -32,7 +32,11 @@ class Multipliers:
     def of(cls, values: Mapping[int, Fraction]) -> Multipliers:
         """The multipliers with these values."""
         known = {i: value.as_integer_ratio() for i, value in values.items() if value}
-        q = math.lcm(*{low for _, low in known.values()})
+        q = 1
+        for low in {low for _, low in known.values()}:
+            # of long numbers the test is much sooner done
+            if q % low:
+                q = math.lcm(q, low)
         return cls({i: top * (q // low) for i, (top, low) in known.items()}, q)
 
     def renumbered(self, rows: Mapping[int, int]) -> Multipliers:

@@ -1,17 +1,20 @@
 """Systems of integers from digits: what is found is exact, whatever the approximate inverse is."""
 
 import json
+import pickle
 import random
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from flint import fmpq
 
 from tamecheck.budget import Budget
 from tamecheck.exact import factor
 from tamecheck.exact.lifting import Square, lift
 from tamecheck.exact.linear import linear_box, minimum
+from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.answer import Infeasible, Optimal, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
@@ -193,3 +196,13 @@ def test_a_dual_ray_is_a_proof_once_it_is_rounded(monkeypatch):
         found = decide(Program(columns, near), Budget())
         assert isinstance(found, kind)
         assert check(found.certificate).verdict == "valid"
+
+
+def test_a_fraction_of_a_rational_is_as_python_makes_it():
+    for top, low in ((0, 1), (-7, 1), (6, -4), (2**90, 3**60), (-(10**30), 6)):
+        found = as_fraction(fmpq(top, low))
+        assert found == F(top, low)
+        assert hash(found) == hash(F(top, low))
+        assert (found.numerator, found.denominator) == F(top, low).as_integer_ratio()
+        assert pickle.loads(pickle.dumps(found)) == found
+        assert found * 3 - found == F(2 * top, low)
