@@ -116,7 +116,7 @@ def node_values(graph: Graph, points: Array) -> tuple[Graph, dict[int, Array]]:
     """
     simple = lowered(graph)
     with np.errstate(all="ignore"):
-        return simple, _forward(simple, points)[0]
+        return simple, _forward(simple, points, slopes=False)[0]
 
 
 def _jacobian(graph: Graph, locals_: Mapping[int, Local], rows: Array) -> Array:
@@ -135,8 +135,10 @@ def _jacobian(graph: Graph, locals_: Mapping[int, Local], rows: Array) -> Array:
     return join_inputs(graph, found, (len(rows), count), rows.dtype)
 
 
-def _forward(graph: Graph, rows: Array) -> tuple[dict[int, Array], dict[int, Local]]:
-    """The values of all nodes, and their derivatives by their arguments."""
+def _forward(
+    graph: Graph, rows: Array, *, slopes: bool = True
+) -> tuple[dict[int, Array], dict[int, Local]]:
+    """The values of all nodes, and their derivatives by their arguments, unless without slopes."""
     values: dict[int, Array] = {}
     locals_: dict[int, Local] = {}
     start = 0
@@ -150,16 +152,19 @@ def _forward(graph: Graph, rows: Array) -> tuple[dict[int, Array], dict[int, Loc
                 values[index] = tensor.array.astype(rows.dtype)[None, None]
             case Apply():
                 args = [values[arg] for arg in node.args]
-                values[index], locals_[index] = _apply(graph, index, node, args)
+                values[index], locals_[index] = _apply(graph, index, node, args, slopes=slopes)
     return values, locals_
 
 
-def _apply(graph: Graph, index: int, node: Apply, args: list[Array]) -> tuple[Array, Local]:
+def _apply(
+    graph: Graph, index: int, node: Apply, args: list[Array], *, slopes: bool
+) -> tuple[Array, Local]:
     shapes = [graph.nodes[arg].shape for arg in node.args]
     moving = [not graph.input_free[arg] for arg in node.args]
     match node.op.meaning:
         case Pointwise() as meaning:
-            return _pointwise(meaning.pieces(node.params), args, node.shape, moving)
+            sloped = [slopes and moves for moves in moving]
+            return _pointwise(meaning.pieces(node.params), args, node.shape, sloped)
         case Routing():
             places = route_index(node, shapes)
             return _moved(places, node, args), Moved(places)
@@ -177,7 +182,7 @@ def _apply(graph: Graph, index: int, node: Apply, args: list[Array]) -> tuple[Ar
             value = args[0].sum(axis=tuple(a + 2 for a in axes), keepdims=keepdims)
             return value, Summed(axes)
         case _ if extremum(node.op):
-            return _extreme(node, args[0], shapes[0])
+            return _extreme(node, args[0], shapes[0], slopes=slopes)
         case Selection() if not chooses_indices(node.op) and not moving[1]:
             places = gather_index(site_of(graph, index, node), shapes[0], args[1][0, 0])
             return _moved(places, node, args[:1]), Moved(places)
@@ -223,7 +228,7 @@ def _moved(places: Array, node: Apply, args: Sequence[Array]) -> Array:
     return take_flat(flat[0], places)
 
 
-def _extreme(node: Apply, data: Array, shape: Shape) -> tuple[Array, Local]:
+def _extreme(node: Apply, data: Array, shape: Shape, *, slopes: bool) -> tuple[Array, Local]:
     groups = compared_groups(node, shape)
     flat = data.reshape((len(data), -1))[:, groups]
     last = bool(node.params.get("last"))
@@ -235,7 +240,7 @@ def _extreme(node: Apply, data: Array, shape: Shape) -> tuple[Array, Local]:
         return best.reshape((len(data), 1, *node.shape)).astype(data.dtype), Scaled((None,))
     value = np.take_along_axis(flat, best[:, :, None], axis=2)
     places = groups[np.arange(len(groups)), best][:, None, :]
-    distinct = len(np.unique(groups)) == groups.size
+    distinct = slopes and len(np.unique(groups)) == groups.size
     return value.reshape((len(data), 1, *node.shape)), Picked(places, distinct)
 
 

@@ -119,6 +119,8 @@ def _sorted(lanes: Array, *, descending: bool, order: Order) -> Array:
 
 def gather_index(site: Site, shape: Shape, indices: Array) -> Array:
     """Where each element of a gathering op comes from, in the data's elements in one row."""
+    if indices.dtype != object and bool(np.isfinite(indices).all()):
+        return np.asarray(pick(site, positions(shape), indices.astype(np.int64)))
     whole = [int(v) for v in indices.reshape(-1).tolist()]
     return np.asarray(
         pick(site, positions(shape), np.array(whole, np.int64).reshape(indices.shape))
