@@ -31,7 +31,6 @@ from tamecheck.cli import (
     mcp,
     plot,
     program,
-    referee,
     report,
     rules,
     supports,
@@ -48,7 +47,7 @@ _VERBS = (
     *(check.CHECK, check.RECHECK, info.EVAL, info.INFO, info.CONVERT, cells.VERB, diff.VERB),
     *(plot.VERB, program.SOLVE, verify.VERB, *verify.EXTREMES, train.VERB, explain.VERB),
     *(rules.RULES, count.COUNT, program.DUAL, report.VERB, doctor.DOCTOR, doctor.DEMO),
-    *(items.MERGE, referee.VERB, supports.SUPPORTS, supports.COMPLETION, mcp.VERB),
+    *(items.MERGE, verify.REFEREE, supports.SUPPORTS, supports.COMPLETION, mcp.VERB),
 )
 _EPILOG = """\
 exit codes: 0 proved or done, 1 refuted, 2 usage or bad input, 3 unknown or out of time,

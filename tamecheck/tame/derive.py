@@ -218,7 +218,7 @@ class _Walk:
             if step is None and len(self.graph.nodes) <= _LARGE:
                 step = self.proof.hulls.finite_step(arg)
             if step is None and not self.depth and tame_if_bounded(node.op, node.params):
-                from tamecheck.tame.far_out import bound_far_out
+                from tamecheck.tame.refute_germs import bound_far_out
 
                 step = bound_far_out(self.proof, self.domains, arg)
             if step is None:

@@ -21,11 +21,12 @@ from tamecheck.exact.reals import UndecidedError, as_fraction, working_precision
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import ONE, ZERO
 from tamecheck.ir.formula import TRUE, And, Call, Compare, Const, Mul, Or, Relation, Var, sides
-from tamecheck.ir.graph import Graph
-from tamecheck.ir.op import Op, Params, Pointwise
+from tamecheck.ir.graph import Apply, Graph
+from tamecheck.ir.op import Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import comparisons, is_algebraic, sign_values, steps, terms_by_sign
 from tamecheck.tame.curves import Curve, curves, may_oscillate
+from tamecheck.tame.domains import Domains
 from tamecheck.tame.follow import Algebra, Along, Refuter, WorkError, first_witness
 from tamecheck.tame.forms import is_constant, number
 from tamecheck.tame.germs import has_fractional_power
@@ -49,9 +50,11 @@ from tamecheck.tame.records import (
     swing,
     times,
 )
+from tamecheck.tame.steps import ProofSteps
 from tamecheck.tame.verdict import Witness
 from tamecheck.tame.waves import germ_of
 
+_LARGE_GRAPH = 400
 _BUDGET = 4_000
 _PRECISION = 80
 _MARGIN = Fraction(1, 2**30)
@@ -79,7 +82,27 @@ def find_germ(
         return first_witness(graph, roots, lambda: curves(graph, box, seed), search, budget)
 
 
-def is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
+def bound_far_out(proof: ProofSteps, domains: Domains, node: int) -> int | None:
+    """A step that shows a continuous function of one number to be bounded, or None.
+
+    Its germs along the only input, to both sides, are bounded, and in between it is continuous.
+    """
+    graph = proof.graph
+    if len(graph.nodes) > _LARGE_GRAPH or len(graph.inputs) != 1:
+        return None
+    below = [graph.nodes[index] for index in graph.ancestors([node])]
+    smooth = all(
+        part.op.regularity.continuous and not isinstance(part.op.meaning, Selection)
+        for part in below
+        if isinstance(part, Apply)
+    )
+    total = domains.total(node) if smooth else None
+    if total is None or not _is_bounded_far_out(graph, proof.box, node):
+        return None
+    return proof.add_proof(node, {"rule": "germ-bound", "node": node, "from": total})
+
+
+def _is_bounded_far_out(graph: Graph, box: Box, root: int) -> bool:
     """Whether a node is bounded on both far sides of the only input, a number."""
     if [size_of(shape) for shape in graph.inputs.values()] != [1]:
         return False

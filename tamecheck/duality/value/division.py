@@ -134,7 +134,7 @@ class _Division:
         In the closed cell it is that of the largest difference.
         """
         program = self._program(cell, interior=interior)
-        outcome = decide(program, self.budget, seed=0)
+        outcome = decide(program, self.budget)
         if outcome is None:
             raise SolverError(
                 "The cells are not complete: a mixed-integer program about one of them was not"
