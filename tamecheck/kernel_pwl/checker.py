@@ -197,6 +197,8 @@ class _Region:
             chosen[z] = slopes
         form, constant, strict = self._sum(case, weights)
         if not self._excluded(case, form, weights, strict=strict):
+            ends = (((v, m > 0), (part.low, part.high)[m > 0][v]) for v, m in moved.items() if m)
+            strict = strict or any(part.beside.get(side) == end for side, end in ends)
             _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
             require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
 
@@ -230,7 +232,7 @@ class _Region:
 def _weights(value: object) -> dict[int, int]:
     several = [_integers(v, 2) for v in read.items(value)]
     weights = {row: weight for row, weight in several}  # noqa: C416
-    require(len(weights) == len(several) > 0, "a row is named twice, or none is")
+    require(len(weights) == len(several), "a row is named twice")
     return weights
 
 

@@ -40,16 +40,22 @@ def largest_in(costs: _Array, box: _Ends, rows: _Array, ends: _Ends) -> _Array |
     return None if solved is None else solved[0]
 
 
-def deepest(box: _Ends, rows: _Array, least: _Array, caps: _Array) -> _Ends | None:
+def deepest(
+    box: _Ends, rows: _Array, least: _Array, caps: _Array, compared: _Array | None = None
+) -> _Ends | None:
     """A point of a box where every row is furthest above its least value, and multipliers.
 
     The rows' excesses over ``least`` are compared; those of ``caps`` are at most 1 in any case.
+    Where some only are ``compared``, by a mask, the excesses of the others are at least 0.
     The multipliers of the rows are not negative; where no point has ``rows x >= least`` their sum
-    shows it.  None if HiGHS finds no optimum.
+    shows it, and where none has it strictly in those that are compared.  None if HiGHS finds no
+    optimum.
     """
     count, width = rows.shape
     body = np.zeros((count + len(caps), width + 1))
     body[:count, :width], body[:count, width] = rows, -1.0
+    if compared is not None:
+        body[:count, width] = -np.asarray(compared, float)
     body[count:, :width] = caps
     low = np.concatenate([least, np.full(len(caps), -np.inf)])
     high = np.concatenate([np.full(count, np.inf), np.ones(len(caps))])

@@ -34,6 +34,7 @@ _GAP, _TOUCH, _RATIO = 1e-7, 1e-9, 1000
 _SLIVER = 2.0**-36
 _NEAR = 2.0**-28
 _WHOLE = 2.0**30
+_LEAST = 2.0**-60
 _ROOM = 2.0**-18
 """Below 0 the largest least excess has to be by so much, of numbers of size 1."""
 
@@ -118,14 +119,36 @@ class Pieces(Search):
         excess = (problem.rows @ point - problem.least).min()
         size = 1.0 + np.abs(problem.least).max(initial=0.0)
         room = _ROOM * self.names.slack * 2.0**-20 or _TOUCH
-        strict = self.problem.strict[self.problem.members[case]]
-        if not self.names.slack and (factors[: len(strict)][strict] > 0).any():
-            # the sum may be reached, as one of its rows is strict: the kernel decides, exactly
-            room = -_TOUCH
+        if not self.names.slack and abs(excess) <= _TOUCH * size:
+            # the sum may be reached if one of its rows is strict: the kernel decides, exactly
+            other = self._strictly(problem, state, case)
+            if other is not None:
+                self.tree.steps[node].append(self._step(problem, case, other, excess))
+                return True
         if not excess < -room * size or not np.isfinite(excess):
             return False
         self.tree.steps[node].append(self._step(problem, case, factors, excess))
         return True
+
+    def _strictly(self, problem: _Program, state: State, case: int) -> Array | None:
+        """Multipliers, not all 0 of strict rows and of ends that are not attained, if there are."""
+        strict = np.zeros(len(problem.rows), dtype=bool)
+        rows = self.problem.strict[self.problem.members[case]]
+        strict[: len(rows)] = rows
+        args = {index: arg for index, arg, _ in self.bent}
+        for k, (index, e) in enumerate(problem.sides):
+            bounds, at = state.bounds[args[index]], len(rows) + 2 * k
+            ends = bounds.lower[0, e], bounds.upper[0, e]
+            strict[at : at + 2] = _is_beside(ends[0], -np.inf), _is_beside(ends[1], np.inf)
+        if not strict.any():
+            return None
+        none = np.zeros((0, len(problem.box[0])))
+        found = deepest(problem.box, problem.rows, problem.least, none, strict)
+        if found is None:
+            return None
+        excess = (problem.rows @ found[0] - problem.least)[strict].min()
+        size = 1.0 + np.abs(problem.least).max(initial=0.0)
+        return found[1] if excess <= _TOUCH * size else None
 
     def _contradicted(self, problem: _Program, state: State) -> bool:
         """Whether what an element reads is known by now, and is not where it was split."""
@@ -143,16 +166,19 @@ class Pieces(Search):
         members = np.flatnonzero(self.problem.members[case])
         weights, count = np.zeros(self.problem.members.shape[1]), len(members)
         weights[members] = factors[:count]
-        if not weights.max() > 0:
-            # the bounds contradict each other whatever the rows say
-            first = problem.outputs[:, members[0]]
-            weights[members[0]] = -excess / (1 + 4 * np.abs(first) @ self._reach(problem))
         changes = factors[count + 1 : count + 2 * len(problem.sides) : 2]
         changes = changes - factors[count : count + 2 * len(problem.sides) : 2]
+        alone = not weights.max() > 0
+        if alone and (excess < -_GAP or not changes.any()):
+            # the bounds contradict each other whatever the rows say
+            first = problem.outputs[:, members[0]]
+            weights[members[0]] = max(-excess, _LEAST) / (
+                1 + 4 * np.abs(first) @ self._reach(problem)
+            )
         if self.names.slack or excess < -_GAP:
             said, unit = self.whole(case, weights, _WHOLE)
         else:
-            factors = factors / weights.max()
+            factors = factors / float(weights.max() or np.abs(changes).max())
             weights, changes, said, unit = self._in_ratios(case, weights, changes)
         slopes = self._slopes(problem, weights, changes, factors)
         moved = list[list[int]]()
@@ -197,7 +223,7 @@ class Pieces(Search):
         self, case: int, weights: Array, changes: Array
     ) -> tuple[Array, Array, list[list[int]], float]:
         """Weights and changes in small ratios, as at a vertex, with integers for the kernel."""
-        most = float(weights.max())
+        most = float(weights.max() or np.abs(changes).max())
         w, c = (
             [Fraction(v / most).limit_denominator(_RATIO) for v in side.tolist()]
             for side in (weights, changes)
@@ -333,6 +359,12 @@ class FewPieces(Pieces):
     """As `Pieces`, where they are few."""
 
     most = 300
+
+
+def _is_beside(end: float, outward: float) -> bool:
+    """Whether an end is the float beside a jump, as `_split` puts it where it is not attained."""
+    near = 2 * float(np.nextafter(end, outward))
+    return near == floor(near) and 2 * end != near
 
 
 def _value(layer: Linear | Nonlinear, z: float) -> float:

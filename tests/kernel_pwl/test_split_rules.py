@@ -126,8 +126,8 @@ def test_accepted(regions, proof):
         ([["close", 0, -1]], 0, "the case has no such row"),
         ([["close", 0]], 0, "2 integers were expected"),
         ([["cut", 0, 0, 0]], 0, "a case, and a row or weights, were expected"),
-        ([["cut", 0, []]], 0, "a row is named twice, or none is"),
-        ([["cut", 0, [[0, 1], [0, 1]]]], 0, "a row is named twice, or none is"),
+        ([["cut", 0, []]], 1, "a part is missing"),
+        ([["cut", 0, [[0, 1], [0, 1]]]], 0, "a row is named twice"),
         ([["cut", 0, [[0, -1]]]], 0, "a weight is not positive"),
         ([["cut", 0, [[1, 1]]]], 0, "the case has no such row"),
         ([["guess", 0]], 0, "no such step"),
@@ -139,8 +139,8 @@ def test_accepted(regions, proof):
         ([["split", -1, 0, 0, 0]], 0, "there is no such group"),
         ([["split", 0, 2, 0, 0]], 0, "the group has no such element"),
         ([["split", 0, 0, 0, 2]], 0, "no such kind of split"),
-        ([["combine", 0, [], [], []]], 0, "a row is named twice, or none is"),
-        ([["combine", 0, [[0, 1], [0, 1]], [], []]], 0, "a row is named twice, or none is"),
+        ([["combine", 0, [], [], []]], 0, "the rows may all hold"),
+        ([["combine", 0, [[0, 1], [0, 1]], [], []]], 0, "a row is named twice"),
         ([["combine", 0, [[0, 0]], [], []]], 0, "a weight is not positive"),
         ([["combine", 0, [[0, -1]], [], []]], 0, "a weight is not positive"),
         ([["combine", 0, [[0, 1]], [], [[1, 0, -1]]]], 0, "a slope is not in [0, 1]"),
@@ -267,6 +267,37 @@ def test_bounds_leave_nothing_of_a_value_that_is_not_attained(at_zero, kind, cut
     rows = at_most("0", [0, "-1"]), at_most("0", inputs=([0, "-1"],))
     tree = [["split", 1, 0, 0, kind], ["close", 0, 0], *([["cut", 0, 1]] if cut else [])]
     tree += [["bound", 0], ["close", 0, 0]]
+    document = certificate(graph_of(build, y), [region(["-1"], ["1"], rows)], [tree])
+    assert (verdict(document)[0] == "valid") is accepted
+
+
+ONE = 1 << 28
+
+
+@pytest.mark.parametrize(
+    ("kinds", "below", "above", "accepted"),
+    [
+        ((-1, 1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, -ONE], [1, 0, -ONE]]), True),
+        ((-1, -1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, -ONE], [1, 0, -ONE]]), False),
+        ((0, 1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, -ONE], [1, 0, -ONE]]), False),
+        ((-1, 1), ([[1, 1]], []), ([], [[0, 0, -ONE], [1, 0, -ONE]]), False),
+        ((-1, 1), ([[1, 1]], [[0, 0, 0]]), ([], [[0, 0, -ONE], [1, 0, -ONE]]), False),
+        ((-1, 1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, ONE], [1, 0, ONE]]), False),
+        ((-1, 1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, -2 * ONE], [1, 0, -ONE]]), False),
+        ((-1, 1), ([[1, 1]], [[0, 0, ONE]]), ([], [[0, 0, -ONE]]), False),
+        ((-1, 1), ([[1, 1]], [[0, 0, ONE]]), ([], []), False),
+    ],
+)
+def test_an_end_of_a_multiple_that_is_not_attained_makes_the_sum_strict(
+    kinds, below, above, accepted
+):
+    # sign(-x) >= 0 and x >= 0: where -x > 0, first below 0, then where there is no point
+    build = GraphBuilder()
+    y = build.apply(ops.NEG, [build.input("x", (1,))])
+    y = build.apply(ops.SIGN, [y], at_zero=Fraction(-1))
+    rows = at_most("0", [0, "-1"]), at_most("0", inputs=([0, "-1"],))
+    closed = [["combine", 0, *one, []] for one in (below, above)]
+    tree = [["split", 1, 0, 0, kinds[0]], ["close", 0, 0], ["split", 0, 0, 0, kinds[1]], *closed]
     document = certificate(graph_of(build, y), [region(["-1"], ["1"], rows)], [tree])
     assert (verdict(document)[0] == "valid") is accepted
 

@@ -53,6 +53,16 @@ CASES = {
         region((0, "<=", 0, "<"), (-1, "<", 1, "<")),
         "(assert (and (= Y_0 Y_1) (= Y_1 Y_0)))",
     ),
+    "an end that is left out and a row that is strict": (
+        network(([[-1]], [0]), ([[1, 1]], [0, 0]), op=[SIGN]),
+        region((0, "<=", 1, "<=")),
+        "(assert (and (>= Y_0 -0.5) (> X_0 0)))",
+    ),
+    "two ends that are left out": (
+        network(([[-1, 1]], [0, 0]), ([[1, 0], [0, 1]], [0, 0]), op=[SIGN]),
+        region((-1, "<=", 1, "<=")),
+        "(assert (and (>= Y_0 1) (>= Y_1 1)))",
+    ),
     "two layers, one split where the other is known": (
         network(
             (
