@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -11,6 +11,8 @@ from tamecheck.kernel.strict import Reject, common, spend
 from tamecheck.kernel_pwl.slots import Matrix
 
 Row = list[int]
+Terms = Mapping[int, int]  # a coefficient or weight for some variables or rows
+AWAY = {"floor": (-2, 0), "ceil": (0, 2), "round": (-1, 1)}  # of what is rounded, in halves
 LONGEST = 1 << 12
 ZERO, ONE = Fraction(0), Fraction(1)
 

@@ -10,19 +10,10 @@ from collections.abc import Mapping, Sequence
 from operator import add, gt, mul, sub
 
 from tamecheck.kernel.strict import Reject, require, spend
-from tamecheck.kernel_pwl.blocks import Bend, Chunk, Linear, Row, Sums, sums_of
+from tamecheck.kernel_pwl.blocks import AWAY, Bend, Chunk, Linear, Row, Sums, Terms, sums_of
 from tamecheck.kernel_pwl.floats import Floats
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import (
-    SLOPE,
-    Chosen,
-    Part,
-    Terms,
-    plane,
-    range_of,
-    ranges,
-    rectifier,
-)
+from tamecheck.kernel_pwl.parts import SLOPE, Chosen, Part, plane, range_of, ranges, rectifier
 from tamecheck.kernel_pwl.slots import Slots, unpack
 
 COEFFICIENT, TOGETHER = 28, 48
@@ -38,7 +29,7 @@ class Bounds:
         self.home = [-1] * network.size
         self.sums: dict[int, Sums] = {}
         self.roundings: dict[int, int] = {}  # of a linear block: how many a term of it may pass
-        self.largest, self.before = 1, list[set[int]]()
+        self.largest, self.before = 1 << bits, list[set[int]]()
         self.widths: dict[object, int] = {}
         self.chunks: dict[int, Chunk] = {}  # of a sum
         self.deep = set[int]()  # variables whose intervals may not be exact
@@ -192,16 +183,20 @@ class Bounds:
             if not a:
                 continue
             least, most = low[z], high[z]
-            if block.op == "relu" and least >= 0 < most:
-                pending[z] = pending.get(z, 0) + a
-                continue
-            if block.op != "relu" or most <= 0:
-                least, most = range_of(block, part, z, self.bits)
-                if least or most:
-                    positive = slots.positive(a)
-                    slots.constant += positive * least + (a - positive) * most
+            if block.op == "relu" and (most <= 0 or least >= 0):
+                if most > 0:
+                    pending[z] = pending.get(z, 0) + a
                 continue
             own = chosen.get(z)
+            if block.op != "relu":
+                least, most = range_of(block, part, z, self.bits)
+                if own and block.op in AWAY:  # a share goes along what is rounded
+                    near = a * own[0] >> SLOPE
+                    pending[z], a = pending.get(z, 0) + near, a - near
+                    slots.constant += near * (AWAY[block.op][near < 0] << self.bits - 1)
+                positive = slots.positive(a)
+                slots.constant += positive * least + (a - positive) * most
+                continue
             if own and len(own) > 1 and a < 0:  # only one functional runs back here
                 self._over(part, slots, z, a, own)
                 continue

@@ -13,12 +13,12 @@ from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, common, pairs, require, spend
-from tamecheck.kernel_pwl.blocks import Row, down, up
+from tamecheck.kernel_pwl.blocks import Row, Terms, down, up
 from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.floats import FORMATS
 from tamecheck.kernel_pwl.formula import Forms, Formula, add, refuted
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.kernel_pwl.parts import SLOPE, Part, Terms
+from tamecheck.kernel_pwl.parts import SLOPE, Part
 
 FORMAT = "tamecheck-split-certificate"
 STEPS = 6_000_000_000
@@ -197,8 +197,8 @@ class _Region:
             chosen[z] = slopes
         form, constant, strict = self._sum(case, weights)
         if not self._excluded(case, form, weights, strict=strict):
-            ends = (((v, m > 0), (part.low, part.high)[m > 0][v]) for v, m in moved.items() if m)
-            strict = strict or any(part.beside.get(side) == end for side, end in ends)
+            ends = {(v, m > 0): (part.low, part.high)[m > 0][v] for v, m in moved.items() if m}
+            strict = strict or not part.beside.items().isdisjoint(ends.items())
             _, _, least = self.bounds.functional(part, form, constant, moved, chosen)
             require(part.empty or least > 0 or (strict and least == 0), "the rows may all hold")
 

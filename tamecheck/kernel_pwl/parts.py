@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from tamecheck.kernel_pwl.blocks import Bend, Row, down, up
 
 SLOPE = 26
-Terms = Mapping[int, int]  # a coefficient or weight for some variables or rows
 # of arguments of rectifiers: the slope of the line below, or a plane above
 Chosen = Mapping[int, Row]
 Ends = tuple[int, int]
@@ -84,8 +83,6 @@ def range_of(block: Bend, part: Part, z: int, bits: int) -> tuple[int, int]:
     low, high = part.low[z], part.high[z]
     above, below = part.beside.get((z, 0)) == low, part.beside.get((z, 1)) == high
     match block.op:
-        case "relu":
-            return max(low, 0), max(high, 0)
         case "floor":
             return (low >> bits) << bits, ((high - below) >> bits) << bits
         case "ceil":

@@ -38,6 +38,9 @@ _LEAST = 2.0**-60
 _ROOM = 2.0**-18
 """Below 0 the largest least excess has to be by so much, of numbers of size 1."""
 
+_AWAY = {"floor": (-1.0, 0.0), "ceil": (0.0, 1.0), "round": (-0.5, 0.5)}
+"""By how much what is rounded is above its argument, at least and at most."""
+
 Place = tuple[int, int]
 """A nonlinear layer and one of its elements."""
 
@@ -47,7 +50,8 @@ class _Program:
     """Variables: inputs, then open elements; a form has a constant first.  ``rows @ v >= least``.
 
     ``args`` are the forms of what nonlinear elements read; ``above`` has the row that puts an open
-    rectifier above its argument, after which comes the line above it, and the argument's bounds.
+    rectifier above its argument, after which comes the line above it, and the argument's bounds;
+    ``near`` the row that puts a rounded one not far below its argument, then comes the other.
     The first rows are those of the property, then come two for each of ``sides``: it is at least
     its lower bound, and at most its upper one.
     """
@@ -60,6 +64,7 @@ class _Program:
     rows: Array
     least: Array
     above: Mapping[Place, tuple[int, float, float]]
+    near: Mapping[Place, int]
 
 
 class Pieces(Search):
@@ -200,6 +205,17 @@ class Pieces(Search):
             total = total + change * problem.args[place]
         for k in reversed(range(len(problem.open))):
             place, column = problem.open[k], 1 + self.layers.inputs + k
+            if place in problem.near:
+                row, factor = problem.near[place], float(total[column])
+                below = min(float(factors[row]), max(factor, 0.0))
+                beyond = min(float(factors[row + 1]), max(-factor, 0.0))
+                # what is left of a line bounds the argument, with an end of the range
+                shift = float(factors[row]) - below - float(factors[row + 1]) + beyond
+                changes[number[place]] += shift
+                share = round((below + beyond) / abs(factor) * 2**SLOPE) if factor else 0
+                slopes += [[self.names.groups[place[0]], place[1], share]] if share else []
+                along = shift + factor * share * 2.0**-SLOPE
+                total = total + along * problem.args[place]
             if place not in problem.above:
                 continue
             row, bottom, top = problem.above[place]
@@ -284,18 +300,20 @@ class Pieces(Search):
             rows += [form[1:], -form[1:]]
             least += [ends[index].lower[0, e] - form[0], form[0] - ends[index].upper[0, e]]
         above: dict[Place, tuple[int, float, float]] = {}
-        for index, e in open_:
-            if bent[index][1] != "relu":
-                continue
+        near: dict[Place, int] = {}
+        for index, e in (place for place in open_ if _has_lines(bent[place[0]][1], args[place])):
             form, unit = args[index, e], np.eye(width)[column[index, e]]
             bottom, top = ends[index].lower[0, e], ends[index].upper[0, e]
-            over = top / (top - bottom)
-            above[index, e] = len(rows), bottom, top
+            if bent[index][1] == "relu":
+                above[index, e] = len(rows), bottom, top
+            else:
+                near[index, e] = len(rows)
+            over, below, beyond = _lines(bent[index][1], bottom, top)
             rows += [(unit - form)[1:], (over * form - unit)[1:]]
-            least += [form[0], over * (bottom - form[0])]
+            least += [below + form[0], -beyond - over * form[0]]
         box = np.array(low), np.array(high)
         return _Program(
-            box, outputs, args, open_, sides, np.array(rows), np.array(least), above
+            box, outputs, args, open_, sides, np.array(rows), np.array(least), above, near
         )  # fmt: skip
 
     # --- splits ---
@@ -383,6 +401,19 @@ def _is_open(state: State, index: int, arg: int, op: str) -> Array:
         # one that only rounding leaves open is the argument, or 0, as for the kernel
         return (state.bounds[arg].lower[0] < -_NEAR) & (state.bounds[arg].upper[0] > _NEAR)
     return state.bounds[index].lower[0] < state.bounds[index].upper[0]
+
+
+def _has_lines(op: str, form: Array) -> bool:
+    """Whether an open element is between lines, of which its argument has a part in the program."""
+    return op == "relu" or (op in _AWAY and bool(form[1:].any()))
+
+
+def _lines(op: str, low: float, high: float) -> tuple[float, float, float]:
+    """A slope s, and b and c: the element of z is at least z + b, and at most s z + c."""
+    if op == "relu":
+        over = high / (high - low)
+        return over, 0.0, -over * low
+    return 1.0, *_AWAY[op]
 
 
 def _break(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
