@@ -173,7 +173,9 @@ class _Root:
                 if one.term > row.room:
                     end = Fraction(row.room) / one.term
                     to, side = (-end, -1) if one.positive else (1 - end, 1)
-                    found |= self._narrow(one.column, side, to, numerators, one.term * over)
+                    found |= self._narrow(
+                        one.column, side, to * one.term * over, numerators, one.term * over
+                    )
         return found
 
     def _tighten_row(self, i: int) -> bool:
@@ -198,27 +200,29 @@ class _Root:
                 if missing and j != missing[0]:
                     continue
                 rest = goal - total + (value or 0)
-                found |= self._narrow(
-                    j, 1 if own > 0 else -1, Fraction(rest) / abs(own), {i: sign}, abs(own)
-                )
+                found |= self._narrow(j, 1 if own > 0 else -1, rest, {i: sign}, abs(own))
         return found
 
     def _narrow(
-        self, j: int, sign: int, end: Fraction, numerators: Mapping[int, int], over: int
+        self, j: int, sign: int, least: Number, numerators: Mapping[int, int], over: int
     ) -> bool:
-        """Keep ``sign x >= end`` if it is worth it.
+        """Keep ``sign x >= least / over`` if it is worth it.
 
         The multipliers are numerators of the scaled rows over that coefficient of the column.
         """
+        low, high = self.box.lower[j], self.box.upper[j]
+        old = low if sign > 0 else high
+        # most are no narrower
+        if old is not None and least <= sign * old * over:
+            return False
         column = self.program.columns[j]
         # where no point is left, bounds would only grow
         if column.kind.semi or self.crossed:
             return False
-        low, high = self.box.lower[j], self.box.upper[j]
+        end = Fraction(least) / over
         to = Fraction(sign * math.ceil(end)) if column.kind.integral else sign * end
         if max(abs(to.numerator), to.denominator) > _LONGEST:
             return False
-        old = low if sign > 0 else high
         if old is not None:
             gain = sign * (to - old)
             other = high if sign > 0 else low
@@ -272,7 +276,7 @@ class _Root:
                 # sum of reduced costs x, over the others, leaves d x at most -(the rest)
                 rest = total - (ends[j] or 0)
                 sign = -1 if d > 0 else 1
-                found |= self._narrow(j, sign, Fraction(rest) / abs(d), numerators, abs(d))
+                found |= self._narrow(j, sign, rest, numerators, abs(d))
         return found
 
     def tighten_columns(self, x: Sequence[float], budget: Budget) -> bool:
@@ -328,7 +332,7 @@ class _Root:
         least = self.scaled.least(costs, y, self.box)
         if least is None:
             return False
-        return self._narrow(j, sign, Fraction(least) / (UNIT * scale), y, UNIT * scale)
+        return self._narrow(j, sign, least, y, UNIT * scale)
 
     # -- cuts -------------------------------------------------------------------------------------
 
