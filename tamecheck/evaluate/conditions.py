@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache
 from typing import TypeAlias, TypeVar, assert_never
 
 import numpy as np
@@ -130,7 +129,7 @@ def term_interval(term: Term, args: Sequence[Interval], floors: Floors) -> Inter
 _Function: TypeAlias = Callable[[Sequence[Interval], Floors], Interval]
 
 
-@lru_cache(maxsize=4096)
+@formula.remembered
 def _function(term: Term) -> _Function:  # noqa: C901, PLR0912 one case a term
     folded = formula.constant(term)
     if folded is not None:

@@ -190,7 +190,7 @@ def pointwise_enclosure(
     pieces = meaning.pieces(params)
     if len(pieces) == 1 and pieces[0].condition == formula.TRUE:
         return within(*term_interval(pieces[0].term, ranges, {}), shape)
-    if len(args) == 1 and any(_FLOOR in formula.subterms(root) for root in _roots(pieces)):
+    if len(args) == 1 and _has_floor(pieces):
         found = _by_unit_cells(pieces, ranges[0])
     else:
         found = _hull(pieces, ranges, {})
@@ -199,9 +199,11 @@ def pointwise_enclosure(
     return within(np.where(gap, -np.inf, found.lower), np.where(gap, np.inf, found.upper), shape)
 
 
-def _roots(pieces: Sequence[formula.Piece]) -> list[formula.Term]:
-    terms = [piece.term for piece in pieces]
-    return terms + [term for piece in pieces for term in formula.subterms(piece.condition)]
+@formula.remembered
+def _has_floor(pieces: tuple[formula.Piece, ...]) -> bool:
+    roots: list[formula.Term | formula.Condition] = [piece.term for piece in pieces]
+    roots += [piece.condition for piece in pieces]
+    return any(_FLOOR in formula.subterms(root) for root in roots)
 
 
 def _hull(pieces: Sequence[formula.Piece], args: Sequence[Interval], floors: Floors) -> Interval:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias, assert_never
 
 import numpy as np
@@ -102,10 +101,13 @@ def value_function(
 
 def is_rational(pieces: Sequence[Piece], domain: Condition) -> bool:
     """Whether only field operations, floors and natural powers occur, so that rationals suffice."""
-    roots: list[Term | Condition] = [domain]
-    for piece in pieces:
-        roots += [piece.condition, piece.term]
-    return all(_algebraic(term) for root in roots for term in formula.subterms(root))
+    parts = [part for piece in pieces for part in (piece.condition, piece.term)]
+    return all(map(_all_algebraic, [domain, *parts]))
+
+
+@formula.remembered
+def _all_algebraic(root: Term | Condition) -> bool:
+    return all(map(_algebraic, formula.subterms(root)))
 
 
 def _algebraic(term: Term) -> bool:
@@ -180,7 +182,7 @@ def _piece_values(
     return possible
 
 
-@lru_cache(maxsize=4096)
+@formula.remembered
 def _truth(condition: Condition) -> _Truth:
     match condition:
         case formula.Compare(
@@ -207,7 +209,7 @@ def _truth(condition: Condition) -> _Truth:
             return joined
 
 
-@lru_cache(maxsize=4096)
+@formula.remembered
 def _function(term: Term) -> _Value:  # noqa: C901 one case a term
     match term:
         case formula.Var(index):

@@ -6,7 +6,7 @@ import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import lru_cache, reduce
+from functools import reduce
 from operator import itemgetter
 from typing import Any, TypeAlias, assert_never
 
@@ -70,7 +70,7 @@ Floats: TypeAlias = Callable[[Sequence[Array]], Array]
 """A term or a condition as a function of the values of its variables."""
 
 
-@lru_cache(maxsize=4096)
+@formula.remembered
 def float_function(term: Term) -> Floats:  # noqa: C901, PLR0912 one case a term
     """A term in float64, elementwise; each operation rounds to nearest."""
     folded = formula.constant(term)
@@ -138,7 +138,7 @@ def choose_floats(masks: Sequence[Array], terms: Sequence[Term], args: Sequence[
     return value
 
 
-@lru_cache(maxsize=4096)
+@formula.remembered
 def mask_function(condition: Condition) -> Floats:
     """Where a condition holds, as a boolean array that broadcasts to the shape of the arguments."""
 

@@ -11,9 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias, TypeVar, assert_never
 
+K = TypeVar("K")
 V = TypeVar("V")
+
+_MOST_REMEMBERED = 4096
 
 
 class Elementary(Enum):
@@ -370,3 +374,25 @@ def sides(condition: Compare) -> tuple[Term, Relation, Term]:
             return left, condition.relation, other if value is None else Const(value)
         case term:
             return term, condition.relation, _ZERO
+
+
+def remembered(make: Callable[[K], V]) -> Callable[[K], V]:
+    """A function of terms, conditions or pieces that keeps what it makes of them.
+
+    What is the same object is found without its hash, which goes through all of a term.
+    """
+    by_value = lru_cache(maxsize=_MOST_REMEMBERED)(make)
+    known: dict[int, tuple[K, V]] = {}
+
+    def found(root: K) -> V:
+        entry = known.get(id(root))
+        if entry is not None and entry[0] is root:
+            return entry[1]
+        value = by_value(root)
+        if len(known) >= _MOST_REMEMBERED:
+            known.clear()
+        # the object is kept, so that no other gets its number
+        known[id(root)] = root, value
+        return value
+
+    return found
