@@ -300,6 +300,23 @@ def test_an_interrupt_while_a_point_is_written_down_loses_no_node():
     assert tree.nodes
 
 
+def test_an_interrupt_before_a_record_is_written_leaves_no_hole_in_the_journal():
+    kept, stopped = [], []
+
+    def stop(record):
+        if not stopped and record.get("node") == 3:
+            stopped.append(record)
+            raise KeyboardInterrupt
+        kept.append(record)
+
+    program = knapsack(12)
+    assert Search(program, keep=stop).run().nodes
+    assert stopped[0] in kept
+    document = unfinished(program.sha256, kept)
+    assert len(document["nodes"]) > 3
+    assert isinstance(solve(program, solvers=(), resume=document).answer, Optimal)
+
+
 def test_points_are_as_long_as_a_certificate_has_them(monkeypatch):
     """Those of the program, and not of the scaled one."""
     tiny = F(1, 2**40)
