@@ -88,6 +88,8 @@ class Annealing:
         Its ends.
     cases
         Of each case rows over the last states and their ends: unsafe means that all are below.
+    integral
+        Which inputs are integers; there the ends are.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Annealing:
         states: Sequence[Array],
         box: tuple[Array, Array],
         cases: Sequence[tuple[Array, Array]],
+        integral: Array,
     ) -> None:
         low, high = box
         first, second, *_ = network.layers
@@ -103,6 +106,10 @@ class Annealing:
         self.first, self.second = _Open(first, states[0]), _Open(second, states[1])
         self.middle, radius = (low + high) / 2, (high - low) / 2
         self.radius = np.append(radius, 0).astype(np.float32)
+        self.integral = np.append(integral, False)
+        # integers are off the middle by halves, or not at all
+        off = np.where(integral, np.rint(self.middle) - self.middle, 0)
+        self.off = np.append(off, 0).astype(np.float32)
         self.states = [np.append(one, 0).astype(np.float32) for one in states[:2]]
         ends = np.array([float(v) for v in first.upper])
         # inputs are relative to the middle, so that small boxes lose no digits
@@ -129,7 +136,7 @@ class Annealing:
         """
         sites = self._sites(rng)
         rows = [Rows([case]) for case in self.cases]
-        middle = self._full(self._second_states(self._first_sums(np.zeros_like(self.radius))))
+        middle = self._full(self._second_states(self._first_sums(self.off)))
         distance = np.array([self._weigh(one, middle)[0] for one in rows])
         waiting: list[int] = np.argsort(distance, kind="stable")[:_CASES].tolist()
         phases = _FIRST
@@ -223,6 +230,11 @@ class Annealing:
         scattered = rng.random((count, 1)) < _SCATTERED
         line = before + share * (corner - before)
         after = np.where(scattered, np.where(single, corner, before), line)
+        if self.integral.any():
+            steps = after - self.off[places]
+            whole = self.off[places] + np.where(way > 0, np.ceil(steps), np.floor(steps))
+            whole = np.clip(whole, -self.radius[places], self.radius[places])
+            after = np.where(self.integral[places], whole, after)
         return places, after.astype(np.float32)
 
     def _anneal(
@@ -234,7 +246,7 @@ class Annealing:
         budget: Budget,
     ) -> Iterator[tuple[float, Array]]:
         """Points that are nearer to unsafe than all before, each with how far it is."""
-        moved = np.zeros(len(self.radius), dtype=np.float32)
+        moved = self.off.copy()
         sums = self._first_sums(moved)
         held = self._second_states(sums)
         best = np.inf

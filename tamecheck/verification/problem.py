@@ -66,6 +66,11 @@ class Problem:
     strict: Array
     regions: tuple[Region, ...]
 
+    @property
+    def integral(self) -> list[bool]:
+        """Of each input element whether its tensor is declared to have integers."""
+        return [one.integral for one in self.spec.inputs for _ in range(size_of(one.shape))]
+
     def held(self, rows: Array, *, fill: float, cases: Array | slice = slice(None)) -> Array:
         """The rows that each case has, one after the other, and ``fill`` where it has no more."""
         end = np.full((*rows.shape[:-1], 1), fill, dtype=rows.dtype)

@@ -250,6 +250,7 @@ class _Run:
     def by_layers(self, layers: Layers) -> Answer:
         """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
         search = Search(self.problem, layers, self.rng, self.replay, self.budget)
+        search.whole = any(self.problem.integral) and self.signs is not None
         self.search = search
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         found = (
@@ -318,7 +319,7 @@ class _Run:
             return None
         from tamecheck.verification.windows import SignProofs
 
-        return SignProofs.of(self.problem.scores, self.problem.spec.cases)
+        return SignProofs.of(self.problem.scores, self.problem.spec.cases, self.problem.integral)
 
     @property
     def _has_many_signs(self) -> bool:

@@ -154,18 +154,26 @@ def rows_of(region: Mapping[str, Any]) -> list[Inequality]:
 class SignProofs:
     """Proofs about all regions of a property, found one after the other."""
 
-    def __init__(self, network: WindowNetwork, regions: Sequence[Region]) -> None:
+    def __init__(
+        self, network: WindowNetwork, regions: Sequence[Region], integral: Sequence[bool] = ()
+    ) -> None:
         self.network, self.regions = network, regions
-        self.provers = [Prover(network, region) for region in regions]
+        self.provers = [Prover(network, region, integral) for region in regions]
         self.proofs: list[RegionProof | None] = [None] * len(regions)
 
     @classmethod
-    def of(cls, graph: Graph, cases: Sequence[Case]) -> SignProofs | None:
-        """The proofs about cases; None if they cannot be sought."""
+    def of(
+        cls, graph: Graph, cases: Sequence[Case], integral: Sequence[bool] = ()
+    ) -> SignProofs | None:
+        """The proofs about cases; None if they cannot be sought.
+
+        ``integral`` tells the inputs that are integers in violations.
+        """
         try:
             regions = Region.all_of(cases)
             known = [region for region in regions if region is not None]
-            return cls(recognise_windows(graph), known) if len(known) == len(regions) else None
+            whole = len(known) == len(regions)
+            return cls(recognise_windows(graph), known, integral) if whole else None
         except (UnsupportedError, UnfitError):
             return None
 
@@ -203,8 +211,11 @@ class SignProofs:
 class Prover:
     """The search for a proof that no input of a region is unsafe."""
 
-    def __init__(self, network: WindowNetwork, region: Region) -> None:
+    def __init__(
+        self, network: WindowNetwork, region: Region, integral: Sequence[bool] = ()
+    ) -> None:
         self.network = network
+        self.integral = np.array(integral or [False] * network.inputs, dtype=np.bool_)
         self.first = FirstLayer.of(network.layers[0], region.box)
         # of each case the row from which the middle of the box is farthest
         last = network.evaluate(self.first.middle)[-1].astype(np.int64)
@@ -393,11 +404,16 @@ class Prover:
 
     @cached_property
     def annealing(self) -> Annealing | None:
-        """The search by moves; None if there is one layer only."""
-        if len(self.network.layers) == 1:
+        """The search by moves; None if there is one layer only, or no point."""
+        low, high = self._box
+        low, high = (
+            np.where(self.integral, whole, end)
+            for whole, end in ((np.ceil(low), low), (np.floor(high), high))
+        )
+        if len(self.network.layers) == 1 or (low > high).any():
             return None
         states = Part.of(self.network, self.first.states).states
-        return Annealing(self.network, states, self._box, self._goals)
+        return Annealing(self.network, states, (low, high), self._goals, self.integral)
 
     @property
     def is_within_reach(self) -> bool:

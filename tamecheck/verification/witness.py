@@ -38,14 +38,18 @@ _CHECKS = 40
 def witness_near(problem: Problem, case: int, x: Array, replay: Replay | None) -> Witness | None:
     """The witness at (or next to) a float point, if the exact outputs are unsafe there.
 
-    The point is moved into the exact box, to float32 numbers where the box has them.
+    The point is moved into the exact box, to float32 numbers where the box has them; first to
+    integers where these are declared.
     """
     wanted = problem.spec.cases[case]
     with np.errstate(over="ignore"):
         single = inside(x.astype(np.float32), wanted)
     double = inside(x, wanted)
     # last the float itself, cut at the exact ends of the box
-    for point in dict.fromkeys((single, double, _cut(x, wanted))):
+    points = single, double, _cut(x, wanted)
+    if any(problem.integral):
+        points = _whole(points[-1], wanted, problem.integral), *points
+    for point in dict.fromkeys(points):
         found = witness_at(problem, case, point, replay)
         if found is not None:
             return found
@@ -95,6 +99,17 @@ def inside(x: Array, case: Case) -> tuple[Fraction, ...]:
 def _cut(x: Array, case: Case) -> tuple[Fraction, ...]:
     """The point with each coordinate cut at the ends of the case's box."""
     return tuple(map(_clamp, x.tolist(), case.lower, case.upper))
+
+
+def _whole(x: Sequence[Fraction], case: Case, integral: Sequence[bool]) -> tuple[Fraction, ...]:
+    """The point with the nearest integers of the case's box where these are declared."""
+    found = list(x)
+    for i, (low, high) in enumerate(zip(case.lower, case.upper, strict=True)):
+        if integral[i]:
+            near = round(x[i])
+            near += (low is not None and near < low) - (high is not None and near > high)
+            found[i] = Fraction(near)
+    return tuple(found)
 
 
 def _clamp(value: float, low: Bound, high: Bound) -> Fraction:
@@ -224,7 +239,7 @@ class Search:
     """What one run shares: the problem, the budget, the random numbers, the check of witnesses.
 
     ``kept`` is a witness that is exact but that a float32 run does not confirm; the search for
-    a better one goes on for a while.
+    a better one goes on for a while.  With ``whole`` only integers count where they are declared.
     """
 
     problem: Problem
@@ -233,6 +248,7 @@ class Search:
     replay: Replay | None = None
     budget: Budget = field(default_factory=Budget)
     kept: Witness | None = None
+    whole: bool = False
     checks: int = 0
     failed: set[bytes] = field(default_factory=set[bytes])
 
@@ -267,10 +283,14 @@ class Search:
                 continue
             self.checks += 1
             found = witness_near(self.problem, case, points[index], self.replay)
-            if found is None:
+            if found is None or (self.whole and not self._is_whole(found)):
                 self.failed.add(key)
             elif found.float32 is False:
                 self.kept = self.kept or found
             else:
                 return found
         return None
+
+    def _is_whole(self, witness: Witness) -> bool:
+        declared = zip(witness.inputs, self.problem.integral, strict=True)
+        return all(value.denominator == 1 for value, integral in declared if integral)
