@@ -25,9 +25,7 @@ def trained(**options):
     [
         # for fixed x, all is piecewise linear in the parameters
         ("hinge", 0, "semilinear"),
-        ("logistic", 0, "exp"),
-        ("hinge", 1.0, "exp"),
-        ("logistic", 1.0, "exp"),
+        *(("logistic", 0, "exp"), ("hinge", 1.0, "exp"), ("logistic", 1.0, "exp")),
     ],
 )
 def test_the_joint_objective_meets_the_theorems_hypotheses(loss, temperature, structure, tmp_path):
