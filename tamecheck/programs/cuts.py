@@ -251,16 +251,17 @@ class _Base:
         """The best cut over divisors, and over bounds from which integers are measured."""
         fractional = self.integral & (self.value > 1e-6) & (self.value < self.room - 1e-6)
         whole = np.flatnonzero(self.integral)
+        rest = self._continuous()
         if given is None:
             sizes = np.unique(np.abs(self.a[fractional]).round(9))
             sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
             if not len(sizes):
                 return None
-            violations = self._violations(whole, sizes)
+            violations = self._violations(whole, rest, sizes)
             finer = float(sizes[int(np.argmax(violations))]) / np.array([1.0, 2.0, 4.0, 8.0])
         else:
             finer = np.array([given])
-        violations = self._violations(whole, finer)
+        violations = self._violations(whole, rest, finer)
         delta = float(finer[int(np.argmax(violations))])
         violation = float(violations.max())
         if violation <= 0:
@@ -272,7 +273,7 @@ class _Base:
         order = np.argsort(np.abs(self.value - self.room / 2)[columns])[:_FLIPS]
         flips = columns[order]
         while len(flips):
-            violations = self._violations(whole, delta, flips)
+            violations = self._violations(whole, rest, delta, flips)
             k = int(np.argmax(violations))
             if violations[k] <= violation + 1e-9:
                 break
@@ -289,8 +290,17 @@ class _Base:
         self.end[k] += self.room[k] if not self.up[k] else -self.room[k]
         self.up[k] = not self.up[k]
 
+    def _continuous(self) -> tuple[float, float]:
+        """The value and the square of the norm of what a cut has of continuous variables."""
+        parts, values = np.minimum(self.a[~self.integral], 0.0), self.value[~self.integral]
+        return float(parts @ values), float((parts[values > _NEAR] ** 2).sum())
+
     def _violations(
-        self, whole: _Indices, deltas: Vector | float, flips: _Indices | None = None
+        self,
+        whole: _Indices,
+        continuous: tuple[float, float],
+        deltas: Vector | float,
+        flips: _Indices | None = None,
     ) -> Vector:
         """How far the point is beyond the cut of each divisor, or after each flip alone.
 
@@ -310,11 +320,9 @@ class _Base:
         low = np.floor(a + _NEAR)
         rest = np.maximum(1 - f0, _NEAR)
         cut = low + np.maximum(a - low - f0[:, None], 0.0) / rest[:, None]
-        parts = np.minimum(np.delete(self.a, whole), 0.0)
-        values = np.delete(self.value, whole)
         steep = 1 / (deltas * rest)
-        beyond = (cut * value).sum(axis=1) + steep * float(parts @ values) - floor
-        square = float((parts[values > _NEAR] ** 2).sum())
+        beyond = (cut * value).sum(axis=1) + steep * continuous[0] - floor
+        square = continuous[1]
         norm = np.sqrt((cut * cut * (value > _NEAR)).sum(axis=1) + steep * steep * square)
         kept = (f0 > _CLOSE) & (f0 < 1 - _CLOSE) & (norm > 0)
         return np.where(kept, beyond / np.where(norm > 0, norm, 1.0), 0.0)
