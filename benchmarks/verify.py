@@ -27,11 +27,12 @@ from statistics import median
 
 _SEARCH = """
 import sys, time, tamecheck
+from tamecheck.budget import Budget
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.verification.run import decide
 model, spec = tamecheck.load(sys.argv[1]), read_vnnlib(sys.argv[2])
 started = time.process_time()
-decide(model, spec, timeout=float(sys.argv[3]))
+decide(model, spec, Budget.of(float(sys.argv[3])))
 print(time.process_time() - started)
 """
 _CHECK = """

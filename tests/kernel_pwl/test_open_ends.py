@@ -27,6 +27,20 @@ def test_a_split_leaves_nothing_of_an_end_that_is_not_attained():
 
 
 @pytest.mark.parametrize(
+    ("op", "ends", "row", "kind"),
+    [
+        # the side that has the end has its value: 0 both times, which the property calls unsafe
+        (ops.CEIL, ("0", "1"), at_most("1/2", [0, "1"]), 1),
+        (ops.FLOOR, ("-1", "0"), at_most("1/2", [0, "-1"]), -1),
+    ],
+)
+def test_an_end_belongs_to_the_side_that_has_it(op, ends, row, kind):
+    asked = region([ends[0]], [ends[1]], [row])
+    tree = [["split", 0, 0, 0, kind], *[["bound", 0], ["close", 0, 0]] * 2]
+    assert verdict(certificate(jump(op), [asked], [tree]))[2] == "the rows may all hold"
+
+
+@pytest.mark.parametrize(
     ("at_zero", "kind", "cut", "accepted"),
     [(-1, -1, True, True), (-1, -1, False, False), (0, -1, True, False), (0, 1, True, False)],
 )
