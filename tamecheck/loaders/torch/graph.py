@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,7 +91,9 @@ def capture(torch: Any, module: Any, args: tuple[Any, ...], kwargs: Mapping[str,
     changed = [f"buffer {name!r}" for name in signature.buffers_to_mutate.values()]
     changed += [f"input {name!r}" for name in inputs.values()]
     notes = tuple(f"forward writes into its {name}: read as of its first call." for name in changed)
-    functional = program.module()
+    # the guards would be taken out below: shapes and types are fixed here
+    unguarded = "check_guards" in inspect.signature(program.module).parameters
+    functional = program.module(**({"check_guards": False} if unguarded else {}))
     split_complex(torch, functional)
     _rewrite(torch, functional)
     found = _finish(torch, functional, notes)
