@@ -52,4 +52,5 @@ def seconds_to_confirm(program: Program, nodes: Sequence[Node], derived: int) ->
     start = time.monotonic()
     for multipliers in some:
         scaled.bound(multipliers, box)
-    return _DEARER * (time.monotonic() - start) / len(some) * (len(leaves) + derived)
+    # most steps are left out by pruning, and others are no dearer
+    return (time.monotonic() - start) / len(some) * (_DEARER * len(leaves) + derived)
