@@ -113,8 +113,13 @@ class Region:
     def all_of(cls, cases: Sequence[Case]) -> list[Region | None]:
         """The regions of cases, in the order in which boxes occur."""
         groups: dict[object, list[Case]] = {}
+        same: dict[tuple[int, int], list[Case]] = {}
         for case in cases:
-            groups.setdefault((case.lower, case.upper), []).append(case)
+            # as a rule cases share their ends, whose hashes take long
+            ends = id(case.lower), id(case.upper)
+            if ends not in same:
+                same[ends] = groups.setdefault((case.lower, case.upper), [])
+            same[ends].append(case)
         return list(map(cls.of, groups.values()))
 
     @classmethod

@@ -104,6 +104,20 @@ def test_boxes_around_images_are_proved(folder, index, pessimism):
     assert (report.verdict, report.model_sha256) == ("valid", network.sha256)
 
 
+@pytest.mark.parametrize(
+    ("size", "radius", "verdict"),
+    [(30, "1/10", "holds"), (30, "1/8", "violated"), (48, "1/50", "violated")],
+)
+def test_how_far_the_image_itself_is_proved_and_where_it_is_not(folder, size, radius, verdict):
+    """The centre of a shared property is an image, all of whose pixels are integers."""
+    model, spec = question(folder, size, 11985, 1)
+    centre = np.array([float(v) + 1 for v in spec.cases[0].lower])
+    answer = verify(model, robustness(spec, centre, Fraction(radius), 7), timeout=120)
+    assert answer.status == verdict
+    if verdict == "holds":
+        assert tc.recheck(json.dumps(answer.certificate)).verdict == "valid"
+
+
 @pytest.mark.parametrize("size", [30, 48])
 @pytest.mark.parametrize("index", INDICES)
 @pytest.mark.parametrize("radius", [1, 3, 15])
