@@ -6,6 +6,7 @@ It is the one module of this package that knows kernels, and no search imports i
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -17,14 +18,23 @@ from tamecheck.budget import Budget
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.arguments import choice, path, seconds
 from tamecheck.ir.floats import FLOATS
-from tamecheck.ir.graph import Graph
+from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.judge import UNLIMITED, judge, judge_shares
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
+from tamecheck.ops import RELU
 from tamecheck.solvers.executors import answers_in_turn
-from tamecheck.verification.answer import CERTIFICATE, REAL, Answer, Arithmetics, Holds
+from tamecheck.verification.answer import (
+    CERTIFICATE,
+    REAL,
+    Answer,
+    Arithmetics,
+    Holds,
+    Unknown,
+)
 from tamecheck.verification.joint import subject_of
+from tamecheck.verification.rectify import BENT, bent_elements
 from tamecheck.verification.rounding import declared, execution_of, in_floats
 from tamecheck.verification.run import decide
 from tamecheck.verification.split_proofs import ATTEMPTS, SplitProofs, proofs_of
@@ -48,6 +58,9 @@ _BEFORE = (
     " The certificate is about the network before its last op, or boxes that relations imply; "
     "'tamecheck recheck' with the model and --spec repeats that step."
 )
+_BEFORE_SPLITS, _ALONE, _FEW = 0.6, 30.0, 64
+"""The share of the time, or the seconds, after which a network with few bends is left to splits."""
+_ACCEPTED = "No input of the region is unsafe, by a certificate that the kernel accepts."
 _NONE_FOUND = "No certificate was found in time."
 
 
@@ -119,18 +132,53 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         if arithmetic is None
         else choice(arithmetic, (REAL, *FLOATS), what="arithmetic")
     )
-    found = decide(model, asked, budget, seed=seed, replay=replay)
+    graph = subject_of(model, asked)[0]
+    proofs, limited = _splits_of(graph, asked), budget.timeout is not None
+    seconds_ = _BEFORE_SPLITS * budget.seconds if limited else _ALONE
+    first = budget if proofs is None else budget.part(seconds_)
+    found = decide(model, asked, first, seed=seed, replay=replay)
+    if isinstance(found, Unknown) and proofs is not None and not budget.is_spent:
+        found = _by_splits_alone(found, proofs, budget if limited else budget.part(_ALONE), workers)
+        if isinstance(found, Unknown) and not limited and not budget.is_spent:
+            found = decide(model, asked, budget, seed=seed, replay=replay)
     if not isinstance(found, Holds):
         return found
     try:
-        graph = subject_of(model, asked)[0]
         found = in_floats(found, graph, asked, name or declared(asked), budget)
         if found.certificate is not None:
-            return _over_windows(found, budget)
+            shown = found.rests_on == CERTIFICATE
+            return found if shown else _over_windows(found, budget)
         return _certified(found, graph, asked, budget, workers) if certify else found
     except KeyboardInterrupt:
         budget.cancelled.set()
         return replace(found, note="Interrupted before there was a certificate.")
+
+
+def _splits_of(graph: Graph, spec: Specification) -> SplitProofs | None:
+    """Proofs by splits, which have a part of the time if a network is small or has jumps.
+
+    Boxes do not end where such a one touches the property, and its pieces are many more than those
+    of the programs that a certificate is found by.
+    """
+    jumps = any(isinstance(node, Apply) and node.op in BENT - {RELU} for node in graph.nodes)
+    if not jumps and bent_elements(graph) > _FEW:
+        return None
+    return SplitProofs.of(graph, spec)
+
+
+def _by_splits_alone(
+    unknown: Unknown, proofs: SplitProofs, limit: Budget, workers: int
+) -> Holds | Unknown:
+    """That a property holds, by a certificate that the kernel accepts; else what was known."""
+    started = time.monotonic()
+    guess = Holds("a tree of splits", _ACCEPTED, unknown.seconds, unknown.facts)
+    try:
+        found = _by_splits(guess, proofs, limit, workers)
+    except KeyboardInterrupt:
+        limit.cancelled.set()
+        return replace(unknown, reason="interrupted", out_of_time=False)
+    answer = unknown if found.rests_on != CERTIFICATE else found
+    return replace(answer, seconds=unknown.seconds + time.monotonic() - started)
 
 
 def steps_in(budget: Budget) -> int:

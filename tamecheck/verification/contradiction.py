@@ -14,7 +14,7 @@ from tamecheck.solvers.dense import deepest
 from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Problem, Region, without
 
-_ROWS, _TOUCH, _RATIO = 64, 1e-7, 1000
+_ROWS, _TOUCH, _RATIO, _FEW = 64, 1e-7, 1000, 16
 
 Multipliers = Mapping[int, Fraction]
 """Positive multipliers of rows, first those of the region, then those of the outputs."""
@@ -56,6 +56,14 @@ def contradiction(case: Case) -> Multipliers | None:
     ratios = [Fraction(v).limit_denominator(_RATIO) for v in factors.tolist()]
     multipliers = {k: v for k, v in enumerate(ratios) if v > 0}
     return multipliers if _excludes(case, rows, multipliers) else None
+
+
+def not_contradicted(problem: Problem, regions: Sequence[Region]) -> tuple[Region, ...]:
+    """The regions without cases that rows alone exclude, where there are few."""
+    open_ = [region.cases for region in regions]
+    numbers: list[int] = np.flatnonzero(np.any(open_, axis=0)).tolist() if open_ else []
+    few = numbers if len(numbers) <= _FEW else []
+    return without(regions, [k for k in few if contradiction(problem.spec.cases[k]) is not None])
 
 
 def bounded_or_open(problem: Problem, regions: Sequence[Region]) -> tuple[Region, ...]:

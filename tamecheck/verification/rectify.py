@@ -62,6 +62,12 @@ def rectify(graph: Graph) -> Rectified | None:
     return Rectified(built, tuple(place[node] for node in groups))
 
 
+def bent_elements(graph: Graph) -> int:
+    """The number of elements of nodes that are not linear."""
+    nodes = (node for node in graph.nodes if isinstance(node, Apply))
+    return sum(size_of(node.shape) for node in nodes if node.op not in _LINEAR)
+
+
 @dataclass(frozen=True, slots=True)
 class _Rewriter:
     builder: GraphBuilder

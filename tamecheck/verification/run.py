@@ -33,7 +33,7 @@ from tamecheck.verification.answer import (
 )
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
 from tamecheck.verification.branch import Items, split_inputs, split_neurons, still_open
-from tamecheck.verification.contradiction import bounded_or_open
+from tamecheck.verification.contradiction import bounded_or_open, not_contradicted
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.joint import subject_of
@@ -251,7 +251,9 @@ class _Run:
         """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
         search = Search(self.problem, layers, self.rng, self.replay, self.budget)
         search.whole = any(self.problem.integral) and self.signs is not None
-        self.search = search
+        self.search, self.regions = search, not_contradicted(self.problem, self.regions)
+        if not self.regions:
+            return self._exact_holds("rows", "The rows of the property contradict each other.")
         count = int(np.clip((1 << 22) // sum(layers.sizes), 4, 64))
         found = (
             self._search(lambda one: sample(search, one, 4 * count), "samples", _SAMPLED)

@@ -149,6 +149,8 @@ class SplitProofs:
             problem = replace(problem, layers=layers)
             bent = [k for k, one in enumerate(layers.computed, 1) if isinstance(one, Pointwise)]
             nodes = [n for n in found.graph.nodes if isinstance(n, Apply) and n.op in BENT]
+            if len(nodes) != len(bent):  # what divides by a variable, say
+                return None
         groups = {k: found.groups.index(place) + 1 for place, k in enumerate(bent)}
         bends = {
             k: (node.op.name, float(Fraction(str(node.params.get("at_zero", 0)))))

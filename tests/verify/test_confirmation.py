@@ -15,7 +15,7 @@ from tamecheck.ir.judge import judge_shares
 from tamecheck.kernel import Report
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.solvers import executors
-from tamecheck.verification import Holds, confirm
+from tamecheck.verification import Holds, Unknown, confirm
 from tamecheck.verification.split_proofs import before_last_op, regions_json
 
 HAT = "max(x, 0) - 2*max(x - 1/2, 0)"
@@ -40,6 +40,20 @@ def test_a_proof_rests_on_its_certificate(above):
     assert isinstance(found, Holds)
     assert (found.rests_on, found.checked, found.note) == ("certificate", "certificate", "")
     assert tc.recheck(found.certificate).verdict == "valid"
+
+
+@pytest.mark.parametrize("timeout", [None, 20])
+def test_what_the_search_leaves_of_a_small_network_a_certificate_may_decide(
+    monkeypatch, above, timeout
+):
+    open_ = Unknown("Boxes are left that cannot be halved.", 0.0)
+    monkeypatch.setattr(confirm, "decide", lambda *_, **__: open_)
+    found = tc.verify(tc.expression(HAT), above, timeout=timeout)
+    assert isinstance(found, Holds)
+    assert found.rests_on == "certificate"
+    assert tc.recheck(found.certificate).verdict == "valid"
+    monkeypatch.setattr(kernel_pwl, "check", refusing("invalid"))
+    assert isinstance(tc.verify(tc.expression(HAT), above, timeout=timeout), Unknown)
 
 
 @pytest.mark.parametrize("verdict", ["invalid", "incomplete"])

@@ -161,7 +161,7 @@ def test_hundreds_of_regions_share_what_is_known():
     ("rows", "rests_on"),
     [
         # two rows about outputs exclude each other, wherever the inputs are
-        ("(>= X_0 0) (> Y_0 -1) (<= Y_0 -2)", "outward rounding"),
+        ("(>= X_0 0) (> Y_0 -1) (<= Y_0 -2)", "recomputation"),
         # an interval that is unbounded on one side
         ("(>= X_0 0) (< Y_0 -0.1)", "outward rounding"),
         # regions without points, though their boxes have some
