@@ -113,6 +113,10 @@ class Guide(Protocol):
         """A better basis than that of a vertex, None if none is known."""
         ...
 
+    def leaving(self) -> int | None:
+        """A basic variable of the last basis whose row may be a contradiction."""
+        ...
+
     def approximation(self) -> Approximation:
         """The factor of the last basis."""
         ...
@@ -163,9 +167,16 @@ class LinearProgram:
             run = begin(basis)
             for _ in range(0 if guide is None or basis is None else _ROUNDS):
                 better = _refined(run, guide)
-                if better is None or better == basis:
+                if better is None:
                     break
-                run, basis = begin(better), better
+                stays = better == basis
+                run, basis = (run if stays else begin(better)), better
+                k = None if guide is None else guide.leaving()
+                refuted = None if k is None else run.refute(k)
+                if refuted is not None:
+                    return self._outcome(run, refuted)
+                if stays:
+                    break
             return self._outcome(run, run.optimise(budget or Budget()))
         except TooLargeError:
             return Unknown("too large for rationals")

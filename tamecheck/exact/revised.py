@@ -236,6 +236,19 @@ class Simplex:
             pass
         return found
 
+    def refute(self, k: int) -> Contradiction | None:
+        """The contradiction of a basic variable's row, if no values within bounds satisfy it."""
+        if k not in self.basic:
+            return None
+        weights = {**{j: -a for j, a in self._row(k).items()}, k: ONE}
+        for sign in (1, -1):
+            own = {j: sign * w for j, w in weights.items() if w}
+            ends = [(w, (self.lower if w > 0 else self.upper)[j]) for j, w in own.items()]
+            least = [w * end for w, end in ends if end is not None]
+            if len(least) == len(ends) and sum(least, ZERO) > 0:
+                return Contradiction(own)
+        return None
+
     # -- the two methods --------------------------------------------------------------------------
 
     def optimise(self, budget: Budget) -> End:

@@ -197,6 +197,8 @@ class Relaxation:
     def refine(self, vertex: Vertex, box: Box) -> Basis | None:
         """The basis that is optimal around the exact point of the last one, seen through a lens.
 
+        Where there seems to be no point, it is that of a contradiction: see `leaving`.
+
         Bounds are moved by the point and magnified, and so are the costs, until what tolerances
         hide is as large as 1 (Gleixner, Steffy, Wolter 2016).
         """
@@ -223,7 +225,7 @@ class Relaxation:
         solver.passModel(model)
         solver.setBasis(self._solver.getBasis())
         solver.run()
-        if solver.getModelStatus() != self._statuses.kOptimal:
+        if solver.getModelStatus() not in {self._statuses.kOptimal, self._statuses.kInfeasible}:
             return None
         self._solver.setBasis(solver.getBasis())
         self._factored = solver
@@ -257,10 +259,12 @@ class Relaxation:
 
         The ray is a row of the basis' inverse, up to its sign: no other basic variable is in it.
         """
-        _, exists, values = self._solver.getDualRay()
+        solver = self._factored
+        infeasible = solver.getModelStatus() == self._statuses.kInfeasible
+        _, exists, values = solver.getDualRay() if infeasible else (None, False, ())
         if not exists:
             return None
-        basis, matrix = self.basis(), self._model.a_matrix_
+        basis, matrix = self._basis_of(solver), self._model.a_matrix_
         y = np.array(values, float)
         terms = np.array(matrix.value_, float) * np.repeat(y, np.diff(matrix.start_))
         form = np.bincount(matrix.index_, terms, len(basis.columns))
@@ -294,6 +298,10 @@ class _Guide:
     def refine(self, vertex: Vertex) -> Basis | None:
         """A better basis than that of a vertex: see `Relaxation.refine`."""
         return self.relaxation.refine(vertex, self.box)
+
+    def leaving(self) -> int | None:
+        """The variable whose row may be a contradiction: see `Relaxation.leaving`."""
+        return self.relaxation.leaving()
 
     def approximation(self) -> Approximation:
         """The factor of the last basis."""

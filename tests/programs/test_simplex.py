@@ -6,7 +6,8 @@ from fractions import Fraction
 import pytest
 
 from tamecheck.budget import Budget
-from tamecheck.exact.linear import Basis, Box, linear_box, minimum
+from tamecheck.exact.linear import Basis, Box, LinearProgram, linear_box, minimum
+from tamecheck.exact.revised import Simplex, State
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Program, Row
 from tamecheck.programs.scaled import Multipliers, Scaled
@@ -122,3 +123,61 @@ def test_klee_and_minty_cubes_end(size):
     costs = [F(0)] * (size - 1) + [F(-1)]
     found = minimum(program, costs, linear_box(program))
     assert found.objective == -1
+
+
+def test_a_row_of_a_basis_has_one_basic_variable():
+    found = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        program, _ = random_program(chance)
+        basis, own = random_basis(chance, program), LinearProgram.of(program)
+        width = len(program.columns)
+        basic = [k for k, s in enumerate((*basis.columns, *basis.rows)) if s == "basic"]
+        for k in basic:
+            y = own.row_of(k, basis)
+            if y is None:
+                break
+            form = [F(0)] * width + [y.get(i, F(0)) for i in range(len(program.rows))]
+            for i, value in y.items():
+                for j, a in program.rows[i].terms:
+                    form[j] += value * a
+            assert [j for j in basic if form[j]] == [k]
+            found += 1
+    assert found > 60
+
+
+class Named:
+    """A guide that says where a basic variable of the first basis may be refuted."""
+
+    def __init__(self, basis, k):
+        self.basis, self.k = basis, k
+
+    def refine(self, _vertex):
+        return self.basis
+
+    def leaving(self):
+        return self.k
+
+    def approximation(self):
+        return None
+
+
+def test_the_row_that_a_guide_names_is_refuted_without_pivots(monkeypatch):
+    refuted = 0
+    for seed in range(60):
+        chance = random.Random(seed)
+        program, costs = random_program(chance)
+        basis, box = random_basis(chance, program), linear_box(program)
+        plain = minimum(program, costs, box)
+        for k, status in enumerate((*basis.columns, *basis.rows)):
+            if status == "basic":
+                found = LinearProgram.of(program).minimum(costs, box, basis, guide=Named(basis, k))
+                assert type(found) is type(plain)
+                proved(program, costs, found)
+                with monkeypatch.context() as patch:
+                    patch.setattr(Simplex, "optimise", lambda *_: State.STOPPED)
+                    own = LinearProgram.of(program).minimum(
+                        costs, box, basis, guide=Named(basis, k)
+                    )
+                    refuted += isinstance(own, Infeasible)
+    assert refuted > 10
