@@ -258,7 +258,10 @@ class _Solving:
     def _closes(self, own: Strengthened, nodes: int, iterations: int) -> bool:
         """Whether the tree of a strengthened program closes within so little."""
         search = Search(own.program, point=self.best)
-        return search.run(replace(self.budget, nodes=nodes), iterations=iterations).closed
+        tree = search.run(replace(self.budget, nodes=nodes), iterations=iterations)
+        if search.interrupted:
+            raise KeyboardInterrupt
+        return tree.closed
 
     def _minimised(self, point: Point | None) -> Fraction | None:
         """The minimised objective of a point, without the constant."""

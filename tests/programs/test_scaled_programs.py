@@ -16,6 +16,7 @@ from tamecheck.loaders.programs.lp import program_from_lp
 from tamecheck.programs import solve
 from tamecheck.programs.agreement import refuted
 from tamecheck.programs.solving import _Solving
+from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
 from tamecheck.solvers.scaling import scale_program, scaling
 
@@ -132,6 +133,20 @@ def test_an_unfinished_search_is_feasible_with_a_proved_bound_and_no_more():
     report = check(json.dumps(answer.certificate))
     assert report.verdict == "valid"
     assert report.claim["bound"] == str(answer.bound)
+
+
+def test_an_interrupt_while_a_small_tree_is_tried_ends_the_search(monkeypatch):
+    run = Search.run
+
+    def interrupted(search, budget, **options):
+        search.interrupted = True
+        return run(search, budget, **options)
+
+    own = strengthen(hard(), None, Budget.of(0))
+    assert not solving()._closes(own, 3, 10)
+    monkeypatch.setattr(Search, "run", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        solving()._closes(own, 3, 10)
 
 
 def test_what_solvers_say_is_no_status():
