@@ -163,9 +163,8 @@ def total(case: Case) -> str | None:
 
 def everywhere(case: Case) -> str | None:
     """The domain is all of the input space."""
-    bounds = _bounds(case)
-    unbounded = bool(bounds) and all(bound is None for bound in bounds)
-    return "the domain is all of the input space" if unbounded else None
+    unbounded = all(bound is None for bound in _bounds(case))
+    return "the domain is all of the input space" if unbounded and case.graph.inputs else None
 
 
 def closed(_case: Case) -> str | None:
@@ -175,8 +174,8 @@ def closed(_case: Case) -> str | None:
 
 def bounded_box(case: Case) -> str | None:
     """Every input has finite bounds."""
-    bounds = _bounds(case)
-    return "the domain is a bounded box" if bounds and None not in bounds else None
+    bounded = None not in _bounds(case)
+    return "the domain is a bounded box" if bounded and case.graph.inputs else None
 
 
 def _bounds(case: Case) -> list[Bound]:
