@@ -122,7 +122,32 @@ def scheduling(chance):
     return Program(tuple(columns), tuple(rows))
 
 
-FAMILIES = (packing, covering, partition, knapsack, fixed_charge, lot_sizing, scheduling)
+def multiple_choice(chance):
+    """Groups of which one or at most one column is chosen, and rows over all of them."""
+    count = chance.randint(5, 8)
+    columns = tuple(binary(f"x{j}", chance.randint(-9, 9)) for j in range(count))
+    rows = []
+    for k in range(chance.randint(2, 3)):
+        low = chance.choice((F(1), None))
+        rows.append(Row(f"g{k}", ones(subset(chance, count)), low, F(1)))
+    for i in range(chance.randint(1, 3)):
+        weights = [F(chance.randint(-9, 9), chance.choice((1, 1, 2))) for _ in range(count)]
+        side = F(chance.randint(-8, 6))
+        ends = chance.choice(((side, None), (None, side), (side, side + chance.randint(0, 5))))
+        rows.append(Row(f"r{i}", tuple((j, w) for j, w in enumerate(weights) if w), *ends))
+    return Program(columns, tuple(rows))
+
+
+FAMILIES = (
+    packing,
+    covering,
+    partition,
+    knapsack,
+    fixed_charge,
+    lot_sizing,
+    scheduling,
+    multiple_choice,
+)
 
 
 def structured_program(seed):

@@ -71,7 +71,7 @@ def require_right(program, best):
 @pytest.mark.slow
 def test_no_point_is_cut_off_and_optima_are_those_of_all_points():
     derived = 0
-    for seed in range(21):
+    for seed in range(24):
         program = PROGRAMS.structured_program(seed)
         best = optimum(program)
         for value in (None, best if best is None else best + F(seed % 3)):
