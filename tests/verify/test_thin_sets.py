@@ -157,6 +157,15 @@ def test_hundreds_of_regions_share_what_is_known():
     assert found.status == "violated"
 
 
+# regions without points, though their boxes have some
+EMPTY = (
+    "(> X_0 0.5) (< X_0 0.5) (>= Y_0 0)",
+    "(>= X_0 0) (<= X_0 0) (< X_0 0.000) (>= Y_0 0)",
+    "(>= X_0 0) (<= X_0 1) (<= Y_0 -1) (>= Y_0 -1) (< Y_0 -1)",
+    "(>= X_0 0) (<= X_0 1) (> (+ X_0 X_0 Y_0) 1) (< (+ Y_0 (* 2 X_0)) 1)",
+)
+
+
 @pytest.mark.parametrize(
     ("rows", "rests_on"),
     [
@@ -164,11 +173,7 @@ def test_hundreds_of_regions_share_what_is_known():
         ("(>= X_0 0) (> Y_0 -1) (<= Y_0 -2)", "recomputation"),
         # an interval that is unbounded on one side
         ("(>= X_0 0) (< Y_0 -0.1)", "outward rounding"),
-        # regions without points, though their boxes have some
-        ("(> X_0 0.5) (< X_0 0.5) (>= Y_0 0)", "certificate"),
-        ("(>= X_0 0) (<= X_0 0) (< X_0 0.000) (>= Y_0 0)", "certificate"),
-        ("(>= X_0 0) (<= X_0 1) (<= Y_0 -1) (>= Y_0 -1) (< Y_0 -1)", "certificate"),
-        ("(>= X_0 0) (<= X_0 1) (> (+ X_0 X_0 Y_0) 1) (< (+ Y_0 (* 2 X_0)) 1)", "certificate"),
+        *((rows, "certificate") for rows in EMPTY),
     ],
 )
 def test_rows_that_contradict_each_other(rows, rests_on):
