@@ -22,6 +22,8 @@ from tamecheck.verification.straight import Rows, smooth_layers
 _HOT, _COLD = 4.0, 0.5
 """Temperatures at the begin and in the end, times the mean size of the coefficients."""
 _SETS = 48
+_PREPARED = 0.2
+"""Of the time, for these sets."""
 _BEYOND = 1e-3
 _SCATTERED, _MORE = 0.5, 0.15
 """The share of moves that take single inputs all the way, and how many more than are needed."""
@@ -134,7 +136,7 @@ class Annealing:
         The cases that are nearest at the middle are tried first, and those that come nearest again,
         for longer.
         """
-        sites = self._sites(rng)
+        sites = self._sites(rng, budget.share(_PREPARED))
         rows = [Rows([case]) for case in self.cases]
         middle = self._full(self._second_states(self._first_sums(self.off)))
         distance = np.array([self._weigh(one, middle)[0] for one in rows])
@@ -167,8 +169,11 @@ class Annealing:
             slope = layer.backward(slope, top, chosen)
         return excess, slope
 
-    def _sites(self, rng: np.random.Generator) -> list[_Sites]:
-        """Sets of windows that no group of the second layer sees two of, as many as there fit."""
+    def _sites(self, rng: np.random.Generator, budget: Budget) -> list[_Sites]:
+        """Sets of windows that no group of the second layer sees two of, as many as there fit.
+
+        When time is over there are fewer.
+        """
         nearby = _inverse(self.first.places, len(self.radius) - 1)
         groups = _inverse(self.first.inside, len(self.first.windows))
         seen = self.second.places // self.first.channels
@@ -176,13 +181,17 @@ class Annealing:
         owners = _inverse(self.second.inside, len(self.second.windows))
         able = np.flatnonzero(self.able.any(axis=1)).tolist()
         reached: dict[int, Array] = {}
-        for p in able:
+        for p in rng.permutation(able).tolist():
+            if budget.is_spent:
+                break
             own = self.first.places[p]
             changed = _follow(groups, _follow(nearby, own[own >= 0]))
             reached[p] = _follow(owners, _follow(seeing, self.first.groups[changed]))
-        able = [p for p in able if len(reached[p])]
+        able = [p for p, groups in reached.items() if len(groups)]
         found: list[_Sites] = []
         for _ in range(_SETS if able else 0):
+            if found and budget.is_spent:
+                break
             owner = np.full(len(self.second.groups), -1)
             chosen: list[int] = []
             for p in rng.permutation(able).tolist():
