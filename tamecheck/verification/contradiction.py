@@ -59,7 +59,13 @@ def contradiction(case: Case) -> Multipliers | None:
 
 
 def not_contradicted(problem: Problem, regions: Sequence[Region]) -> tuple[Region, ...]:
-    """The regions without cases that rows alone exclude, where there are few."""
+    """The regions without cases that rows alone exclude, where there are few.
+
+    Before a last op whose values are enclosed, the rows as they are stated may say more.
+    """
+    stated = problem.stated.cases
+    if len(stated) <= _FEW and all(contradiction(case) is not None for case in stated):
+        return ()
     open_ = [region.cases for region in regions]
     numbers: list[int] = np.flatnonzero(np.any(open_, axis=0)).tolist() if open_ else []
     few = numbers if len(numbers) <= _FEW else []

@@ -166,6 +166,17 @@ EMPTY = (
 )
 
 
+def test_rows_that_contradict_each_other_before_a_sigmoid():
+    build = GraphBuilder()
+    graph = build.build({"y": build.apply(BY_NAME["sigmoid"], [build.input("x", (1, 2))])})
+    inputs = "".join(f"(declare-const X_{i} Real)(assert (<= 0 X_{i} 1))" for i in (0, 1))
+    outputs = "(declare-const Y_0 Real)(declare-const Y_1 Real)"
+    for bound, status in (("0.625", "holds"), ("0.6", "violated")):
+        rows = f"(and (< Y_1 0.625) (> Y_1 Y_0) (> Y_1 {bound}))"
+        answer = verify(graph, parse_vnnlib(f"{inputs}{outputs}(assert {rows})"), timeout=20)
+        assert answer.status == status, answer
+
+
 @pytest.mark.parametrize(
     ("rows", "rests_on"),
     [
