@@ -7,8 +7,9 @@ outputs that satisfy the case's inequalities.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import ceil, floor
 from typing import TypeAlias
 
 from tamecheck.errors import InputError
@@ -60,6 +61,36 @@ class Case:
         """Whether the input ``x`` with outputs ``y`` satisfies the case."""
         return self.contains(x) and all(one.holds(x, y) for one in self.outputs)
 
+    def whole(self, ends: Mapping[int, tuple[int, int]]) -> Case | None:
+        """The case where some inputs are integers between given ends; None where it is empty.
+
+        Strict bounds of such an input become bounds of the box.
+        """
+        low = {index: Fraction(first) for index, (first, _) in ends.items()}
+        high = {index: Fraction(last) for index, (_, last) in ends.items()}
+        region: list[Inequality] = []
+        for one in self.region:
+            index, coefficient = one.inputs[0]
+            if len(one.inputs) > 1 or index not in ends:
+                region.append(one)
+                continue
+            bound = one.bound / coefficient
+            if coefficient > 0:
+                last = ceil(bound) - 1 if one.strict else floor(bound)
+                high[index] = min(high[index], Fraction(last))
+            else:
+                first = floor(bound) + 1 if one.strict else ceil(bound)
+                low[index] = max(low[index], Fraction(first))
+        lower, upper = list(self.lower), list(self.upper)
+        for index in ends:
+            least, most = lower[index], upper[index]
+            least = low[index] if least is None else max(low[index], Fraction(ceil(least)))
+            most = high[index] if most is None else min(high[index], Fraction(floor(most)))
+            if least > most:
+                return None
+            lower[index], upper[index] = least, most
+        return Case(tuple(lower), tuple(upper), tuple(region), self.outputs)
+
 
 @dataclass(frozen=True, slots=True)
 class TensorName:
@@ -77,6 +108,17 @@ class TensorName:
     def integral(self) -> bool:
         """Whether the declared type is one of integers."""
         return "int" in self.element_type.lower()
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """The least and the greatest number of a declared type of integers."""
+        kind = self.element_type.lower()
+        if not self.integral:
+            return None
+        bits = int(kind[kind.index("int") + 3 :])
+        return (
+            (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +162,35 @@ class Specification:
         return sum(size_of(tensor.shape) for tensor in self.inputs)
 
     @property
+    def integral(self) -> tuple[bool, ...]:
+        """Of each input element whether its tensor is declared to have integers."""
+        return tuple(one.integral for one in self.inputs for _ in range(size_of(one.shape)))
+
+    @property
     def output_size(self) -> int:
         """The number of output elements, products included."""
         return sum(size_of(tensor.shape) for tensor in self.outputs) + len(self.products)
 
     def unsafe(self, x: Sequence[Fraction], y: Sequence[Fraction]) -> bool:
         """Whether the input ``x`` with outputs ``y``, both flat, violates the property."""
-        return any(case.unsafe(x, y) for case in self.cases)
+        return self.admits(x) and any(case.unsafe(x, y) for case in self.cases)
+
+    def whole(self) -> Specification:
+        """The same property in boxes that end at integers of the type, where one is declared."""
+        types = [tensor.ends for tensor in self.inputs for _ in range(size_of(tensor.shape))]
+        ends = {index: known for index, known in enumerate(types) if known is not None}
+        if not ends:
+            return self
+        cases = (case.whole(ends) for case in self.cases)
+        return replace(self, cases=tuple(case for case in cases if case is not None))
+
+    def admits(self, x: Sequence[Fraction]) -> bool:
+        """Whether an input has integers where they are declared."""
+        return all(
+            value.denominator == 1
+            for value, is_integer in zip(x, self.integral, strict=True)
+            if is_integer
+        )
 
     def hull(self) -> tuple[tuple[Bound, ...], tuple[Bound, ...]]:
         """The smallest bounds that hold in the box of every case.

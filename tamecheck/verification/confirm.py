@@ -148,6 +148,8 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         if found.certificate is not None:
             shown = found.rests_on == CERTIFICATE
             return found if shown else _over_windows(found, budget)
+        # a note says why there is none
+        certify &= not found.note
         return _certified(found, graph, asked, budget, workers) if certify else found
     except KeyboardInterrupt:
         budget.cancelled.set()

@@ -67,9 +67,9 @@ class Problem:
     regions: tuple[Region, ...]
 
     @property
-    def integral(self) -> list[bool]:
+    def integral(self) -> tuple[bool, ...]:
         """Of each input element whether its tensor is declared to have integers."""
-        return [one.integral for one in self.spec.inputs for _ in range(size_of(one.shape))]
+        return self.spec.integral
 
     def held(self, rows: Array, *, fill: float, cases: Array | slice = slice(None)) -> Array:
         """The rows that each case has, one after the other, and ``fill`` where it has no more."""

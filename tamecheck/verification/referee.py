@@ -182,11 +182,14 @@ def check_witness(
     outputs = exact_outputs(graph, point)
     if outputs is None:
         return WitnessCheck(exact=None, float32=single, misses_by=None)
-    exact = any(
+    exact = spec.admits(point) and any(
         case.contains(point) and all(holds_at(row, point, outputs) for row in case.outputs)
         for case in spec.cases
     )
-    slacks = [_slack(case, point, outputs) for case in spec.cases]
+    off = max(
+        (abs(x - round(x)) for x, i in zip(point, spec.integral, strict=True) if i), default=0
+    )
+    slacks = [max(float(off), _slack(case, point, outputs)) for case in spec.cases]
     return WitnessCheck(exact, single, 0.0 if exact else min(slacks, default=None))
 
 
@@ -196,9 +199,13 @@ def _run_single(spec: Specification, point: Sequence[Fraction], replay: Replay) 
         return None
     _, y = found
     # the region is that of the exact input: rounding it to float32 is the run's affair
-    return bool(y) and any(
-        case.contains(point) and all(row.holds(point, y) for row in case.outputs)
-        for case in spec.cases
+    return (
+        bool(y)
+        and spec.admits(point)
+        and any(
+            case.contains(point) and all(row.holds(point, y) for row in case.outputs)
+            for case in spec.cases
+        )
     )
 
 

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +19,7 @@ from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
-from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ir.tensor import Array
 from tamecheck.model import Model
 from tamecheck.verification.answer import (
     INTEGERS,
@@ -36,6 +35,7 @@ from tamecheck.verification.branch import Items, split_inputs, split_neurons, st
 from tamecheck.verification.contradiction import bounded_or_open, not_contradicted
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
+from tamecheck.verification.integers import branch
 from tamecheck.verification.joint import subject_of
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import (
@@ -84,6 +84,17 @@ def decide(
     """What `verify` answers, before a kernel has seen the proof; Ctrl-C cancels the budget."""
     graph, own = subject_of(model, spec)
     replay = replay or own
+
+    def ask(part: Specification, budget: Budget) -> Answer:
+        return _decide_reals(graph, part, budget, seed, replay)
+
+    return branch(ask, graph, spec, budget, replay) if any(spec.integral) else ask(spec, budget)
+
+
+def _decide_reals(
+    graph: Graph, spec: Specification, budget: Budget, seed: int, replay: Replay | None
+) -> Answer:
+    """The answer where inputs are real numbers; a witness has integers where they are near."""
     started, limit = time.monotonic(), budget.part(_FOREVER)
     run = _Run(problem_of(graph, spec), replay, limit, natural(seed, what="seed"))
     run.started = started
@@ -94,7 +105,7 @@ def decide(
     except KeyboardInterrupt:
         answer = run.interrupt()
         budget.cancelled.set()
-    return run.check_types(answer)
+    return answer
 
 
 class _Run:
@@ -129,18 +140,6 @@ class _Run:
         if "signs" in vars(self) and self.signs is not None:
             self.facts |= self.signs.facts()
         return Unknown("Out of time." if late else why, self._spent, late, self.facts)
-
-    def check_types(self, answer: Answer) -> Answer:
-        """The answer, unless an input that is declared to be an integer is none in the witness."""
-        if not isinstance(answer, Violated):
-            return answer
-        values = iter(answer.witness.inputs)
-        for tensor in self.problem.spec.inputs:
-            elements = list(islice(values, size_of(tensor.shape)))
-            if tensor.integral and any(value.denominator != 1 for value in elements):
-                why = f"Only points were found at which {tensor.element_type} {tensor.name} is not."
-                return self._unknown(why)
-        return answer
 
     def interrupt(self) -> Answer:
         """What is known when Ctrl-C ends the search: an exact witness, or nothing."""

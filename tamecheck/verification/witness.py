@@ -283,14 +283,10 @@ class Search:
                 continue
             self.checks += 1
             found = witness_near(self.problem, case, points[index], self.replay)
-            if found is None or (self.whole and not self._is_whole(found)):
+            if found is None or (self.whole and not self.problem.spec.admits(found.inputs)):
                 self.failed.add(key)
             elif found.float32 is False:
                 self.kept = self.kept or found
             else:
                 return found
         return None
-
-    def _is_whole(self, witness: Witness) -> bool:
-        declared = zip(witness.inputs, self.problem.integral, strict=True)
-        return all(value.denominator == 1 for value, integral in declared if integral)

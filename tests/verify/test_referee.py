@@ -63,6 +63,16 @@ def test_a_witness_misses_by_what_has_to_be_relaxed(point, exact, misses):
     assert found.misses_by == misses
 
 
+def test_an_integer_is_missed_by_the_distance_to_one():
+    graph = tc.expression("relu(x)").graph
+    spec = parse_vnnlib(
+        "(vnnlib-version <2.0>)(declare-network f (declare-input X int8 [1])"
+        "(declare-output Y Real [1]))(assert (>= Y[0] 1.5))"
+    )
+    found = [check_witness(graph, spec, [Fraction(v)], None) for v in (2, "7/4", 200)]
+    assert [(one.exact, one.misses_by) for one in found] == [(True, 0), (False, 0.25), (False, 73)]
+
+
 def test_of_several_cases_the_nearest_counts():
     graph = tc.expression(MODEL).graph
     spec = spec_of("(or (>= Y_0 1.5) (<= Y_0 -1))")

@@ -43,7 +43,8 @@ MAX_BITS = 13_000
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
 _IGNORED = frozenset({"", "set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
-_REALS = re.compile(r"Real|b?float[0-9a-z]*|u?int[0-9]+", re.IGNORECASE)
+_REALS = re.compile(r"Real|b?float[0-9a-z]*", re.IGNORECASE)
+_INTEGERS = re.compile(r"u?int(?:2|4|8|16|32|64)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,9 @@ def _declare_flat(name: str, args: Sequence[Atom | Item], variables: Variables) 
             hint="VNN-LIB 1.0 names variables so.",
         )
     if _REALS.fullmatch(words[1].text) is None:
-        raise UnsupportedError(f"{words[0].text} has type {words[1].text[:40]}, not Real.")
+        what = f"{words[0].text} has type {words[1].text[:40]}, not Real."
+        hint = "VNN-LIB 2.0 declares tensors of integers, as in (declare-input X int8 [1,2])."
+        raise UnsupportedError(what, hint=hint)
     index = int(flat["index"])
     if index >= MAX_VARIABLES:
         raise InputError(f"More than {MAX_VARIABLES} variables are declared.")
@@ -196,7 +199,7 @@ def _declare_tensor(name: str, args: Sequence[Atom | Item]) -> Item:
         case [Atom(text=tensor, indices=None), Atom(text=kind, indices=shape), *rest] if (
             shape is not None and len(rest) < 2
         ):
-            if _REALS.fullmatch(kind) is None:
+            if not any(types.fullmatch(kind) for types in (_REALS, _INTEGERS)):
                 raise UnsupportedError(f"{tensor} has elements of type {kind[:40]}, not Real.")
             if size_of(shape) > MAX_VARIABLES or len(shape) > 32:
                 raise InputError(f"{tensor} has more than {MAX_VARIABLES} elements.")
@@ -334,7 +337,8 @@ class _Reader:
                 if c is not None
             )
         networks, products = tuple(self.variables.networks), tuple(self.variables.products)
-        return Specification(inputs, outputs, tuple(cases), self.where, networks, products)
+        found = Specification(inputs, outputs, tuple(cases), self.where, networks, products)
+        return found.whole()
 
     def _usual(self, usual: re.Match[str]) -> None:
         if usual["kind"] is not None:
