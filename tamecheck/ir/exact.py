@@ -23,6 +23,7 @@ MAX_EXPONENT = 4_000
 # below the 4,300 digits that Python converts between int and str
 _MAX_DIGITS = 4_000
 _MAX_BITS = 13_500
+_APART = 4
 _SHOWN = 60
 _LITERAL = re.compile(
     r"(?P<sign>[+-]?)(?:(?P<numerator>\d+)/(?P<denominator>\d+)"
@@ -154,6 +155,29 @@ def decimal_below(value: Fraction, digits: int = 6) -> str:
     parts = map(Decimal, (value.numerator, value.denominator))
     down = Context(prec=digits, rounding=ROUND_FLOOR).divide(*parts)
     return decimal_text(Fraction(down), digits)
+
+
+def decimal_between(low: Fraction, high: Fraction) -> Fraction:
+    """A short decimal between two numbers: near their geometric mean where they are far apart."""
+    if low == 0:
+        middle = high / _APART
+    elif low * _APART < high:
+        middle = low * Fraction(2) ** (_bits(high / low) // 2)
+    else:
+        middle = (low + high) / 2
+    room = min(middle - low, high - middle)
+    # about a hundredth of the room, or less
+    unit = Fraction(10) ** (math.floor(_bits(room) * math.log10(2)) - 2)
+    for scale in (10, 1):
+        found = round(middle / (unit * scale)) * unit * scale
+        if low + room / 2 < found < high - room / 2:
+            return found
+    return middle
+
+
+def _bits(value: Fraction) -> int:
+    """The logarithm of a positive number to base 2, at most 1 off; also of those beyond floats."""
+    return value.numerator.bit_length() - value.denominator.bit_length()
 
 
 def rational_of_text(text: str) -> Fraction:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 
@@ -130,11 +131,12 @@ class Annealing:
         confirm: Callable[[Array], Witness | None],
         rng: np.random.Generator,
         budget: Budget,
+        rounds: int | None = None,
     ) -> Witness | None:
         """The first point that looks unsafe and that is confirmed.
 
         The cases that are nearest at the middle are tried first, and those that come nearest again,
-        for longer.
+        for longer; so many rounds, or until time is over.
         """
         sites = self._sites(rng, budget.share(_PREPARED))
         rows = [Rows([case]) for case in self.cases]
@@ -142,7 +144,9 @@ class Annealing:
         distance = np.array([self._weigh(one, middle)[0] for one in rows])
         waiting: list[int] = np.argsort(distance, kind="stable")[:_CASES].tolist()
         phases = _FIRST
-        while not budget.is_spent:
+        for _ in count() if rounds is None else range(rounds):
+            if budget.is_spent:
+                return None
             for number in waiting:
                 for found, point in self._anneal(rows[number], sites, phases, rng, budget):
                     distance[number] = min(found, distance[number])

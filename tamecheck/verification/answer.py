@@ -293,3 +293,20 @@ class Optimum(Readable):
     def __repr__(self) -> str:
         value, bound = (None if v is None else decimal_text(v) for v in (self.value, self.bound))
         return f"Optimum({self.status!r}, value={value}, bound={bound})"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What was found about one radius."""
+
+    radius: Fraction
+    verdict: str
+    method: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON."""
+        return {
+            "radius": rational_text(self.radius),
+            "verdict": self.verdict,
+            "method": self.method,
+        }

@@ -147,7 +147,7 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         found = in_floats(found, graph, asked, name or declared(asked), budget)
         if found.certificate is not None:
             shown = found.rests_on == CERTIFICATE
-            return found if shown else _over_windows(found, budget)
+            return found if shown else checked_over_windows(found, budget)
         # a note says why there is none
         certify &= not found.note
         return _certified(found, graph, asked, budget, workers) if certify else found
@@ -200,8 +200,8 @@ def accepts(kernel: Kernel, certificate: Mapping[str, Any], steps: int = UNLIMIT
     return judge(kernel, json.dumps(certificate, allow_nan=False), steps).verdict == "valid"
 
 
-def _over_windows(found: Holds, budget: Budget) -> Holds:
-    """The answer of a search that wrote a certificate itself."""
+def checked_over_windows(found: Holds, budget: Budget) -> Holds:
+    """The answer of a search that wrote a certificate itself, once the kernel has read it."""
     from tamecheck.kernel_bnn import check_region
 
     certificate = found.certificate or {}

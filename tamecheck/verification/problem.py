@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from flint import fmpq
 
 from tamecheck.bounds.ascent import kinks
 from tamecheck.bounds.builder import layers_of
-from tamecheck.bounds.layers import Combine, Dense, Layers
+from tamecheck.bounds.layers import Combine, Dense, Layers, Pointwise
 from tamecheck.bounds.opposites import join_opposites
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclosure import float_down, float_up
@@ -22,6 +23,9 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.last import add_up, before_last, beside_last
+
+if TYPE_CHECKING:
+    from tamecheck.binarized.windows import WindowNetwork
 
 FEW_INPUTS = 40
 """So many at most are few: their boxes are halved where nothing else has led to a proof."""
@@ -144,6 +148,22 @@ def problem_of(graph: Graph, spec: Specification) -> Problem:
     )
 
 
+def network_of(problem: Problem) -> WindowNetwork | None:
+    """The binarized network that a problem is about, as its property is stated; None for others."""
+    known = () if problem.layers is None else problem.layers.computed
+    if not any(isinstance(one, Pointwise) and one.scalar.jumps for one in known):
+        return None
+    if problem.spec.cases != problem.stated.cases:
+        # a certificate is about the property as it is stated
+        return None
+    from tamecheck.binarized import recognise_windows
+
+    try:
+        return recognise_windows(problem.scores)
+    except UnsupportedError:
+        return None
+
+
 def separate_layers(
     problem: Problem, change: Callable[[Layers], Layers] = lambda network: network
 ) -> Layers:
@@ -240,8 +260,7 @@ def input_row(one: Inequality, size: int) -> Row:
 
 def _bounded(case: Case) -> Case:
     """The same case, in the box that its relations imply."""
-    open_ = None in (*case.lower, *case.upper)
-    if not case.region or not open_ or len(case.lower) > _MANY_INPUTS:
+    if not case.region or len(case.lower) > _MANY_INPUTS or None not in (*case.lower, *case.upper):
         return case
     found = polyhedron_of(case)
     if found is None:
@@ -298,8 +317,13 @@ def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:
 
 def _regions(cases: Sequence[Case]) -> tuple[Region, ...]:
     known: dict[tuple[object, object], list[int]] = {}
+    same: dict[tuple[int, int], list[int]] = {}
     for number, case in enumerate(cases):
-        known.setdefault((case.lower, case.upper), []).append(number)
+        # as a rule cases share their ends, whose hashes take long
+        ends = id(case.lower), id(case.upper)
+        if ends not in same:
+            same[ends] = known.setdefault((case.lower, case.upper), [])
+        same[ends].append(number)
     found: list[Region] = []
     for numbers in known.values():
         case = cases[numbers[0]]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
 from tamecheck.budget import Budget
@@ -14,18 +15,22 @@ from tamecheck.errors import SolverError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.box import Box
-from tamecheck.ir.exact import decimal_below, decimal_text, rational_text
+from tamecheck.ir.exact import decimal_below, decimal_between, decimal_text, rational_text
 from tamecheck.ir.graph import Graph
 from tamecheck.model import Model
 from tamecheck.verification.answer import (
+    INTEGERS,
     RECOMPUTATION,
     Holds,
+    Probe,
     Unknown,
     Violated,
     Witness,
     listed,
 )
+from tamecheck.verification.confirm import checked_over_windows
 from tamecheck.verification.robustness import ITSELF, LocalRobustness, radius_of, tolerance_of
+from tamecheck.verification.sign_balls import SignBalls
 
 TOLERANCE = Fraction(1, 100)
 """How far proof and witness may be apart, of the witness's distance."""
@@ -44,23 +49,6 @@ _SMALLEST, _LARGEST = Fraction(1, 1 << 40), 1 << 40
 """Of the first radius; no others are asked about."""
 
 Verdict: TypeAlias = Literal["holds", "violated", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What was found about one radius."""
-
-    radius: Fraction
-    verdict: str
-    method: str | None
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON."""
-        return {
-            "radius": rational_text(self.radius),
-            "verdict": self.verdict,
-            "method": self.method,
-        }
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -239,15 +227,21 @@ class _Search:
         self.tried: list[Probe] = []
         self.patience = _PART
         self.note = ""
+        self.signs = SignBalls.of(question)
+        self.quickly = self.signs is not None
+        self.unchecked: list[tuple[Fraction, Holds]] = []
+        # the kernel checks the largest radius in what is left
+        self.search = budget if self.signs is None else budget.share(1 - _CERTIFYING)
 
     def run(self) -> None:
         """Ask about one radius after the other; Ctrl-C and the end of the time end it."""
         try:
-            while len(self.tried) < _PROBES and not self.budget.is_spent:
+            while len(self.tried) < _PROBES and not self.search.is_spent:
                 radius = self._next()
                 if radius is None:
                     break
                 self._probe(radius)
+            self._check()
             if self.certify and self.proof is not None and not self.budget.is_spent:
                 self._certify()
         except KeyboardInterrupt:
@@ -266,7 +260,7 @@ class _Search:
         # more time would move what is open
         near = self.tolerance if top == self.nearest else max(self.tolerance, _COARSE)
         if top - low > near * top and top > self.start * _SMALLEST:
-            return _between(low, top)
+            return decimal_between(low, top)
         if self.open is None or self.open_top is None:
             return None
         # no proof beyond, so look for a nearer witness
@@ -276,27 +270,33 @@ class _Search:
             if self.open_top < wider <= self.start * _LARGEST:
                 return wider
         elif self.nearest - self.open_top > max(self.tolerance, _COARSE) * self.nearest:
-            return _between(self.open_top, self.nearest)
-        if math.isinf(self.budget.seconds) or self.patience == 1:
+            return decimal_between(self.open_top, self.nearest)
+        if self.quickly:
+            self.quickly = False
+        elif math.isinf(self.budget.seconds) or self.patience == 1:
             return None
-        self.patience = max(self.patience // 2, 1)
+        else:
+            self.patience = max(self.patience // 2, 1)
         self.open = self.open_top = None
         return self._next()
 
     def _share(self) -> Budget:
-        left = self.budget.seconds
+        left = self.search.seconds
         if math.isinf(left):
             return self.budget.part(_WITHIN)
-        if self.certify and self.certified is None:
+        if self.signs is None and self.certify and self.certified is None:
             left *= 1 - _CERTIFYING
-        return self.budget.part(max(left / self.patience, _LEAST))
+        return self.search.part(max(left / self.patience, _LEAST))
 
     def _probe(self, radius: Fraction) -> None:
         if self.progress is not None:
             self.progress(f"verifying radius {decimal_text(radius)}, {self._so_far()}")
-        found = self.question.verify(
-            radius, self._share(), seed=self.seed, certify=self.certify and self.note == ""
-        )
+        share, signs = self._share(), self.signs
+        if signs is not None and (self.quickly or signs.is_large):
+            found = signs.verify(radius, share, seed=self.seed, quickly=self.quickly)
+        else:
+            certify = self.certify and self.note == ""
+            found = self.question.verify(radius, share, seed=self.seed, certify=certify)
         method = None if isinstance(found, Unknown) else found.method
         self.tried.append(Probe(radius, found.status, method))
         match found:
@@ -311,7 +311,9 @@ class _Search:
     def _proved(self, radius: Fraction, found: Holds) -> None:
         if radius > self.radius:
             self.radius, self.proof = radius, found
-        if not found.is_certified:
+        if found.rests_on == INTEGERS:
+            self.unchecked.append((radius, found))
+        elif not found.is_certified:
             self.note = found.note if self.certify else self.note
         elif self.certified is None or self.certified[0] < radius:
             self.certified = radius, found
@@ -351,7 +353,7 @@ class _Search:
         for _ in range(_NEARER):
             if budget.is_spent or distance - low <= self.tolerance * distance / 4:
                 break
-            middle = _between(low, distance)
+            middle = decimal_between(low, distance)
             cut = tuple(
                 min(max(x, c - middle), c + middle)
                 for x, c in zip(witness.inputs, question.centre, strict=True)
@@ -362,6 +364,20 @@ class _Search:
             else:
                 best, distance = found, question.distance(cut)
         return best
+
+    def _check(self) -> None:
+        """The kernel reads the proof of the largest radius, or of one for which it has time."""
+        for radius, found in sorted(self.unchecked, key=itemgetter(0), reverse=True)[:_CERTIFIED]:
+            if self.budget.is_spent or (self.certified and self.certified[0] >= radius):
+                return
+            limited = not math.isinf(self.budget.seconds)
+            part = self.budget.share(1 / 2) if limited else self.budget
+            proof = checked_over_windows(found, part)
+            if proof.is_certified:
+                self.certified, self.note = (radius, proof), ""
+                self.proof = proof if radius == self.radius else self.proof
+                return
+            self.note = proof.note
 
     def _certify(self) -> None:
         """A certificate of the largest radius that is proved, or of one not far below it."""
@@ -383,7 +399,7 @@ class _Search:
                     return
             if known and radius - known <= _COARSE * radius:
                 return
-            radius = _between(known, radius)
+            radius = decimal_between(known, radius)
 
     def _so_far(self) -> str:
         near = "" if self.nearest is None else f", witness at {decimal_text(self.nearest)}"
@@ -399,8 +415,8 @@ class _Search:
             reason += f"one at distance {decimal_text(high)} is."
         else:
             reason += "that is all that was asked about." if whole else "no other class was found."
-        if not (whole or known) and self.budget.is_spent:
-            late = time.monotonic() >= self.budget.deadline
+        if not (whole or known) and self.search.is_spent:
+            late = time.monotonic() >= self.search.deadline
             reason = f"{'Out of time' if late else 'Interrupted'}. {reason}"
         proof, witness = self.proof, self.witness
         return Robustness(
@@ -424,27 +440,4 @@ class _Search:
 def _first_radius(question: LocalRobustness, limit: Fraction | None) -> Fraction:
     """A large radius: a witness in a large ball is found soon, and is often near."""
     size = max(map(abs, question.centre), default=Fraction(0)) if limit is None else limit
-    return _between(size / 8, size / 4) if size else Fraction(1, 4)
-
-
-def _between(low: Fraction, high: Fraction) -> Fraction:
-    """A short decimal between two numbers: near their geometric mean where they are far apart."""
-    if low == 0:
-        middle = high / _FACTOR
-    elif low * _FACTOR < high:
-        middle = low * Fraction(2) ** (_bits(high / low) // 2)
-    else:
-        middle = (low + high) / 2
-    room = min(middle - low, high - middle)
-    # about a hundredth of the room, or less
-    unit = Fraction(10) ** (math.floor(_bits(room) * math.log10(2)) - 2)
-    for scale in (10, 1):
-        found = round(middle / (unit * scale)) * unit * scale
-        if low + room / 2 < found < high - room / 2:
-            return found
-    return middle
-
-
-def _bits(value: Fraction) -> int:
-    """The logarithm of a positive number to base 2, at most 1 off; also of those beyond floats."""
-    return value.numerator.bit_length() - value.denominator.bit_length()
+    return decimal_between(size / 8, size / 4) if size else Fraction(1, 4)

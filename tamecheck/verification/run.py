@@ -22,7 +22,6 @@ from tamecheck.ir.spec import Specification
 from tamecheck.ir.tensor import Array
 from tamecheck.model import Model
 from tamecheck.verification.answer import (
-    INTEGERS,
     RECOMPUTATION,
     Answer,
     Holds,
@@ -43,6 +42,7 @@ from tamecheck.verification.problem import (
     Problem,
     Region,
     halves_inputs,
+    network_of,
     problem_of,
     signs_share,
     without,
@@ -67,7 +67,6 @@ _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
-_SIGNS = "Lagrangian decomposition over windows of signs"
 _LARGE = 1 << 14
 """Neurons of a network of signs whose boxes are not bounded."""
 _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
@@ -311,16 +310,12 @@ class _Run:
     @cached_property
     def signs(self) -> SignProofs | None:
         """Proofs for a binarized network; None for other models."""
-        layers = self.problem.layers
-        known = () if layers is None else layers.computed
-        if not any(isinstance(one, Pointwise) and one.scalar.jumps for one in known):
-            return None
-        if self.problem.spec.cases != self.problem.stated.cases:
-            # a certificate is about the property as it is stated
+        network = network_of(self.problem)
+        if network is None:
             return None
         from tamecheck.verification.windows import SignProofs
 
-        return SignProofs.of(self.problem.scores, self.problem.spec.cases, self.problem.integral)
+        return SignProofs.of(network, self.problem.spec.cases, self.problem.integral)
 
     @property
     def _has_many_signs(self) -> bool:
@@ -342,9 +337,7 @@ class _Run:
         most = min(self._quick, _QUICK_SHARE * left) if quickly else share * left
         if not self.signs.find(self.budget.part(most), quickly=quickly):
             return None
-        reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
-        document = self.signs.certificate()
-        return Holds(_SIGNS, reason, self._spent, self.facts, INTEGERS, certificate=document)
+        return self.signs.answer(self._spent, self.facts)
 
     def _descend(self, search: Search, *, quickly: bool) -> Violated | None:
         """Annealing and straight-through gradients, for a binarized network."""

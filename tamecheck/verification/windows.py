@@ -12,16 +12,13 @@ from typing import Any
 import numpy as np
 
 from tamecheck.binarized.affine import LIMIT, UnfitError
-from tamecheck.binarized.convolutional import recognise_windows
 from tamecheck.binarized.windows import WindowLayer, WindowNetwork
 from tamecheck.budget import Budget
-from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational_text
-from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.annealing import Annealing
-from tamecheck.verification.answer import Witness
+from tamecheck.verification.answer import INTEGERS, Holds, Witness
 from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
 from tamecheck.verification.straight import Descent
@@ -40,6 +37,9 @@ _AIMS = 3
 _ANNEALED = 0.7
 """Of the search for a violation, before gradients are tried."""
 _EVEN = 0.1
+
+_SIGNS = "Lagrangian decomposition over windows of signs"
+MOVES = "simulated annealing of signs"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -168,18 +168,17 @@ class SignProofs:
 
     @classmethod
     def of(
-        cls, graph: Graph, cases: Sequence[Case], integral: Sequence[bool] = ()
+        cls, network: WindowNetwork, cases: Sequence[Case], integral: Sequence[bool] = ()
     ) -> SignProofs | None:
         """The proofs about cases; None if they cannot be sought.
 
         ``integral`` tells the inputs that are integers in violations.
         """
+        regions = Region.all_of(cases)
+        known = [region for region in regions if region is not None]
         try:
-            regions = Region.all_of(cases)
-            known = [region for region in regions if region is not None]
-            whole = len(known) == len(regions)
-            return cls(recognise_windows(graph), known, integral) if whole else None
-        except (UnsupportedError, UnfitError):
+            return cls(network, known, integral) if len(known) == len(regions) else None
+        except UnfitError:
             return None
 
     def find(self, budget: Budget, *, quickly: bool) -> bool:
@@ -201,6 +200,11 @@ class SignProofs:
             "cases": sum(len(prover.cases) for prover in missing),
             "closed cases": sum(int(prover.closed.sum()) for prover in missing),
         }
+
+    def answer(self, spent: float, facts: Mapping[str, int]) -> Holds:
+        """That no region has a violation, with the document for a kernel that has not seen it."""
+        reason = "No input of the region is unsafe, by bounds over patterns of signs in integers."
+        return Holds(_SIGNS, reason, spent, facts, INTEGERS, certificate=self.certificate())
 
     def certificate(self) -> dict[str, Any]:
         """The document for the kernel."""
@@ -394,14 +398,26 @@ class Prover:
         confirm: Callable[[Array], Witness | None],
         rng: np.random.Generator,
         budget: Budget,
+        rounds: int | None = None,
     ) -> tuple[Witness, str] | None:
-        """A violation in the region, by annealing and then by gradients, and which of both."""
+        """A violation in the region, by annealing and then by gradients, and which of both.
+
+        So many rounds of annealing are all, if there are moves.
+        """
         if self.annealing is not None:
-            found = self.annealing.find(confirm, rng, budget.share(_ANNEALED))
+            part = budget if rounds else budget.share(_ANNEALED)
+            found = self.annealing.find(confirm, rng, part, rounds)
             if found is not None:
-                return found, "simulated annealing of signs"
+                return found, MOVES
+            if rounds:
+                return None
         found = self.descent().find(confirm, rng, budget)
         return None if found is None else (found, "straight-through gradients")
+
+    def is_unsafe(self, point: Array) -> bool:
+        """Whether a point is unsafe as floats see it."""
+        last = self.network.evaluate(point)[-1].astype(np.int64)
+        return any(bool((rows @ last < goals).all()) for rows, goals in self._goals)
 
     def descent(self) -> Descent:
         """The search by gradients."""

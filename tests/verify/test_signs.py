@@ -73,7 +73,7 @@ def test_what_enumeration_shows_is_proved_and_what_is_proved_is_valid(tmp_path, 
         for radius in (Fraction(1, 32), Fraction(1, 8), Fraction(1, 2)):
             cases = cases_around(centre, radius, decision)
             safe = safe_by_enumeration(network, cases)
-            proofs = SignProofs.of(graph, cases)
+            proofs = SignProofs.of(recognise_windows(graph), cases)
             assert proofs is not None
             found = proofs.find(Budget.of(10), quickly=False)
             asked += safe is not None
@@ -140,7 +140,7 @@ def test_the_engine_for_levels_finds_no_change_where_the_box_is_proved(tmp_path,
             for row in case.outputs
             if rival in dict(row.outputs)
         ]
-        proofs = SignProofs.of(graph, cases)
+        proofs = SignProofs.of(recognise_windows(graph), cases)
         assert proofs is not None
         found = proofs.find(Budget.of(10), quickly=False)
         levels = recognise(graph, ends)
@@ -162,7 +162,7 @@ def test_descent_and_annealing_find_what_enumeration_of_corners_finds(tmp_path, 
     for seed in range(4):
         graph, network, centre, decision = question(tmp_path, seed, {"size": 6, **form})
         cases = cases_around(centre, Fraction(1, 4), decision)
-        proofs = SignProofs.of(graph, cases)
+        proofs = SignProofs.of(recognise_windows(graph), cases)
         assert proofs is not None
         (prover,) = proofs.provers
         low, high = ([float(v) for v in side] for side in (cases[0].lower, cases[0].upper))
@@ -203,7 +203,7 @@ def test_declared_integers_are_integers_in_violations(tmp_path):
         answer = verify(graph, Specification(inputs, outputs, tuple(cases)), timeout=30)
         assert isinstance(answer, Violated)
         assert all(value.denominator == 1 for value in answer.witness.inputs)
-        proofs = SignProofs.of(graph, cases, [True] * network.inputs)
+        proofs = SignProofs.of(recognise_windows(graph), cases, [True] * network.inputs)
 
         def visited(point, centre=centre):
             assert np.array_equal(point, np.rint(point))
