@@ -305,6 +305,9 @@ def unfinished(sha256: str, records: Iterable[Mapping[str, Any]]) -> dict[str, A
     if not later or children != list(range(1, count)) or not nodes.keys() <= {0, *children}:
         raise InputError("The journal does not hold all nodes of a tree.")
     tree = [nodes.get(index) for index in range(count)]
+    if not nodes and "x" not in claim:
+        # the steps may rest on a point that was to be written after them
+        derived.clear()
     return {"program": sha256, "claim": claim, "derived": derived, "nodes": tree}
 
 

@@ -174,18 +174,26 @@ class _Solving:
             point = tuple(map(rational_of_text, claim["x"]))
             if not self.program.violations(point):
                 self.incumbent = point
+        nodes = nodes_of(document)
+        if not (derived or any(nodes)):
+            # it was ended before there was a tree
+            return
         value = self._minimised(self.incumbent)
         self.strengthened = strengthen_by(self.program, value, derived)
         program = self.strengthened.program if "derived" in document else self.program
         self.resumed = self._search(program, self.incumbent)
-        self.resumed.resume(nodes_of(document))
+        self.resumed.resume(nodes)
 
     def _search_strengthened(self, own: Strengthened, point: Point | None) -> Search:
-        """The search of a strengthened program, which begins the journal."""
+        """The search of a strengthened program, which begins the journal.
+
+        Its point is written before the steps, which may rest on it.
+        """
+        search = self._search(own.program, point)
         if self.journal is not None:
             for step in own.derived:
                 self.journal(derived_record(step))
-        return self._search(own.program, point)
+        return search
 
     def _search(self, program: Program, point: Point | None) -> Search:
         """A search that keeps a journal, and may be shared among processes."""

@@ -21,6 +21,7 @@ from tamecheck.programs.tree import Search
 from tamecheck.programs.vipr import vipr_text
 from tamecheck.solvers.relaxation import Relaxation
 from tests.kernel.builders import replaced
+from tests.programs.structured_programs import structured_program
 
 READER = script("tests/programs/vipr_reader.py")
 F = Fraction
@@ -170,6 +171,19 @@ def test_a_search_that_was_killed_goes_on_with_its_journal(monkeypatch, root):
         solved = solve(program, solvers=(), resume=unfinished(program.sha256, again))
         assert solved.answer.objective == whole.answer.objective
         assert root or solved.nodes <= whole.nodes
+
+
+@pytest.mark.parametrize("seed", [78, 180, 383])
+def test_a_search_that_was_killed_while_its_steps_were_written_goes_on(monkeypatch, seed):
+    monkeypatch.setattr("tamecheck.programs.solving._FEW", 2)
+    program, records = structured_program(seed), []
+    answer = solve(program, solvers=(), journal=records.append).answer
+    steps = [record for record in records if "node" not in record and "x" not in record]
+    assert len(steps) > 3
+    # earlier versions wrote the point after the steps that rest on it
+    for kept in (*(records[:count] for count in range(len(records))), steps, steps[:3]):
+        document = unfinished(program.sha256, json.loads(json.dumps(kept)))
+        assert solve(program, solvers=(), resume=document).answer.objective == answer.objective
 
 
 @pytest.mark.parametrize(
