@@ -48,6 +48,8 @@ from tamecheck.verification.problem import Problem, input_row, polyhedron_of
 _LARGE = 200_000
 _MANY_INPUTS = 64
 _MANY_VALUES, _FEW_VALUES = 10_000, 8
+_LARGEST = 1 << 62
+"""Of roundings, which are integers of 64 bits."""
 _SMALL = 30_000
 _LEAF_START, _LEAF_SHARE, _LEAF_LONG = 0.2, 0.3, 2.0
 
@@ -369,6 +371,9 @@ def _round(step: Round, row: Vector, part: Polyhedron) -> Iterator[Option]:
         low, high = value - _FEW_VALUES, value + _FEW_VALUES
         yield None, ()
     first, last = int((low - offset).floor()), int((high - offset).ceil())
+    if max(-first, last) >= _LARGEST:
+        yield None, ()
+        return
     numbers = sorted(range(first, last + 1), key=lambda k: abs(k - value), reverse=True)
     for jump in (offset + number for number in numbers):
         at = (*row[:-1], row[-1] - jump)

@@ -54,13 +54,15 @@ def branch(
     budget
         The time for all parts together.
     """
-    started, stack = time.monotonic(), [spec.whole()]
+    started, whole = time.monotonic(), spec.whole()
+    stack = [whole]
     held, open_ = list[Holds](), list[Unknown]()
     counted, note = 0, ""
     while stack:
         part = stack.pop()
         number = sum(_count(case, spec.integral) for case in part.cases)
-        looked = _counted(graph, part, replay) if number <= _COUNTED else None
+        few = part.cases and number <= _COUNTED
+        looked = _counted(graph, part, replay) if few else None
         if isinstance(looked, Witness):
             reason = "An exact evaluation of the witness violates the property."
             return Violated(looked, _METHOD, reason, time.monotonic() - started)
@@ -70,6 +72,8 @@ def branch(
         limit = budget.part(max(_PART, _SHARE * min(budget.seconds, _LONG)))
         answer = ask(part, limit if _widest(part) else budget)
         if isinstance(answer, Holds):
+            if part is whole:
+                return replace(answer, seconds=time.monotonic() - started)
             held.append(answer)
             continue
         if isinstance(answer, Violated):
@@ -83,8 +87,6 @@ def branch(
     spent = time.monotonic() - started
     if open_:
         return replace(open_[-1], seconds=spent)
-    if len(held) == 1 and not counted:
-        return replace(held[0], seconds=spent)
     exact = all(one.rests_on == RECOMPUTATION for one in held)
     reason = f"None of {counted} inputs is unsafe, and none of {len(held)} parts with the others."
     facts = {"parts": len(held), "integer inputs": counted}

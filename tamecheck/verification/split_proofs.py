@@ -138,7 +138,9 @@ class SplitProofs:
             return None
         finite = all(region.finite for region in problem.regions)
         known = problem.spec.cases == asked.spec.cases and problem.scores is found.graph
-        if not finite or not known:
+        # of a case without rows every point is unsafe
+        rowless = any(not problem.members[one.cases].any(axis=1).all() for one in problem.regions)
+        if not finite or not known or rowless:
             return None
         bent, nodes = list[int](), list[Apply]()
         if problem.regions:  # else no input is asked about

@@ -5,10 +5,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.ops import BY_NAME
-from tamecheck.verification import Holds, verify
+from tamecheck.verification import Holds, Unknown, verify
+from tamecheck.verification.integers import branch
+from tamecheck.verification.split_proofs import SplitProofs
 
 THIRD, TENTH = 1 / 3, 0.1
 INPUTS = "(declare-const X_{0} Real) (assert (and ({2} {1} X_{0}) ({4} X_{0} {3})))"
@@ -105,3 +109,41 @@ def test_what_holds_of_jumps_has_a_certificate(name):
     answer = verify(graph, parse_vnnlib(f"{inputs}\n{unsafe}"), timeout=60, certify=True)
     assert isinstance(answer, Holds), answer
     assert answer.rests_on == "certificate", answer.note
+
+
+def test_splits_are_not_asked_about_a_case_without_rows():
+    """Of which every point is unsafe, be it that none is of a declared type."""
+    graph = network(([[1, -1]], [0, 0]), ([[1, 0], [0, 1]], [0, 0]), op=[SIGN])
+    point = "(>= X_0 0.25) (<= X_0 0.75)"
+    outputs = "(declare-const Y_0 Real)(declare-const Y_1 Real)"
+    for more, found in (("", False), ("(>= Y_0 2)", True)):
+        spec = parse_vnnlib(
+            f"(declare-const X_0 Real){outputs}"
+            f"(assert (or (and {point} (<= Y_1 -2)) (and {point} {more})))"
+        )
+        assert (SplitProofs.of(graph, spec) is not None) == found
+
+
+def test_roundings_of_huge_numbers_are_no_integers_of_64_bits():
+    graph = network(([[1, -1]], [0, 0]), ([[1, 0], [0, 1]], [0, 0]), op=[FLOOR])
+    for least, status in (("-1e301", "holds"), ("-1e299", "violated")):
+        spec = parse_vnnlib(
+            region((-(10**300), "<=", 10**300, "<=")) + f"(assert (<= Y_0 {least}))"
+        )
+        assert verify(graph, spec, timeout=20).status == status
+
+
+def test_what_holds_of_one_part_between_integers_has_no_certificate_of_that_part():
+    graph = network(([[1], [1]], [0]), ([[1]], [0]), op=[FLOOR])
+    one = Fraction(1)
+    row = Inequality(((0, one), (1, one)), (), Fraction(64))
+    high = Inequality((), ((0, -one),), Fraction(-200))
+    case = Case((Fraction(0),) * 2, (Fraction(128), Fraction(0)), (row,), (high,))
+    tensors = TensorName("X", (1, 2), element_type="int16"), TensorName("Y", (1, 1))
+    spec = Specification(tensors[:1], tensors[1:], (case,))
+    # the half from 65 is counted, and no input of it is in the region
+    asked = [Unknown("", 0.0), Holds("", "", 0.0, certificate={})]
+    found = branch(lambda *_: asked.pop(0), graph, spec, Budget(), None)
+    assert isinstance(found, Holds)
+    assert found.certificate is None
+    assert not asked
