@@ -224,6 +224,10 @@ def _run_query(args: Namespace) -> int:
 
 def _claim_files(args: Namespace, spec: Specification) -> None:
     folder = Path(args.serialise_assignments)
+    names = (t.name for n in spec.networks for t in (*n.inputs, *n.hidden, *n.outputs))
+    for name in names:
+        if "/" in name or "\\" in name:
+            raise InputError(f"{name!r} names no file.", hint="Rename it, or print assignments.")
     if not folder.exists():
         if not folder.parent.is_dir():
             raise InputError("The folder of the assignments has no parent.", where=str(folder))

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from tamecheck.errors import InputError
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.spec import Specification, TensorName
 from tamecheck.ir.tensor import size_of
@@ -34,8 +35,17 @@ class Assigned:
 
     def texts(self) -> list[str]:
         """The elements as decimal numbers."""
-        if self.tensor.integral:
-            return [rational_text(v) if isinstance(v, Fraction) else v for v in self.values]
+        if self.tensor.ends is not None:
+            least, most = self.tensor.ends
+            for value in self.values:
+                if isinstance(value, str) or value.denominator != 1 or not least <= value <= most:
+                    told = value if isinstance(value, str) else rational_text(value)
+                    raise InputError(
+                        f"{self.tensor.name} is declared {self.tensor.element_type}, but {told} is "
+                        "an element where the query is satisfied.",
+                        hint="Declare it real.",
+                    )
+            return [str(value) for value in self.values]
         return [float_text(value) for value in self.values]
 
     def to_json(self) -> dict[str, object]:

@@ -148,9 +148,10 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         if found.certificate is not None:
             shown = found.rests_on == CERTIFICATE
             return found if shown else checked_over_windows(found, budget)
+        if not certify:
+            return replace(found, note="")
         # a note says why there is none
-        certify &= not found.note
-        return _certified(found, graph, asked, budget, workers) if certify else found
+        return found if found.note else _certified(found, graph, asked, budget, workers)
     except KeyboardInterrupt:
         budget.cancelled.set()
         return replace(found, note="Interrupted before there was a certificate.")

@@ -31,10 +31,10 @@ from tamecheck.verification.witness import Replay, exact_outputs, holds_at, repl
 
 Ask = Callable[[Specification, Budget], Answer]
 
-_COUNTED = 64
-"""Inputs of a part that are looked at one by one."""
-_PART, _SHARE, _LONG = 1.0, 0.25, 1e3
-"""The seconds, at least, and the share of what is left that a part has, if it can be divided."""
+_COUNTED, _PRODUCTS = 1024, 1 << 18
+"""Inputs of a part that are looked at one by one, and the products that this takes."""
+_FEW, _PART, _SHARE, _LONG = 1 << 20, 1.0, 0.25, 1e3
+"""The seconds of a part that has few inputs, and the share of what is left of another one."""
 _METHOD = "parts between integers"
 _NOTE = "No certificate: boxes are divided between integers, and few of these are counted."
 _ZERO = Fraction(0)
@@ -57,19 +57,19 @@ def branch(
     started, whole = time.monotonic(), spec.whole()
     stack = [whole]
     held, open_ = list[Holds](), list[Unknown]()
-    counted, note = 0, ""
+    counted, note, few = 0, "", min(_COUNTED, _PRODUCTS // max(graph.parameters, 1) + 1)
     while stack:
         part = stack.pop()
         number = sum(_count(case, spec.integral) for case in part.cases)
-        few = part.cases and number <= _COUNTED
-        looked = _counted(graph, part, replay) if few else None
+        is_few = part.cases and number <= few
+        looked = _counted(graph, part, budget, replay) if is_few else None
         if isinstance(looked, Witness):
             reason = "An exact evaluation of the witness violates the property."
             return Violated(looked, _METHOD, reason, time.monotonic() - started)
         if looked is not None:
             counted += looked
             continue
-        limit = budget.part(max(_PART, _SHARE * min(budget.seconds, _LONG)))
+        limit = budget.part(_PART if number <= _FEW else _SHARE * min(budget.seconds, _LONG))
         answer = ask(part, limit if _widest(part) else budget)
         if isinstance(answer, Holds):
             if part is whole:
@@ -80,7 +80,7 @@ def branch(
             note = _NOTE
             if _broken(answer.witness.inputs, spec.integral) is None:
                 return replace(answer, seconds=time.monotonic() - started)
-        halves = [] if budget.is_spent else _divided(part, answer)
+        halves = [] if budget.is_spent else _divided(part, answer, number)
         if not halves:
             open_.append(_as_unknown(answer, budget))
         stack = [] if budget.is_spent else [*stack, *halves]
@@ -111,12 +111,16 @@ def _count(case: Case, integral: Sequence[bool]) -> float:
     return prod(sizes)
 
 
-def _counted(graph: Graph, spec: Specification, replay: Replay | None) -> Witness | int | None:
+def _counted(
+    graph: Graph, spec: Specification, budget: Budget, replay: Replay | None
+) -> Witness | int | None:
     """A witness among the inputs of all cases, or how many there are; None: not known."""
     known: dict[tuple[Fraction, ...], list[Fraction | arb]] = {}
     for case in spec.cases:
         ends = zip(case.lower, case.upper, strict=True)
         for point in product(*(_values(low, high) for low, high in ends)):
+            if budget.is_spent:
+                return None
             if not case.contains(point):
                 continue
             if point not in known:
@@ -157,9 +161,12 @@ def _widest(spec: Specification) -> tuple[int, int] | None:
     return (place, middle) if width >= 1 else None
 
 
-def _divided(spec: Specification, answer: Answer) -> list[Specification]:
-    """The property beside the value of a witness that is no integer, or in halves."""
-    if isinstance(answer, Violated):
+def _divided(spec: Specification, answer: Answer, number: float) -> list[Specification]:
+    """The property beside the value of a witness that is no integer; in halves where few are left.
+
+    Halves are counted soon, what is cut off beside a value may be thin.
+    """
+    if isinstance(answer, Violated) and number > _FEW:
         x = answer.witness.inputs
         place = _broken(x, spec.integral)
         return [] if place is None else _halves(spec, place, floor(x[place]))

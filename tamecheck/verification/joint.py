@@ -69,13 +69,25 @@ def subject_of(
     model: Model | Graph | Mapping[str, Model], spec: Specification
 ) -> tuple[Graph, Replay | None]:
     """The graph that a property is about, one for all its networks, and a float32 run of it."""
-    if not isinstance(model, Mapping) and not spec.is_joint:
+    if not isinstance(model, Mapping) and not spec.networks and not spec.is_joint:
         return graph_of(model), replay_of(model)
     models = models_of(spec, model)
     if spec.is_joint:
         return joint_graph(spec, models), joint_replay(spec, models)
     (one,) = models.values()
-    return graph_of(one), replay_of(one)
+    graph = graph_of(one)
+    for network in spec.networks:
+        _fit(network, network.inputs, list(graph.inputs.items()), "input", spec.where)
+        _fit(network, network.outputs, _outputs(graph), "output", spec.where)
+    return graph, replay_of(one)
+
+
+def _is_same(declared: Shape, shape: Shape) -> bool:
+    """Whether indices into a declared shape are known: but for extents of 1 it is that, or flat."""
+    kinds = [tuple(extent for extent in one if extent != 1) for one in (declared, shape)]
+    return size_of(declared) == size_of(shape) and (
+        kinds[0] == kinds[1] or min(map(len, kinds)) < 2
+    )
 
 
 def joint_graph(spec: Specification, models: Mapping[str, Model | Graph]) -> Graph:
@@ -170,8 +182,9 @@ def _fit(
     where: str,
 ) -> None:
     """Refuse declared tensors that are not those of the model, in order."""
-    sizes = [size_of(tensor.shape) for tensor in declared]
-    if sizes == [size_of(shape) for _, shape in model]:
+    if len(declared) == len(model) and all(
+        _is_same(tensor.shape, shape) for tensor, (_, shape) in zip(declared, model, strict=True)
+    ):
         return
     told, has = (
         ", ".join(f"{name} {list(shape)}" for name, shape in tensors)

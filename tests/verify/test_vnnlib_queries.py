@@ -168,6 +168,44 @@ def test_declarations_that_do_not_fit_are_refused(text, words):
         parse_vnnlib(head + text)
 
 
+def declared(inputs, outputs, *conditions, name="f"):
+    text = f"(vnnlib-version <2.0>)(declare-network {name} (declare-input {inputs})"
+    return text + f"(declare-output {outputs}))" + "".join(f"(assert {one})" for one in conditions)
+
+
+@pytest.mark.parametrize(
+    ("query", "options", "words"),
+    [
+        (declared("X real [3,2]", "Y real [2,2]"), [], "X [3, 2], its model has x [2, 3]"),
+        (declared("f real [2,3]", "Y real [2,2]"), [], "'f' is declared twice"),
+        (declared("X float99 [2,3]", "Y real [2,2]"), [], "elements of type float99"),
+        (declared("X real [2,3]", "Y int8 [2,2]", "(== Y[0,1] 2.5)"), [], "but 5/2 is an element"),
+        (declared("X real [2,3]", "Y real [2,2]", "(<= 0 Y[0,-1])"), [], "'[0,-1]' is no list"),
+        (declared("X real [2,3]", "a/Y real [2,2]"), ["--serialise-assignments", "out"],
+         "'a/Y' names no file"),
+    ],
+)  # fmt: skip
+def test_what_fits_no_model_or_type_is_refused_in_a_line(tmp_path, capsys, query, options, words):
+    model = tmp_path / "f.onnx"
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    onnx.save(onnx_model(nodes, [2, 3], {"w": np.ones((3, 2), np.float32)}, {"y": [2, 2]}), model)
+    assert ask(tmp_path, query, "--network", f"f={model}", *options) in (2, 4)
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert words in printed.err
+    assert printed.err.count("\n") == 1
+
+
+def test_comments_end_with_any_line_and_strings_have_escapes():
+    text = declared("X real [1]", "Y real [1]") + "; no more\r(assert (<= X[0] 1))\r"
+    (case,) = parse_vnnlib(text).cases
+    assert case.upper == (1,)
+    text = text.replace(
+        "(declare-output", '(declare-hidden H real [1] "a\\"b\\\\") (declare-output'
+    )
+    assert parse_vnnlib(text).networks[0].hidden[0].model_name == 'a"b\\'
+
+
 def test_isomorphic_networks_may_have_other_types():
     head = NETWORKS[: NETWORKS.index("(declare-network g")]
     spec = parse_vnnlib(
@@ -206,7 +244,7 @@ def whole(kind, condition, shape="[1]"):
         ("int64", "(>= Y[0] 9223372036854775807)", "violated"),
         ("int64", "(> Y[0] 9223372036854775807)", "holds"),
         # too many for a look at each
-        ("int16", "(== Y[0] 1000.5)", "holds"),
+        ("int16", "(and (== Y[0] 1000.5) (<= 0 X[0]) (<= X[0] 2000))", "holds"),
         ("int16", "(== Y[0] 1001)", "violated"),
     ],
 )

@@ -11,13 +11,15 @@ from tamecheck.errors import InputError
 
 Value = TypeVar("Value")
 
-GAP = re.compile(r"(?:\s+|;[^\n]*)*")
+GAP = re.compile(r"(?:\s+|;[^\n\r]*)*")
 """White space and comments."""
 
 _TOKEN = re.compile(
-    r'(?P<open>\()|(?P<close>\))|(?P<string>"[^"]*")|(?P<quoted>\|[^|\\]*\|)'
-    r'|(?P<word>[^\s()\[\],"|;]+)|(?P<index>\[[0-9,\s]*\])'
+    r'(?P<open>\()|(?P<close>\))|(?P<string>"(?:[^"\\]|\\.)*")|(?P<quoted>\|[^|\\]*\|)'
+    r'|(?P<word>[^\s()\[\],"|;]+)|(?P<index>\[[-0-9,\s]*\])'
 )
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {'"': '"', "\\": "\\", "n": "\n", "t": "\t"}
 MAX_DEPTH = 10_000
 
 
@@ -78,6 +80,8 @@ class _Reader(Generic[Value]):
     def _add(self, items: list[Atom | Value], kind: str | None, word: str, start: int) -> None:
         if kind != "index":
             stripped = word[1:-1] if kind in ("string", "quoted") else word
+            if kind == "string" and "\\" in stripped:
+                stripped = _ESCAPE.sub(lambda found: _ESCAPED.get(found[1], found[0]), stripped)
             items.append(Atom(stripped, string=kind == "string"))
             return
         last = items[-1] if items else None

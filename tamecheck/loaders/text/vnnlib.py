@@ -43,7 +43,9 @@ MAX_BITS = 13_000
 _NUMBER = re.compile(r"[-+]?\.?[0-9]")
 _COMPARISONS = frozenset({"<=", "<", ">=", ">", "=", "==", "!=", "distinct"})
 _IGNORED = frozenset({"", "set-logic", "set-info", "set-option", "check-sat", "get-model", "exit"})
-_REALS = re.compile(r"Real|b?float[0-9a-z]*", re.IGNORECASE)
+_REALS = re.compile(
+    r"real|float(?:16|32|64)?|bfloat16|float8e[0-9]m[0-9][a-z]*|float4e2m1", re.IGNORECASE
+)
 _INTEGERS = re.compile(r"u?int(?:2|4|8|16|32|64)", re.IGNORECASE)
 
 

@@ -77,6 +77,8 @@ class Variables:
             raise InputError("'declare-network' stands after an assertion.")
         if name in self.tensors or any(name == known.name for known in self.networks):
             raise InputError(f"{name!r} is declared twice.")
+        if any(isinstance(part, Tensor) and part.tensor.name == name for part in parts):
+            raise InputError(f"{name!r} is declared twice.")
         inputs, hidden, outputs = (
             tuple(p.tensor for p in parts if isinstance(p, Tensor) and p.kind == kind)
             for kind in ("input", "hidden", "output")
