@@ -1,9 +1,6 @@
 """VNN-LIB 2.0 queries: several networks, hidden tensors, products; the standard's command line."""
 
-import itertools
 import json
-import math
-import operator
 from fractions import Fraction
 
 import numpy as np
@@ -16,7 +13,6 @@ import tamecheck as tc
 from tamecheck import ops
 from tamecheck.cli import main
 from tamecheck.ir.graph import GraphBuilder
-from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 
 NETWORKS = """(vnnlib-version <2.0>)
@@ -222,113 +218,6 @@ def test_a_hidden_tensor_may_go_by_its_node_and_must_exist(tmp_path, net, capsys
     query = NETWORKS.replace('"h"', '"nowhere"')
     assert ask(tmp_path, query, "--network", f"f={net}") == 2
     assert "output 'nowhere'" in capsys.readouterr().err
-
-
-def whole(kind, condition, shape="[1]"):
-    return parse_vnnlib(
-        f"(vnnlib-version <2.0>)(declare-network f (declare-input X {kind} {shape})"
-        f"(declare-output Y Real [1]))(assert {condition})"
-    )
-
-
-@pytest.mark.parametrize(
-    ("kind", "condition", "status"),
-    [
-        ("int32", "(and (>= X[0] 0.25) (<= X[0] 0.75))", "holds"),
-        ("int32", "(and (> X[0] 0) (< X[0] 2) (<= Y[0] 0.5))", "holds"),
-        ("int32", "(and (> X[0] 0) (< X[0] 2) (>= Y[0] 1))", "violated"),
-        ("uint8", "(<= X[0] -1)", "holds"),
-        ("uint8", "(> Y[0] 255)", "holds"),
-        ("uint8", "(>= Y[0] 255)", "violated"),
-        ("int8", "(<= X[0] -128.5)", "holds"),
-        ("int64", "(>= Y[0] 9223372036854775807)", "violated"),
-        ("int64", "(> Y[0] 9223372036854775807)", "holds"),
-        # too many for a look at each
-        ("int16", "(and (== Y[0] 1000.5) (<= 0 X[0]) (<= X[0] 2000))", "holds"),
-        ("int16", "(== Y[0] 1001)", "violated"),
-    ],
-)
-def test_an_integer_input_is_one_of_its_type(kind, condition, status):
-    answer = tc.verify(tc.expression("relu(x)"), whole(kind, condition), timeout=60)
-    assert answer.status == status
-    if status == "violated":
-        assert answer.witness.inputs[0].denominator == 1
-
-
-def test_inputs_of_version_1_are_no_integers():
-    with pytest.raises(tc.UnsupportedError, match="X_0 has type int8"):
-        parse_vnnlib("(declare-const X_0 int8)")
-    with pytest.raises(tc.UnsupportedError, match="type int99"):
-        whole("int99", "true")
-
-
-def integer_network(rng, size):
-    """A layer of relu, sign or floor over quarters, as a model and as a function of rationals."""
-    kind = rng.choice(["relu", "sign", "floor", "ceil"])
-    quarters = [rng.integers(-8, 9, shape) for shape in [(size, 2), 2, (2, 1), 1]]
-    w, b, v, c = ([Fraction(int(k), 4) for k in one.flat] for one in quarters)
-    builder = GraphBuilder()
-    constants = [
-        builder.constant(np.array(one, dtype=object).reshape(shape))
-        for one, shape in ((w, (size, 2)), (b, (1, 2)), (v, (2, 1)), (c, (1, 1)))
-    ]
-    x = builder.input("x", (1, size))
-    h = builder.apply(ops.ADD, [builder.apply(ops.MATMUL, [x, constants[0]]), constants[1]])
-    h = builder.apply(
-        ops.BY_NAME[kind], [h], **({"at_zero": Fraction(0)} if kind == "sign" else {})
-    )
-    y = builder.apply(ops.ADD, [builder.apply(ops.MATMUL, [h, constants[2]]), constants[3]])
-    step = {
-        "relu": lambda t: max(t, Fraction(0)),
-        "sign": lambda t: Fraction((t > 0) - (t < 0)),
-        "floor": lambda t: Fraction(t // 1),
-        "ceil": lambda t: Fraction(math.ceil(t)),
-    }[kind]
-
-    def value(point):
-        rows = [sum(a * w[2 * i + j] for i, a in enumerate(point)) + b[j] for j in (0, 1)]
-        return sum(step(t) * v[j] for j, t in enumerate(rows)) + c[0]
-
-    graph = builder.build({"y": y})
-    return tc.Model(Loaded(graph, "json", "")), value
-
-
-@pytest.mark.parametrize("seed", range(24))
-def test_two_networks_of_integers_against_all_their_inputs(seed):
-    rng = np.random.default_rng(seed)
-    size, kind = int(rng.integers(1, 3)), str(rng.choice(["int8", "uint8"]))
-    (f, first), (g, second) = (integer_network(rng, size) for _ in range(2))
-    low = int(rng.integers(-3, 2))
-    high = low + int(rng.integers(0, 4))
-    bound = Fraction(int(rng.integers(-4, 9)), 4)
-    same = str(rng.choice(["==", "<="]))
-    sign = str(rng.choice([">", ">=", "==", "!="]))
-    text = (
-        "(vnnlib-version <2.0>)"
-        f"(declare-network f (declare-input A {kind} [1,{size}])(declare-output B Real [1,1]))"
-        f"(declare-network g (declare-input C {kind} [1,{size}])(declare-output D Real [1,1]))"
-        f"(assert ({sign} (- B[0,0] D[0,0]) {float(bound)}))"
-    )
-    for i in range(size):
-        text += f"(assert ({same} A[0,{i}] C[0,{i}]))"
-        text += f"(assert (and (< {low - 0.5} A[0,{i}]) (<= A[0,{i}] {high})))"
-        text += f"(assert (and (<= {low} C[0,{i}]) (< C[0,{i}] {high + 1})))"
-    relations = {">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
-                 "<=": operator.le}  # fmt: skip
-    values = range(max(low, 0) if kind == "uint8" else low, high + 1)
-    points = list(itertools.product(values, repeat=size))
-
-    def unsafe(a, c):
-        related = all(map(relations[same], a, c))
-        return related and relations[sign](first(a) - second(c), bound)
-
-    answer = tc.verify({"f": f, "g": g}, parse_vnnlib(text), timeout=30)
-    found = any(unsafe(a, c) for a in points for c in points)
-    assert answer.status == ("violated" if found else "holds")
-    if found:
-        x = answer.witness.inputs
-        assert all(value in values for value in x)
-        assert unsafe(x[:size], x[size:])
 
 
 @pytest.mark.parametrize("seed", range(12))
