@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -38,7 +39,7 @@ Word: TypeAlias = Literal["sat", "unsat", "unknown", "timeout", "error"]
 _SYNONYMS: Mapping[Word, tuple[str, ...]] = {
     "sat": ("violated", "falsified", "unsafe"),
     "unsat": ("holds", "verified", "safe"),
-    "timeout": ("timed-out",),
+    "timeout": ("timed-out", "run_instance_timeout"),
     "unknown": ("no_result_in_file", "not_attempted"),
     "error": (),
 }
@@ -46,7 +47,11 @@ _DEFINITE = ("sat", "unsat")
 _WORDS: Mapping[str, Word] = {
     word: meaning for meaning, words in _SYNONYMS.items() for word in (meaning, *words)
 }
-_PAIR = re.compile(r"\(\s*([XY])_([0-9]{1,9})\s+([-+0-9.eE/]+)\s*\)")
+_FAILED = re.compile(r"(?:prepare_instance_)?error\w*", re.IGNORECASE)
+"""What a table of results says of a tool that ended with an error."""
+_PAIR = re.compile(r"\b([XYxy])_([0-9]{1,9})(?:\s+([^\s()]*))?")
+_HEAD = re.compile(r"^[^\S\n]*\S+\s+[A-Za-z]\w*\s+\[([0-9,\s]*)\][^\S\n]*$", re.MULTILINE)
+"""The line above the elements of a tensor, as VNN-LIB 2.0 prints an assignment."""
 _LIMIT = 2**28
 
 
@@ -223,7 +228,9 @@ def _slack(case: Case, point: Sequence[Fraction], outputs: Sequence[Fraction | a
 
 
 def _float_of(value: Fraction | arb) -> float:
-    return float(value.upper()) if isinstance(value, arb) else nearest_float(value)
+    near = float(value.upper()) if isinstance(value, arb) else nearest_float(value)
+    # what floats do not hold is more than the largest of them
+    return min(near, sys.float_info.max)
 
 
 # --- what tools wrote ----------------------------------------------------------------------------
@@ -280,13 +287,23 @@ def answers_in(
 
 
 def _rows(text: str, model: str, spec: str) -> Iterator[Word]:
-    """The results of the rows of a table that name the network and the property."""
+    """The results of the rows of a table that name the network and the property.
+
+    Where such rows are of several benchmarks, those count whose name is a folder of the network.
+    """
     wanted = {_stem(model), _stem(spec)}
-    for row in csv.reader(io.StringIO(text)):
-        cells = [cell.strip() for cell in row]
-        if wanted <= {_stem(cell) for cell in cells}:
-            words: list[Word] = [_WORDS[c.lower()] for c in cells if c.lower() in _WORDS]
-            yield words[-1] if words else "unknown"
+    table = ([cell.strip() for cell in row] for row in csv.reader(io.StringIO(text)))
+    found = [cells for cells in table if wanted <= {_stem(cell) for cell in cells}]
+    folders = set(Path(model).resolve().parent.parts)
+    named = [cells for cells in found if cells[0] in folders]
+    for cells in named or found:
+        words: list[Word] = [word for word in map(_word, cells) if word is not None]
+        yield words[-1] if words else "unknown"
+
+
+def _word(cell: str) -> Word | None:
+    """What a cell of a table says of the answer, if it does."""
+    return "error" if _FAILED.fullmatch(cell) else _WORDS.get(cell.lower())
 
 
 def _stem(name: str) -> str:
@@ -295,17 +312,46 @@ def _stem(name: str) -> str:
 
 
 def _point(text: str, size: int, where: str) -> tuple[Fraction, ...] | None:
-    """The values of ``X_0`` and so on; None if there are none."""
+    """The values of ``X_0`` and so on, or of the tensors that come first; None without any."""
+    if heads := list(_HEAD.finditer(text)):
+        return _tensors(text, heads, size, where)
     found: dict[int, Fraction] = {}
     for kind, index, number in _PAIR.findall(text):
-        if kind == "X":
-            found[int(index)] = parse_rational(number)
+        if kind in "Yy":
+            continue
+        if int(index) in found:
+            raise InputError(f"The witness has two values of X_{index}.", where=where)
+        found[int(index)] = _element(number, f"X_{index}", where)
     if not found:
         return None
     if sorted(found) != list(range(len(found))) or len(found) != size:
         what = f"The witness has values for {len(found)} of {size} inputs."
         raise InputError(what, where=where)
     return tuple(found[i] for i in range(size))
+
+
+def _tensors(
+    text: str, heads: Sequence[re.Match[str]], size: int, where: str
+) -> tuple[Fraction, ...]:
+    """The first elements of an assignment as VNN-LIB 2.0 prints it: those of the inputs."""
+    found: list[Fraction] = []
+    ends = [*(head.start() for head in heads[1:]), len(text)]
+    for head, end in zip(heads, ends, strict=True):
+        if len(found) >= size:
+            break
+        name = head.group().split()[0]
+        found += [_element(word, name, where) for word in text[head.end() : end].split()]
+    if len(found) != size:
+        raise InputError(f"The witness has values for {len(found)} of {size} inputs.", where=where)
+    return tuple(found)
+
+
+def _element(text: str, name: str, where: str) -> Fraction:
+    try:
+        return parse_rational(text)
+    except InputError:
+        what = f"The witness has {text[:40]!r} for {name}, which is no number."
+        raise InputError(what, where=where) from None
 
 
 def _number(value: Any) -> Fraction:

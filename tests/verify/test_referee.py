@@ -123,6 +123,35 @@ def test_a_table_of_results_gives_the_rows_of_the_instance(tmp_path):
         list(answers_in(path, model="net.onnx", spec="r.vnnlib", size=2))
 
 
+def test_rows_of_another_benchmark_are_of_another_instance(tmp_path):
+    path = tmp_path / "results.csv"
+    ours, other = (f"{name},onnx/m.onnx,vnnlib/p.vnnlib,1," for name in ("ours", "other"))
+    path.write_text(f"{ours}run_instance_timeout,9\r\n{other}sat,1\r\n{ours}error_exit_1,2\r\n")
+
+    def words(model):
+        return [one.answer for one in answers_in(path, model=model, spec="p.vnnlib", size=1)]
+
+    assert words("data/ours/onnx/m.onnx") == ["timeout", "error"]
+    assert words("other/m.onnx") == ["sat"]
+    assert words("m.onnx") == ["timeout", "sat", "error"]
+
+
+def test_an_assignment_of_a_query_is_read(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text(
+        "sat\r\nX_0 real [1,1]\r\n0.5\r\nB int8 []\r\n-1\r\nY real [1]\r\n[2 +/- 1]\r\n"
+    )
+    (found,) = answers_in(path, model="m", spec="s", size=2)
+    assert found.witness == (Fraction(1, 2), -1)
+
+
+def test_what_misses_by_more_than_a_float_is_finite():
+    found = check_witness(
+        tc.expression(MODEL).graph, spec_of("(>= Y_0 1)"), [Fraction(10) ** 400, Fraction(0)], None
+    )
+    assert json.loads(json.dumps(found.to_json(), allow_nan=False))["misses_by"] > 1e308
+
+
 @pytest.mark.parametrize("head", ["sat\n", "", "violated\n"])
 def test_a_counterexample_is_read_exactly(tmp_path, head):
     path = tmp_path / "tool.counterexample"
@@ -145,6 +174,12 @@ def test_our_own_answer_is_read(tmp_path):
     [
         ("sat\n((X_0 1)(X_2 1))", "2 of 2"),
         ("sat\n((X_0 1))", "1 of 2"),
+        ("sat\n((X_0 nan)(X_1 0))", "'nan' for X_0, which is no number"),
+        ("sat\n((X_0 [1])(X_1 0))", r"'\[1\]' for X_0"),
+        ("sat\n((X_0 )(X_1 0))", "'' for X_0"),
+        ("sat\n((X_0 1)(X_0 2)(X_1 0))", "two values of X_0"),
+        ("sat\nX real [1]\n0.5\nY real [2]\n0.5\n1\n", "3 of 2"),
+        ("sat\nX real [2]\n0.5\ninf\n", "'inf' for X"),
         ('{"verdict": "maybe"}', "no answer of verify"),
         ('{"verdict": "violated", "witness": {"input": ["1/0"]}}', "no answer of verify"),
         ("", "says nothing"),
