@@ -310,6 +310,10 @@ class Search:
 
     def _take_over(self, found: Explored) -> None:
         """Take over what the first of the planned tasks has led to, and write it down."""
+        if self._is_long(found):
+            # a point that does not count may close what it leads to: it stays open
+            self.obstacle = _LONG
+            return
         before = self._state
         numbers, numbered = [node.index for node in before.planned[0].task.open], before.numbered
         records = list[Mapping[str, Any]]()
@@ -351,6 +355,13 @@ class Search:
         for lesson in found.lessons:
             self._costs.learn(*lesson)
         self._write(records)
+
+    def _is_long(self, found: Explored) -> bool:
+        """Whether a point is too long for a certificate only as one of the whole program."""
+        if len(self._own.columns) == len(self._own.point):
+            return False
+        points = map(self._own.outward_point, found.points)
+        return any(is_long((), (), (minimised(self._program, x),), x) for x in points)
 
     def _write(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Add records to the journal, all of them if there is an interrupt."""

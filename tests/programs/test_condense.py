@@ -4,9 +4,13 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 
+import pytest
+
 from tamecheck.budget import Budget
+from tamecheck.ir.answer import Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
+from tamecheck.programs import solve
 from tamecheck.programs.certificate import Branched, Crossed, CrossedRow, certificate
 from tamecheck.programs.condense import condense
 from tamecheck.programs.explore import minimised
@@ -94,3 +98,15 @@ def test_nothing_is_known_of_leaves_about_what_is_left_out():
     ]
     assert own.outward(Crossed(0)) == Crossed(1)
     assert own.outward_ray((F(2),)) == (0, 2)
+
+
+@pytest.mark.parametrize("long", ["lower", "cost"])
+def test_a_point_that_is_too_long_with_the_fixed_columns_closes_nothing(long):
+    columns = [Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(3 + j)) for j in range(4)]
+    number = F(1, 1 << 70_000)
+    fixed = Column("y", F(1), F(1), cost=F(1))
+    fixed = replace(fixed, **{long: number}, upper=number if long == "lower" else F(1))
+    rows = (Row("r", tuple((j, F(2 + j)) for j in range(4)), F(7)),)
+    answer = solve(Program((*columns, fixed), rows), certify=True, solvers=()).answer
+    assert isinstance(answer, Unknown)
+    assert "too long" in answer.why
