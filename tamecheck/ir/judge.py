@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 UNLIMITED = 1 << 60
 """The limit of steps is there for certificates of others."""
 
+_SHARES = 64
+"""Of a certificate, in which so many parts are below six splits."""
+
 
 def judge(
     kernel: Callable[[Any, int], Report],
@@ -43,8 +46,10 @@ def judge_shares(
 ) -> Report:
     """What the verdicts on so many shares of a certificate, asked for together, say of the whole.
 
+    Of more than 64 some would have nothing to look at.
     It is valid if all are; else the first step that is refused says why it is not.
     """
+    count = min(count, _SHARES)
     reports = list(ask([(k, count) for k in range(count)]))
     refused = [one for one in reports if one.verdict == "invalid"]
     late = [one for one in reports if one.verdict == "incomplete"]

@@ -180,7 +180,7 @@ def answers_in_turn(
 ) -> Iterator[_R]:
     """The answers to parts of a task in their order, each as soon as it is there.
 
-    One worker without an executor works in this process; others are `Workers`.
+    One worker without an executor works in this process; others are `Workers`, no more than parts.
     """
     if workers < 1:
         raise InputError(f"{workers} workers are none.")
@@ -189,7 +189,7 @@ def answers_in_turn(
         return
     held: dict[int, _R] = {}
     following = 0
-    with executor_of(executor, workers) as pool:
+    with executor_of(executor, min(workers, len(parts))) as pool:
         for number, answer in answers_as_they_come(work, parts, pool):
             held[number] = answer
             while following in held:

@@ -7,6 +7,7 @@ import pytest
 
 from tamecheck import ops
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.judge import judge_shares
 from tamecheck.kernel_pwl import check, slots
 from tamecheck.kernel_pwl.slots import Matrix, pack, unpack
 
@@ -75,6 +76,18 @@ def test_steps_that_close_nothing_are_in_a_share(step, place):
 def test_no_other_share_is_valid(share):
     report = check(json.dumps(certificate([["close", 0, 0]])), share=share)
     assert (report.verdict, report.why) == ("invalid", "there is no such share")
+
+
+def test_nobody_is_asked_about_shares_without_parts():
+    asked = []
+
+    def ask(parts):
+        asked.extend(parts)
+        text = json.dumps(certificate(halves(7, -UNIT, UNIT)))
+        return [check(text, share=share) for share in parts[-1:]]
+
+    assert judge_shares(ask, 10**6).verdict == "valid"
+    assert asked == [(k, 64) for k in range(64)]
 
 
 @pytest.mark.parametrize("few", [1, 4])
