@@ -136,12 +136,12 @@ def test_roundings_of_huge_numbers_are_no_integers_of_64_bits():
 def test_what_holds_of_one_part_between_integers_has_no_certificate_of_that_part():
     graph = network(([[1], [1]], [0]), ([[1]], [0]), op=[FLOOR])
     one = Fraction(1)
-    row = Inequality(((0, one), (1, one)), (), Fraction(64))
-    high = Inequality((), ((0, -one),), Fraction(-200))
-    case = Case((Fraction(0),) * 2, (Fraction(128), Fraction(0)), (row,), (high,))
+    row = Inequality(((0, one), (1, one)), (), Fraction(1024))
+    high = Inequality((), ((0, -one),), Fraction(-2000))
+    case = Case((Fraction(0),) * 2, (Fraction(2048), Fraction(0)), (row,), (high,))
     tensors = TensorName("X", (1, 2), element_type="int16"), TensorName("Y", (1, 1))
     spec = Specification(tensors[:1], tensors[1:], (case,))
-    # the half from 65 is counted, and no input of it is in the region
+    # the half from 1025 is counted, and no input of it is in the region
     asked = [Unknown("", 0.0), Holds("", "", 0.0, certificate={})]
     found = branch(lambda *_: asked.pop(0), graph, spec, Budget(), None)
     assert isinstance(found, Holds)
