@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from tamecheck.derivative import JacobianSet
     from tamecheck.explain.answers import Abductive, Contrastive, Counterfactual, Relevancy
     from tamecheck.verification import Answer
-    from tamecheck.verification.answer import Optimum
-    from tamecheck.verification.radii import Robustness
+    from tamecheck.verification.answer import Optimum, Robustness
     from tamecheck.verification.referee import Verdicts
 
 

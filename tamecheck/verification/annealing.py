@@ -17,8 +17,7 @@ import numpy as np
 from tamecheck.binarized.windows import WindowLayer, WindowNetwork
 from tamecheck.budget import Budget
 from tamecheck.ir.tensor import Array
-from tamecheck.verification.answer import Witness
-from tamecheck.verification.straight import Rows, smooth_layers
+from tamecheck.verification.straight import Found, Rows, smooth_layers
 
 _HOT, _COLD = 4.0, 0.5
 """Temperatures at the begin and in the end, times the mean size of the coefficients."""
@@ -128,11 +127,11 @@ class Annealing:
 
     def find(
         self,
-        confirm: Callable[[Array], Witness | None],
+        confirm: Callable[[Array], Found | None],
         rng: np.random.Generator,
         budget: Budget,
         rounds: int | None = None,
-    ) -> Witness | None:
+    ) -> Found | None:
         """The first point that looks unsafe and that is confirmed.
 
         The cases that are nearest at the middle are tried first, and those that come nearest again,

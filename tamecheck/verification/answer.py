@@ -310,3 +310,69 @@ class Probe:
             "verdict": self.verdict,
             "method": self.method,
         }
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Robustness(Readable):
+    """How far a decision is robust.
+
+    Parameters
+    ----------
+    verdict
+        ``holds``: the largest radius is known, to the tolerance, or all that was asked about is
+        proved; ``violated``: the point itself is not of the class; ``unknown`` otherwise.
+    decision
+        The class that is asked about.
+    radius
+        The largest radius that is proved; 0 if only the point itself is decided.
+    witness, witness_radius
+        An input that is decided otherwise, and its exact distance: no larger radius can be proved.
+    certificate, certified_radius
+        A proof that the kernel has accepted, for `tamecheck.recheck`, and its radius; or None.
+    tried
+        The radii that were asked about, in order.
+    """
+
+    verdict: Literal["holds", "violated", "unknown"]
+    reason: str
+    decision: int
+    radius: Fraction | None
+    witness: Witness | None
+    witness_radius: Fraction | None
+    method: str | None
+    rests_on: str | None
+    seconds: float
+    tried: tuple[Probe, ...] = ()
+    certificate: Mapping[str, Any] | None = None
+    certified_radius: Fraction | None = None
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer as JSON; exact numbers are strings."""
+        return {
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "witness": None if self.witness is None else self.witness.to_json(),
+            "certificate": None,
+            "method": self.method,
+            "rests_on": self.rests_on,
+            "decision": self.decision,
+            "radius": _text(self.radius),
+            "witness_radius": _text(self.witness_radius),
+            "certified_radius": _text(self.certified_radius),
+            "tried": [one.to_json() for one in self.tried],
+            "seconds": round(self.seconds, 3),
+            "facts": {},
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.verdict}: {self.reason}", f"  decision {self.decision}"]
+        if self.witness is not None:
+            lines.append(f"  decided otherwise at x = {listed(self.witness.inputs)}")
+        return "\n".join(
+            lines if self.rests_on is None else [*lines, f"  rests on: {self.rests_on}"]
+        )
+
+
+def _text(value: Fraction | None) -> str | None:
+    return None if value is None else rational_text(value)

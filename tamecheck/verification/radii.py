@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from operator import itemgetter
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError
-from tamecheck.ir.answer import Readable
 from tamecheck.ir.arguments import seconds
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import decimal_below, decimal_between, decimal_text, rational_text
@@ -21,12 +20,13 @@ from tamecheck.model import Model
 from tamecheck.verification.answer import (
     INTEGERS,
     RECOMPUTATION,
+    Answer,
     Holds,
     Probe,
+    Robustness,
     Unknown,
     Violated,
     Witness,
-    listed,
 )
 from tamecheck.verification.confirm import checked_over_windows
 from tamecheck.verification.robustness import ITSELF, LocalRobustness, radius_of, tolerance_of
@@ -43,78 +43,14 @@ _CERTIFYING = 0.3
 """Of the time for a certificate of the largest radius, where the first search found none."""
 _CERTIFIED = 4
 """Radii of which a certificate is sought in the end."""
+_DESCENT = 0.3
+"""Of the time, for violations alone."""
+_BESIDE = Fraction(9, 8)
+"""How much larger a ball may be whose quick search is as good as one of the smaller ball."""
 _FACTOR, _COARSE = 4, Fraction(1, 16)
 _PROBES, _NEARER, _NEARER_SHARE = 200, 16, 0.1
 _SMALLEST, _LARGEST = Fraction(1, 1 << 40), 1 << 40
 """Of the first radius; no others are asked about."""
-
-Verdict: TypeAlias = Literal["holds", "violated", "unknown"]
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Robustness(Readable):
-    """How far a decision is robust.
-
-    Parameters
-    ----------
-    verdict
-        ``holds``: the largest radius is known, to the tolerance, or all that was asked about is
-        proved; ``violated``: the point itself is not of the class; ``unknown`` otherwise.
-    decision
-        The class that is asked about.
-    radius
-        The largest radius that is proved; 0 if only the point itself is decided.
-    witness, witness_radius
-        An input that is decided otherwise, and its exact distance: no larger radius can be proved.
-    certificate, certified_radius
-        A proof that the kernel has accepted, for `tamecheck.recheck`, and its radius; or None.
-    tried
-        The radii that were asked about, in order.
-    """
-
-    verdict: Verdict
-    reason: str
-    decision: int
-    radius: Fraction | None
-    witness: Witness | None
-    witness_radius: Fraction | None
-    method: str | None
-    rests_on: str | None
-    seconds: float
-    tried: tuple[Probe, ...] = ()
-    certificate: Mapping[str, Any] | None = None
-    certified_radius: Fraction | None = None
-    note: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer as JSON; exact numbers are strings."""
-        return {
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "witness": None if self.witness is None else self.witness.to_json(),
-            "certificate": None,
-            "method": self.method,
-            "rests_on": self.rests_on,
-            "decision": self.decision,
-            "radius": _text(self.radius),
-            "witness_radius": _text(self.witness_radius),
-            "certified_radius": _text(self.certified_radius),
-            "tried": [one.to_json() for one in self.tried],
-            "seconds": round(self.seconds, 3),
-            "facts": {},
-        }
-
-    def __str__(self) -> str:
-        lines = [f"{self.verdict}: {self.reason}", f"  decision {self.decision}"]
-        if self.witness is not None:
-            lines.append(f"  decided otherwise at x = {listed(self.witness.inputs)}")
-        return "\n".join(
-            lines if self.rests_on is None else [*lines, f"  rests on: {self.rests_on}"]
-        )
-
-
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else rational_text(value)
 
 
 def robustness_radius(  # noqa: PLR0913 (options, by keyword only)
@@ -229,6 +165,7 @@ class _Search:
         self.note = ""
         self.signs = SignBalls.of(question)
         self.quickly = self.signs is not None
+        self.missed: list[Fraction] = []
         self.unchecked: list[tuple[Fraction, Holds]] = []
         # the kernel checks the largest radius in what is left
         self.search = budget if self.signs is None else budget.share(1 - _CERTIFYING)
@@ -236,6 +173,7 @@ class _Search:
     def run(self) -> None:
         """Ask about one radius after the other; Ctrl-C and the end of the time end it."""
         try:
+            self._descend()
             while len(self.tried) < _PROBES and not self.search.is_spent:
                 radius = self._next()
                 if radius is None:
@@ -246,6 +184,16 @@ class _Search:
                 self._certify()
         except KeyboardInterrupt:
             self.budget.cancelled.set()
+
+    def _descend(self) -> None:
+        """Look for violations of a binarized network alone, in ever smaller balls."""
+        if self.signs is not None:
+            part = self.search.share(_DESCENT)
+            missed, found = self.signs.descend(self.start, part, seed=self.seed)
+            self.missed.append(missed)
+            if found is not None:
+                self._tell(self.question.distance(found.witness.inputs), found)
+                self._refuted(found)
 
     def _next(self) -> Fraction | None:
         """The next radius to ask about; None where all is known."""
@@ -293,12 +241,14 @@ class _Search:
             self.progress(f"verifying radius {decimal_text(radius)}, {self._so_far()}")
         share, signs = self._share(), self.signs
         if signs is not None and (self.quickly or signs.is_large):
-            found = signs.verify(radius, share, seed=self.seed, quickly=self.quickly)
+            found = signs.verify(
+                radius, share, seed=self.seed, quickly=self.quickly, low=self.radius,
+                skipped=self._skipped(radius),
+            )  # fmt: skip
         else:
             certify = self.certify and self.note == ""
             found = self.question.verify(radius, share, seed=self.seed, certify=certify)
-        method = None if isinstance(found, Unknown) else found.method
-        self.tried.append(Probe(radius, found.status, method))
+        self._tell(radius, found)
         match found:
             case Holds():
                 self._proved(radius, found)
@@ -307,6 +257,19 @@ class _Search:
             case Unknown():
                 self.open = radius if self.open is None else min(self.open, radius)
                 self.open_top = radius if self.open_top is None else max(self.open_top, radius)
+
+    def _skipped(self, radius: Fraction) -> Literal["violation", "proof", ""]:
+        """What a quick try leaves out, as one at a radius beside has failed."""
+        if not self.quickly:
+            return ""
+        if any(radius <= missed <= radius * _BESIDE for missed in self.missed):
+            return "violation"
+        return "proof" if self.open is not None and radius > self.open else ""
+
+    def _tell(self, radius: Fraction, found: Answer) -> None:
+        method = None if isinstance(found, Unknown) else found.method
+        self.tried.append(Probe(radius, found.status, method))
+        self.missed += [] if isinstance(found, Violated) else [radius]
 
     def _proved(self, radius: Fraction, found: Holds) -> None:
         if radius > self.radius:
@@ -323,7 +286,8 @@ class _Search:
 
     def _refuted(self, found: Violated) -> None:
         self._keep(found, found.witness)  # what follows may be interrupted
-        self._keep(found, self._nearer(found.witness))
+        if self.signs is None or not self.signs.is_large:
+            self._keep(found, self._nearer(found.witness))
 
     def _keep(self, found: Violated, witness: Witness) -> None:
         nearest = self.question.distance(witness.inputs)

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
 
 import numpy as np
 
 from tamecheck.binarized.windows import WindowLayer, WindowNetwork
 from tamecheck.budget import Budget
 from tamecheck.ir.tensor import Array
-from tamecheck.verification.answer import Witness
+
+Found = TypeVar("Found")
 
 _STEPS = 60
 _DECAY, _SQUARES = 0.8, 0.95
@@ -91,16 +94,18 @@ class Descent:
 
     def find(
         self,
-        confirm: Callable[[Array], Witness | None],
+        confirm: Callable[[Array], Found | None],
         rng: np.random.Generator,
         budget: Budget,
-    ) -> Witness | None:
-        """The first point that looks unsafe and that is confirmed."""
+        turns: int | None = None,
+    ) -> Found | None:
+        """The first point that looks unsafe and that is confirmed; in so many turns, or in time."""
         radius = float((self.high - self.low).mean()) / 2
         layers, rows = smooth_layers(self.network, radius), Rows(self.cases)
         low, high = self.low.astype(np.float32), self.high.astype(np.float32)
-        turn = 0
-        while not budget.is_spent:
+        for turn in count() if turns is None else range(turns):
+            if budget.is_spent:
+                break
             start = (low + high) / 2
             if turn % 2:
                 # anywhere, or in a corner
@@ -113,7 +118,6 @@ class Descent:
                     return found
                 if budget.is_spent:
                     break
-            turn += 1
         return None
 
 

@@ -18,10 +18,10 @@ from tamecheck.ir.exact import rational_text
 from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.annealing import Annealing
-from tamecheck.verification.answer import INTEGERS, Holds, Witness
+from tamecheck.verification.answer import INTEGERS, Holds
 from tamecheck.verification.decomposition import SCALE, Cluster, Clusters, Dual
 from tamecheck.verification.patterns import Clause, FirstLayer
-from tamecheck.verification.straight import Descent
+from tamecheck.verification.straight import Descent, Found
 
 _EFFORTS = ((64, 0, 60), (512, 128, 200), (4096, 0, 200), (65536, 0, 300), (65536, 4096, 300))
 """Patterns of a group, of joined groups, and subgradient steps: tried one after the other.
@@ -395,14 +395,14 @@ class Prover:
 
     def find_violation(
         self,
-        confirm: Callable[[Array], Witness | None],
+        confirm: Callable[[Array], Found | None],
         rng: np.random.Generator,
         budget: Budget,
         rounds: int | None = None,
-    ) -> tuple[Witness, str] | None:
+    ) -> tuple[Found, str] | None:
         """A violation in the region, by annealing and then by gradients, and which of both.
 
-        So many rounds of annealing are all, if there are moves.
+        So many rounds of annealing are all, or turns of gradients if there are no moves.
         """
         if self.annealing is not None:
             part = budget if rounds else budget.share(_ANNEALED)
@@ -411,7 +411,7 @@ class Prover:
                 return found, MOVES
             if rounds:
                 return None
-        found = self.descent().find(confirm, rng, budget)
+        found = self.descent().find(confirm, rng, budget, rounds)
         return None if found is None else (found, "straight-through gradients")
 
     def is_unsafe(self, point: Array) -> bool:
