@@ -193,7 +193,10 @@ class _Search:
             self.missed.append(missed)
             if found is not None:
                 self._tell(self.question.distance(found.witness.inputs), found)
+                start = self.start
                 self._refuted(found)
+                # the next radius is near the witness, the smallest is not
+                self.start = start
 
     def _next(self) -> Fraction | None:
         """The next radius to ask about; None where all is known."""

@@ -10,12 +10,14 @@ import pytest
 from convolutions import CLASSES, convolutional
 
 import tamecheck as tc
+from tamecheck import kernel_bnn
 from tamecheck.binarized import recognise, recognise_windows, robust
 from tamecheck.budget import Budget
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.kernel_bnn import check_region
-from tamecheck.verification import Holds, Violated, verify
+from tamecheck.verification import Holds, Violated, sign_balls, verify
 from tamecheck.verification.patterns import FirstLayer
+from tamecheck.verification.robustness import LocalRobustness
 from tamecheck.verification.windows import Part, SignProofs
 
 FORMS = [{}, {"pooled": True, "size": 7}, {"normalised": True}, {"dense": 6}]
@@ -232,3 +234,45 @@ def test_verify_gives_the_certificate_and_the_witness(tmp_path):
         else:
             assert isinstance(answer, Violated)
     assert verdicts == {"holds", "violated"}
+
+
+@pytest.mark.parametrize(("seed", "form"), [(1, {}), (3, {"pooled": True, "size": 7})], ids=str)
+def test_proof_and_witness_enclose_the_largest_radius_of_a_network_of_signs(
+    tmp_path, seed, form, monkeypatch
+):
+    """As of a network that is so large that no other proofs are sought."""
+    monkeypatch.setattr(sign_balls, "_LARGE", 0)
+    graph, _, centre, _ = question(tmp_path, seed, form)
+    found = tc.robustness_radius(graph, centre, tolerance="0.02", timeout=20)
+    balls = LocalRobustness(graph, centre)
+    assert found.verdict == "holds"
+    assert 0 < found.radius < found.witness_radius
+    assert found.witness_radius == balls.distance(found.witness.inputs)
+    assert balls.decision.decide(found.witness.inputs) != found.decision
+    assert 0 < found.certified_radius <= found.radius
+    (region,) = found.certificate["claim"]["regions"]
+    assert Fraction(region["upper"][0]) == centre[0] + found.certified_radius
+    assert tc.recheck(found.certificate).verdict == "valid"
+    rng = np.random.default_rng(0)
+    for way in (*rng.uniform(-1, 1, (20, len(centre))), *rng.choice([-1, 1], (20, len(centre)))):
+        near = [x + Fraction(m) * found.radius for x, m in zip(centre, way.tolist(), strict=True)]
+        assert balls.decision.decide(near) == found.decision
+
+
+def test_the_kernel_has_no_time_for_the_largest_radius_but_for_one_below(tmp_path, monkeypatch):
+    monkeypatch.setattr(sign_balls, "_LARGE", 0)
+    graph, _, centre, _ = question(tmp_path, 1, {})
+    calls, through = [], kernel_bnn.check_region
+
+    def slow(text, steps):
+        calls.append(text)
+        found = through(text, steps)
+        return replace(found, verdict="incomplete") if len(calls) == 1 else found
+
+    monkeypatch.setattr(kernel_bnn, "check_region", slow)
+    found = tc.robustness_radius(graph, centre, tolerance="0.02", timeout=20)
+    assert len(calls) == 2
+    assert 0 < found.certified_radius < found.radius
+    assert found.rests_on == "integer bounds"
+    (region,) = found.certificate["claim"]["regions"]
+    assert Fraction(region["upper"][0]) == centre[0] + found.certified_radius
