@@ -210,11 +210,22 @@ class PairQuestion:
             for ends in self._boxes()
             for rows in self._unsafe()
         ]
+        whole = [self._is_whole(k) for k in (*range(len(self.box)), *self.signs)]
         inputs = tuple(TensorName(n, s) for n, s in self.graph.inputs.items())
+        if any(whole):
+            # each element has a type of its own
+            kinds = {True: "int64", False: "real"}
+            inputs = tuple(TensorName(f"{k}", (), "", kinds[one]) for k, one in enumerate(whole))
         outputs = tuple(
             TensorName(n, self.graph.nodes[node].shape) for n, node in self.graph.outputs
         )
-        return Specification(inputs, outputs, tuple(cases))
+        return Specification(inputs, outputs, tuple(cases)).whole()
+
+    def _is_whole(self, k: int) -> bool:
+        """Whether an element is an integer in bounds that its type does not narrow."""
+        low, high = self.box[k]
+        bounded = low is not None and high is not None and max(-low, high) < 2**63
+        return k in self.integral and bounded
 
     def _order(self) -> Iterator[Inequality]:
         """That the second values are not below the first, or not above."""

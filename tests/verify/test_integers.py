@@ -10,9 +10,11 @@ import pytest
 
 import tamecheck as tc
 from tamecheck import ops
+from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.verification.pairs import PairQuestion
 
 
 def whole(kind, condition, shape="[1]"):
@@ -120,3 +122,32 @@ def test_two_networks_of_integers_against_all_their_inputs(seed):
         x = answer.witness.inputs
         assert all(value in values for value in x)
         assert unsafe(x[:size], x[size:])
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pairs_of_integers_against_all_of_them(seed):
+    rng = np.random.default_rng(seed)
+    size = int(rng.integers(1, 3))
+    model, value = integer_network(rng, size)
+    low = [int(rng.integers(-3, 2)) for _ in range(size)]
+    high = [end + int(rng.integers(0, 4)) for end in low]
+    # ends beside integers
+    sides = (
+        tuple(Fraction(4 * end + by, 4) for end in ends) for ends, by in ((low, -1), (high, 1))
+    )
+    sign = str(rng.choice(["+", "-", "="]))
+    question = PairQuestion.of_model(model, Box({"x": Side(*sides)}), {0: sign}, of="score")
+    question.integral = frozenset(range(size))
+    points = list(itertools.product(*map(range, low, [end + 1 for end in high])))
+
+    def unsafe(a, b):
+        related = {"+": a[0] <= b[0], "-": a[0] >= b[0], "=": True}[sign]
+        return related and a[1:] == b[1:] and value(b) < value(a)
+
+    answer = question.verify(timeout=30)
+    found = any(unsafe(a, b) for a in points for b in points)
+    assert answer.verdict == ("violated" if found else "holds")
+    if found:
+        assert unsafe(answer.witness.inputs, answer.witness.other_inputs) or (
+            sign == "=" and unsafe(answer.witness.other_inputs, answer.witness.inputs)
+        )
