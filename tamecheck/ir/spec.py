@@ -70,10 +70,10 @@ class Case:
         high = {index: Fraction(last) for index, (_, last) in ends.items()}
         region: list[Inequality] = []
         for one in self.region:
-            index, coefficient = one.inputs[0]
-            if len(one.inputs) > 1 or index not in ends:
+            if len(one.inputs) != 1 or one.inputs[0][0] not in ends:
                 region.append(one)
                 continue
+            index, coefficient = one.inputs[0]
             bound = one.bound / coefficient
             if coefficient > 0:
                 last = ceil(bound) - 1 if one.strict else floor(bound)
@@ -111,11 +111,11 @@ class TensorName:
 
     @property
     def ends(self) -> tuple[int, int] | None:
-        """The least and the greatest number of a declared type of integers."""
+        """The least and the greatest number of a declared type of integers, of 64 bits if open."""
         kind = self.element_type.lower()
         if not self.integral:
             return None
-        bits = int(kind[kind.index("int") + 3 :])
+        bits = int("".join(filter(str.isdigit, kind)) or 64)
         return (
             (0, 2**bits - 1) if kind.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         )

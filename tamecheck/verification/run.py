@@ -87,7 +87,9 @@ def decide(
     def ask(part: Specification, budget: Budget) -> Answer:
         return _decide_reals(graph, part, budget, seed, replay)
 
-    return branch(ask, graph, spec, budget, replay) if any(spec.integral) else ask(spec, budget)
+    # without inputs there is one point
+    counted = any(spec.integral) or not spec.input_size
+    return branch(ask, graph, spec, budget, replay) if counted else ask(spec, budget)
 
 
 def _decide_reals(

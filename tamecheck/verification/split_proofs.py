@@ -140,7 +140,7 @@ class SplitProofs:
         known = problem.spec.cases == asked.spec.cases and problem.scores is found.graph
         # of a case without rows every point is unsafe
         rowless = any(not problem.members[one.cases].any(axis=1).all() for one in problem.regions)
-        if not finite or not known or rowless:
+        if not finite or not known or rowless or not spec.input_size:
             return None
         bent, nodes = list[int](), list[Apply]()
         if problem.regions:  # else no input is asked about

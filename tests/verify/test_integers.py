@@ -12,6 +12,7 @@ import tamecheck as tc
 from tamecheck import ops
 from tamecheck.ir.box import Box, Side
 from tamecheck.ir.graph import GraphBuilder
+from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.loaders.loaded import Loaded
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.verification.pairs import PairQuestion
@@ -151,3 +152,28 @@ def test_pairs_of_integers_against_all_of_them(seed):
         assert unsafe(answer.witness.inputs, answer.witness.other_inputs) or (
             sign == "=" and unsafe(answer.witness.other_inputs, answer.witness.inputs)
         )
+
+
+@pytest.mark.parametrize("kind", ["int", "int8", "real"])
+def test_rows_without_variables_are_kept(kind):
+    row, ends = Inequality((), ((0, Fraction(1)),), Fraction(9)), (Fraction(0), Fraction(1))
+    for bound, status in ((-1, "holds"), (0, "violated")):
+        case = Case(ends[:1], ends[1:], (Inequality((), (), Fraction(bound)),), (row,))
+        tensors = TensorName("X", (1,), element_type=kind), TensorName("Y", (1,))
+        spec = Specification(tensors[:1], tensors[1:], (case,))
+        assert tc.verify(tc.expression("relu(x)"), spec, timeout=20).status == status
+
+
+@pytest.mark.parametrize("size", [None, 0])
+def test_without_inputs_there_is_one_point(size):
+    builder = GraphBuilder()
+    if size is None:
+        x, inputs = builder.constant(np.array([[Fraction(1)]], dtype=object)), ()
+    else:
+        x = builder.apply(ops.SUM, [builder.input("x", (1, 0))], axes=(1,), keepdims=True)
+        inputs = (TensorName("X", (1, 0)),)
+    graph = builder.build({"y": builder.apply(ops.RELU, [x])})
+    for sign, status in ((1, "holds"), (-1, "violated")):
+        row = Inequality((), ((0, Fraction(sign)),), Fraction(-(sign > 0)))
+        spec = Specification(inputs, (TensorName("Y", (1,)),), (Case((), (), (), (row,)),))
+        assert tc.verify(graph, spec, timeout=20, certify=True).status == status
