@@ -33,8 +33,11 @@ Ask = Callable[[Specification, Budget], Answer]
 
 _COUNTED, _PRODUCTS = 1024, 1 << 18
 """Inputs of a part that are looked at one by one, and the products that this takes."""
-_FEW, _PART, _SHARE, _LONG = 1 << 20, 1.0, 0.25, 1e3
-"""The seconds of a part that has few inputs, and the share of what is left of another one."""
+_FEW, _LOOK, _WEIGHT = 1 << 20, 2e-4, 1e-6
+"""Inputs of a part that is halved; the seconds of a look at one, and more for each parameter."""
+_MANY = 1 << 60
+_PART, _SHARE, _LONG = 1.0, 0.25, 1e3
+"""The seconds that a part has at least, the share of what is left that it has at most."""
 _METHOD = "parts between integers"
 _NOTE = "No certificate: boxes are divided between integers, and few of these are counted."
 _ZERO = Fraction(0)
@@ -58,7 +61,7 @@ def branch(
     stack = [whole]
     held, open_ = list[Holds](), list[Unknown]()
     counted, note, few = 0, "", min(_COUNTED, _PRODUCTS // max(graph.parameters, 1) + 1)
-    while stack:
+    while stack and not (open_ and budget.is_spent):
         part = stack.pop()
         number = sum(_count(case, spec.integral) for case in part.cases)
         is_few = part.cases and number <= few
@@ -69,7 +72,9 @@ def branch(
         if looked is not None:
             counted += looked
             continue
-        limit = budget.part(_PART if number <= _FEW else _SHARE * min(budget.seconds, _LONG))
+        # as long as a look at each input would take
+        looks = min(number, _MANY) * (_LOOK + _WEIGHT * graph.parameters)
+        limit = budget.part(max(_PART, min(looks, _SHARE * min(budget.seconds, _LONG))))
         answer = ask(part, limit if _widest(part) else budget)
         if isinstance(answer, Holds):
             if part is whole:
@@ -80,10 +85,11 @@ def branch(
             note = _NOTE
             if _broken(answer.witness.inputs, spec.integral) is None:
                 return replace(answer, seconds=time.monotonic() - started)
+        # what is not divided is open, whatever becomes of the rest
         halves = [] if budget.is_spent else _divided(part, answer, number)
         if not halves:
             open_.append(_as_unknown(answer, budget))
-        stack = [] if budget.is_spent else [*stack, *halves]
+        stack += halves
     spent = time.monotonic() - started
     if open_:
         return replace(open_[-1], seconds=spent)
@@ -95,6 +101,8 @@ def branch(
 
 
 def _as_unknown(answer: Answer, budget: Budget) -> Unknown:
+    if budget.cancelled.is_set():
+        return Unknown("interrupted", answer.seconds)
     if isinstance(answer, Unknown):
         return replace(answer, out_of_time=budget.is_spent)
     why = "Out of time." if budget.is_spent else "Only inputs that are no integers were found."

@@ -87,9 +87,15 @@ def decide(
     def ask(part: Specification, budget: Budget) -> Answer:
         return _decide_reals(graph, part, budget, seed, replay)
 
-    # without inputs there is one point
-    counted = any(spec.integral) or not spec.input_size
-    return branch(ask, graph, spec, budget, replay) if counted else ask(spec, budget)
+    if spec.input_size and not any(spec.integral):
+        return ask(spec, budget)
+    started = time.monotonic()
+    try:
+        # without inputs there is one point
+        return branch(ask, graph, spec, budget, replay)
+    except KeyboardInterrupt:
+        budget.cancelled.set()
+        return Unknown("interrupted", time.monotonic() - started)
 
 
 def _decide_reals(

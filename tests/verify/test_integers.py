@@ -38,7 +38,7 @@ def whole(kind, condition, shape="[1]"):
         ("int64", "(>= Y[0] 9223372036854775807)", "violated"),
         ("int64", "(> Y[0] 9223372036854775807)", "holds"),
         # too many for a look at each
-        ("int16", "(and (== Y[0] 1000.5) (<= 0 X[0]) (<= X[0] 2000))", "holds"),
+        ("int16", "(and (== Y[0] 1000.5) (<= 0 X[0]) (<= X[0] 1500))", "holds"),
         ("int16", "(== Y[0] 1001)", "violated"),
     ],
 )
@@ -47,6 +47,17 @@ def test_an_integer_input_is_one_of_its_type(kind, condition, status):
     assert answer.status == status
     if status == "violated":
         assert answer.witness.inputs[0].denominator == 1
+
+
+def test_many_integers_and_no_time_end_in_an_answer():
+    condition = "".join(f"(<= 0 X[{k}]) (<= X[{k}] 3)" for k in range(600))
+    builder = GraphBuilder()
+    x = builder.input("x", (600,))
+    y = builder.apply(ops.SUM, [x], axes=(0,), keepdims=True)
+    spec = whole("uint8", f"(and {condition} (== (* 2 Y[0]) 1801))", "[600]")
+    answer = tc.verify(builder.build({"y": y}), spec, timeout=0.3)
+    assert answer.status == "unknown"
+    assert answer.out_of_time
 
 
 def test_inputs_of_version_1_are_no_integers():
