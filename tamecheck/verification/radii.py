@@ -337,9 +337,7 @@ class _Search:
         for radius, found in sorted(self.unchecked, key=itemgetter(0), reverse=True)[:_CERTIFIED]:
             if self.budget.is_spent or (self.certified and self.certified[0] >= radius):
                 return
-            limited = not math.isinf(self.budget.seconds)
-            part = self.budget.share(1 / 2) if limited else self.budget
-            proof = checked_over_windows(found, part)
+            proof = checked_over_windows(found, self.budget)
             if proof.is_certified:
                 self.certified, self.note = (radius, proof), ""
                 self.proof = proof if radius == self.radius else self.proof

@@ -103,7 +103,7 @@ class SignBalls:
         def confirm(point: Array) -> Witness | None:
             cut = self._cut(prover, point, float(low))
             found = None if cut is None else self._witness(cut, radius)
-            return found or (None if cut is None or cut is point else self._witness(point, radius))
+            return found or (None if cut is None else self._witness(point, radius))
 
         if skipped != "violation":
             part, rng = budget.share(_SEARCHED), np.random.default_rng(seed)
@@ -119,14 +119,19 @@ class SignBalls:
         return proofs.answer(spent, {})
 
     def _cut(self, prover: Prover, point: Array, low: float = 0.0) -> Array | None:
-        """A point that floats see as unsafe, its largest differences from the centre cut down."""
-        if not prover.is_unsafe(point):
+        """A point that floats see as unsafe, its largest differences from the centre cut down.
+
+        Its numbers are of float32 if that is unsafe too: so it is what the witness will have.
+        """
+        kinds = (np.float32, np.float64)
+        kind = next((k for k in kinds if prover.is_unsafe(_rounded(point, k))), None)
+        if kind is None:
             return None
         centre = np.array([float(v) for v in self.question.centre])
-        best, high = point, float(np.abs(point - centre).max(initial=0))
+        best, high = _rounded(point, kind), float(np.abs(point - centre).max(initial=0))
         for _ in range(_CUTS):
             middle = (low + high) / 2
-            cut = np.clip(point, centre - middle, centre + middle)
+            cut = _rounded(np.clip(point, centre - middle, centre + middle), kind)
             if prover.is_unsafe(cut):
                 best, high = cut, middle
             else:
@@ -143,6 +148,10 @@ class SignBalls:
                 return found
             kept = kept or found
         return kept
+
+
+def _rounded(point: Array, kind: type[np.floating]) -> Array:
+    return point.astype(kind).astype(np.float64)
 
 
 def _exactly(point: Array) -> tuple[Fraction, ...]:
