@@ -182,8 +182,11 @@ def _fit(
     where: str,
 ) -> None:
     """Refuse declared tensors that are not those of the model, in order."""
-    if len(declared) == len(model) and all(
-        _is_same(tensor.shape, shape) for tensor, (_, shape) in zip(declared, model, strict=True)
+    shapes = [shape for _, shape in model]
+    if len(declared) == 1 and not any(shapes):
+        shapes = [(len(shapes),)]  # the numbers that a formula reads may be one vector
+    if len(declared) == len(shapes) and all(
+        _is_same(tensor.shape, shape) for tensor, shape in zip(declared, shapes, strict=True)
     ):
         return
     told, has = (

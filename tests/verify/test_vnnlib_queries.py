@@ -395,3 +395,12 @@ def test_open_dimensions_have_the_sizes_that_the_query_declares(tmp_path, capsys
         lines = capsys.readouterr().out.splitlines()
         assert lines[0] == status
     assert ask(tmp_path, query.replace("[2,3]", "[2,4]"), *options) == 0
+
+
+def test_the_numbers_that_a_formula_reads_may_be_declared_as_one_vector():
+    conditions = ["(>= X[0] 1)", "(<= X[1] 0)", "(<= Y[0] 0)"]
+    asked = parse_vnnlib(declared("X real [2]", "Y real [1]", *conditions))
+    assert tc.verify(tc.expression("x - y"), asked).status == "holds"
+    longer = parse_vnnlib(declared("X real [3]", "Y real [1]"))
+    with pytest.raises(tc.TamecheckError, match=r"X \[3\], its model has x \[\], y \[\]"):
+        tc.verify(tc.expression("x - y"), longer)
