@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.checkers import check, has_shares
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import InputError
 from tamecheck.ir.exact import shown
+from tamecheck.ir.judge import has_many_splits
 from tamecheck.kernel import Report
 from tamecheck.kernel_bnn import FORMAT as BALL
 from tamecheck.kernel_bnn import REGION
@@ -172,14 +171,11 @@ def recheck(
             text = _json(certificate)
         case _:
             text = json.dumps(_of_answer(certificate))
-    if workers != 1 and has_shares(text):
-        from tamecheck.ir.judge import judge_shares
-        from tamecheck.solvers.executors import answers_in_turn, count_cores
+    if workers != 1 and has_many_splits(text) and has_shares(text):
+        from tamecheck.solvers.executors import count_cores, judge_in_shares
 
-        work = partial(check_splits, text, STEPS if steps is None else steps)
-        count = workers or count_cores()
-        with suppress(SolverError):  # processes cannot be started
-            return judge_shares(partial(answers_in_turn, work, workers=count), count)
+        limit = STEPS if steps is None else steps
+        return judge_in_shares(check_splits, text, limit, workers or count_cores())
     return check(text, steps)
 
 

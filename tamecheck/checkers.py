@@ -19,9 +19,6 @@ from tamecheck.kernel_pwl import check as check_splits
 _FIRST, _BEGINNING = re.compile(r'\s*\{\s*"format"\s*:\s*"([a-z-]+)"'), 200
 """How a certificate begins that needs not be read as a whole to know what it is."""
 
-_LARGE = 256
-"""Splits of a certificate whose shares are worth processes of their own."""
-
 _CHECKERS = {TREE: check_tree, BALL: check_ball, REGION: check_region, SPLITS: check_splits}
 
 
@@ -42,12 +39,8 @@ def check(text: str | bytes, steps: int | None = None) -> Report:
 
 
 def has_shares(text: str | bytes) -> bool:
-    """Whether it is worth it to check shares of a certificate side by side.
-
-    They are those of `check_splits`, all valid if the whole is.
-    """
-    mark: Any = '"split"' if isinstance(text, str) else b'"split"'
-    return text.count(mark) >= _LARGE and _format_of(text) == SPLITS
+    """Whether a certificate can be checked in shares: they are those of `check_splits`."""
+    return _format_of(text) == SPLITS
 
 
 def _format_of(text: str | bytes) -> object:

@@ -197,16 +197,9 @@ def _truth(condition: Condition) -> _Truth:
             truths = list(map(_truth, parts))
             decisive = isinstance(condition, formula.Or)
 
-            def joined(args: Sequence[Number], floors: _Floors) -> bool | None:
-                found: bool | None = not decisive
-                for truth in truths:
-                    held = truth(args, floors)
-                    if held is decisive:
-                        return decisive
-                    found = None if held is None else found
-                return found
-
-            return joined
+            return lambda args, floors: formula.kleene(
+                (truth(args, floors) for truth in truths), decisive=decisive
+            )
 
 
 @formula.remembered

@@ -7,7 +7,7 @@ enclosure, structure, SMT, sympy) is a walk over these trees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -295,20 +295,27 @@ def subterms(root: Term | Condition) -> Iterator[Term]:
         yield from subterms(child)
 
 
+def kleene(truths: Iterable[bool | None], *, decisive: bool) -> bool | None:
+    """Whether one of some truths is decisive, as true is in a disjunction; None where it is open.
+
+    No truth is asked for after one that is.
+    """
+    found: bool | None = not decisive
+    for held in truths:
+        if held is decisive:
+            return decisive
+        found = None if held is None else found
+    return found
+
+
 def truth(condition: Condition, decide: Callable[[Compare], bool | None]) -> bool | None:
     """Whether a condition holds by its comparisons, None where those that are open matter."""
     match condition:
         case Compare():
             return decide(condition)
         case And(parts) | Or(parts):
-            decisive = isinstance(condition, Or)
-            found: bool | None = not decisive
-            for part in parts:
-                held = truth(part, decide)
-                if held is decisive:
-                    return decisive
-                found = None if held is None else found
-            return found
+            truths = (truth(part, decide) for part in parts)
+            return kleene(truths, decisive=isinstance(condition, Or))
         case _:
             assert_never(condition)
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 UNLIMITED = 1 << 60
 """The limit of steps is there for certificates of others."""
 
-_SHARES = 64
-"""Of a certificate, in which so many parts are below six splits."""
+_MANY, _SHARES = 256, 64
+"""Splits of a certificate, and of another the shares: so many parts are below six splits."""
 
 
 def judge(
@@ -39,6 +39,12 @@ def judge(
             hint="This is a defect of tamecheck; please report it.",
         )
     return report
+
+
+def has_many_splits(text: str | bytes) -> bool:
+    """Whether shares of a certificate are worth processes of their own."""
+    count = text.count('"split"') if isinstance(text, str) else text.count(b'"split"')
+    return count >= _MANY
 
 
 def judge_shares(

@@ -9,16 +9,20 @@ import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from subprocess import Popen
-from typing import IO, Any, Generic, TypeVar, cast
+from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from tamecheck.errors import EndedError, InputError, MemoryLimitError, SolverError
+from tamecheck.ir.judge import judge_shares
 from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
 from tamecheck.solvers.processes import child
+
+if TYPE_CHECKING:
+    from tamecheck.kernel import Report
 
 _MODULE = "tamecheck.solvers.tasks"
 _LENGTH = struct.Struct("<Q")
@@ -195,6 +199,20 @@ def answers_in_turn(
             while following in held:
                 yield held.pop(following)
                 following += 1
+
+
+def judge_in_shares(
+    check: Callable[..., Report], text: str | bytes, steps: int, workers: int
+) -> Report:
+    """What a kernel says of a certificate of which so many processes look at a share each.
+
+    With one worker, and where processes cannot be started, it is asked here about the whole.
+    """
+    work = partial(check, text, steps)
+    if workers > 1:
+        with suppress(SolverError):
+            return judge_shares(partial(answers_in_turn, work, workers=workers), workers)
+    return work()
 
 
 @contextmanager

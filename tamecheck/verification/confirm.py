@@ -8,23 +8,21 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tamecheck.budget import Budget
-from tamecheck.errors import InputError, SolverError
+from tamecheck.errors import InputError
 from tamecheck.ir.arguments import choice, path, seconds
 from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Apply, Graph
-from tamecheck.ir.judge import UNLIMITED, judge, judge_shares
+from tamecheck.ir.judge import UNLIMITED, has_many_splits, judge
 from tamecheck.ir.spec import Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.ops import RELU
-from tamecheck.solvers.executors import answers_in_turn
+from tamecheck.solvers.executors import judge_in_shares
 from tamecheck.verification.answer import (
     CERTIFICATE,
     REAL,
@@ -49,8 +47,6 @@ _STEPS_A_SECOND = 12_000_000
 """Of the kernel, about half of what it takes."""
 _LEAST, _PATIENCE = 10.0, 10
 """How much longer than the proof the search for its certificate may take, if nobody says."""
-_LARGE = 256
-"""Splits of a certificate whose shares are worth processes of their own."""
 _MENDED = 32
 """How many parts may be split further because the kernel refuses them."""
 _NO_TIME = "The kernel has no time for the certificate; 'tamecheck recheck' has."
@@ -240,6 +236,8 @@ def _certified(
 
 def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -> Holds:
     """The answer with a certificate of the proofs that are to be found, if one is found in time."""
+    from tamecheck.kernel_pwl import check
+
     for slack in ATTEMPTS:
         # the answer is to be said in time, whatever becomes of the certificate
         part = limit.part(limit.seconds / 2)
@@ -248,9 +246,10 @@ def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -
                 break
             continue
         for _ in range(_MENDED):
-            certificate, steps = proofs.certificate(), steps_in(limit)
-            large = proofs.splits >= _LARGE
-            report = _check_splits(json.dumps(certificate), steps, workers if large else 1)
+            certificate = proofs.certificate()
+            text = json.dumps(certificate)
+            shared = workers if has_many_splits(text) else 1
+            report = judge_in_shares(check, text, steps_in(limit), shared)
             if report.verdict == "valid":
                 reason = found.reason + (_BEFORE if proofs.before_last else "")
                 found = replace(found, reason=reason, certificate=certificate)
@@ -261,14 +260,3 @@ def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -
             if report.step is None or not proofs.mend(report.step, half):
                 break
     return replace(found, note=_NONE_FOUND)
-
-
-def _check_splits(text: str, steps: int, workers: int) -> Report:
-    """What the kernel says, in one process or in several that check a share each."""
-    from tamecheck.kernel_pwl import check
-
-    if workers > 1:
-        with suppress(SolverError):  # processes cannot be started
-            ask = partial(answers_in_turn, partial(check, text, steps), workers=workers)
-            return judge_shares(ask, workers)
-    return check(text, steps)

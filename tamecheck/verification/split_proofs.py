@@ -192,11 +192,6 @@ class SplitProofs:
             self.searches.append(search)
         return True
 
-    @property
-    def splits(self) -> int:
-        """How many times a part is divided."""
-        return sum(len(tree.steps) // 2 for tree in self.trees)
-
     def mend(self, step: int, budget: Budget) -> bool:
         """Whether a part that the kernel refuses at a step could be split further, in time."""
         for tree, search in zip(self.trees, self.searches, strict=True):

@@ -7,9 +7,10 @@ from fractions import Fraction
 import pytest
 
 import tamecheck as tc
-from tamecheck import checkers, kernel_bnn, kernel_mip, kernel_pwl, ops
+from tamecheck import kernel_bnn, kernel_mip, kernel_pwl, ops
 from tamecheck.cli import main
 from tamecheck.errors import InputError, SolverError
+from tamecheck.ir import judge
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.judge import judge_shares
 from tamecheck.kernel import Report
@@ -148,8 +149,7 @@ def test_a_query_about_two_networks_has_a_certificate():
 @pytest.mark.slow
 def test_processes_check_shares_of_a_large_certificate(monkeypatch, above, tmp_path, capsys):
     alone = tc.verify(tc.expression(HAT), above, certify=True)
-    monkeypatch.setattr(confirm, "_LARGE", 0)
-    monkeypatch.setattr(checkers, "_LARGE", 0)
+    monkeypatch.setattr(judge, "_MANY", 0)
     found = tc.verify(tc.expression(HAT), above, certify=True, workers=2)
     assert found.rests_on == "certificate"
     assert found.certificate == alone.certificate
