@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from functools import cached_property
-from itertools import pairwise
+from operator import lt
 from typing import Any
 
 from tamecheck.errors import InputError
@@ -151,14 +151,14 @@ class Program(Readable):
             ("columns", [column.name for column in self.columns]),
             ("rows", [row.name for row in self.rows]),
         ):
-            name, count = next(iter(Counter(names).most_common(1)), ("", 1))
-            if count > 1:
+            if len(set(names)) < len(names):
+                name, count = Counter(names).most_common(1)[0]
                 raise InputError(f"{count} {what} have the same name {name!r}.")
         for row in self.rows:
             indices = [j for j, _ in row.terms]
-            increasing = all(a < b for a, b in pairwise([-1, *indices]))
-            inside = not indices or indices[-1] < len(self.columns)
-            if not (increasing and inside) or any(a == 0 for _, a in row.terms):
+            increasing = all(map(lt, indices, indices[1:]))
+            inside = not indices or (indices[0] >= 0 and indices[-1] < len(self.columns))
+            if not (increasing and inside and all(a for _, a in row.terms)):
                 raise InputError(f"Row {row.name!r} has terms out of order, outside, or zero.")
         for number in self._numbers():
             if not isinstance(number, Fraction | int):

@@ -397,19 +397,25 @@ def number(text: str) -> Fraction:
 
 def lower_of(text: str) -> Bound:
     """A lower bound: None if the literal is minus infinity."""
-    return _bound(text, -1, "a lower bound")
+    return _bound(text, -1)
 
 
 def upper_of(text: str) -> Bound:
     """An upper bound: None if the literal is plus infinity."""
-    return _bound(text, 1, "an upper bound")
+    return _bound(text, 1)
 
 
-def _bound(text: str, side: int, what: str) -> Bound:
-    value = None if _INFINITY.fullmatch(text) else number(text)
-    if value is not None and abs(value) < INFINITE:
+def _bound(text: str, side: int) -> Bound:
+    if _INFINITY.fullmatch(text):
+        return bound_of(Fraction(-INFINITE if text.startswith("-") else INFINITE), side, text)
+    return bound_of(number(text), side, text)
+
+
+def bound_of(value: Fraction, side: int, text: str = "") -> Bound:
+    """The bound above (``side`` 1) or below (-1), None if infinite; ``text`` is how it reads."""
+    if -INFINITE < value < INFINITE:
         return value
-    sign = (-1 if text.startswith("-") else 1) if value is None else value
-    if sign * side < 0:
-        raise InputError(f"{text!r} cannot be {what}.")
+    if value * side < 0:
+        what = "an upper bound" if side > 0 else "a lower bound"
+        raise InputError(f"{text or str(value)!r} cannot be {what}.")
     return None

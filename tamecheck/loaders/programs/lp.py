@@ -13,6 +13,7 @@ from tamecheck.loaders.programs import draft
 from tamecheck.loaders.programs.tokens import LOWER_END, Token, title_of, tokens, unread
 
 _FLIPPED = {"<": ">", ">": "<", "=": "="}
+_ONE = Fraction(1)
 
 
 def read_lp(path: str | os.PathLike[str]) -> draft.ProgramFile:
@@ -41,13 +42,14 @@ class _Side:
 
 
 class _Parser:
-    """One pass over the sections; tokens are read late, so that the first mistake is reported."""
+    """One pass over the sections; lines are read late, so that the first mistake is reported."""
 
-    def __init__(self, source: Iterator[Token]) -> None:
+    def __init__(self, source: Iterator[list[Token]]) -> None:
         self.draft = draft.Draft()
         self.line = 1
         self._source = source
         self._ahead: list[Token] = []
+        self._at = 0
         self._binary: list[draft.DraftColumn] = []
         self._bracket = False
         self._pool = ""
@@ -83,18 +85,20 @@ class _Parser:
 
     def _peek(self, distance: int = 0) -> Token:
         """The token at this distance; the end token beyond it."""
-        while len(self._ahead) <= distance:
-            token = next(self._source, None)
-            if token is None:
+        while self._at + distance >= len(self._ahead):
+            further = next(self._source, None)
+            if further is None:
                 return self._ahead[-1]
-            self._ahead.append(token)
-        return self._ahead[distance]
+            if further:
+                self._ahead = [*self._ahead[self._at :], *further]
+                self._at = 0
+        return self._ahead[self._at + distance]
 
     def _take(self) -> Token:
         """The next token, consumed; the end token stays."""
         token = self._peek()
         if token.kind != "end":
-            self._ahead.pop(0)
+            self._at += 1
         self.line = token.line
         if token.kind == "quadratic" and not self._bracket:
             if token.text == "/":
@@ -164,23 +168,56 @@ class _Parser:
         side = _Side()
         if not (empty or self._next_is("number", "name", "infinity", "sign", "quadratic")):
             raise InputError(f"A sum was expected, not {self._take().text[:40]!r}.")
-        if self._next_is("number", "name", "infinity", "quadratic"):
+        self._plain_terms(side.terms)
+        if not side.terms and self._next_is("number", "name", "infinity", "quadratic"):
             self._add(side)
         while self._next_is("sign"):
             self._add(side)
         return side
 
+    def _plain_terms(self, terms: dict[int, Fraction]) -> None:
+        """Take the terms of this line from here on that are at most a sign, a number and a name.
+
+        It does nothing that `_add` would not; most of a file is such terms.
+        """
+        ahead, index = self._ahead, self.draft.column_index
+        at, last = self._at, len(ahead) - 3
+        while at < last:
+            kind, text, _ = ahead[at]
+            negative = text == "-" and kind == "sign"
+            if kind == "sign":
+                at += 1
+                kind, text, _ = ahead[at]
+            elif terms:
+                break
+            size = _ONE
+            if kind == "number":
+                size = draft.number(text)
+                at += 1
+                kind, text, _ = ahead[at]
+            if kind != "name" or ahead[at + 1].kind == "colon":
+                break
+            j = index.get(text)
+            if j is None:
+                j = self.draft.add_column(text)
+            before, size = terms.get(j), -size if negative else size
+            terms[j] = size if before is None else before + size
+            at += 1
+            self._at = at
+            self.line = ahead[at - 1].line
+
     def _add(self, side: _Side) -> None:
-        coefficient = Fraction(self._signs())
-        token = self._peek()
+        sign, token = self._signs(), self._peek()
         if token.kind == "infinity":
-            side.infinite = f"{'-' if coefficient < 0 else ''}{self._take().text}"
+            side.infinite = f"{'-' if sign < 0 else ''}{self._take().text}"
             return
         if token.text == "[":
             self._quadratic()
             return
+        coefficient = _ONE if sign > 0 else -_ONE
         if token.kind == "number":
-            coefficient *= draft.number(self._take().text)
+            size = draft.number(self._take().text)
+            coefficient = size if sign > 0 else -size
             if not self._next_is("name") or self._peek(1).kind == "colon":
                 side.constant += coefficient
                 return
@@ -188,7 +225,8 @@ class _Parser:
             self._take()
             raise InputError(f"A number or a name was expected, not {token.text[:40]!r}.")
         j = self._named()
-        side.terms[j] = side.terms.get(j, Fraction(0)) + coefficient
+        before = side.terms.get(j)
+        side.terms[j] = coefficient if before is None else before + coefficient
 
     def _named(self) -> int:
         """The column of the name that is next."""
@@ -399,10 +437,10 @@ def _limit(
     moved: Fraction = Fraction(0),
 ) -> None:
     """Bound a row's linear form plus ``moved``, or a column, by the constant of a side."""
-    text = side.infinite or str(side.constant - moved)
+    text, value = side.infinite, side.constant - moved if moved else side.constant
     if relation == "=":
-        target.lower = target.upper = draft.number(text)
+        target.lower = target.upper = draft.number(text) if text else value
     elif relation == "<":
-        target.upper = draft.upper_of(text)
+        target.upper = draft.upper_of(text) if text else draft.bound_of(value, 1)
     else:
-        target.lower = draft.lower_of(text)
+        target.lower = draft.lower_of(text) if text else draft.bound_of(value, -1)

@@ -43,7 +43,7 @@ def read_mps(path: str | os.PathLike[str]) -> draft.ProgramFile:
 def program_from_mps(text: str, *, where: str = "", notes: Sequence[str] = ()) -> draft.ProgramFile:
     """The program that an MPS text denotes: in free format, or else in fixed format."""
     try:
-        return _read(text, where, tokens.free_fields, notes)
+        return _read(text, where, tokens.free_splitter(text), notes)
     except InputError as error:
         try:
             # only names with blanks need the fixed columns
@@ -78,7 +78,7 @@ class _Reader:
         self._types: dict[str, str] = {}
         self._integer = False
         self._sets: dict[str, str] = {}
-        self._entries: set[str] = set()
+        self._costed = False
         self._right: dict[str, str] = {}
         self._ranges: dict[str, Fraction] = {}
         self._bounded: set[int] = set()
@@ -191,10 +191,14 @@ class _Reader:
             self.draft.add_row(draft.DraftRow(name, pool=_POOLS.get(self._section, "")))
 
     def _take_column(self, fields: Sequence[str]) -> None:
-        if "MARKER" in (field.strip("'") for field in fields[1:3]):
-            self._take_marker([field for field in fields if field])
-            return
-        fields = tokens.drop_comment(fields, 1, self._types)
+        types, rows, index = self._types, self.draft.rows, self.draft.row_index
+        count = len(fields)
+        if not ((count == 3 or (count == 5 and fields[3] in types)) and fields[1] in types):
+            # all but plain entries
+            if "MARKER" in (field.strip("'") for field in fields[1:3]):
+                self._take_marker([field for field in fields if field])
+                return
+            fields = tokens.drop_comment(fields, 1, types)
         if len(fields) not in {3, 5} or not fields[0]:
             raise InputError("A column is its name and one or two pairs of a row and a number.")
         name = fields[0]
@@ -204,17 +208,18 @@ class _Reader:
             self.draft.columns[j].integral = self._integer
             if self._set is not None:
                 self._set.members.append((j, Fraction(j)))
-            self._entries = set()
+            self._costed = False
         elif j != len(self.draft.columns) - 1:
             raise InputError(f"The column {name!r} is continued after another one.")
-        for row, text in tokens.pairs_of(fields[1:]):
-            if self._type_of(row) and row in self._entries:
-                raise InputError(f"Column {name!r} has two entries in row {row!r}.")
-            self._entries.add(row)
-            if row == self._objective:
-                self.draft.columns[j].cost = draft.number(text)
+        for row, text in zip(fields[1::2], fields[2::2], strict=True):
+            i = index.get(row)
+            if i is not None and j not in rows[i].terms:
+                rows[i].terms[j] = draft.number(text)
+            elif row == self._objective and not self._costed:
+                self.draft.columns[j].cost, self._costed = draft.number(text), True
             else:
-                self.draft.rows[self.draft.row_index[row]].terms[j] = draft.number(text)
+                self._type_of(row)
+                raise InputError(f"Column {name!r} has two entries in row {row!r}.")
 
     def _take_marker(self, fields: Sequence[str]) -> None:
         """Integers, or the members of a special ordered set, begin or end."""
@@ -328,7 +333,7 @@ class _Reader:
         name, pairs = (fields[0], fields[1:]) if named else ("", fields)
         if len(pairs) not in {2, 4}:
             raise InputError("One or two pairs of a row and a number were expected.")
-        chosen = tokens.pairs_of(pairs)
+        chosen = list(zip(pairs[::2], pairs[1::2], strict=True))
         for row, _ in chosen:
             self._type_of(row)
         return chosen if self._is_first(name) else []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.loaders.files import BLANKS, lines_of
@@ -78,9 +78,10 @@ LONGEST_NAME = 100 - len(LOWER_END)
 """CBC forgets all names where one has more than 100 characters."""
 _TOKEN = re.compile(
     r"(?P<number>\d+/\d+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-    r"|(?P<arrow>->)|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])|(?P<colon>:)"
-    rf"|(?P<name>{_NAME})|(?P<quadratic>[\[\]*^/])"
+    r"|(?P<equivalence><->)|(?P<arrow>->)|(?P<relation><=|=<|>=|=>|<|>|=)|(?P<sign>[+-])"
+    rf"|(?P<colon>:)|(?P<name>{_NAME})|(?P<quadratic>[\[\]*^/])|(?P<other>[^{BLANKS}])"
 )
+_NO_NAMES = {"nan", "inf", "infinity"}
 
 
 def is_portable(name: str) -> bool:
@@ -95,12 +96,11 @@ def is_keyword(name: str) -> bool:
 
 def title_of(text: str) -> str:
     """The problem's name, which a comment may give."""
-    found = (_TITLE.match(line.strip(BLANKS)) for line in lines_of(text))
+    found = (_TITLE.match(line.strip(BLANKS)) for line in lines_of(text) if "\\" in line)
     return next((title[1].strip(BLANKS) for title in found if title), "")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A section keyword, number, infinity, name, mark of quadratic terms or other sign, or the end.
 
     ``line`` is where it stands.
@@ -111,8 +111,8 @@ class Token:
     line: int
 
 
-def tokens(text: str) -> Iterator[Token]:
-    """The tokens of an LP text, with section keywords told apart from names."""
+def tokens(text: str) -> Iterator[list[Token]]:
+    """The tokens of each line of an LP text, with section keywords told apart from names."""
     line = 0
     for line, raw in enumerate(lines_of(text), start=1):
         content = raw.split("\\", 1)[0]
@@ -121,29 +121,28 @@ def tokens(text: str) -> Iterator[Token]:
             section = _SECTIONS[" ".join(found[1].lower().split())]
             if section in _UNSUPPORTED:
                 raise unread(_UNSUPPORTED[section], line)
-            yield Token("section", section, line)
+            yield [Token("section", section, line)]
             content = found[2]
-        yield from _plain(content, line)
-    yield Token("end", "", line)
+        yield _plain(content, line)
+    yield [Token("end", "", line)]
 
 
-def _plain(content: str, line: int) -> Iterator[Token]:
-    position = 0
-    while position < len(content):
-        if content[position] in BLANKS:
-            position += 1
-            continue
-        if content.startswith("<->", position):
+def _plain(content: str, line: int) -> list[Token]:
+    own: list[Token] = []
+    for found in _TOKEN.finditer(content):
+        kind, text = str(found.lastgroup), found[0]
+        if kind == "name" and text.lower() in _NO_NAMES:
+            labels = content[found.end() :].lstrip(BLANKS).startswith(":")
+            if text.lower() != "nan":
+                kind = "infinity"
+            elif not labels:
+                raise InputError(f"{text!r} is no number.", where=str(line))
+        elif kind == "equivalence":
             raise unread("an equivalence (<->)", line)
-        found = _TOKEN.match(content, position)
-        if found is None:
-            raise InputError(f"What is {content[position]!r}?", where=str(line))
-        kind, word, position = str(found.lastgroup), found[0].lower(), found.end()
-        labels = content[position:].lstrip(BLANKS).startswith(":")
-        if kind == "name" and word == "nan" and not labels:
-            raise InputError(f"{found[0]!r} is no number.", where=str(line))
-        infinite = kind == "name" and word in {"inf", "infinity"}
-        yield Token("infinity" if infinite else kind, found[0], line)
+        elif kind == "other":
+            raise InputError(f"What is {text!r}?", where=str(line))
+        own.append(Token(kind, text, line))
+    return own
 
 
 def unread(what: str, line: int) -> UnsupportedError:
@@ -175,9 +174,12 @@ def split_lines(text: str, split: Splitter) -> Iterator[tuple[int, str, list[str
             yield at, "", fields
 
 
-def free_fields(line: str) -> list[str]:
-    """The fields of a free-format line: separated by blanks."""
-    return _BLANK.split(line.strip(BLANKS))
+def free_splitter(text: str) -> Splitter:
+    """What gives the fields of a free-format line of this text: they are separated by blanks."""
+    if text.isascii() and not re.search("[\x1c-\x1f]", text):
+        # there are no other blanks to Python than those of C
+        return str.split
+    return lambda line: _BLANK.split(line.strip(BLANKS))
 
 
 def fixed_fields(line: str) -> list[str]:
@@ -198,12 +200,7 @@ def fixed_fields(line: str) -> list[str]:
 
 def drop_comment(fields: Sequence[str], start: int, names: Container[str] = ()) -> Sequence[str]:
     """The fields before a trailing comment, which starts with ``$`` or ``*`` and is no name."""
-    for position in range(start, len(fields)):
-        if fields[position].startswith(("$", "*")) and fields[position] not in names:
+    for position, field in enumerate(fields[start:], start):
+        if field[:1] in {"$", "*"} and field not in names:
             return fields[:position]
     return fields
-
-
-def pairs_of(fields: Sequence[str]) -> list[tuple[str, str]]:
-    """The pairs of fields that follow each other."""
-    return list(zip(fields[::2], fields[1::2], strict=True))
