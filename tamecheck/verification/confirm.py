@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tamecheck.ir.floats import FLOATS
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.judge import UNLIMITED, has_many_splits, judge
 from tamecheck.ir.spec import Specification
+from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
 from tamecheck.ops import RELU
@@ -35,6 +37,7 @@ from tamecheck.verification.joint import subject_of
 from tamecheck.verification.rectify import BENT, bent_elements
 from tamecheck.verification.rounding import declared, execution_of, in_floats
 from tamecheck.verification.run import decide
+from tamecheck.verification.split_pieces import BENDS, INPUTS
 from tamecheck.verification.split_proofs import ATTEMPTS, SplitProofs, proofs_of
 from tamecheck.verification.witness import Replay
 
@@ -129,12 +132,15 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
         else choice(arithmetic, (REAL, *FLOATS), what="arithmetic")
     )
     graph = subject_of(model, asked)[0]
-    proofs, limited = _splits_of(graph, asked), budget.timeout is not None
+    splits, limited = cache(partial(proofs_of, graph, asked)), budget.timeout is not None
+    alone = _has_few_pieces(graph) and not isinstance(splits(), str)
     seconds_ = _BEFORE_SPLITS * budget.seconds if limited else _ALONE
-    first = budget if proofs is None else budget.part(seconds_)
+    first = budget.part(seconds_) if alone else budget
     found = decide(model, asked, first, seed=seed, replay=replay)
-    if isinstance(found, Unknown) and proofs is not None and not budget.is_spent:
-        found = _by_splits_alone(found, proofs, budget if limited else budget.part(_ALONE), workers)
+    if isinstance(found, Unknown) and alone and not budget.is_spent:
+        found = _by_splits_alone(
+            found, splits(), budget if limited else budget.part(_ALONE), workers
+        )
         if isinstance(found, Unknown) and not limited and not budget.is_spent:
             found = decide(model, asked, budget, seed=seed, replay=replay)
     if not isinstance(found, Holds):
@@ -146,29 +152,38 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
             return found if shown else checked_over_windows(found, budget)
         if not certify:
             return replace(found, note="")
-        # a note says why there is none
-        return found if found.note else _certified(found, graph, asked, budget, workers)
+        if found.note:  # why there is none
+            return found
+        limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
+        executed = _certified_in_floats(found, graph, asked, limit, workers)
+        if executed is not None:
+            return executed
+        proofs = splits()
+        if isinstance(proofs, str):
+            return replace(found, note=f"No certificate: {proofs}.")
+        return _by_splits(found, proofs, limit, workers)
     except KeyboardInterrupt:
         budget.cancelled.set()
         return replace(found, note="Interrupted before there was a certificate.")
 
 
-def _splits_of(graph: Graph, spec: Specification) -> SplitProofs | None:
-    """Proofs by splits, which have a part of the time if a network is small or has jumps.
+def _has_few_pieces(graph: Graph) -> bool:
+    """Whether splits have a part of the time: a network is small, and smaller without jumps.
 
-    Boxes do not end where such a one touches the property, and its pieces are many more than those
-    of the programs that a certificate is found by.
+    Boxes do not end where one with jumps touches the property, and its pieces are many more than
+    the programs that a certificate is found by.
     """
     jumps = any(isinstance(node, Apply) and node.op in BENT - {RELU} for node in graph.nodes)
-    if not jumps and bent_elements(graph) > _FEW:
-        return None
-    return SplitProofs.of(graph, spec)
+    inputs = sum(map(size_of, graph.inputs.values()))
+    return inputs <= INPUTS and bent_elements(graph) <= (BENDS if jumps else _FEW)
 
 
 def _by_splits_alone(
-    unknown: Unknown, proofs: SplitProofs, limit: Budget, workers: int
+    unknown: Unknown, proofs: SplitProofs | str, limit: Budget, workers: int
 ) -> Holds | Unknown:
     """That a property holds, by a certificate that the kernel accepts; else what was known."""
+    if isinstance(proofs, str):
+        return unknown
     started = time.monotonic()
     guess = Holds("a tree of splits", _ACCEPTED, unknown.seconds, unknown.facts)
     try:
@@ -207,31 +222,26 @@ def checked_over_windows(found: Holds, budget: Budget) -> Holds:
     return replace(found, note=_NO_TIME)
 
 
-def _certified(
-    found: Holds, graph: Graph, spec: Specification, budget: Budget, workers: int
-) -> Holds:
-    """The answer with a certificate of a piecewise linear network, if one is found in time.
+def _certified_in_floats(
+    found: Holds, graph: Graph, spec: Specification, limit: Budget, workers: int
+) -> Holds | None:
+    """The answer with a certificate of every execution in the arithmetic that is asked about.
 
-    One of every execution in the arithmetic that is asked about comes first; it is one of real
-    numbers too.
+    It is one of real numbers too.
     """
-    limited = budget.seconds < float("inf")
-    limit = budget if limited else Budget.of(_PATIENCE * max(found.seconds, _LEAST))
     told = found.arithmetic
     executed = execution_of(graph, spec, told.declared) if told.rests_on or told.near else None
-    if executed is not None:
-        half, arithmetic = limit.part(limit.seconds / 2), FLOATS[told.declared]
-        proofs = proofs_of(graph, executed.spec, arithmetic)
-        tried = found if isinstance(proofs, str) else _by_splits(found, proofs, half, workers)
-        if tried.certificate is not None:
-            # one that the kernel has no time for shows no more than bounds have
-            shown = tried.rests_on == CERTIFICATE
-            covered = Arithmetics(told.declared, told.declared, "", CERTIFICATE)
-            return replace(tried, arithmetic=covered if shown else told)
-    proofs = proofs_of(graph, spec)
-    if isinstance(proofs, str):
-        return replace(found, note=f"No certificate: {proofs}.")
-    return _by_splits(found, proofs, limit, workers)
+    if executed is None:
+        return None
+    half, arithmetic = limit.part(limit.seconds / 2), FLOATS[told.declared]
+    proofs = proofs_of(graph, executed.spec, arithmetic)
+    tried = found if isinstance(proofs, str) else _by_splits(found, proofs, half, workers)
+    if tried.certificate is None:
+        return None
+    # one that the kernel has no time for shows no more than bounds have
+    shown = tried.rests_on == CERTIFICATE
+    covered = Arithmetics(told.declared, told.declared, "", CERTIFICATE)
+    return replace(tried, arithmetic=covered if shown else told)
 
 
 def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -> Holds:

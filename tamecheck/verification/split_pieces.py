@@ -29,7 +29,9 @@ from tamecheck.verification.split_search import (
     bounds_on,
 )
 
-_INPUTS, _BENDS, _NODES = 24, 256, 20_000
+INPUTS, BENDS = 24, 256
+"""The most inputs and elements that are not linear of a network whose pieces are few."""
+_NODES = 20_000
 _GAP, _TOUCH, _RATIO = 1e-7, 1e-9, 1000
 _SLIVER = 2.0**-36
 _NEAR = 2.0**-28
@@ -84,7 +86,7 @@ class Pieces(Search):
             if isinstance(layer, Pointwise)
         ]
         count = sum(layers.sizes[index] for index, _, _ in self.bent)
-        if layers.inputs > _INPUTS or count > _BENDS:
+        if layers.inputs > INPUTS or count > BENDS:
             return None
         lower, upper = region.lower[np.newaxis], region.upper[np.newaxis]
         with np.errstate(all="ignore"):

@@ -17,7 +17,7 @@ from tamecheck.kernel import Report
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.solvers import executors
 from tamecheck.verification import Holds, Unknown, confirm
-from tamecheck.verification.split_proofs import before_last_op, regions_json
+from tamecheck.verification.split_proofs import SplitProofs, before_last_op, regions_json
 
 HAT = "max(x, 0) - 2*max(x - 1/2, 0)"
 REGION = "(declare-const X_0 Real)(declare-const Y_0 Real)(assert (>= X_0 0))(assert (<= X_0 1))"
@@ -95,7 +95,7 @@ def test_an_interrupt_of_the_search_for_a_certificate_leaves_the_answer(monkeypa
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(confirm, "proofs_of", stop)
+    monkeypatch.setattr(SplitProofs, "find", stop)
     found = tc.verify(tc.expression(HAT), above, certify=True)
     assert isinstance(found, Holds)
     assert "Interrupted" in found.note
