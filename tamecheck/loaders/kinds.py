@@ -33,6 +33,11 @@ class Kind:
     high: int = 0
 
     @property
+    def word(self) -> str:
+        """The type as NumPy and VNN-LIB 2.0 have it."""
+        return {"FLOAT": "float32", "DOUBLE": "float64"}.get(self.name, self.name.lower())
+
+    @property
     def integral(self) -> bool:
         """Whether the elements are integers or booleans."""
         return self.family in (Family.INTEGER, Family.BOOLEAN)

@@ -28,3 +28,5 @@ class Loaded:
     notes: tuple[str, ...] = ()
     schema: Schema | None = None
     metadata: str = ""
+    types: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Of each input the type of its elements as VNN-LIB 2.0 has it, where the file says it."""

@@ -235,6 +235,8 @@ def referee_lines(verdicts: Verdicts) -> Iterator[str]:
             exact = {True: "exact", False: "not one in exact arithmetic", None: "not computed"}
             single = {True: "one in float32", False: "none in float32", None: "not run in float32"}
             line += f"; its witness is {exact[found.exact]}, {single[found.float32]}"
+            if found.reason:
+                line = f"{line.partition(';')[0]}; its witness is none: {found.reason}"
             if found.misses_by:
                 line += f", and misses by {found.misses_by:.3g}"
         yield line

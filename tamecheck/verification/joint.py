@@ -77,6 +77,7 @@ def subject_of(
     (one,) = models.values()
     graph = graph_of(one)
     for network in spec.networks:
+        _check_types(network, one, spec.where)
         _fit(network, network.inputs, list(graph.inputs.items()), "input", spec.where)
         _fit(network, network.outputs, _outputs(graph), "output", spec.where)
     return graph, replay_of(one)
@@ -117,6 +118,7 @@ def joint_graph(spec: Specification, models: Mapping[str, Model | Graph]) -> Gra
         )
         _fit(network, network.inputs, list(graph.inputs.items()), "input", spec.where)
         _fit(network, network.outputs, _outputs(graph), "output", spec.where)
+        _check_types(network, model, spec.where)
         added, found = _add(builder, _with_hidden(model, network, spec.where), network, spec.where)
         inputs += added
         outputs += found
@@ -198,6 +200,20 @@ def _fit(
         where=where,
         hint="Declare all of them, in the model's order.",
     )
+
+
+def _check_types(network: NetworkName, model: Model | Graph, where: str) -> None:
+    """Refuse inputs whose declared type is another than that of the model's file, or real."""
+    types = {} if isinstance(model, Graph) else model.loaded.types
+    for tensor, (name, has) in zip(network.inputs, types.items(), strict=False):
+        told = tensor.element_type.lower()
+        if told not in ("real", has, has.removesuffix("32")):
+            raise InputError(
+                f"Network {network.name!r} declares {tensor.name} {tensor.element_type}, "
+                f"{name} in its model is {has}.",
+                where=where,
+                hint=f"Declare {has}, or real.",
+            )
 
 
 def _products(

@@ -7,9 +7,10 @@ import io
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -57,11 +58,15 @@ _LIMIT = 2**28
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a tool says: its name, its answer, and the elements of the input that it gives."""
+    """What a tool says: its name, its answer, and the elements of the input that it gives.
+
+    ``fault`` is why what it gives is no input, where it is none.
+    """
 
     name: str
     answer: Word
     witness: tuple[Fraction, ...] | None = None
+    fault: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,16 +75,18 @@ class WitnessCheck:
 
     ``exact`` in rational arithmetic (None if the outputs cannot be computed), ``float32`` in a run
     of the file (None if there was none); ``misses_by`` is the least amount by which all
-    inequalities of a case have to be relaxed, 0 if it is a witness.
+    inequalities of a case have to be relaxed, 0 if it is a witness.  ``reason`` says why it is no
+    input at all.
     """
 
     exact: bool | None
     float32: bool | None
     misses_by: float | None
+    reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The three facts."""
-        return {"exact": self.exact, "float32": self.float32, "misses_by": self.misses_by}
+        """The facts by name."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +158,7 @@ def referee(
         The answers, as `answers_in` reads them.
     """
     graph, replay = graph_of(model), replay_of(model)
-    checks = [
-        None if one.witness is None else check_witness(graph, spec, one.witness, replay)
-        for one in said
-    ]
+    checks = [_checked(graph, spec, one, replay) for one in said]
     answer: Answer | None = None
     exact = [one.name for one, found in zip(said, checks, strict=True) if found and found.exact]
     if exact:
@@ -177,12 +181,21 @@ def referee(
     return Verdicts(truth, reason, rests_on, tuple(tools), answer)
 
 
+def _checked(
+    graph: Graph, spec: Specification, said: Said, replay: Replay | None
+) -> WitnessCheck | None:
+    if said.fault is not None:
+        return WitnessCheck(exact=False, float32=None, misses_by=None, reason=said.fault)
+    return None if said.witness is None else check_witness(graph, spec, said.witness, replay)
+
+
 def check_witness(
     graph: Graph, spec: Specification, point: Sequence[Fraction], replay: Replay | None
 ) -> WitnessCheck:
     """Whether an input violates the property, and by how much it misses."""
     if len(point) != spec.input_size:
-        return WitnessCheck(exact=False, float32=None, misses_by=None)
+        why = f"The witness has values for {len(point)} of {spec.input_size} inputs."
+        return WitnessCheck(exact=False, float32=None, misses_by=None, reason=why)
     single = None if replay is None else _run_single(spec, point, replay)
     outputs = exact_outputs(graph, point)
     if outputs is None:
@@ -267,10 +280,10 @@ def answers_in(
         return
     first = start.split(None, 1)[0].strip("\"'").lower() if start else ""
     if first in _WORDS:
-        yield Said(label, _WORDS[first], _point(start, size, str(path)))
+        yield _said(label, _WORDS[first], partial(_point, start, size))
         return
     if first.startswith("(("):
-        yield Said(label, "sat", _point(start, size, str(path)))
+        yield _said(label, "sat", partial(_point, start, size))
         return
     try:
         rows = list(_rows(start, model, spec))
@@ -284,6 +297,14 @@ def answers_in(
         )
     folder = name or where.resolve().parent.name
     yield from (Said(folder, word) for word in rows)
+
+
+def _said(name: str, word: Word, read: Callable[[], tuple[Fraction, ...] | None]) -> Said:
+    """The answer of a tool with its witness, or with what is wrong with that."""
+    try:
+        return Said(name, word, read())
+    except InputError as error:
+        return Said(name, word, fault=error.what)
 
 
 def _rows(text: str, model: str, spec: str) -> Iterator[Word]:
@@ -311,28 +332,25 @@ def _stem(name: str) -> str:
     return name.replace("\\", "/").rsplit("/", 1)[-1].removesuffix(".gz")
 
 
-def _point(text: str, size: int, where: str) -> tuple[Fraction, ...] | None:
+def _point(text: str, size: int) -> tuple[Fraction, ...] | None:
     """The values of ``X_0`` and so on, or of the tensors that come first; None without any."""
     if heads := list(_HEAD.finditer(text)):
-        return _tensors(text, heads, size, where)
+        return _tensors(text, heads, size)
     found: dict[int, Fraction] = {}
     for kind, index, number in _PAIR.findall(text):
         if kind in "Yy":
             continue
         if int(index) in found:
-            raise InputError(f"The witness has two values of X_{index}.", where=where)
-        found[int(index)] = _element(number, f"X_{index}", where)
+            raise InputError(f"The witness has two values of X_{index}.")
+        found[int(index)] = _element(number, f"X_{index}")
     if not found:
         return None
     if sorted(found) != list(range(len(found))) or len(found) != size:
-        what = f"The witness has values for {len(found)} of {size} inputs."
-        raise InputError(what, where=where)
+        raise InputError(f"The witness has values for {len(found)} of {size} inputs.")
     return tuple(found[i] for i in range(size))
 
 
-def _tensors(
-    text: str, heads: Sequence[re.Match[str]], size: int, where: str
-) -> tuple[Fraction, ...]:
+def _tensors(text: str, heads: Sequence[re.Match[str]], size: int) -> tuple[Fraction, ...]:
     """The first elements of an assignment as VNN-LIB 2.0 prints it: those of the inputs."""
     found: list[Fraction] = []
     ends = [*(head.start() for head in heads[1:]), len(text)]
@@ -340,22 +358,18 @@ def _tensors(
         if len(found) >= size:
             break
         name = head.group().split()[0]
-        found += [_element(word, name, where) for word in text[head.end() : end].split()]
+        found += [_element(word, name) for word in text[head.end() : end].split()]
     if len(found) != size:
-        raise InputError(f"The witness has values for {len(found)} of {size} inputs.", where=where)
+        raise InputError(f"The witness has values for {len(found)} of {size} inputs.")
     return tuple(found)
 
 
-def _element(text: str, name: str, where: str) -> Fraction:
+def _element(text: str, name: str) -> Fraction:
     try:
         return parse_rational(text)
     except InputError:
         what = f"The witness has {text[:40]!r} for {name}, which is no number."
-        raise InputError(what, where=where) from None
-
-
-def _number(value: Any) -> Fraction:
-    return parse_rational(value) if isinstance(value, str) else rational(value)
+        raise InputError(what) from None
 
 
 def _from_json(text: str, name: str, where: str) -> Said:
@@ -363,13 +377,11 @@ def _from_json(text: str, name: str, where: str) -> Said:
         document: Any = json.loads(text)
         word = _WORDS[str(document["verdict"]).lower()]
         witness = document.get("witness")
-        point = None if witness is None else tuple(map(_number, witness["input"]))
-    except (
-        *(InputError, ValueError, KeyError, TypeError, AttributeError, RecursionError),
-    ) as error:
+        given = None if witness is None else list(witness["input"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         what = f"This is no answer of verify ({type(error).__name__})."
         raise InputError(what, where=where) from None
-    return Said(name, word, point)
+    return _said(name, word, lambda: None if given is None else tuple(map(rational, given)))
 
 
 def markdown(verdicts: Verdicts, title: str) -> str:
@@ -390,6 +402,7 @@ def markdown(verdicts: Verdicts, title: str) -> str:
             cells += ["-", "-", "-"]
         else:
             missed = "-" if found.misses_by is None else f"{found.misses_by:.3g}"
-            cells += [marks[found.exact], marks[found.float32], missed]
+            exact = marks[found.exact] + (f" ({found.reason})" if found.reason else "")
+            cells += [exact.replace("|", "\\|"), marks[found.float32], missed]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join([*lines, "", "written by tamecheck", ""])

@@ -191,3 +191,23 @@ def test_help_is_wrapped_and_rows_of_words_stay_rows(capsys, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 60
     assert any(line.startswith("         tame   ") for line in lines)
+
+
+@pytest.mark.parametrize("module", ["tamecheck.cli.entry", "tamecheck.cli.options"])
+def test_an_interrupt_of_an_import_ends_with_one_line(module):
+    """Ctrl-C may come before there is a verb."""
+    code = f"""
+import signal, sys
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupting())
+from tamecheck.cli import main
+sys.exit(main(["check", "--expr", "x"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 130
+    assert (done.stdout, done.stderr) == ("", "tamecheck: interrupted\n")

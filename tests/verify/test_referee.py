@@ -1,6 +1,7 @@
 """Tools disagree: witnesses are judged exactly, the truth is verified, and tables are read."""
 
 import json
+import re
 from fractions import Fraction
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
-from tamecheck.verification.referee import Said, answers_in, check_witness, referee
+from tamecheck.show.answers import referee_lines
+from tamecheck.verification.referee import Said, answers_in, check_witness, markdown, referee
 
 HEAD = "(declare-const X_0 Real)(declare-const X_1 Real)(declare-const Y_0 Real)"
 BOX = "".join(f"(assert (>= X_{i} -1))(assert (<= X_{i} 1))" for i in (0, 1))
@@ -180,8 +182,30 @@ def test_our_own_answer_is_read(tmp_path):
         ("sat\n((X_0 1)(X_0 2)(X_1 0))", "two values of X_0"),
         ("sat\nX real [1]\n0.5\nY real [2]\n0.5\n1\n", "3 of 2"),
         ("sat\nX real [2]\n0.5\ninf\n", "'inf' for X"),
+        ('{"verdict": "violated", "witness": {"input": ["1/0"]}}', "'1/0' has denominator 0"),
+        ('{"verdict": "violated", "witness": {"input": [NaN, 1]}}', "nan"),
+        ('{"verdict": "violated", "witness": {"input": [1]}}', "1 of 2"),
+    ],
+)
+def test_a_witness_that_is_no_input_is_listed_with_the_reason(tmp_path, text, words):
+    path = tmp_path / "answer.txt"
+    path.write_text(text)
+    said = list(answers_in(path, model="m", spec="s", size=2))
+    assert [one.answer for one in said] == ["sat"]
+    found = referee(tc.expression(MODEL), spec_of("(>= Y_0 1.5)"), said)
+    (judged,) = found.tools
+    assert found.truth == "violated"
+    assert judged.witness.exact is False
+    assert re.search(words, judged.to_json()["witness"]["reason"])
+    assert re.search(words, markdown(found, "title"))
+    assert re.search(words, "\n".join(referee_lines(found)))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
         ('{"verdict": "maybe"}', "no answer of verify"),
-        ('{"verdict": "violated", "witness": {"input": ["1/0"]}}', "no answer of verify"),
+        ('{"verdict": "violated", "witness": {"input": 1}}', "no answer of verify"),
         ("", "says nothing"),
         ("maybe\n", "says nothing"),
     ],
@@ -208,7 +232,7 @@ def test_the_command_line_prints_and_writes_one_table(tmp_path, capsys, monkeypa
         "name": "A",
         "answer": "sat",
         "right": True,
-        "witness": {"exact": False, "float32": None, "misses_by": 0.001},
+        "witness": {"exact": False, "float32": None, "misses_by": 0.001, "reason": None},
     }
     assert (second["name"], second["right"], second["witness"]) == ("b.txt", False, None)
     table = (tmp_path / "table.md").read_text()

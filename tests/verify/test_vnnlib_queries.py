@@ -397,6 +397,33 @@ def test_open_dimensions_have_the_sizes_that_the_query_declares(tmp_path, capsys
     assert ask(tmp_path, query.replace("[2,3]", "[2,4]"), *options) == 0
 
 
+@pytest.mark.parametrize(
+    ("declared", "refused"),
+    [
+        *((kind, False) for kind in ("float32", "Real", "float")),
+        *((kind, True) for kind in ("float64", "int8", "float16")),
+    ],
+)
+def test_a_declared_type_is_that_of_the_file(tmp_path, capsys, declared, refused):
+    onnx.save(
+        onnx_model([helper.make_node("Relu", ["x"], ["y"])], [1], outputs={"y": [1]}),
+        tmp_path / "f.onnx",
+    )
+    query = f"""(vnnlib-version <2.0>)
+(declare-network f (declare-input X {declared} [1]) (declare-output Y float32 [1]))
+(assert (and (<= 0 X[0]) (<= X[0] 1) (>= Y[0] 2)))
+"""
+    code = ask(tmp_path, query, "--network", f"f={tmp_path / 'f.onnx'}")
+    out, err = capsys.readouterr()
+    if refused:
+        assert (code, out) == (2, "")
+        assert err.count("\n") == 1
+        assert f"{tmp_path / 'query.vnnlib'}: Network 'f' declares X {declared}" in err
+        assert "x in its model is float32" in err
+    else:
+        assert (code, out.splitlines()[0]) == (0, "unsat")
+
+
 def test_the_numbers_that_a_formula_reads_may_be_declared_as_one_vector():
     conditions = ["(>= X[0] 1)", "(<= X[1] 0)", "(<= Y[0] 0)"]
     asked = parse_vnnlib(declared("X real [2]", "Y real [1]", *conditions))

@@ -142,6 +142,7 @@ def load_onnx(
         dict(reading.counts),
         tuple(reading.emitter.notes),
         metadata=next((e.value for e in parsed.model.metadata_props if e.key == METADATA_KEY), ""),
+        types={i.name: kind_of(i.type.tensor_type.elem_type).word for i in parsed.inputs()},
     )
 
 
