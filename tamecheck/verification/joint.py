@@ -204,7 +204,7 @@ def _fit(
 
 def _check_types(network: NetworkName, model: Model | Graph, where: str) -> None:
     """Refuse inputs whose declared type is another than that of the model's file, or real."""
-    types = {} if isinstance(model, Graph) else model.loaded.types
+    types = dict[str, str]() if isinstance(model, Graph) else model.loaded.types
     for tensor, (name, has) in zip(network.inputs, types.items(), strict=False):
         told = tensor.element_type.lower()
         if told not in ("real", has, has.removesuffix("32")):
