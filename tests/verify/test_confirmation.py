@@ -92,7 +92,7 @@ def test_an_optimum_rests_on_the_kernel(monkeypatch, ask):
 
 
 def test_an_interrupt_of_the_search_for_a_certificate_leaves_the_answer(monkeypatch, above):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(SplitProofs, "find", stop)
