@@ -35,6 +35,7 @@ from tamecheck.ir.formula import Var
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Contraction, Fold, Routing
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops import SELECT
 from tamecheck.ops.facets import comparisons, extremum, line_of, sign_values
 
 _X, _Y = Var(0), Var(1)
@@ -301,7 +302,7 @@ class _Reader:
 
 def _chosen(node: Apply, args: list[Value]) -> Value | None:
     """One of two numbers, by whether a jump is 0."""
-    if node.op.name != "select" or not isinstance(args[0], Steps):
+    if node.op is not SELECT or not isinstance(args[0], Steps):
         return None
     numbers = [set(arg.values.reshape(-1).tolist()) for arg in args[1:] if isinstance(arg, Fixed)]
     if [len(one) for one in numbers] != [1, 1]:

@@ -18,21 +18,7 @@ from tamecheck.evaluate.enclose import pointwise_enclosure
 from tamecheck.evaluate.enclosure import Enclosure, float_down, float_up
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.evaluate.intervals import Interval, divide, elementary, integer_power, point
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    And,
-    Call,
-    Compare,
-    Const,
-    Elementary,
-    Floor,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    call,
-)
+from tamecheck.ir import formula
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import Line, line_of, rounds
@@ -73,7 +59,7 @@ class Scalar:
 def scalar_of(op: Op, params: Params) -> Scalar | None:
     """The function of an op with one argument, None if it has no lines."""
     meaning = op.meaning
-    if not isinstance(meaning, Pointwise) or meaning.domain(params) != TRUE:
+    if not isinstance(meaning, Pointwise) or meaning.domain(params) != formula.TRUE:
         return None
     line = line_of(op, params)
     if line is not None:
@@ -84,10 +70,12 @@ def scalar_of(op: Op, params: Params) -> Scalar | None:
         known = [error for error in errors if error is not None]
         return _rounding(meaning, params, known) if len(known) == len(errors) else None
     match meaning.whole or (pieces[0].term if len(pieces) == 1 else None):
-        case Call(function, Var(0)) if function in _SMOOTH:
+        case formula.Call(function, formula.Var(0)) if function in _SMOOTH:
             value, slope, signs = _SMOOTH[function]
             return _smooth(value, slope, lambda x: elementary(function, x), signs)
-        case Pow(Var(0), Const(exponent)) if exponent.denominator == 1 and exponent >= 1:
+        case formula.Pow(formula.Var(0), formula.Const(exponent)) if (
+            exponent.denominator == 1 and exponent >= 1
+        ):
             n = int(exponent)
             signs = (-1 if n % 2 and n > 1 else 1, 1)
             return _smooth(
@@ -286,15 +274,15 @@ def _enclose(
 
 # functions with integer values
 
-_FLOOR, _CEIL = Floor(Var(0)), -Floor(-Var(0))
-_FRACTION = Var(0) - _FLOOR
+_FLOOR, _CEIL = formula.Floor(formula.Var(0)), -formula.Floor(-formula.Var(0))
+_FRACTION = formula.Var(0) - _FLOOR
 _HALF = Fraction(1, 2)
 
 
-def _rounding_error(piece: Piece) -> tuple[Fraction, Fraction] | None:
+def _rounding_error(piece: formula.Piece) -> tuple[Fraction, Fraction] | None:
     """Bounds of the piece's value minus x, if it is an integer next to x."""
     match piece.term:
-        case Add(term, Const(shift)):
+        case formula.Add(term, formula.Const(shift)):
             pass
         case term:
             shift = Fraction(0)
@@ -302,9 +290,13 @@ def _rounding_error(piece: Piece) -> tuple[Fraction, Fraction] | None:
         return shift, shift + 1
     if term != _FLOOR:
         return None
-    parts = piece.condition.parts if isinstance(piece.condition, And) else (piece.condition,)
+    parts = (
+        piece.condition.parts if isinstance(piece.condition, formula.And) else (piece.condition,)
+    )
     low, high = Fraction(-1), Fraction(0)
-    for relation in (p.relation for p in parts if isinstance(p, Compare) and _is_half(p.term)):
+    for relation in (
+        p.relation for p in parts if isinstance(p, formula.Compare) and _is_half(p.term)
+    ):
         if 1 not in relation.signs:
             low = -_HALF
         if -1 not in relation.signs:
@@ -312,7 +304,7 @@ def _rounding_error(piece: Piece) -> tuple[Fraction, Fraction] | None:
     return low + shift, high + shift
 
 
-def _is_half(term: Term) -> bool:
+def _is_half(term: formula.Term) -> bool:
     """Whether it is the fractional part of x minus a half."""
     return term == _FRACTION - _HALF
 
@@ -348,13 +340,15 @@ def _rounding(
 _Signs = tuple[int, int] | None
 """The signs of the second derivative below and above 0; None if it is the negative value."""
 
-_SMOOTH: Mapping[Elementary, tuple[Callable[[Array], Array], Callable[[Array], Array], _Signs]] = {
-    Elementary.TANH: (np.tanh, lambda x: 1 / np.cosh(np.clip(x, -300, 300)) ** 2, (1, -1)),
-    Elementary.EXP: (np.exp, np.exp, (1, 1)),
-    Elementary.SIN: (np.sin, np.cos, None),
-    Elementary.COS: (np.cos, lambda x: -np.sin(x), None),
+_SMOOTH: Mapping[
+    formula.Elementary, tuple[Callable[[Array], Array], Callable[[Array], Array], _Signs]
+] = {
+    formula.Elementary.TANH: (np.tanh, lambda x: 1 / np.cosh(np.clip(x, -300, 300)) ** 2, (1, -1)),
+    formula.Elementary.EXP: (np.exp, np.exp, (1, 1)),
+    formula.Elementary.SIN: (np.sin, np.cos, None),
+    formula.Elementary.COS: (np.cos, lambda x: -np.sin(x), None),
 }
-_LOGISTIC = Fraction(1) / (1 + call(Elementary.EXP, -Var(0)))
+_LOGISTIC = Fraction(1) / (1 + formula.call(formula.Elementary.EXP, -formula.Var(0)))
 
 
 def _logistic(x: Array) -> Array:
@@ -362,7 +356,7 @@ def _logistic(x: Array) -> Array:
 
 
 def _logistic_range(x: Interval) -> Interval:
-    half = elementary(Elementary.TANH, Interval(x.lower / 2, x.upper / 2))
+    half = elementary(formula.Elementary.TANH, Interval(x.lower / 2, x.upper / 2))
     low, high = (half.lower + 1) / 2, (half.upper + 1) / 2
     return Interval(
         np.maximum(np.nextafter(low, -1.0), 0.0), np.minimum(np.nextafter(high, 2.0), 1.0)

@@ -15,21 +15,10 @@ from math import factorial, prod
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from tamecheck.cells import steps as kinds
 from tamecheck.cells.complex import Cell, Complex
 from tamecheck.cells.forms import Forms
 from tamecheck.cells.reading import steps_of
-from tamecheck.cells.steps import (
-    INPUTS,
-    NONE,
-    Deciding,
-    Extreme,
-    Order,
-    Pick,
-    Pieces,
-    Round,
-    Step,
-    deciding,
-)
 from tamecheck.exact.feasibility import minus, opposite
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.graph import Graph
@@ -87,9 +76,9 @@ class _Follower:
     The point has a 1 behind its coordinates.
     """
 
-    def __init__(self, steps: Mapping[int, Step], entries: Forms, point: Row) -> None:
+    def __init__(self, steps: Mapping[int, kinds.Step], entries: Forms, point: Row) -> None:
         self._steps, self._point = steps, point
-        self._forms = {INPUTS: entries}
+        self._forms = {kinds.INPUTS: entries}
         self.rows: list[Row] = []
         self.pattern: list[int] = []
 
@@ -97,7 +86,7 @@ class _Follower:
         """Follow all steps; false where the point is on the border of its pattern."""
         for node, step in self._steps.items():
             args = [self._forms[arg] for arg in step.args]
-            decides, decided = deciding(step), NONE
+            decides, decided = kinds.deciding(step), kinds.NONE
             if decides is not None:
                 found = self._decide(decides, decides.questions(args).value[0])
                 if found is None:
@@ -115,23 +104,23 @@ class _Follower:
             found += [tuple(row) for row in value.reshape(value.shape[0], -1).T.tolist()]
         return found
 
-    def _decide(self, step: Deciding, asked: Array) -> list[int] | None:
+    def _decide(self, step: kinds.Deciding, asked: Array) -> list[int] | None:
         columns = [tuple(column) for column in asked.T.tolist()]
         found: list[int] = []
         match step:
-            case Pieces():
+            case kinds.Pieces():
                 found = [self._sign(column) for column in columns]
-            case Extreme(groups=groups):
+            case kinds.Extreme(groups=groups):
                 count = groups.shape[1]
                 for start in range(0, len(columns), count):
                     found.append(self._winner(step, columns[start : start + count]))
-            case Round():
+            case kinds.Round():
                 found = [self._round(step, column) for column in columns]
-            case Order(groups=groups, pairs=pairs):
+            case kinds.Order(groups=groups, pairs=pairs):
                 for start in range(0, len(columns), groups.shape[1]):
                     for i, j in pairs:
                         found.append(self._sign(minus(columns[start + i], columns[start + j])))
-            case Pick():
+            case kinds.Pick():
                 if any(any(column[:-1]) or column[-1].q != 1 for column in columns):
                     return None
                 found = [int(column[-1]) for column in columns]
@@ -148,7 +137,7 @@ class _Follower:
         self.rows.append(tuple(sign * a for a in form))
         return sign
 
-    def _winner(self, step: Extreme, forms: Sequence[Row]) -> int:
+    def _winner(self, step: kinds.Extreme, forms: Sequence[Row]) -> int:
         """The place of the largest, or smallest, form; of equal forms the first or the last."""
         sign = 1 if step.largest else -1
         values = [sign * _dot(form, self._point) for form in forms]
@@ -163,7 +152,7 @@ class _Follower:
                 self.rows.append(tuple(sign * a for a in ahead))
         return winner
 
-    def _round(self, step: Round, form: Row) -> int:
+    def _round(self, step: kinds.Round, form: Row) -> int:
         """The integer at the point, between the jumps next to it."""
         value = _dot(form, self._point)
         integer = step.integer_at(value)

@@ -10,21 +10,8 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck import ops
+from tamecheck.cells import steps as kinds
 from tamecheck.cells.forms import Known
-from tamecheck.cells.steps import (
-    INPUTS,
-    Extreme,
-    Fixed,
-    Move,
-    Order,
-    Pick,
-    Pieces,
-    Product,
-    Round,
-    Step,
-    Total,
-    compared_terms,
-)
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.evaluate.selection import compared_groups, gather_index, route_index
@@ -39,7 +26,7 @@ from tamecheck.ops.shapes import axes_of, axis_of
 _NONLINEAR = "is not piecewise linear"
 
 
-def steps_of(graph: Graph) -> dict[int, Step]:
+def steps_of(graph: Graph) -> dict[int, kinds.Step]:
     """The steps of all nodes that an output needs, in topological order.
 
     An `UnsupportedError` lists every node that is not piecewise linear.
@@ -47,16 +34,16 @@ def steps_of(graph: Graph) -> dict[int, Step]:
     needed = list(graph.ancestors(graph.output_nodes))
     known = _constants(graph, needed)
     places = graph.split(np.arange(sum(map(size_of, graph.inputs.values()))))
-    steps: dict[int, Step] = {}
+    steps: dict[int, kinds.Step] = {}
     bad: list[tuple[str, str]] = []
     for index in needed:
         node, found = graph.nodes[index], known.get(index)
         if isinstance(found, Known):
-            steps[index] = Fixed((INPUTS,), found)
+            steps[index] = kinds.Fixed((kinds.INPUTS,), found)
         elif isinstance(found, str):
             bad.append((graph.name_of(index), found))
         elif isinstance(node, Input):
-            steps[index] = Move((INPUTS,), places[node.name])
+            steps[index] = kinds.Move((kinds.INPUTS,), places[node.name])
         elif isinstance(node, Apply):
             step = _step(graph, node, known)
             if isinstance(step, str):
@@ -90,7 +77,7 @@ def _constants(graph: Graph, needed: Sequence[int]) -> dict[int, Known | str]:
     return found
 
 
-def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step | str:
+def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> kinds.Step | str:
     shapes = [graph.nodes[arg].shape for arg in node.args]
     match node.op.meaning:
         case Pointwise() as meaning:
@@ -98,13 +85,13 @@ def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step |
         case Routing():
             value = node.params.get("value")
             filler = value if isinstance(value, Fraction) else Fraction(0)
-            return Move(node.args, route_index(node, shapes), filler)
+            return kinds.Move(node.args, route_index(node, shapes), filler)
         case Contraction():
             left, right = node.args
             for arg, other, on_left in ((left, right, False), (right, left, True)):
                 tensor = known.get(other)
                 if isinstance(tensor, Known):
-                    return Product((arg,), tensor, on_left)
+                    return kinds.Product((arg,), tensor, on_left)
             return "multiplies two matrices that depend on the inputs"
         case Fold(folded):
             return _fold(node, shapes[0], folded)
@@ -114,7 +101,7 @@ def _step(graph: Graph, node: Apply, known: Mapping[int, Known | str]) -> Step |
             return _NONLINEAR
 
 
-def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
+def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> kinds.Step | str:
     terms = [term for piece in pieces for term in subterms(piece.term)]
     terms += [term for piece in pieces for term in subterms(piece.condition)]
     powers = [term.exponent for term in terms if isinstance(term, Pow)]
@@ -123,19 +110,23 @@ def _pointwise(node: Apply, pieces: tuple[Piece, ...]) -> Step | str:
         return _NONLINEAR
     if rounds(node.op, node.params):
         return _rounding(node, pieces) or _NONLINEAR
-    return Pieces(
-        node.args, pieces, compared_terms(pieces), node.shape, not node.op.regularity.continuous
+    return kinds.Pieces(
+        node.args,
+        pieces,
+        kinds.compared_terms(pieces),
+        node.shape,
+        not node.op.regularity.continuous,
     )
 
 
-def _rounding(node: Apply, pieces: tuple[Piece, ...]) -> Step | None:
+def _rounding(node: Apply, pieces: tuple[Piece, ...]) -> kinds.Step | None:
     """An op with integer values that jumps at integers, or at the points halfway between them."""
     compared = comparisons(node.op, node.params)
     if len(node.args) != 1 or not all(_is_integral(piece.term) for piece in pieces):
         return None
     if not all(_slope_of_fraction(term) is not None for term in compared):
         return None
-    found = Round(node.args, node.op.name, pieces, Fraction(0))
+    found = kinds.Round(node.args, node.op.name, pieces, Fraction(0))
     before, after = fmpq(1, 4), fmpq(3, 4)
     if found.integer_at(before) == found.integer_at(after):
         return found
@@ -179,15 +170,17 @@ def _slope_of_fraction(term: Term) -> int | None:
             return None
 
 
-def _fold(node: Apply, shape: Shape, op: Op) -> Step | str:
+def _fold(node: Apply, shape: Shape, op: Op) -> kinds.Step | str:
     axes = axes_of(shape, node.params)
     if op is ops.ADD:
-        return Total(node.args, axes, bool(node.params["keepdims"]))
+        return kinds.Total(node.args, axes, bool(node.params["keepdims"]))
     if op is ops.MUL:
         single = size_of(tuple(shape[axis] for axis in axes)) == 1
-        return Move(node.args, positions(node.shape)) if single else _NONLINEAR
+        return kinds.Move(node.args, positions(node.shape)) if single else _NONLINEAR
     rows = compared_groups(node, shape)
-    return Extreme(node.args, rows, node.shape, extremum(node.op) > 0, last=False, index=False)
+    return kinds.Extreme(
+        node.args, rows, node.shape, extremum(node.op) > 0, last=False, index=False
+    )
 
 
 def _selection(
@@ -195,13 +188,13 @@ def _selection(
     shapes: Sequence[Shape],
     known: Mapping[int, Known | str],
     largest: bool | None,  # noqa: FBT001 (as the meaning has it)
-) -> Step:
+) -> kinds.Step:
     if len(node.args) == 2:
         site = Site(node.op, node.params, node.shape, node.label or node.op.name)
         tensor = known.get(node.args[1])
         if isinstance(tensor, Known):
-            return Move(node.args[:1], gather_index(site, shapes[0], tensor.value))
-        return Pick(node.args, site, shapes[0])
+            return kinds.Move(node.args[:1], gather_index(site, shapes[0], tensor.value))
+        return kinds.Pick(node.args, site, shapes[0])
     rows = compared_groups(node, shapes[0])
     if largest is None:
         count = rows.shape[1]
@@ -209,6 +202,6 @@ def _selection(
         axis = axis_of(shapes[0], node.params)
         rest = tuple(n for i, n in enumerate(shapes[0]) if i != axis)
         back = np.moveaxis(np.arange(rows.size).reshape((*rest, count)), -1, axis)
-        return Order(node.args, rows, pairs, bool(node.params["descending"]), back)
+        return kinds.Order(node.args, rows, pairs, bool(node.params["descending"]), back)
     last = bool(node.params["last"])
-    return Extreme(node.args, rows, node.shape, largest, last, index=True)
+    return kinds.Extreme(node.args, rows, node.shape, largest, last, index=True)

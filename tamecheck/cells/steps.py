@@ -20,18 +20,8 @@ from tamecheck.evaluate.float_terms import where
 from tamecheck.evaluate.selection import gather_index
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.reals import as_fraction
+from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic, MissingError
-from tamecheck.ir.formula import (
-    Add,
-    Compare,
-    Condition,
-    Const,
-    Mul,
-    Piece,
-    Term,
-    Var,
-    comparisons_in,
-)
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.facets import compared
 
@@ -115,8 +105,8 @@ class Total(Step):
 class Pieces(Step):
     """A pointwise op: the signs of the compared terms choose the piece."""
 
-    pieces: tuple[Piece, ...]
-    terms: tuple[Term, ...]
+    pieces: tuple[formula.Piece, ...]
+    terms: tuple[formula.Term, ...]
     shape: Shape
     jump: bool
 
@@ -177,7 +167,7 @@ class Round(Step):
     """Rounding to integers; ``offset`` is that of the jumps, 0 or 1/2."""
 
     name: str
-    pieces: tuple[Piece, ...]
+    pieces: tuple[formula.Piece, ...]
     offset: Fraction
 
     def questions(self, args: Sequence[Forms]) -> Forms:
@@ -243,7 +233,7 @@ def deciding(step: Step) -> Deciding | None:
     return step if isinstance(step, Extreme | Round | Order | Pick) else None
 
 
-def _affine(term: Term, args: Sequence[Forms]) -> Forms:
+def _affine(term: formula.Term, args: Sequence[Forms]) -> Forms:
     """The form of a term of forms; `NonlinearError` unless it is affine in what varies."""
     arithmetic: Arithmetic[Forms] = Arithmetic(
         constant=args[0].constant,
@@ -258,19 +248,21 @@ def _affine(term: Term, args: Sequence[Forms]) -> Forms:
         raise NonlinearError from None
 
 
-def _opposite(term: Term) -> Term | None:
+def _opposite(term: formula.Term) -> formula.Term | None:
     match term:
-        case Mul(Const(factor), rest) if factor == -1:
+        case formula.Mul(formula.Const(factor), rest) if factor == -1:
             return rest
-        case Add(left, Mul(Const(factor), right)) if factor == -1 and isinstance(left, Var | Const):
-            return Add(right, Mul(Const(Fraction(-1)), left))
+        case formula.Add(left, formula.Mul(formula.Const(factor), right)) if (
+            factor == -1 and isinstance(left, formula.Var | formula.Const)
+        ):
+            return formula.Add(right, formula.Mul(formula.Const(Fraction(-1)), left))
         case _:
             return None
 
 
-def compared_terms(pieces: Sequence[Piece]) -> tuple[Term, ...]:
+def compared_terms(pieces: Sequence[formula.Piece]) -> tuple[formula.Term, ...]:
     """The terms that the pieces' conditions compare with zero, each once up to its sign."""
-    found: list[Term] = []
+    found: list[formula.Term] = []
     for piece in pieces:
         for term in compared(piece.condition):
             if term not in found and _opposite(term) not in found:
@@ -278,20 +270,24 @@ def compared_terms(pieces: Sequence[Piece]) -> tuple[Term, ...]:
     return tuple(found)
 
 
-def _same_as_zero(pieces: Sequence[Piece], term: Term, sign: int) -> bool:
+def _same_as_zero(pieces: Sequence[formula.Piece], term: formula.Term, sign: int) -> bool:
     """Whether no comparison of a term tells a sign of it from 0."""
     return all(
         (0 in relation.signs) == (turn * sign in relation.signs)
         for piece in pieces
-        for other, relation in ((c.term, c.relation) for c in comparisons_in(piece.condition))
+        for other, relation in (
+            (c.term, c.relation) for c in formula.comparisons_in(piece.condition)
+        )
         if (turn := 1 if other == term else -1 if _opposite(other) == term else 0)
     )
 
 
-def _holds(condition: Condition, terms: Sequence[Term], signs: Sequence[Array]) -> Array:
+def _holds(
+    condition: formula.Condition, terms: Sequence[formula.Term], signs: Sequence[Array]
+) -> Array:
     """Where a condition holds, given the signs of the compared terms."""
 
-    def held(comparison: Compare) -> Array:
+    def held(comparison: formula.Compare) -> Array:
         term, relation = comparison.term, comparison.relation
         known = term if term in terms else _opposite(term)
         if known is None:

@@ -11,17 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tamecheck.cells import polytope as polytopes
 from tamecheck.cells.forms import EPSILON
-from tamecheck.cells.polytope import (
-    Corners,
-    Hyperplanes,
-    Polytope,
-    Question,
-    Table,
-    dot,
-    facet_columns,
-    float_values,
-)
 from tamecheck.ir.tensor import Array
 
 
@@ -45,18 +36,18 @@ class Cut(NamedTuple):
 class Work:
     """A polytope with the values of a table's forms at its vertices."""
 
-    polytope: Polytope
-    table: Table
+    polytope: polytopes.Polytope
+    table: polytopes.Table
     values: Array
     errors: Array
 
     @staticmethod
-    def start(polytope: Polytope, table: Table) -> Work:
+    def start(polytope: polytopes.Polytope, table: polytopes.Table) -> Work:
         """Evaluate all the forms at all the vertices."""
-        found = float_values(table.value, table.error, polytope.points, polytope.doubt)
+        found = polytopes.float_values(table.value, table.error, polytope.points, polytope.doubt)
         return Work(polytope, table, *found)
 
-    def range_of(self, question: Question) -> tuple[Array, Array]:
+    def range_of(self, question: polytopes.Question) -> tuple[Array, Array]:
         """The values of a question's form at the vertices, and error bounds."""
         value, error = self.values[:, question.column], self.errors[:, question.column]
         if question.minus >= 0:
@@ -70,7 +61,7 @@ class Work:
             value = value - shift
         return value, error
 
-    def signs(self, question: Question) -> Array:
+    def signs(self, question: polytopes.Question) -> Array:
         """The exact sign of a question's form at every vertex."""
         value, error = self.range_of(question)
         signs = np.zeros(len(value), dtype=np.int64)
@@ -85,15 +76,15 @@ class Work:
         bases = self.polytope.bases
         for index in open_.tolist():
             basis = tuple(bases[index].tolist())
-            exact = dot(row, self.table.planes.exact_point(basis))
+            exact = polytopes.dot(row, self.table.planes.exact_point(basis))
             signs[index] = (exact > 0) - (exact < 0)
         return signs
 
-    def _vanishes(self, question: Question) -> bool:
+    def _vanishes(self, question: polytopes.Question) -> bool:
         value, error = self.table.floats(question)
         return not value.any() and not error.any()
 
-    def cut(self, question: Question, *, jump: bool = False) -> Cut:
+    def cut(self, question: polytopes.Question, *, jump: bool = False) -> Cut:
         """Cut along the hyperplane where a question's form vanishes.
 
         With ``jump`` the zero part counts too, and is left out of the other two.
@@ -108,7 +99,7 @@ class Work:
             return Cut(rest if below else None, zero, rest if above else None)
         return self._cross(question, signs, jump=jump)
 
-    def _cross(self, question: Question, signs: Array, *, jump: bool) -> Cut:
+    def _cross(self, question: polytopes.Question, signs: Array, *, jump: bool) -> Cut:
         whole = self.polytope
         value, error = self.table.floats(question)
         table = self.table
@@ -117,7 +108,7 @@ class Work:
         flat = np.flatnonzero(signs == 0)
         tight, bases = _new_vertices(whole, above, below, number, table.planes)
         points, doubt = table.planes.points(bases)
-        values, errors = float_values(table.value, table.error, points, doubt)
+        values, errors = polytopes.float_values(table.value, table.error, points, doubt)
         fresh = _Fresh(points, doubt, bases, tight, values, errors)
 
         def part(index: Array, side: int) -> Work:
@@ -147,9 +138,9 @@ class Work:
         else:
             dim, equal = dim - 1, (*equal, facet)
         real, left_out = _facets(tight, open_, dim)
-        polytope = Polytope(
+        polytope = polytopes.Polytope(
             dim=dim,
-            corners=Corners(
+            corners=polytopes.Corners(
                 np.concatenate((whole.points[kept], fresh.points)),
                 np.concatenate((whole.doubt[kept], fresh.doubt)),
                 np.concatenate((whole.bases[kept], fresh.bases)),
@@ -180,7 +171,7 @@ class Work:
         dim = whole.space - len(chosen)
         tight = whole.tight[flat][:, ~common]
         real, left_out = _facets(tight, whole.open_[~common], dim)
-        polytope = Polytope(
+        polytope = polytopes.Polytope(
             dim=dim,
             corners=whole.corners,
             rows=whole.rows[flat],
@@ -208,7 +199,7 @@ def _facets(tight: Array, open_: Array, dim: int) -> tuple[Array, Array]:
     columns = np.flatnonzero((count >= max(dim, 1)) & (count < len(tight)))
     on = tight[:, columns]
     if dim and int(on.sum(axis=1).max(initial=0)) > dim:
-        chosen = facet_columns(on)
+        chosen = polytopes.facet_columns(on)
         # a facet of a face may lie on two facets of the polytope, one of them left out
         same = (on[:, :, None] == on[:, None, chosen]).all(axis=0)
         return columns[chosen], (open_[columns, None] & same).any(axis=0)
@@ -236,7 +227,11 @@ class _Fresh(NamedTuple):
 
 
 def _new_vertices(
-    whole: Polytope, above: Array, below: Array, number: int, planes: Hyperplanes
+    whole: polytopes.Polytope,
+    above: Array,
+    below: Array,
+    number: int,
+    planes: polytopes.Hyperplanes,
 ) -> tuple[Array, Array]:
     """Where edges cross a new hyperplane: the old facets through each point, and its basis."""
     upper, lower = whole.tight[above], whole.tight[below]

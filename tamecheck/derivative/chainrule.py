@@ -10,29 +10,9 @@ from math import prod
 import numpy as np
 from flint import fmpq
 
+from tamecheck.derivative import kinks, reverse
 from tamecheck.derivative.cone import Cone
 from tamecheck.derivative.dependence import Dependence, dependence
-from tamecheck.derivative.kinks import (
-    NotLipschitzError,
-    Partials,
-    Site,
-    bounded,
-    partials_over,
-    pointwise_alternatives,
-)
-from tamecheck.derivative.reverse import (
-    Averaged,
-    Local,
-    Moved,
-    Scaled,
-    Values,
-    even_ties,
-    linear_local,
-    output_matrix,
-    points_of,
-    scaled,
-    tied_groups,
-)
 from tamecheck.errors import TamecheckError, UnsupportedError
 from tamecheck.evaluate.exact import exact_leaves, exact_node, exact_nodes
 from tamecheck.evaluate.exact_terms import value_at
@@ -64,22 +44,22 @@ def element_derivatives(  # noqa: PLR0913, PLR0917 (a node, its arguments and wh
     args: Sequence[Array],
     needs: Sequence[bool],
     moves: Sequence[Sequence[bool]],
-) -> tuple[list[Partials], dict[int, Site]]:
+) -> tuple[list[kinks.Partials], dict[int, kinks.Site]]:
     """The partial derivatives of the elements of a pointwise node, zero where nothing needs them.
 
     Elements with alternatives have those of the first one, and are listed.  Raises `NotLipschitzAt`
     if the op is not Lipschitz near the point.
     """
-    slopes: list[Partials] = []
-    sites: dict[int, Site] = {}
-    for element, point in enumerate(points_of(args, node)):
-        found: Site | Partials = tuple(fmpq(0) for _ in args)
+    slopes: list[kinks.Partials] = []
+    sites: dict[int, kinks.Site] = {}
+    for element, point in enumerate(reverse.points_of(args, node)):
+        found: kinks.Site | kinks.Partials = tuple(fmpq(0) for _ in args)
         if needs[element]:
             try:
-                found = pointwise_alternatives(node, point, moves[element])
-            except NotLipschitzError:
+                found = kinks.pointwise_alternatives(node, point, moves[element])
+            except kinks.NotLipschitzError:
                 raise NotLipschitzAt(graph.name_of(index)) from None
-        if isinstance(found, Site):
+        if isinstance(found, kinks.Site):
             sites[element] = found
             found = found.alternatives[0].partials
         slopes.append(found)
@@ -95,10 +75,10 @@ class _Kinked:
     PyTorch's derivatives are not known; ``infinite`` that some are where nothing depends on them.
     """
 
-    slopes: list[Partials]
-    options: dict[int, tuple[Partials, ...]]
-    tests: dict[int, Partials]
-    usual: Mapping[Framework, Mapping[int, Partials]]
+    slopes: list[kinks.Partials]
+    options: dict[int, tuple[kinks.Partials, ...]]
+    tests: dict[int, kinks.Partials]
+    usual: Mapping[Framework, Mapping[int, kinks.Partials]]
     moving: list[bool]
     jump: bool
     unknown: str
@@ -122,26 +102,30 @@ class ChainRule:
     """
 
     graph: Graph
-    values: Values
+    values: reverse.Values
     depends: Dependence
-    fixed: Mapping[int, Local]
+    fixed: Mapping[int, reverse.Local]
     kinked: Mapping[int, _Kinked]
     tied: Mapping[int, _Tied]
-    ordered: Mapping[int, Local]
+    ordered: Mapping[int, reverse.Local]
     """For nodes that take tied elements by their order, the shares of all of these."""
 
-    def conventional(self, framework: Framework = "PyTorch") -> dict[int, Local]:
+    def conventional(self, framework: Framework = "PyTorch") -> dict[int, reverse.Local]:
         """The choice of a framework's automatic differentiation.
 
         At kinks it is what the ops declare, and 0 at jumps.  Where that depends on what is not
         known, it is one of the possible choices, and `unknown` says so.
         """
 
-        def shared(index: int, tied: _Tied) -> Local:
+        def shared(index: int, tied: _Tied) -> reverse.Local:
             if tied.index:
-                return Scaled((None,))
+                return reverse.Scaled((None,))
             first = framework == "PyTorch" and set(tied.ways.values()) == {"first"}
-            return self._moved(index, [t[0] for t in tied.ties]) if first else Averaged(tied.ties)
+            return (
+                self._moved(index, [t[0] for t in tied.ties])
+                if first
+                else reverse.Averaged(tied.ties)
+            )
 
         found = self._locals(lambda place, k: k.usual[framework][place[1]], shared)
         for index, even in self.ordered.items() if framework == "PyTorch" else ():
@@ -200,7 +184,7 @@ class ChainRule:
         """The number of ways to choose an extreme derivative at every kink."""
         return prod(self.places.values())
 
-    def choices(self, limit: int) -> Iterator[dict[int, Local]]:
+    def choices(self, limit: int) -> Iterator[dict[int, reverse.Local]]:
         """All ways to choose an extreme derivative at every kink, where no op jumps.
 
         Raises `UnsupportedError` if there are more than ``limit``.
@@ -234,7 +218,7 @@ class ChainRule:
             found.setdefault(joined if len(joined) > 1 else place, []).append(place)
         return list(found.values())
 
-    def enclosing(self) -> dict[int, Local] | None:
+    def enclosing(self) -> dict[int, reverse.Local] | None:
         """Local derivatives as balls that contain every choice; None if tied elements leave one."""
         if any(len(tie) > 1 for tied in self.tied.values() for tie in tied.ties):
             return None
@@ -243,7 +227,7 @@ class ChainRule:
             lambda index, tied: self._moved(index, [tie[0] for tie in tied.ties]),
         )
 
-    def chosen(self, picked: Mapping[Place, int]) -> dict[int, Local]:
+    def chosen(self, picked: Mapping[Place, int]) -> dict[int, reverse.Local]:
         """The local derivatives with numbered choices, the first where none is given."""
         return self._locals(
             lambda place, kinked: kinked.options[place[1]][picked.get(place, 0)],
@@ -254,20 +238,22 @@ class ChainRule:
 
     def _locals(
         self,
-        partials: Callable[[Place, _Kinked], Partials],
-        local: Callable[[int, _Tied], Local],
-    ) -> dict[int, Local]:
+        partials: Callable[[Place, _Kinked], kinks.Partials],
+        local: Callable[[int, _Tied], reverse.Local],
+    ) -> dict[int, reverse.Local]:
         """All local derivatives, by a choice at each kink and for each node with ties."""
         found = dict(self.fixed)
         for index, kinked in self.kinked.items():
             slopes = list(kinked.slopes)
             for element in kinked.options:
                 slopes[element] = partials((index, element), kinked)
-            found[index] = scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
+            found[index] = reverse.scaled(slopes, self.graph.nodes[index].shape, kinked.moving)
         return found | {index: local(index, tied) for index, tied in self.tied.items()}
 
-    def _moved(self, index: int, winners: Sequence[int]) -> Local:
-        return Moved(np.array(winners, dtype=np.int64).reshape(self.graph.nodes[index].shape))
+    def _moved(self, index: int, winners: Sequence[int]) -> reverse.Local:
+        return reverse.Moved(
+            np.array(winners, dtype=np.int64).reshape(self.graph.nodes[index].shape)
+        )
 
 
 def chain_rule(
@@ -282,24 +268,24 @@ def chain_rule(
     """
     known = exact_nodes(graph, point)
     depends = Dependence.whole(graph) if whole else dependence(graph, known)
-    fixed: dict[int, Local] = {}
+    fixed: dict[int, reverse.Local] = {}
     kinked: dict[int, _Kinked] = {}
     tied: dict[int, _Tied] = {}
-    ordered: dict[int, Local] = {}
+    ordered: dict[int, reverse.Local] = {}
     for index, node in graph.applied():
         args = [known[arg] for arg in node.args]
         if isinstance(node.op.meaning, Pointwise):
             kinked[index] = _kinked(graph, index, node, args, depends)
         elif extremum(node.op):
             # one of the tied elements where nothing depends on the group
-            groups = zip(tied_groups(node, args[0]), depends.needs(index), strict=True)
+            groups = zip(reverse.tied_groups(node, args[0]), depends.needs(index), strict=True)
             ties = tuple(group.tied if need else group.tied[:1] for group, need in groups)
             tied[index] = _Tied(ties, chooses_indices(node.op), _ways(node))
         else:
             needed = depends.needed[index]
             sorted_ = needed if choosing else np.zeros_like(needed)
-            fixed[index] = linear_local(graph, index, args, sorted_)
-            even = even_ties(node, args[0], fixed[index]) if node.function else None
+            fixed[index] = reverse.linear_local(graph, index, args, sorted_)
+            even = reverse.even_ties(node, args[0], fixed[index]) if node.function else None
             if even is not None:
                 ordered[index] = even
     return ChainRule(graph, known, depends, fixed, kinked, tied, ordered)
@@ -321,10 +307,10 @@ def _kinked(
     moving, needs = [not graph.input_free[arg] for arg in node.args], depends.needs(index)
     slopes, sites = element_derivatives(graph, index, node, args, needs, depends.moving(node))
     infinite, unknown = False, ""
-    usual: dict[Framework, dict[int, Partials]] = {"PyTorch": {}, "JAX": {}}
-    points = [] if all(needs) and not sites else list(points_of(args, node))
+    usual: dict[Framework, dict[int, kinks.Partials]] = {"PyTorch": {}, "JAX": {}}
+    points = [] if all(needs) and not sites else list(reverse.points_of(args, node))
     for element, point in enumerate(points):
-        infinite = infinite or not (needs[element] or bounded(node, point, moving))
+        infinite = infinite or not (needs[element] or kinks.bounded(node, point, moving))
         for framework, elements in usual.items() if element in sites else ():
             chosen = _usual(node, sites[element], point, framework)
             elements[element] = next(iter(chosen.values()))
@@ -340,9 +326,9 @@ def _kinked(
     return _Kinked(slopes, options, tests, usual, moving, jump, unknown, infinite)
 
 
-def _options(site: Site) -> tuple[Partials, ...]:
+def _options(site: kinks.Site) -> tuple[kinks.Partials, ...]:
     """The derivatives of the pieces that meet at the element's arguments with an interior."""
-    found: list[Partials] = []
+    found: list[kinks.Partials] = []
     for alternative in site.alternatives:
         cone: Cone | None = Cone(len(site.tests[0]))
         for test, sign in zip(site.tests, alternative.signs, strict=True):
@@ -353,8 +339,8 @@ def _options(site: Site) -> tuple[Partials, ...]:
 
 
 def _usual(
-    node: Apply, site: Site, point: Sequence[Number], framework: Framework
-) -> dict[str, Partials]:
+    node: Apply, site: kinks.Site, point: Sequence[Number], framework: Framework
+) -> dict[str, kinks.Partials]:
     """What a framework's functions that the op may be take at a kink or jump."""
     if node.op.kinks is None:
         still = [a for a in site.alternatives if not any(a.signs)]
@@ -367,7 +353,7 @@ def _usual(
     }
 
 
-def _hulls(options: Iterable[Partials]) -> Partials:
+def _hulls(options: Iterable[kinks.Partials]) -> kinks.Partials:
     return tuple(hull(list(parts)) for parts in zip(*options, strict=True))
 
 
@@ -381,37 +367,39 @@ def enclose_jacobian(
     of the box, and by Lebourg's mean value theorem ``F(x) - F(m)`` is in it times ``x - m``.
     """
     values = exact_leaves(graph, point)
-    locals_: dict[int, Local] = {}
+    locals_: dict[int, reverse.Local] = {}
     try:
         for index, node in graph.applied():
             args = [values[arg] for arg in node.args]
             values[index] = exact_node(graph, index, node, args)
             locals_[index] = _enclosing_local(graph, index, node, args)
-    except (UndecidedError, NotLipschitzError, TamecheckError):
+    except (UndecidedError, kinks.NotLipschitzError, TamecheckError):
         return None
     outputs = [v for k in graph.output_nodes for v in objects(values[k]).reshape(-1).tolist()]
-    return tuple(outputs), output_matrix(graph, locals_)
+    return tuple(outputs), reverse.output_matrix(graph, locals_)
 
 
-def _enclosing_local(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Local:
+def _enclosing_local(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> reverse.Local:
     if isinstance(node.op.meaning, Pointwise):
         moving = [not graph.input_free[arg] for arg in node.args]
-        slopes = [_enclosing_partials(node, at, moving) for at in points_of(args, node)]
-        return scaled(slopes, node.shape, moving)
+        slopes = [_enclosing_partials(node, at, moving) for at in reverse.points_of(args, node)]
+        return reverse.scaled(slopes, node.shape, moving)
     if isinstance(node.op.meaning, Selection) or not extremum(node.op):
-        return linear_local(graph, index, args)
-    groups = tied_groups(node, args[0])
+        return reverse.linear_local(graph, index, args)
+    groups = reverse.tied_groups(node, args[0])
     if any(len(group.tied) > 1 for group in groups):
         raise UndecidedError
-    return Moved(np.array([g.tied[0] for g in groups], np.int64).reshape(node.shape))
+    return reverse.Moved(np.array([g.tied[0] for g in groups], np.int64).reshape(node.shape))
 
 
-def _enclosing_partials(node: Apply, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
+def _enclosing_partials(
+    node: Apply, point: Sequence[Number], moving: Sequence[bool]
+) -> kinks.Partials:
     try:
-        found = pointwise_alternatives(node, point, moving)
+        found = kinks.pointwise_alternatives(node, point, moving)
     except UndecidedError:
-        return partials_over(node, point, moving)
-    if not isinstance(found, Site):
+        return kinks.partials_over(node, point, moving)
+    if not isinstance(found, kinks.Site):
         return found
     if found.jump:
         raise UndecidedError

@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from flint import fmpq, fmpq_mat
 
+from tamecheck.derivative.check import proofs
 from tamecheck.derivative.check.germs import (
     Germ,
     Tail,
@@ -22,17 +23,6 @@ from tamecheck.derivative.check.germs import (
     degree_of,
     union,
     variables_of,
-)
-from tamecheck.derivative.check.proofs import (
-    Claim,
-    Curve,
-    Identity,
-    Multiple,
-    Tangents,
-    divides,
-    excludes,
-    form_on,
-    tangent_cones,
 )
 from tamecheck.derivative.cone import inner_direction
 from tamecheck.exact.feasibility import (
@@ -55,7 +45,7 @@ _MOST_DEGREE = {1: 6, 2: 4, 3: 3, 4: 2, 5: 2, 6: 2}
 """The largest degree of a form that is looked for, by the number of rays of a cone."""
 
 
-def find_claim(germs: Sequence[Germ]) -> Claim | None:
+def find_claim(germs: Sequence[Germ]) -> proofs.Claim | None:
     """A proof that all functions are positive at points arbitrarily near, or that they are not."""
     size = germs[0].space.size
     try:
@@ -63,14 +53,14 @@ def find_claim(germs: Sequence[Germ]) -> Claim | None:
     except UndecidedError:
         direction = None
     if direction is not None and any(direction):
-        return Curve((direction,))
+        return proofs.Curve((direction,))
     exact = [k for k, germ in enumerate(germs) if germ.rational]
     known = [germs[k] for k in exact]
     rows = [tuple(a for a in germ.gradient if isinstance(a, fmpq)) for germ in known]
     circuits = _circuits(rows)
     for relation in circuits:
-        claim = Tangents(relation)
-        if excludes(claim, known):
+        claim = proofs.Tangents(relation)
+        if proofs.excludes(claim, known):
             return _numbered(claim, exact, len(germs))
     curve = _curve_inside(germs, rows, circuits) if len(known) == len(germs) else None
     if curve is not None:
@@ -80,21 +70,23 @@ def find_claim(germs: Sequence[Germ]) -> Claim | None:
         for search in (_tangents, _identities)
         for relation in circuits
     )
-    found = next((claim for claim in claims if excludes(claim, known)), None)
+    found = next((claim for claim in claims if proofs.excludes(claim, known)), None)
     return None if found is None else _numbered(found, exact, len(germs))
 
 
-def _numbered(claim: Tangents | Identity, places: Sequence[int], size: int) -> Claim:
+def _numbered(
+    claim: proofs.Tangents | proofs.Identity, places: Sequence[int], size: int
+) -> proofs.Claim:
     """The same claim about functions among more."""
     multiples = tuple(
-        Multiple(tuple(places[k] for k in m.factors), m.terms) for m in claim.multiples
+        proofs.Multiple(tuple(places[k] for k in m.factors), m.terms) for m in claim.multiples
     )
-    if isinstance(claim, Identity):
-        return Identity(multiples)
+    if isinstance(claim, proofs.Identity):
+        return proofs.Identity(multiples)
     relation = [ZERO] * size
     for k, factor in zip(places, claim.relation, strict=True):
         relation[k] = factor
-    return Tangents(tuple(relation), multiples, tuple(places[k] for k in claim.beside))
+    return proofs.Tangents(tuple(relation), multiples, tuple(places[k] for k in claim.beside))
 
 
 def _circuits(rows: Sequence[Vector]) -> list[Vector]:
@@ -141,7 +133,7 @@ def _used(germs: Sequence[Germ], relation: Vector) -> tuple[list[int], tuple[int
 
 def _tangents(
     germs: Sequence[Germ], _rows: Sequence[Vector], relation: Vector
-) -> Iterator[Tangents]:
+) -> Iterator[proofs.Tangents]:
     """Combinations that are negative on all directions that a relation leaves, by their degree."""
     used, own = _used(germs, relation)
     for names in dict.fromkeys((own, _used(germs, (ONE,) * len(germs))[1])):
@@ -150,14 +142,14 @@ def _tangents(
 
 def _tangents_in(
     germs: Sequence[Germ], relation: Vector, used: Sequence[int], names: Sequence[int]
-) -> Iterator[Tangents]:
+) -> Iterator[proofs.Tangents]:
     """Those for directions in some variables."""
     variables = sum(1 << v for v in names)
     beside = [k for k, germ in enumerate(germs) if k not in used and not germ.mask & ~variables]
-    cones = tangent_cones(relation, germs, [*used, *beside])
+    cones = proofs.tangent_cones(relation, germs, [*used, *beside])
     if not cones:
         if cones is not None:
-            yield Tangents(relation, (), tuple(beside))
+            yield proofs.Tangents(relation, (), tuple(beside))
         return
     # many directions and high degrees make large programs
     most = _MOST_DEGREE.get(len(cones[0]), 0)
@@ -173,7 +165,7 @@ def _tangents_in(
             squares = [code_of(((v, 2),)) for v in names]
             signed += [_column(germs, (k,), code, code) for k in beside for code in squares]
         forms = {
-            code: [form_on(cone, {code: ONE}, degree) for cone in cones]
+            code: [proofs.form_on(cone, {code: ONE}, degree) for cone in cones]
             for code in _codes(names, degree, degree)
         }
         columns = [_cut(column, degree, forms) for column in (*free, *signed)]
@@ -186,7 +178,7 @@ def _tangents_in(
                 slack.append(_Column((), 0, 0, {(number, code): ONE}))
         found = _amounts(columns[: len(free)], [*columns[len(free) :], *slack], range(count), right)
         if found is not None:
-            yield Tangents(relation, _multiples([*free, *signed], found), tuple(beside))
+            yield proofs.Tangents(relation, _multiples([*free, *signed], found), tuple(beside))
 
 
 def _cut(
@@ -213,17 +205,17 @@ def _codes(names: Sequence[int], low: int, high: int) -> Iterator[int]:
             yield code_of([(v, chosen.count(v)) for v in set(chosen)])
 
 
-def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[Multiple, ...]:
+def _multiples(columns: Sequence[_Column], amounts: Sequence[fmpq]) -> tuple[proofs.Multiple, ...]:
     terms: dict[tuple[tuple[int, ...], int], dict[int, fmpq]] = {}
     for column, amount in zip(columns, amounts, strict=False):
         if amount != 0:
             terms.setdefault((column.factors, column.lead), {})[column.code] = amount
-    return tuple(Multiple(factors, values) for (factors, _), values in terms.items())
+    return tuple(proofs.Multiple(factors, values) for (factors, _), values in terms.items())
 
 
 def _identities(
     germs: Sequence[Germ], rows: Sequence[Vector], relation: Vector
-) -> Iterator[Identity]:
+) -> Iterator[proofs.Identity]:
     """Identities ``Σ m_j p_j = N`` that start from a relation between the gradients.
 
     The functions of the relation have positive shares: by elimination and a linear program.
@@ -249,7 +241,7 @@ def _identities(
         rest = [_outside(column, even) for column in (*signed, *below, *slack)]
         found = _amounts([_outside(column, even) for column in free], rest, forced, {})
         if found is not None:
-            yield Identity(_multiples([*free, *signed], found))
+            yield proofs.Identity(_multiples([*free, *signed], found))
 
 
 def _absorbers(
@@ -271,7 +263,7 @@ def _outside(column: _Column, even: Sequence[int]) -> _Column:
     kept = {
         code: a
         for code, a in column.terms.items()
-        if isinstance(code, int) and not any(divides(e, code) for e in even)
+        if isinstance(code, int) and not any(proofs.divides(e, code) for e in even)
     }
     return replace(column, terms=kept)
 
@@ -354,7 +346,7 @@ def _square_forms(names: Sequence[int], order: int) -> Iterator[dict[Place, fmpq
 
 def _curve_inside(
     germs: Sequence[Germ], rows: Sequence[Vector], circuits: Sequence[Vector]
-) -> Curve | None:
+) -> proofs.Curve | None:
     """A curve on which all functions are positive, by one coefficient after the other."""
     size, order = germs[0].space.size, germs[0].space.order
     if order == 1:
@@ -384,13 +376,13 @@ def _curve_inside(
     return None
 
 
-def _lift(germs: Sequence[Germ], rows: Sequence[Vector], start: Vector) -> Curve | None:
+def _lift(germs: Sequence[Germ], rows: Sequence[Vector], start: Vector) -> proofs.Curve | None:
     """A curve with these first coefficients."""
     size, order = germs[0].space.size, germs[0].space.order
     unit = (*((ZERO,) * size), ONE)
     coefficients = [start]
     while True:
-        curve = Curve(tuple(coefficients))
+        curve = proofs.Curve(tuple(coefficients))
         series = [curve.series(k) for k in range(size)]
         level = len(coefficients) + 1
         wanted: list[Vector] = []

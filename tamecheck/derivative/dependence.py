@@ -16,18 +16,8 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck import ops
+from tamecheck.derivative import reverse
 from tamecheck.derivative.kinks import at_edge, pieces_of
-from tamecheck.derivative.reverse import (
-    Averaged,
-    Local,
-    Moved,
-    Multiplied,
-    Scaled,
-    Summed,
-    Values,
-    points_of,
-    pull,
-)
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.enclose import enclose
 from tamecheck.evaluate.exact_terms import holds, value_at
@@ -35,24 +25,8 @@ from tamecheck.evaluate.selection import compared_groups, gather_index, pick, ro
 from tamecheck.evaluate.walk import Site, site_of
 from tamecheck.exact.arrays import native, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_fraction, compare
+from tamecheck.ir import formula
 from tamecheck.ir.box import Box, Side
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Floor,
-    Mul,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    everywhere,
-    truth,
-)
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Fold, Pointwise, Routing, Selection
 from tamecheck.ir.tensor import Array, size_of
@@ -105,7 +79,7 @@ class _Known:
     values: Array
     still: Array
     continuous: Array
-    local: Local | None = None
+    local: reverse.Local | None = None
 
     @property
     def alive(self) -> Array:
@@ -116,7 +90,7 @@ class _Known:
         return (~(self.still & np.array(zero, bool).reshape(self.values.shape))).astype(float)
 
 
-def dependence(graph: Graph, values: Values) -> Dependence:
+def dependence(graph: Graph, values: reverse.Values) -> Dependence:
     """What the outputs of a lowered graph depend on, from the values of all nodes at the point."""
     order = list(graph.ancestors(graph.output_nodes))
     known: dict[int, _Known] = {}
@@ -137,7 +111,7 @@ def dependence(graph: Graph, values: Values) -> Dependence:
         node, local = graph.nodes[index], known[index].local
         if isinstance(node, Apply) and local is not None and needed[index].any():
             shapes = [graph.nodes[arg].shape for arg in node.args]
-            parts = pull(local, needed[index].astype(float)[None, None], shapes, lead=2)
+            parts = reverse.pull(local, needed[index].astype(float)[None, None], shapes, lead=2)
             for arg, part in zip(node.args, parts, strict=True):
                 if part is not None:
                     needed[arg] |= part[0, 0] > 0
@@ -145,7 +119,7 @@ def dependence(graph: Graph, values: Values) -> Dependence:
 
 
 def edges(
-    graph: Graph, values: Values, depends: Dependence, point: Mapping[str, Array]
+    graph: Graph, values: reverse.Values, depends: Dependence, point: Mapping[str, Array]
 ) -> list[str]:
     """The names of nodes that are not shown to have values all around the point.
 
@@ -154,8 +128,11 @@ def edges(
     """
     found: list[int] = []
     for index, node in graph.applied():
-        if isinstance(node.op.meaning, Pointwise) and node.op.meaning.domain(node.params) != TRUE:
-            points = points_of([values[arg] for arg in node.args], node)
+        if (
+            isinstance(node.op.meaning, Pointwise)
+            and node.op.meaning.domain(node.params) != formula.TRUE
+        ):
+            points = reverse.points_of([values[arg] for arg in node.args], node)
             places = zip(points, depends.moving(node), strict=True)
             if any(at_edge(node, at, moving) for at, moving in places):
                 found.append(index)
@@ -175,7 +152,7 @@ def _near(point: Mapping[str, Array]) -> Box:
     return Box(sides)
 
 
-_Flow = tuple[Array, Array, Local]
+_Flow = tuple[Array, Array, reverse.Local]
 """Where a node is constant, where it is continuous, and on what it depends."""
 
 
@@ -200,7 +177,7 @@ def _flow(graph: Graph, index: int, node: Apply, args: Sequence[_Known]) -> _Flo
                 np.asarray(np.logical_and.reduce(part, axis=axes)).reshape(node.shape)
                 for part in (args[0].still, args[0].continuous)
             )
-            return still, continuous, Summed(axes)
+            return still, continuous, reverse.Summed(axes)
         case _:
             raise UnsupportedError(
                 "There is no derivative for this op.", nodes=[(node.label, node.op.name)]
@@ -227,7 +204,7 @@ def _pointwise(node: Apply, args: Sequence[_Known]) -> _Flow:
         uses[list(used), element] = True
     wide = uses.reshape((len(args), *node.shape))
     still = np.asarray(~wide.any(axis=0))
-    return still, continuous.reshape(node.shape), Scaled(tuple(wide.astype(float)))
+    return still, continuous.reshape(node.shape), reverse.Scaled(tuple(wide.astype(float)))
 
 
 def _moved(args: Sequence[_Known], index: Array) -> _Flow:
@@ -236,7 +213,11 @@ def _moved(args: Sequence[_Known], index: Array) -> _Flow:
     def take(parts: Sequence[Array]) -> Array:
         return np.concatenate([*(part.reshape(-1) for part in parts), [True]])[index]
 
-    return take([arg.still for arg in args]), take([arg.continuous for arg in args]), Moved(index)
+    return (
+        take([arg.still for arg in args]),
+        take([arg.continuous for arg in args]),
+        reverse.Moved(index),
+    )
 
 
 def _product(left: _Known, right: _Known) -> _Flow:
@@ -245,7 +226,7 @@ def _product(left: _Known, right: _Known) -> _Flow:
     fixed = np.matmul(first * left.still, second * right.still)
     rough = np.matmul(first * ~left.continuous, second)
     rough = rough + np.matmul(first, second * ~right.continuous)
-    batched = Multiplied(first[None, None], second[None, None])
+    batched = reverse.Multiplied(first[None, None], second[None, None])
     return np.asarray(alive == fixed), np.asarray(rough == 0), batched
 
 
@@ -272,7 +253,7 @@ def _extreme(node: Apply, data: _Known) -> _Flow:
     fixed = [all(still[place] for place in g) or (index and len(g) == 1) for g in groups]
     even = [not index and all(continuous[place] for place in group) for group in groups]
     shape = node.shape
-    return np.array(fixed).reshape(shape), np.array(even).reshape(shape), Averaged(groups)
+    return np.array(fixed).reshape(shape), np.array(even).reshape(shape), reverse.Averaged(groups)
 
 
 def _sorted(node: Apply, data: _Known) -> _Flow:
@@ -292,7 +273,7 @@ def _sorted(node: Apply, data: _Known) -> _Flow:
         fixed[lane] = all(settled(a, b) for k, a in enumerate(lane) for b in lane[k + 1 :])
         for place in lane:
             groups[place] = lane
-    return fixed.reshape(shape), np.zeros(shape, dtype=bool), Averaged(groups)
+    return fixed.reshape(shape), np.zeros(shape, dtype=bool), reverse.Averaged(groups)
 
 
 def _gathered(site: Site, data: _Known, places: _Known) -> _Flow:
@@ -313,7 +294,7 @@ def _gathered(site: Site, data: _Known, places: _Known) -> _Flow:
         for place, known, chosen in zip(index.reshape(-1), fixed, source, strict=True)
     ]
     fixed = fixed.reshape(site.shape)
-    return still & fixed, continuous & fixed, Averaged(groups)
+    return still & fixed, continuous & fixed, reverse.Averaged(groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,12 +305,12 @@ class _Arguments:
     still: tuple[bool, ...]
     continuous: tuple[bool, ...]
 
-    def of(self, pieces: Sequence[Piece], *, total: bool) -> tuple[frozenset[int], bool]:
+    def of(self, pieces: Sequence[formula.Piece], *, total: bool) -> tuple[frozenset[int], bool]:
         """The arguments that the value depends on, and whether it is continuous.
 
         ``total`` says that the op is continuous everywhere.
         """
-        possible: list[Piece] = []
+        possible: list[formula.Piece] = []
         for piece in pieces:
             held = self.held(piece.condition)
             if held is not False:
@@ -344,48 +325,48 @@ class _Arguments:
         used = _NONE.union(*(part for part, _ in (*found, *terms)))
         return used, total and all(self.continuous[k] for k in used)
 
-    def held(self, condition: Condition) -> bool | None:
+    def held(self, condition: formula.Condition) -> bool | None:
         """Whether a condition holds in a neighbourhood, fails in one, or neither is known."""
-        return truth(condition, self._held)
+        return formula.truth(condition, self._held)
 
-    def _held(self, comparison: Compare) -> bool | None:
+    def _held(self, comparison: formula.Compare) -> bool | None:
         used, continuous = self.used(comparison.term)
         if not used:
             return holds(comparison, self.point)
         sign = _definite_sign(self._value(comparison.term)) if continuous else None
         return None if sign is None else sign in comparison.relation.signs
 
-    def used(self, term: Term) -> tuple[frozenset[int], bool]:  # noqa: C901 (a case a constructor)
+    def used(self, term: formula.Term) -> tuple[frozenset[int], bool]:  # noqa: C901 (a case a constructor)
         """The arguments that a term depends on, and whether it is continuous."""
         match term:
-            case Var(index):
+            case formula.Var(index):
                 return _NONE if self.still[index] else frozenset({index}), self.continuous[index]
-            case Const():
+            case formula.Const():
                 return _NONE, True
-            case Pow(_, Const(exponent)) if exponent == 0:
+            case formula.Pow(_, formula.Const(exponent)) if exponent == 0:
                 return _NONE, True
-            case Mul(left, right):
+            case formula.Mul(left, right):
                 return self._joined(left, right, vanishing=(left, right))
-            case Div(left, right):
+            case formula.Div(left, right):
                 return self._joined(left, right, vanishing=(left,))
-            case Add(left, right):
+            case formula.Add(left, right):
                 return self._joined(left, right)
-            case Pow(base, exponent):
+            case formula.Pow(base, exponent):
                 used, continuous = self._joined(base, exponent)
                 fixed = not self.used(exponent)[0]
                 return used, continuous and (fixed or _definite_sign(self._value(base)) == 1)
-            case Floor(argument):
+            case formula.Floor(argument):
                 used, continuous = self.used(argument)
                 if not used or (continuous and _between(self._value(argument))):
                     return _NONE, True
                 return used, False
-            case Call(_, argument):
+            case formula.Call(_, argument):
                 return self.used(argument)
             case _:
                 assert_never(term)
 
     def _joined(
-        self, left: Term, right: Term, vanishing: Sequence[Term] = ()
+        self, left: formula.Term, right: formula.Term, vanishing: Sequence[formula.Term] = ()
     ) -> tuple[frozenset[int], bool]:
         for factor in vanishing:
             if not self.used(factor)[0] and self._value(factor) == fmpq(0):
@@ -393,10 +374,10 @@ class _Arguments:
         first, second = self.used(left), self.used(right)
         return first[0] | second[0], first[1] and second[1]
 
-    def _value(self, term: Term) -> Number:
+    def _value(self, term: formula.Term) -> Number:
         """The value at the point; a ball about everything where it is not known."""
         try:
-            return value_at(everywhere(term), self.point, continuous=True)
+            return value_at(formula.everywhere(term), self.point, continuous=True)
         except UndecidedError:
             return arb(0, float("inf"))
 

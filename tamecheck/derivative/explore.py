@@ -16,21 +16,11 @@ from typing import TypeVar
 import numpy as np
 from flint import fmpq
 
+from tamecheck.derivative import reverse
 from tamecheck.derivative.chainrule import element_derivatives
 from tamecheck.derivative.cone import Cone, Row, is_zero
 from tamecheck.derivative.dependence import Dependence
 from tamecheck.derivative.kinks import Affinity, Alternative, Site
-from tamecheck.derivative.reverse import (
-    Local,
-    Moved,
-    Scaled,
-    Values,
-    input_rows,
-    linear_local,
-    scaled,
-    tied_groups,
-    zeros,
-)
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate.exact import exact_node
 from tamecheck.exact.reals import Number
@@ -50,8 +40,8 @@ class Leaf:
     """
 
     cone: Cone
-    values: Values
-    locals_: Mapping[int, Local]
+    values: reverse.Values
+    locals_: Mapping[int, reverse.Local]
     jumped: frozenset[int] = frozenset()
 
 
@@ -68,7 +58,7 @@ class Explorer:
     size: int
     limit: int
 
-    def leaves(self, values: Values) -> list[Leaf]:
+    def leaves(self, values: reverse.Values) -> list[Leaf]:
         """The cones, from the values of the inputs and constants.
 
         Raises `UnsupportedError` if there are more cones than the limit. Raises `NotLipschitzAt` if
@@ -108,7 +98,7 @@ class Explorer:
             yield from self._extreme(index, node, leaf)
         else:
             args = [leaf.values[arg] for arg in node.args]
-            local = linear_local(self.graph, index, args, self.depends.needed[index])
+            local = reverse.linear_local(self.graph, index, args, self.depends.needed[index])
             yield _with(leaf, index, exact_node(self.graph, index, node, args), local)
 
     def _pointwise(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
@@ -139,7 +129,7 @@ class Explorer:
             for element, alternative in zip(sites, chosen, strict=True):
                 here.reshape(-1)[element] = alternative.value
                 partials[element] = alternative.partials
-            local = scaled(partials, node.shape, moving)
+            local = reverse.scaled(partials, node.shape, moving)
             inside = replace(leaf, cone=cone, jumped=leaf.jumped | jumps)
             yield _with(inside, index, here, local)
 
@@ -170,12 +160,15 @@ class Explorer:
 
     def _extreme(self, index: int, node: Apply, leaf: Leaf) -> Iterator[Leaf]:
         data = leaf.values[node.args[0]]
-        groups = tied_groups(node, data)
+        groups = reverse.tied_groups(node, data)
         picks = np.array([group.tied[0] for group in groups], dtype=np.int64)
         needs = self.depends.needs(index)
         tied = [n for n, group in enumerate(groups) if len(group.tied) > 1 and needs[n]]
         jump = chooses_indices(node.op)
-        rows = {n: input_rows(self.graph, leaf.locals_, node.args[0], groups[n].tied) for n in tied}
+        rows = {
+            n: reverse.input_rows(self.graph, leaf.locals_, node.args[0], groups[n].tied)
+            for n in tied
+        }
 
         def narrow(cone: Cone, n: int) -> Iterator[tuple[Cone, int]]:
             for winner in range(len(rows[n])):
@@ -187,12 +180,12 @@ class Explorer:
             chosen = picks.copy()
             chosen[tied] = winners
             if jump:
-                value = zeros((len(groups),))
+                value = reverse.zeros((len(groups),))
                 places = zip(groups, chosen.tolist(), strict=True)
                 value[:] = [fmpq(group.group.index(place)) for group, place in places]
-                local: Local = Scaled((None,))
+                local: reverse.Local = reverse.Scaled((None,))
             else:
-                value, local = data.reshape(-1)[chosen], Moved(chosen.reshape(node.shape))
+                value, local = data.reshape(-1)[chosen], reverse.Moved(chosen.reshape(node.shape))
             jumped = leaf.jumped | {index} if jump and tied else leaf.jumped
             inside = replace(leaf, cone=cone, jumped=jumped)
             yield _with(inside, index, value.reshape(node.shape), local)
@@ -232,7 +225,7 @@ def _choose(
     return after(0, cone, [])
 
 
-def _with(leaf: Leaf, index: int, value: Array, local: Local) -> Leaf:
+def _with(leaf: Leaf, index: int, value: Array, local: reverse.Local) -> Leaf:
     values, locals_ = {**leaf.values, index: value}, {**leaf.locals_, index: local}
     return replace(leaf, values=values, locals_=locals_)
 
@@ -243,12 +236,12 @@ def source_of(shape: Shape, target: Shape, element: int) -> int:
 
 
 def argument_rows(
-    graph: Graph, node: Apply, locals_: Mapping[int, Local], element: int
+    graph: Graph, node: Apply, locals_: Mapping[int, reverse.Local], element: int
 ) -> list[Row]:
     """The derivative of each argument of an element of a pointwise node by all input elements."""
     places = [source_of(graph.nodes[arg].shape, node.shape, element) for arg in node.args]
     return [
-        input_rows(graph, locals_, arg, [place])[0]
+        reverse.input_rows(graph, locals_, arg, [place])[0]
         for arg, place in zip(node.args, places, strict=True)
     ]
 

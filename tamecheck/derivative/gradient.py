@@ -14,23 +14,11 @@ import numpy as np
 from flint import arb
 
 from tamecheck import ops
+from tamecheck.derivative import reverse
 from tamecheck.derivative.chainrule import NotLipschitzAt, chain_rule
 from tamecheck.derivative.jacobian import exact_point
 from tamecheck.derivative.kinks import derivative
 from tamecheck.derivative.lowering import lowered
-from tamecheck.derivative.reverse import (
-    UNIT,
-    Local,
-    Moved,
-    Multiplied,
-    Picked,
-    Scaled,
-    Summed,
-    join_inputs,
-    multiply,
-    output_matrix,
-    pull_back,
-)
 from tamecheck.errors import DomainError, InputError, TamecheckError, UnsupportedError
 from tamecheck.evaluate.exact import outside
 from tamecheck.evaluate.float_terms import choose_floats, condition_floats
@@ -119,7 +107,7 @@ def node_values(graph: Graph, points: Array) -> tuple[Graph, dict[int, Array]]:
         return simple, _forward(simple, points, slopes=False)[0]
 
 
-def _jacobian(graph: Graph, locals_: Mapping[int, Local], rows: Array) -> Array:
+def _jacobian(graph: Graph, locals_: Mapping[int, reverse.Local], rows: Array) -> Array:
     """One reverse pass for all outputs."""
     count = sum(size_of(graph.nodes[node].shape) for _, node in graph.outputs)
     seeds: dict[int, Array] = {}
@@ -131,16 +119,16 @@ def _jacobian(graph: Graph, locals_: Mapping[int, Local], rows: Array) -> Array:
         start += size_of(shape)
         part = seed.reshape((1, count, *shape))
         seeds[node] = seeds[node] + part if node in seeds else part
-    found = pull_back(graph, locals_, seeds, lead=2)
-    return join_inputs(graph, found, (len(rows), count), rows.dtype)
+    found = reverse.pull_back(graph, locals_, seeds, lead=2)
+    return reverse.join_inputs(graph, found, (len(rows), count), rows.dtype)
 
 
 def _forward(
     graph: Graph, rows: Array, *, slopes: bool = True
-) -> tuple[dict[int, Array], dict[int, Local]]:
+) -> tuple[dict[int, Array], dict[int, reverse.Local]]:
     """The values of all nodes, and their derivatives by their arguments, unless without slopes."""
     values: dict[int, Array] = {}
-    locals_: dict[int, Local] = {}
+    locals_: dict[int, reverse.Local] = {}
     start = 0
     for index, node in enumerate(graph.nodes):
         match node:
@@ -158,7 +146,7 @@ def _forward(
 
 def _apply(
     graph: Graph, index: int, node: Apply, args: list[Array], *, slopes: bool
-) -> tuple[Array, Local]:
+) -> tuple[Array, reverse.Local]:
     shapes = [graph.nodes[arg].shape for arg in node.args]
     moving = [not graph.input_free[arg] for arg in node.args]
     match node.op.meaning:
@@ -167,25 +155,27 @@ def _apply(
             return _pointwise(meaning.pieces(node.params), args, node.shape, sloped)
         case Routing():
             places = route_index(node, shapes)
-            return _moved(places, node, args), Moved(places)
+            return _moved(places, node, args), reverse.Moved(places)
         case Contraction():
             left, right = args
             row, column = len(shapes[0]) == 1, len(shapes[1]) == 1
-            value = multiply(
+            value = reverse.multiply(
                 left[..., None, :] if row else left, right[..., None] if column else right
             )
             value = value.reshape((*value.shape[:2], *node.shape))
-            return value, Multiplied(left if moving[1] else None, right if moving[0] else None)
+            return value, reverse.Multiplied(
+                left if moving[1] else None, right if moving[0] else None
+            )
         case Fold(ops.ADD):
             axes = axes_of(shapes[0], node.params)
             keepdims = bool(node.params["keepdims"])
             value = args[0].sum(axis=tuple(a + 2 for a in axes), keepdims=keepdims)
-            return value, Summed(axes)
+            return value, reverse.Summed(axes)
         case _ if extremum(node.op):
             return _extreme(node, args[0], shapes[0], slopes=slopes)
         case Selection() if not chooses_indices(node.op) and not moving[1]:
             places = gather_index(site_of(graph, index, node), shapes[0], args[1][0, 0])
-            return _moved(places, node, args[:1]), Moved(places)
+            return _moved(places, node, args[:1]), reverse.Moved(places)
         case _:
             raise UnsupportedError(
                 "There is no batched derivative for this op.",
@@ -196,7 +186,7 @@ def _apply(
 
 def _pointwise(
     pieces: Sequence[Piece], args: list[Array], shape: Shape, moving: Sequence[bool]
-) -> tuple[Array, Local]:
+) -> tuple[Array, reverse.Local]:
     wide = [pad_rank(arg, len(shape)) for arg in args]
     bodies = [piece.term for piece in pieces]
     masks = [condition_floats(piece.condition, wide) for piece in pieces[:-1]]
@@ -205,14 +195,14 @@ def _pointwise(
         _partial(masks, [derivative(body, variable) for body in bodies], wide) if moves else None
         for variable, moves in enumerate(moving)
     ]
-    return value, Scaled(tuple(partials))
+    return value, reverse.Scaled(tuple(partials))
 
 
 def _partial(masks: Sequence[Array], terms: Sequence[Term], args: list[Array]) -> Array:
     """A partial derivative; a zero-one mask where that is all it is."""
     constants = [float(t.value) if isinstance(t, Const) else None for t in terms]
     if all(c == 1 for c in constants):
-        return UNIT
+        return reverse.UNIT
     if constants == [0.0, 1.0]:
         return (~masks[0]).astype(args[0].dtype)
     return choose_floats(masks, terms, args).astype(args[0].dtype, copy=False)
@@ -228,7 +218,9 @@ def _moved(places: Array, node: Apply, args: Sequence[Array]) -> Array:
     return take_flat(flat[0], places)
 
 
-def _extreme(node: Apply, data: Array, shape: Shape, *, slopes: bool) -> tuple[Array, Local]:
+def _extreme(
+    node: Apply, data: Array, shape: Shape, *, slopes: bool
+) -> tuple[Array, reverse.Local]:
     groups = compared_groups(node, shape)
     flat = data.reshape((len(data), -1))[:, groups]
     last = bool(node.params.get("last"))
@@ -237,11 +229,11 @@ def _extreme(node: Apply, data: Array, shape: Shape, *, slopes: bool) -> tuple[A
     if last:
         best = groups.shape[1] - 1 - best
     if chooses_indices(node.op):
-        return best.reshape((len(data), 1, *node.shape)).astype(data.dtype), Scaled((None,))
+        return best.reshape((len(data), 1, *node.shape)).astype(data.dtype), reverse.Scaled((None,))
     value = np.take_along_axis(flat, best[:, :, None], axis=2)
     places = groups[np.arange(len(groups)), best][:, None, :]
     distinct = slopes and len(np.unique(groups)) == groups.size
-    return value.reshape((len(data), 1, *node.shape)), Picked(places, distinct)
+    return value.reshape((len(data), 1, *node.shape)), reverse.Picked(places, distinct)
 
 
 def outside_rows(graph: Graph, values: Mapping[int, Array], count: int) -> Array:
@@ -286,7 +278,7 @@ def _exact_row(graph: Graph, row: Array, number: int) -> Array:
         with working_precision(BITS):
             point = exact_point(graph, row.tolist())
             rule = chain_rule(graph, point)
-            matrix = output_matrix(graph, rule.conventional())
+            matrix = reverse.output_matrix(graph, rule.conventional())
             found = np.array([[float(arb(a)) for a in line] for line in matrix])
     except NotLipschitzAt as sharp:
         why = f"the last op of {sharp.where} is not Lipschitz at what it is given"

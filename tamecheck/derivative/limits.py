@@ -22,19 +22,9 @@ from tamecheck.derivative.minkowski import minkowski_sum
 from tamecheck.derivative.result import JacobianSet, Proof
 from tamecheck.derivative.reverse import Local, input_rows, output_matrix
 from tamecheck.errors import TamecheckError
+from tamecheck.exact import hull
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.feasibility import null_basis
-from tamecheck.exact.hull import (
-    Combination,
-    Exact,
-    Matrix,
-    extreme,
-    fractions_of,
-    matrix_text,
-    membership,
-    rational,
-    same,
-)
 from tamecheck.exact.reals import ZERO, Number
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.tensor import Array, size_of
@@ -52,9 +42,9 @@ class _Cones:
 
     affinity: Affinity
     leaves: Sequence[Leaf]
-    matrices: Sequence[Matrix]
+    matrices: Sequence[hull.Matrix]
 
-    def known(self, *, settled: bool) -> list[tuple[Leaf, Matrix]]:
+    def known(self, *, settled: bool) -> list[tuple[Leaf, hull.Matrix]]:
         """The full cones of which it is known that points near are in them, or the others."""
         pairs = zip(self.leaves, self.matrices, strict=True)
         return [(k, m) for k, m in pairs if k.cone.full and k.cone.settled is settled]
@@ -99,11 +89,11 @@ def limit_set(
     else:
         rest = [matrix for _, matrix in cones.known(settled=False)]
         open_ = [
-            f"whether {matrix_text(m)} is a limit: curved kinks touch"
+            f"whether {hull.matrix_text(m)} is a limit: curved kinks touch"
             for m in rest
             if not adds_nothing(m, matrices, kind)
         ]
-    kept = extreme(matrices) if kind == "clarke" else range(len(matrices))
+    kept = hull.extreme(matrices) if kind == "clarke" else range(len(matrices))
     return replace(
         empty,
         raw=tuple(vertices[number][0] for number in kept),
@@ -114,23 +104,25 @@ def limit_set(
     )
 
 
-def adds_nothing(matrix: Matrix, matrices: Sequence[Matrix], kind: str) -> bool:
+def adds_nothing(matrix: hull.Matrix, matrices: Sequence[hull.Matrix], kind: str) -> bool:
     """Whether a matrix is one of a set of limits, or in their hull."""
-    if any(same(matrix, other) for other in matrices):
+    if any(hull.same(matrix, other) for other in matrices):
         return True
     if kind == "bouligand" or not matrices:
         return False
-    return isinstance(membership(matrices, matrix), Combination)
+    return isinstance(hull.membership(matrices, matrix), hull.Combination)
 
 
-def _beyond(patterns: Sequence[Pattern], matrices: Sequence[Matrix], kind: str) -> list[Pattern]:
+def _beyond(
+    patterns: Sequence[Pattern], matrices: Sequence[hull.Matrix], kind: str
+) -> list[Pattern]:
     return [pattern for pattern in patterns if not adds_nothing(pattern.matrix, matrices, kind)]
 
 
 def _named(pattern: Pattern) -> str:
     names = list(dict.fromkeys(pattern.names))
     listed = ", ".join(names[:_MOST_NAMES]) + (", ..." if len(names) > _MOST_NAMES else "")
-    return f"whether {matrix_text(pattern.matrix)} is a limit: signs at {listed}"
+    return f"whether {hull.matrix_text(pattern.matrix)} is a limit: signs at {listed}"
 
 
 def _compare(cones: _Cones, checked: Limits) -> None:
@@ -138,28 +130,30 @@ def _compare(cones: _Cones, checked: Limits) -> None:
     possible = [pattern.matrix for pattern in checked.patterns]
     candidates = [m for leaf, m in zip(cones.leaves, cones.matrices, strict=True) if leaf.cone.full]
     known = cones.known(settled=True) if checked.whole else []
-    missing = [m for _, m in known if not any(same(m, o) for o in possible)]
-    missing += [p.matrix for p in checked.shown if not any(same(p.matrix, m) for m in candidates)]
+    missing = [m for _, m in known if not any(hull.same(m, o) for o in possible)]
+    missing += [
+        p.matrix for p in checked.shown if not any(hull.same(p.matrix, m) for m in candidates)
+    ]
     if missing:
         raise TamecheckError(
             f"The search for the Jacobians near this point and its check differ at "
-            f"{matrix_text(missing[0])}; one of them is wrong.",
+            f"{hull.matrix_text(missing[0])}; one of them is wrong.",
             hint="Please report the model and the point.",
         )
 
 
-def _vertices(cones: _Cones, checked: Limits | None) -> list[tuple[Matrix, Proof]]:
+def _vertices(cones: _Cones, checked: Limits | None) -> list[tuple[hull.Matrix, Proof]]:
     """The limits that are proved, each once with its proof."""
-    found: list[tuple[Matrix, Proof]] = []
+    found: list[tuple[hull.Matrix, Proof]] = []
     curves = [] if checked is None else [(p.matrix, p.curve) for p in checked.shown]
     for leaf, matrix in cones.known(settled=True):
-        if not any(same(matrix, other) for other, _ in found):
-            direction = fractions_of((leaf.cone.direction,))
-            curve = next((c for other, c in curves if c and same(matrix, other)), None)
-            path = direction if curve is None else fractions_of(curve.coefficients)
+        if not any(hull.same(matrix, other) for other, _ in found):
+            direction = hull.fractions_of((leaf.cone.direction,))
+            curve = next((c for other, c in curves if c and hull.same(matrix, other)), None)
+            path = direction if curve is None else hull.fractions_of(curve.coefficients)
             found.append((matrix, Proof(direction[0], tuple(leaf.cone.strict), path)))
     for matrix, curve in curves:
-        if curve is not None and not any(same(matrix, other) for other, _ in found):
+        if curve is not None and not any(hull.same(matrix, other) for other, _ in found):
             found.append((matrix, Proof.along(curve.coefficients)))
     return found
 
@@ -196,7 +190,7 @@ def _outputs(graph: Graph, values: Mapping[int, Array]) -> tuple[Number, ...]:
 def _distinct(values: Sequence[tuple[Number, ...]]) -> tuple[tuple[Number, ...], ...]:
     found: list[tuple[Number, ...]] = []
     for value in values:
-        if not any(same((value,), (other,)) for other in found):
+        if not any(hull.same((value,), (other,)) for other in found):
             found.append(value)
     return tuple(found)
 
@@ -211,20 +205,20 @@ def _is_continuous_nearby(cones: _Cones, size: int) -> bool:
     if not cones.affine:
         # curved pieces may differ nearby though first derivatives agree
         return False
-    if all(same(matrix, matrices[0]) for matrix in matrices[1:]):
+    if all(hull.same(matrix, matrices[0]) for matrix in matrices[1:]):
         return True
     applied = (node for node in cones.affinity.graph.nodes if isinstance(node, Apply))
     # a choice between equals has no cone of its own for the tie
     if any(chooses_indices(node.op) and extremum(node.op) for node in applied):
         return False
     functionals = (row for leaf in leaves for row in (*leaf.cone.strict, *leaf.cone.equal))
-    if rational(tuple(functionals)) is None:
+    if hull.rational(tuple(functionals)) is None:
         return False
     pairs = list(zip(leaves, matrices, strict=True))
     for thin, low in pairs:
         if thin.cone.full:
             continue
-        span = null_basis(rational(thin.cone.equal) or (), size)
+        span = null_basis(hull.rational(thin.cone.equal) or (), size)
         beside = (m for leaf, m in pairs if leaf.cone.full and _touches(thin, leaf, size))
         rows = (row for high in beside for row in zip(low, high, strict=True))
         gaps = (tuple(a - b for a, b in zip(*row, strict=True)) for row in rows)
@@ -250,7 +244,7 @@ class Kink:
 class KinkFamily:
     """``base + Σ d_k change_k form_kᵀ``, ``0 <= d_k <= 1``; no two forms are parallel."""
 
-    base: Exact
+    base: hull.Exact
     """Where all forms are negative."""
     kinks: tuple[Kink, ...]
     independent: bool
@@ -259,10 +253,10 @@ class KinkFamily:
     affine: bool
     """Whether all kinks lie on hyperplanes near the point, so that the patterns are those of the
     forms."""
-    conventional: Matrix
+    conventional: hull.Matrix
     """The Jacobian that automatic differentiation takes."""
 
-    def element(self, signs: Sequence[bool]) -> Exact:
+    def element(self, signs: Sequence[bool]) -> hull.Exact:
         """The Jacobian where these forms are positive and the others are negative."""
         rows = [list(row) for row in self.base]
         for kink, positive in zip(self.kinks, signs, strict=True):
@@ -305,7 +299,7 @@ class KinkFamily:
         return replace(
             empty,
             raw=tuple(matrix for matrix, _ in found),
-            proofs=tuple(Proof(fractions_of((c.direction,))[0], c.strict) for _, c in found),
+            proofs=tuple(Proof(hull.fractions_of((c.direction,))[0], c.strict) for _, c in found),
             fans=tuple((cone.strict, matrix) for matrix, cone in found),
             rests_on=_RANK,
         )
@@ -320,13 +314,13 @@ def kink_family(rule: ChainRule) -> KinkFamily | None:
         return None
     negative = dict.fromkeys(places, 1)
     low = rule.chosen(negative)
-    base = rational(output_matrix(rule.graph, low))
+    base = hull.rational(output_matrix(rule.graph, low))
     if base is None:
         return None
     kinks: list[Kink] = []
     for place in places:
         form = _form(rule, place, low)
-        high = rational(output_matrix(rule.graph, rule.chosen({**negative, place: 0})))
+        high = hull.rational(output_matrix(rule.graph, rule.chosen({**negative, place: 0})))
         kink = None if form is None or high is None else _factored(base, high, form)
         if kink is None:
             return None
@@ -359,11 +353,11 @@ def _form(rule: ChainRule, place: Place, locals_: dict[int, Local]) -> tuple[fmp
             return None
         weights = rule.kinked[index].tests[element]
         rows = argument_rows(rule.graph, node, locals_, element)
-    exact = rational((combination(weights, rows, len(rows[0])),))
+    exact = hull.rational((combination(weights, rows, len(rows[0])),))
     return None if exact is None else exact[0]
 
 
-def _factored(base: Exact, high: Exact, form: tuple[fmpq, ...]) -> Kink | None:
+def _factored(base: hull.Exact, high: hull.Exact, form: tuple[fmpq, ...]) -> Kink | None:
     """The change for a form; None if the difference of the matrices is no multiple of it."""
     rows = [[b - a for a, b in zip(*pair, strict=True)] for pair in zip(base, high, strict=True)]
     pivot = next((j for j, a in enumerate(form) if a != 0), None)
@@ -372,7 +366,7 @@ def _factored(base: Exact, high: Exact, form: tuple[fmpq, ...]) -> Kink | None:
     return Kink(change, form) if fits else None
 
 
-def _merged(base: Exact, kinks: Sequence[Kink]) -> tuple[Exact, list[Kink]]:
+def _merged(base: hull.Exact, kinks: Sequence[Kink]) -> tuple[hull.Exact, list[Kink]]:
     """The same family with one kink for each line of forms; kinks that cancel are dropped.
 
     A kink whose form is a negative multiple ``-s c`` of another's adds ``b (-s c)ᵀ`` where c is

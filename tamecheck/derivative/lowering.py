@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
 
+from tamecheck import ops
 from tamecheck.derivative.kinks import pieces_of
 from tamecheck.derivative.orders import Orders
 from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
 from tamecheck.ir.graph import Apply, Graph, GraphBuilder
 from tamecheck.ir.op import Expansion, Fold, Selection, Value
-from tamecheck.ir.tensor import Array, Shape, size_of
-from tamecheck.ops import BY_NAME, MUL, SELECT
+from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.shapes import axes_of
 
 
@@ -35,10 +35,10 @@ def lowered(graph: Graph) -> Graph:
         if not _is_compound(node):
             return None
         arg = number[node.args[0]]
-        build = partial(_built, builder, node.label)
         if isinstance(node.op.meaning, Expansion):
+            build = partial(_built, builder, node.label)
             return node.op.meaning.expand(build, arg, builder.shape(arg), node.params)
-        return _product(build, arg, builder.shape(arg), node)
+        return _product(builder, arg, node)
 
     compound = any(isinstance(node, Apply) and _is_compound(node) for node in graph.nodes)
     return _rebuild(graph, expand) if compound else graph
@@ -46,39 +46,41 @@ def lowered(graph: Graph) -> Graph:
 
 def _is_compound(node: Apply) -> bool:
     meaning = node.op.meaning
-    return isinstance(meaning, Expansion) or (isinstance(meaning, Fold) and meaning.op is MUL)
+    return isinstance(meaning, Expansion) or (isinstance(meaning, Fold) and meaning.op is ops.MUL)
 
 
 def _built(
     builder: GraphBuilder, label: str, name: str, operands: Sequence[int], **params: Value
 ) -> int:
-    return builder.apply(BY_NAME[name], list(operands), label, **params)
+    return builder.apply(ops.BY_NAME[name], list(operands), label, **params)
 
 
-def _product(apply: partial[int], arg: int, shape: Shape, node: Apply) -> int:
+def _product(builder: GraphBuilder, arg: int, node: Apply) -> int:
+    apply, shape = partial(builder.apply, label=node.label), builder.shape(arg)
     axes = axes_of(shape, node.params)
     rest = tuple(axis for axis in range(len(shape)) if axis not in axes)
     count = size_of(tuple(shape[axis] for axis in axes))
     width = size_of(tuple(shape[axis] for axis in rest))
-    table = apply("reshape", [apply("transpose", [arg], perm=(*axes, *rest))], shape=(count, width))
+    moved = apply(ops.TRANSPOSE, [arg], perm=(*axes, *rest))
+    table = apply(ops.RESHAPE, [moved], shape=(count, width))
     total: int | None = None
     for row in range(count):
-        part = apply("slice", [table], starts=(row, 0), steps=(1, 1), sizes=(1, width))
-        total = part if total is None else apply("mul", [total, part])
+        part = apply(ops.SLICE, [table], starts=(row, 0), steps=(1, 1), sizes=(1, width))
+        total = part if total is None else apply(ops.MUL, [total, part])
     if total is None:
         # the empty product is the constant 1, whose derivative is that of an empty sum
         keepdims = bool(node.params["keepdims"])
-        return apply("exp", [apply("sum", [arg], axes=axes, keepdims=keepdims)])
-    return apply("reshape", [total], shape=node.shape)
+        return apply(ops.EXP, [apply(ops.SUM, [arg], axes=axes, keepdims=keepdims)])
+    return apply(ops.RESHAPE, [total], shape=node.shape)
 
 
 def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
     """The same function near a point, with continuous ops for choices that do not jump there."""
 
     def bare(builder: GraphBuilder, _index: int, node: Apply, number: list[int]) -> int | None:
-        if node.op is not SELECT:
+        if node.op is not ops.SELECT:
             return None
-        new = builder.apply(SELECT, [number[arg] for arg in node.args], node.label)
+        new = builder.apply(ops.SELECT, [number[arg] for arg in node.args], node.label)
         return Orders(builder, point).bare(new)
 
     def settle(builder: GraphBuilder, _index: int, node: Apply, number: list[int]) -> int | None:
@@ -87,18 +89,18 @@ def with_choices(graph: Graph, point: Mapping[str, Array]) -> Graph:
         given = [number[arg] for arg in node.args]
         new = builder.apply(node.op, given, node.label, node.function, **node.params)
         choices = Orders(builder, point)
-        found = choices.switched(new) if node.op is SELECT else choices.gathered(new)
+        found = choices.switched(new) if node.op is ops.SELECT else choices.gathered(new)
         return new if found is None else found
 
     applied = [node for node in graph.nodes if isinstance(node, Apply)]
     if not any(map(_chooses, applied)):
         return graph
-    masked = any(node.op is SELECT for node in applied)
+    masked = any(node.op is ops.SELECT for node in applied)
     return _rebuild(_rebuild(graph, bare) if masked else graph, settle)
 
 
 def _chooses(node: Apply) -> bool:
-    return node.op is SELECT or isinstance(node.op.meaning, Selection)
+    return node.op is ops.SELECT or isinstance(node.op.meaning, Selection)
 
 
 def without_norms(graph: Graph, point: Mapping[str, Array]) -> Graph | None:
@@ -116,7 +118,7 @@ def without_norms(graph: Graph, point: Mapping[str, Array]) -> Graph | None:
     def vanish(builder: GraphBuilder, index: int, node: Apply, number: list[int]) -> int | None:
         if index not in zero:
             return None
-        return builder.apply(MUL, [number[node.args[0]], builder.constant(0)], node.label)
+        return builder.apply(ops.MUL, [number[node.args[0]], builder.constant(0)], node.label)
 
     return _rebuild(graph, vanish) if zero else None
 
@@ -133,10 +135,10 @@ def without_roots(graph: Graph) -> Graph | None:
         if index not in roots:
             return None
         base, exponent = roots[index]
-        size = builder.apply(BY_NAME["abs"], [number[base]], node.label)
+        size = builder.apply(ops.ABS, [number[base]], node.label)
         if exponent == 1:
             return size
-        return builder.apply(BY_NAME["pow"], [size], node.label, exponent=exponent)
+        return builder.apply(ops.POW, [size], node.label, exponent=exponent)
 
     return _rebuild(graph, simplify) if roots else None
 

@@ -12,6 +12,7 @@ from flint import arb, fmpq
 from tamecheck.derivative.minkowski import MinkowskiSum, Shares
 from tamecheck.derivative.rounds import Blend, Part, RoundSet
 from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.exact import reals
 from tamecheck.exact.hull import (
     Matrix,
     Membership,
@@ -21,14 +22,6 @@ from tamecheck.exact.hull import (
     membership,
     rational,
     same,
-)
-from tamecheck.exact.reals import (
-    BITS,
-    Number,
-    as_fraction,
-    as_number,
-    exact_text,
-    working_precision,
 )
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.tensor import Shape, element_names
@@ -48,7 +41,7 @@ class Proof:
 
     direction: tuple[Fraction, ...]
     """The direction in which the curve leaves the point."""
-    functionals: tuple[tuple[Number, ...], ...]
+    functionals: tuple[tuple[reals.Number, ...], ...]
     """Where first derivatives suffice: an open cone, the directions on which these are positive, in
     which the Jacobian holds near the point."""
     curve: tuple[tuple[Fraction, ...], ...] = ()
@@ -92,11 +85,13 @@ class JacobianSet(Readable):
     """For each vertex a cone in which it is the Jacobian; none for a conservative set."""
     why: str = ""
     """Why there is no set, or what is not decided, or nothing."""
-    jumps: tuple[tuple[Number, ...], ...] = ()
+    jumps: tuple[tuple[reals.Number, ...], ...] = ()
     """The limits of the function's value near a jump, the value at the point among them."""
     automatic: Autodiff | None = None
     """What automatic differentiation gives."""
-    fans: tuple[tuple[tuple[tuple[Number, ...], ...], Matrix], ...] = field(default=(), repr=False)
+    fans: tuple[tuple[tuple[tuple[reals.Number, ...], ...], Matrix], ...] = field(
+        default=(), repr=False
+    )
     """For each full cone of directions its functionals and its Jacobian."""
     generated: MinkowskiSum | None = None
     """The set by generators, if its vertices are not listed."""
@@ -239,7 +234,7 @@ class JacobianSet(Readable):
             raise InputError(f"The Jacobian has {height} rows of {width} entries.")
         return rows
 
-    @working_precision(BITS)
+    @reals.working_precision(reals.BITS)
     def contains(
         self, matrix: Sequence[Sequence[Any]]
     ) -> Membership | Shares | Blend | bool | None:
@@ -271,7 +266,7 @@ class JacobianSet(Readable):
         found = membership(self.raw, rows)
         return None if self.open and isinstance(found, Separator) else found
 
-    @working_precision(BITS)
+    @reals.working_precision(reals.BITS)
     def support(self, functional: Sequence[Sequence[Any]]) -> Entry:
         """The largest value of ``<functional, M>``, the sum of products of entries, on the set.
 
@@ -297,8 +292,8 @@ class JacobianSet(Readable):
         if self.round is not None:
             return _entry(self.round.support(weights))
         if self.generated is not None:
-            return as_fraction(self.generated.support(weights))
-        return max(as_fraction(inner(weights, matrix)) for matrix in kept)
+            return reals.as_fraction(self.generated.support(weights))
+        return max(reals.as_fraction(inner(weights, matrix)) for matrix in kept)
 
     @property
     def autodiff_in_set(self) -> bool | None:
@@ -310,7 +305,7 @@ class JacobianSet(Readable):
         """Whether automatic differentiation by JAX gives an element; None if it is open."""
         return None if self.automatic is None else self._has(self.automatic.jax)
 
-    @working_precision(BITS)
+    @reals.working_precision(reals.BITS)
     def _has(self, matrix: Matrix | None) -> bool | None:
         if matrix is None or not self.defined:
             return None
@@ -322,7 +317,7 @@ class JacobianSet(Readable):
         found = self.contains(matrix)
         return None if found is None else not isinstance(found, Separator) and found is not False
 
-    @working_precision(BITS)
+    @reals.working_precision(reals.BITS)
     def directional(self, direction: Sequence[Any]) -> tuple[Entry, ...]:
         """The derivative of the function in a direction.
 
@@ -337,7 +332,7 @@ class JacobianSet(Readable):
         if not self.fans:
             why = self.why or ("the set is conservative" if self.listed else "no cones are listed")
             raise InputError(f"There is no directional derivative: {why}.")
-        vector = tuple(as_number(Fraction(v)) for v in direction)
+        vector = tuple(reals.as_number(Fraction(v)) for v in direction)
         if len(vector) != len(self.fans[0][1][0]):
             raise InputError(f"A direction has {len(self.fans[0][1][0])} entries.")
         for functionals, matrix in self.fans:
@@ -380,7 +375,7 @@ class JacobianSet(Readable):
             "autodiff_jax": matrix_json(self.autodiff_jax) if jax else None,
             "autodiff_jax_in_clarke": clarke.autodiff_jax_in_set if jax and clarke else None,
             "directions": [[str(v) for v in proof.direction] for proof in self.proofs],
-            "jumps": [[exact_text(v) for v in value] for value in self.limits],
+            "jumps": [[reals.exact_text(v) for v in value] for value in self.limits],
             "why": self.why or self.autodiff_why or None,
             "at_least": self.at_least,
             "open": list(self.open),
@@ -411,11 +406,11 @@ class JacobianSet(Readable):
         return f"{self.kind} Jacobian with {counted}"
 
 
-def _entry(value: Number) -> Entry:
-    return as_fraction(value) if isinstance(value, fmpq) else value
+def _entry(value: reals.Number) -> Entry:
+    return reals.as_fraction(value) if isinstance(value, fmpq) else value
 
 
-def public(matrix: Sequence[Sequence[Number]]) -> Rows:
+def public(matrix: Sequence[Sequence[reals.Number]]) -> Rows:
     """The matrix with fractions for rationals."""
     return tuple(tuple(_entry(a) for a in row) for row in matrix)
 
@@ -426,7 +421,7 @@ def _public(matrix: Matrix | None) -> Rows | None:
 
 def matrix_json(matrix: Sequence[Sequence[Entry]] | None) -> list[list[str]] | None:
     """The rows with exact entries as strings."""
-    return None if matrix is None else [[exact_text(a) for a in row] for row in matrix]
+    return None if matrix is None else [[reals.exact_text(a) for a in row] for row in matrix]
 
 
 def part_json(part: Part) -> dict[str, Any]:
@@ -443,8 +438,8 @@ def part_json(part: Part) -> dict[str, Any]:
 
 
 def _text(matrix: Rows) -> str:
-    return f"[{'; '.join(' '.join(map(exact_text, row)) for row in matrix)}]"
+    return f"[{'; '.join(' '.join(map(reals.exact_text, row)) for row in matrix)}]"
 
 
-def _number(value: Any) -> Number:
-    return value if isinstance(value, fmpq | arb) else as_number(Fraction(value))
+def _number(value: Any) -> reals.Number:
+    return value if isinstance(value, fmpq | arb) else reals.as_number(Fraction(value))

@@ -16,18 +16,8 @@ from itertools import product
 
 from flint import arb, fmpq, fmpq_mat
 
+from tamecheck.exact import hull
 from tamecheck.exact.feasibility import Vector
-from tamecheck.exact.hull import (
-    Combination,
-    Exact,
-    Separator,
-    dot,
-    fractions_of,
-    in_rows,
-    inner,
-    matrix_text,
-    membership,
-)
 from tamecheck.exact.reals import ONE, ZERO, Number, as_fraction, as_number, power
 
 _HALF = fmpq(1, 2)
@@ -57,9 +47,9 @@ class Ball:
     """``factor (Q u)ᵀ`` for all u with ``uᵀ Q u <= 1``: an ellipsoid, by its matrix Q."""
 
     factor: Vector
-    gram: Exact
+    gram: hull.Exact
 
-    def image(self, functional: Exact) -> Vector:
+    def image(self, functional: hull.Exact) -> Vector:
         """The functional of the vector ``Q u``."""
         return tuple(
             sum((w * b for w, b in zip(column, self.factor, strict=True)), ZERO)
@@ -68,9 +58,9 @@ class Ball:
 
     def square(self, vector: Sequence[fmpq]) -> fmpq:
         """``vᵀ Q v``."""
-        return dot(vector, _times(self.gram, vector))
+        return hull.dot(vector, _times(self.gram, vector))
 
-    def element(self, vector: Sequence[fmpq]) -> Exact:
+    def element(self, vector: Sequence[fmpq]) -> hull.Exact:
         """``factor (Q u)ᵀ``."""
         moved = _times(self.gram, vector)
         return tuple(tuple(b * a for a in moved) for b in self.factor)
@@ -80,7 +70,7 @@ class Ball:
 class Part:
     """A matrix and its balls; with ``rows``, one direction d with ``row · d >= 0`` for them all."""
 
-    base: Exact
+    base: hull.Exact
     balls: tuple[Ball, ...] = ()
     rows: tuple[Vector, ...] | None = None
     ray: Vector | None = None
@@ -91,9 +81,9 @@ class Part:
         """Whether all vectors of all balls are taken."""
         return self.rows is None and self.ray is None
 
-    def along(self, functional: Exact, direction: Sequence[arb]) -> arb:
+    def along(self, functional: hull.Exact, direction: Sequence[arb]) -> arb:
         """The value of a functional at the element of a direction, or of a box of directions."""
-        total = arb(inner(functional, self.base))
+        total = arb(hull.inner(functional, self.base))
         for ball in self.balls:
             image = ball.image(functional)
             most = arb(ball.square(image)).sqrt()
@@ -131,7 +121,7 @@ class RoundSet:
         base = self.parts[0].base
         return len(base), len(base[0])
 
-    def support(self, functional: Exact) -> Number:
+    def support(self, functional: hull.Exact) -> Number:
         """The largest value of ``<functional, M>``: exact, or a ball about it."""
         values = [_value(part, functional) for part in self.parts]
         best = values[0]
@@ -143,7 +133,7 @@ class RoundSet:
             )
         return best
 
-    def contains(self, matrix: Exact) -> Blend | Separator | bool | None:
+    def contains(self, matrix: hull.Exact) -> Blend | hull.Separator | bool | None:
         """Whether a matrix is an element, with the proof; None where that is not decided.
 
         True alone says that it is in the hull of elements that are known by balls.
@@ -153,17 +143,17 @@ class RoundSet:
             return alone
         points = [p for v in _axes(*self.shape) for p in self._farthest(v)]
         for _ in range(_ROUNDS):
-            found = membership([point.matrix for point in points], matrix)
-            if isinstance(found, Combination):
+            found = hull.membership([point.matrix for point in points], matrix)
+            if isinstance(found, hull.Combination):
                 return self._inside(matrix, points, found)
             if found is None:
                 return None
             functional = tuple(tuple(map(as_number, row)) for row in found.functional)
             level = self.support(functional)
-            reached = inner(functional, matrix)
+            reached = hull.inner(functional, matrix)
             if arb(level) < arb(reached):
                 above = arb(level).upper() if isinstance(level, arb) else level
-                return Separator(found.functional, _fraction_above(above, reached))
+                return hull.Separator(found.functional, _fraction_above(above, reached))
             new = [
                 p for p in self._farthest(functional) if p.matrix not in {q.matrix for q in points}
             ]
@@ -172,7 +162,7 @@ class RoundSet:
             points += new
         return None
 
-    def _exact(self, matrix: Exact) -> Blend | Separator | None:
+    def _exact(self, matrix: hull.Exact) -> Blend | hull.Separator | None:
         """The decision for one ellipsoid, also on its boundary; None for other sets."""
         part, *others = self.parts
         if others or len(part.balls) != 1 or not part.whole:
@@ -190,32 +180,32 @@ class RoundSet:
         if vector is None or ball.element(vector) != tuple(tuple(row) for row in gap):
             return None
         if ball.square(vector) <= 1:
-            return Blend((Fraction(1),), (0,), (fractions_of((vector,)),))
+            return Blend((Fraction(1),), (0,), (hull.fractions_of((vector,)),))
         # the point itself is farther out than any element
         rows = [tuple(ZERO for _ in vector) for _ in ball.factor]
         rows[pivot] = tuple(v / ball.factor[pivot] for v in vector)
         # the root of s is at most (s + 1) / 2, which is less than s beyond 1
-        level = inner(tuple(rows), part.base) + (ball.square(vector) + 1) / 2
-        return Separator(fractions_of(tuple(rows)), as_fraction(level))
+        level = hull.inner(tuple(rows), part.base) + (ball.square(vector) + 1) / 2
+        return hull.Separator(hull.fractions_of(tuple(rows)), as_fraction(level))
 
     def _inside(
-        self, matrix: Exact, points: Sequence[_Point], found: Combination
+        self, matrix: hull.Exact, points: Sequence[_Point], found: hull.Combination
     ) -> Blend | bool | None:
         used = [(w, p) for w, p in zip(found.weights, points, strict=True) if w]
         if all(point.vectors is not None for _, point in used):
             return Blend(
                 tuple(w for w, _ in used),
                 tuple(point.part for _, point in used),
-                tuple(fractions_of(point.vectors or ()) for _, point in used),
+                tuple(hull.fractions_of(point.vectors or ()) for _, point in used),
             )
         # elements are known by balls: a small ball about the matrix has to be in the hull
         for axis in _axes(*self.shape, fmpq(1, _FINE)):
-            corner = membership([p.matrix for p in points], _plus(matrix, axis))
-            if not isinstance(corner, Combination):
+            corner = hull.membership([p.matrix for p in points], _plus(matrix, axis))
+            if not isinstance(corner, hull.Combination):
                 return None
         return True
 
-    def _farthest(self, functional: Exact) -> list[_Point]:
+    def _farthest(self, functional: hull.Exact) -> list[_Point]:
         """An element of each part that is about the farthest in a direction."""
         found: list[_Point] = []
         for number, part in enumerate(self.parts):
@@ -231,10 +221,10 @@ class RoundSet:
                     found.append(_Point(number, _near(part, direction), None))
         return found
 
-    def outline(self, count: int = 64) -> list[Exact]:
+    def outline(self, count: int = 64) -> list[hull.Exact]:
         """Elements that are about the farthest in so many directions, to draw the set by."""
         height, width = self.shape
-        found: list[Exact] = []
+        found: list[hull.Exact] = []
         for k in range(count):
             # equal angles for two entries; no pattern for more
             angle = 2 * math.pi * k / count
@@ -243,9 +233,9 @@ class RoundSet:
                 for j in range(height * width)
             ]
             row = [fmpq(round(1000 * math.cos(turn)), 1000) for turn in turns]
-            functional = in_rows(row, width)
+            functional = hull.in_rows(row, width)
             points = [p.matrix for p in self._farthest(functional)]
-            found.append(max(points, key=lambda matrix: inner(functional, matrix)))
+            found.append(max(points, key=lambda matrix: hull.inner(functional, matrix)))
         return found
 
     def describe(self, names: Sequence[str]) -> str:
@@ -259,23 +249,23 @@ class _Point:
     """An element of a part; without vectors the matrix is within ``2^-41`` of one."""
 
     part: int
-    matrix: Exact
+    matrix: hull.Exact
     vectors: tuple[Vector, ...] | None
 
 
-def _value(part: Part, functional: Exact) -> Number:
+def _value(part: Part, functional: hull.Exact) -> Number:
     if not part.whole:
         if part.ray is not None:
             return part.along(functional, [arb(a) for a in part.ray])
         return _highest(part, functional)[0]
-    total: Number = inner(functional, part.base)
+    total: Number = hull.inner(functional, part.base)
     for ball in part.balls:
         total = total + power(ball.square(ball.image(functional)), _HALF)
     return total
 
 
 def _highest(  # noqa: C901 (one search)
-    part: Part, functional: Exact
+    part: Part, functional: hull.Exact
 ) -> tuple[arb, Vector | None]:
     """The largest value over the directions of a part, and about where it is taken.
 
@@ -295,7 +285,7 @@ def _highest(  # noqa: C901 (one search)
                 return
         upper = part.along(functional, sides).upper()
         middle = tuple((a + b) / 2 for a, b in box)
-        if all(dot(row, middle) >= 0 for row in part.rows or ()):
+        if all(hull.dot(row, middle) >= 0 for row in part.rows or ()):
             here = part.along(functional, [arb(a) for a in middle])
             if here.is_finite() and (best is None or here.mid() > best.mid()):
                 best, place = here, middle
@@ -320,7 +310,7 @@ def _highest(  # noqa: C901 (one search)
     return best.union(arb(top)), place
 
 
-def _near(part: Part, direction: Vector) -> Exact:
+def _near(part: Part, direction: Vector) -> hull.Exact:
     """A rational matrix near the element of a direction."""
     total = part.base
     for ball in part.balls:
@@ -342,7 +332,7 @@ def _unit(ball: Ball, image: Vector) -> Vector:
     return tuple(a * scale for a in image) if scale > 0 else tuple(ZERO for _ in image)
 
 
-def _solve(gram: Exact, target: Sequence[fmpq]) -> Vector | None:
+def _solve(gram: hull.Exact, target: Sequence[fmpq]) -> Vector | None:
     """U with ``Q u = target``."""
     size = len(target)
     table = fmpq_mat([[*row, t] for row, t in zip(gram, target, strict=True)])
@@ -358,7 +348,7 @@ def _solve(gram: Exact, target: Sequence[fmpq]) -> Vector | None:
 
 def _words(part: Part, names: Sequence[str]) -> str:
     """A part in words."""
-    pieces = [matrix_text(part.base)] if any(a != 0 for row in part.base for a in row) else []
+    pieces = [hull.matrix_text(part.base)] if any(a != 0 for row in part.base for a in row) else []
     for ball in part.balls:
         used = [k for k, row in enumerate(ball.gram) if any(a != 0 for a in row)]
         over = ", ".join(names[k] for k in used)
@@ -374,8 +364,10 @@ def _words(part: Part, names: Sequence[str]) -> str:
             kind = {1: "the segment", 2: "the ellipse"}.get(
                 int(fmpq_mat([list(r) for r in ball.gram]).rank()), "the ellipsoid"
             )
-            lead = matrix_text((ball.factor,)) if factor is None else str(factor)
-            pieces.append(f"{lead} times {kind} of Q u with uᵀQu ≤ 1, Q = {matrix_text(ball.gram)}")
+            lead = hull.matrix_text((ball.factor,)) if factor is None else str(factor)
+            pieces.append(
+                f"{lead} times {kind} of Q u with uᵀQu ≤ 1, Q = {hull.matrix_text(ball.gram)}"
+            )
     text = " + ".join(pieces) or "0"
     if part.ray is not None:
         return f"{text} in the direction ({' '.join(map(str, part.ray))})"
@@ -394,18 +386,18 @@ def _linear(row: Vector, names: Sequence[str]) -> str:
     return " + ".join(terms).replace("+ -", "- ")
 
 
-def _axes(height: int, width: int, length: fmpq = ONE) -> Iterator[Exact]:
+def _axes(height: int, width: int, length: fmpq = ONE) -> Iterator[hull.Exact]:
     for place, step in product(range(height * width), (length, -length)):
-        yield in_rows([step if k == place else ZERO for k in range(height * width)], width)
+        yield hull.in_rows([step if k == place else ZERO for k in range(height * width)], width)
 
 
-def _plus(left: Exact, right: Exact) -> Exact:
+def _plus(left: hull.Exact, right: hull.Exact) -> hull.Exact:
     pairs = zip(left, right, strict=True)
     return tuple(tuple(a + b for a, b in zip(row, other, strict=True)) for row, other in pairs)
 
 
-def _times(gram: Exact, vector: Sequence[fmpq]) -> Vector:
-    return tuple(dot(row, vector) for row in gram)
+def _times(gram: hull.Exact, vector: Sequence[fmpq]) -> Vector:
+    return tuple(hull.dot(row, vector) for row in gram)
 
 
 def _fraction_above(level: Number, below: fmpq) -> Fraction:

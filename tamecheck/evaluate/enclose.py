@@ -145,12 +145,12 @@ def _expanded(site: Site, expand: Callable[..., int], argument: Enclosure) -> En
     """The exponential family by its bounds over a hull; any other by its expression."""
     low, high = argument.hull()
     hull = Interval(np.asarray(low), np.asarray(high))
-    match site.op.name:
-        case "log_softmax":
+    match site.op:
+        case ops.LOG_SOFTMAX:
             count = argument.shape[axis_of(argument.shape, site.params)]
             found = subtract(hull, _shifted(hull, count))
             return within(found.lower, np.minimum(found.upper, 0.0), site.shape)
-        case "logsumexp":
+        case ops.LOGSUMEXP:
             axes = axes_of(argument.shape, site.params)
             count = size_of(tuple(argument.shape[axis] for axis in axes))
             return within(*_shifted(hull, count), site.shape)

@@ -11,7 +11,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.errors import DomainError, TamecheckError
-from tamecheck.evaluate import exact_terms
+from tamecheck.evaluate import exact_terms, walk
 from tamecheck.evaluate.float_terms import (
     Floats,
     float_function,
@@ -19,24 +19,7 @@ from tamecheck.evaluate.float_terms import (
     nearest_floats,
 )
 from tamecheck.evaluate.selection import select
-from tamecheck.evaluate.walk import (
-    Site,
-    checked_inputs,
-    evaluate_expansion,
-    folded_first,
-    run,
-    site_of,
-)
-from tamecheck.exact.arrays import (
-    alike,
-    exact_matmul,
-    fractions,
-    from_values,
-    has_balls,
-    native,
-    objects,
-    renumber,
-)
+from tamecheck.exact import arrays
 from tamecheck.exact.reals import Number, UndecidedError, compare, working_precision
 from tamecheck.ir.formula import TRUE, Condition, Piece
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
@@ -62,21 +45,21 @@ def float_values(graph: Graph, inputs: Mapping[str, Array]) -> dict[str, Array]:
     An overflow gives an infinity, as in any float program. Raises `InputError` if the inputs do not
     fit the graph; `DomainError` if some node has no value at this point, naming the node.
     """
-    given = checked_inputs(graph, inputs)
+    given = walk.checked_inputs(graph, inputs)
 
     def leaf(_index: int, node: Input | Constant) -> Array:
         array = given[node.name] if isinstance(node, Input) else node.tensor.array
         return nearest_floats(array)
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
-        return op_floats(site_of(graph, index, node), args)
+        return op_floats(walk.site_of(graph, index, node), args)
 
     with np.errstate(all="ignore"):
-        values = run(graph, graph.output_nodes, leaf, apply)
+        values = walk.run(graph, graph.output_nodes, leaf, apply)
     return {name: np.array(values[node]) for name, node in graph.outputs}
 
 
-def op_floats(site: Site, args: Sequence[Array]) -> Array:
+def op_floats(site: walk.Site, args: Sequence[Array]) -> Array:
     """The value of one op in float64.
 
     Raises `DomainError` if an element is outside the op's domain, naming the node.
@@ -90,14 +73,14 @@ def op_floats(site: Site, args: Sequence[Array]) -> Array:
         case Contraction():
             return np.matmul(args[0], args[1])
         case Fold(floats=floats):
-            return floats.reduce(folded_first(args[0], params)).reshape(site.shape)
+            return floats.reduce(walk.folded_first(args[0], params)).reshape(site.shape)
         case Selection():
             return select(site, args, _order_floats).astype(np.float64, copy=False)
         case Expansion(floats=floats):
             return floats(args[0], params).reshape(site.shape)
 
 
-def _pointwise_floats(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
+def _pointwise_floats(site: walk.Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     shape = site.shape
     domain, value = _scalar(meaning.pieces, meaning.domain, tuple(site.params.items()))
     if domain is not None:
@@ -133,7 +116,7 @@ def _scalar(
     return inside, value
 
 
-def outside(site: Site, args: Sequence[Array], at: int) -> DomainError:
+def outside(site: walk.Site, args: Sequence[Array], at: int) -> DomainError:
     """The error for the element number ``at`` of a pointwise op that has no value there."""
     index = tuple(int(i) for i in np.unravel_index(at, site.shape))
     point = ", ".join(str(np.broadcast_to(arg, site.shape)[index]) for arg in args)
@@ -174,7 +157,7 @@ def exact_values(
     TamecheckError
         If the value hinges on the sign of a number that is zero to all the bits tried.
     """
-    given = {name: from_values(a) for name, a in checked_inputs(graph, inputs).items()}
+    given = {name: arrays.from_values(a) for name, a in walk.checked_inputs(graph, inputs).items()}
     bits = precision
     while True:
         final = bits >= MAX_PRECISION
@@ -182,7 +165,7 @@ def exact_values(
             with working_precision(bits):
                 found = _outputs(graph, given)
                 if final or all(map(_accurate, found.values())):
-                    return {name: fractions(array) for name, array in found.items()}
+                    return {name: arrays.fractions(array) for name, array in found.items()}
         except _OpenError as open_:
             if final:
                 raise TamecheckError(
@@ -202,27 +185,29 @@ class _OpenError(Exception):
 
 def _outputs(graph: Graph, given: Mapping[str, Array]) -> dict[str, Array]:
     def leaf(_index: int, node: Input | Constant) -> Array:
-        return given[node.name] if isinstance(node, Input) else from_values(node.tensor.array)
+        return (
+            given[node.name] if isinstance(node, Input) else arrays.from_values(node.tensor.array)
+        )
 
     def apply(index: int, node: Apply, args: list[Array]) -> Array:
-        site = site_of(graph, index, node)
+        site = walk.site_of(graph, index, node)
         try:
             return op_exact(site, args)
         except UndecidedError:
             raise _OpenError(site.where) from None
 
-    values = run(graph, graph.output_nodes, leaf, apply)
+    values = walk.run(graph, graph.output_nodes, leaf, apply)
     return {name: values[node] for name, node in graph.outputs}
 
 
 def _accurate(array: Array) -> bool:
-    if not has_balls(array):
+    if not arrays.has_balls(array):
         return True
     balls = [v for v in array.reshape(-1).tolist() if isinstance(v, arb)]
     return all(ball.rad() * 2**_TARGET_BITS <= arb(1) + abs(ball.mid()) for ball in balls)
 
 
-def op_exact(site: Site, args: Sequence[Array]) -> Array:
+def op_exact(site: walk.Site, args: Sequence[Array]) -> Array:
     """The value of one op on exact arrays, see `tamecheck.exact.arrays`.
 
     Raises `DomainError` if an element is outside the op's domain, naming the node; `UndecidedError`
@@ -234,13 +219,13 @@ def op_exact(site: Site, args: Sequence[Array]) -> Array:
         case Routing(route):
             return _routed(args, site.params, route)
         case Contraction():
-            return exact_matmul(args[0], args[1], site.shape)
+            return arrays.exact_matmul(args[0], args[1], site.shape)
         case Fold() as meaning:
             return _folded(meaning, args[0], site)
         case Selection():
             return select(site, args, _order)
         case Expansion(expand):
-            return evaluate_expansion(expand, site, args[0], op_exact)
+            return walk.evaluate_expansion(expand, site, args[0], op_exact)
 
 
 def exact_leaves(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
@@ -250,13 +235,13 @@ def exact_leaves(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
         if isinstance(node, Input):
             values[index] = point[node.name]
         elif isinstance(node, Constant):
-            values[index] = from_values(node.tensor.array)
+            values[index] = arrays.from_values(node.tensor.array)
     return values
 
 
 def exact_node(graph: Graph, index: int, node: Apply, args: Sequence[Array]) -> Array:
     """The value of a node as ``fmpq`` and ``arb``; see `op_exact`."""
-    return objects(op_exact(site_of(graph, index, node), args))
+    return arrays.objects(op_exact(walk.site_of(graph, index, node), args))
 
 
 def exact_nodes(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
@@ -270,14 +255,14 @@ def exact_nodes(graph: Graph, point: Mapping[str, Array]) -> dict[int, Array]:
 def _routed(args: Sequence[Array], params: Params, route: Route) -> Array:
     if any(isinstance(value, Fraction) for value in params.values()):
         # the parameter is an element of the result, so every element must be able to hold it
-        return renumber(route([objects(arg) for arg in args], params))
-    return route(alike(args), params)
+        return arrays.renumber(route([arrays.objects(arg) for arg in args], params))
+    return route(arrays.alike(args), params)
 
 
-def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
+def _pointwise(site: walk.Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     pieces, domain = meaning.pieces(site.params), meaning.domain(site.params)
-    spread = [np.broadcast_to(objects(arg), site.shape).reshape(-1) for arg in args]
-    if exact_terms.is_rational(pieces, domain) and not any(map(has_balls, args)):
+    spread = [np.broadcast_to(arrays.objects(arg), site.shape).reshape(-1) for arg in args]
+    if exact_terms.is_rational(pieces, domain) and not any(map(arrays.has_balls, args)):
         if domain != TRUE:
             inside = exact_terms.rational_where(domain, spread)
             if not inside.all():
@@ -297,13 +282,13 @@ def _pointwise(site: Site, meaning: Pointwise, args: Sequence[Array]) -> Array:
     return result.reshape(site.shape)
 
 
-def _folded(meaning: Fold, data: Array, site: Site) -> Array:
-    plain = extremum(site.op) and native(data) and data.size
+def _folded(meaning: Fold, data: Array, site: walk.Site) -> Array:
+    plain = extremum(site.op) and arrays.native(data) and data.size
     if plain and bool(np.isfinite(data).all()):
         # floats are compared without rounding; -0 becomes 0
-        largest = meaning.floats.reduce(folded_first(data, site.params)).reshape(site.shape)
+        largest = meaning.floats.reduce(walk.folded_first(data, site.params)).reshape(site.shape)
         return np.asarray(largest + data.dtype.type(0))
-    parts = folded_first(objects(data), site.params)
+    parts = walk.folded_first(arrays.objects(data), site.params)
     if parts.shape[0] == 0:
         empty = np.empty(site.shape, dtype=object)
         empty[...] = fmpq(0 if meaning.op is ADD else 1)
@@ -311,7 +296,7 @@ def _folded(meaning: Fold, data: Array, site: Site) -> Array:
     while parts.shape[0] > 1:
         half = parts.shape[0] // 2
         pairs = [parts[:half], parts[half : 2 * half]]
-        folded = op_exact(Site(meaning.op, {}, pairs[0].shape, site.where), pairs)
+        folded = op_exact(walk.Site(meaning.op, {}, pairs[0].shape, site.where), pairs)
         parts = np.concatenate([folded, parts[2 * half :]])
     return parts.reshape(site.shape)
 
@@ -333,9 +318,11 @@ def fold_constant(
     checked = op.checked(params)
     shape = op.shape([tensor.shape for tensor in tensors], checked)
     try:
-        exact = op_exact(Site(op, checked, shape, where), [from_values(t.array) for t in tensors])
+        exact = op_exact(
+            walk.Site(op, checked, shape, where), [arrays.from_values(t.array) for t in tensors]
+        )
     except UndecidedError:
         return None
-    if has_balls(exact):
+    if arrays.has_balls(exact):
         return None
-    return Tensor.of(exact if native(exact) else fractions(exact))
+    return Tensor.of(exact if arrays.native(exact) else arrays.fractions(exact))

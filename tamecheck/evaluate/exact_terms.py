@@ -9,28 +9,15 @@ import numpy as np
 from flint import fmpq
 
 from tamecheck.evaluate.float_terms import compared, where
-from tamecheck.exact.reals import (
-    ZERO,
-    Number,
-    UndecidedError,
-    add,
-    as_number,
-    call,
-    divide,
-    floor_candidates,
-    hull,
-    multiply,
-    power,
-    relates,
-)
+from tamecheck.exact import reals
 from tamecheck.ir import formula
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Condition, Piece, Term
 from tamecheck.ir.tensor import Array
 
 _Floors = Mapping[Term, fmpq]
-_Value: TypeAlias = Callable[[Sequence[Number], _Floors], Number]
-_Truth: TypeAlias = Callable[[Sequence[Number], _Floors], "bool | None"]
+_Value: TypeAlias = Callable[[Sequence[reals.Number], _Floors], reals.Number]
+_Truth: TypeAlias = Callable[[Sequence[reals.Number], _Floors], "bool | None"]
 
 
 class _ForkError(Exception):
@@ -42,25 +29,25 @@ class _ForkError(Exception):
         self.candidates = candidates
 
 
-def holds(condition: Condition, args: Sequence[Number]) -> bool | None:
+def holds(condition: Condition, args: Sequence[reals.Number]) -> bool | None:
     """Whether a condition holds at a point; None when balls leave it open."""
     return condition_function(condition)(args)
 
 
-def condition_function(condition: Condition) -> Callable[[Sequence[Number]], bool | None]:
+def condition_function(condition: Condition) -> Callable[[Sequence[reals.Number]], bool | None]:
     """Whether a condition holds, as a function of the point; None when balls leave it open."""
     truth = _truth(condition)
 
-    def held(args: Sequence[Number]) -> bool | None:
+    def held(args: Sequence[reals.Number]) -> bool | None:
         try:
             return truth(args, {})
-        except (_ForkError, UndecidedError):
+        except (_ForkError, reals.UndecidedError):
             return None
 
     return held
 
 
-def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number]:
+def piece_values(pieces: Sequence[Piece], args: Sequence[reals.Number]) -> list[reals.Number]:
     """The value of every piece that may hold at a point.
 
     The graph is single-valued, so a piece that surely holds settles the value, and is then the only
@@ -69,14 +56,16 @@ def piece_values(pieces: Sequence[Piece], args: Sequence[Number]) -> list[Number
     return _piece_values(_parts(pieces), args, {})
 
 
-def value_at(pieces: Sequence[Piece], args: Sequence[Number], *, continuous: bool) -> Number:
+def value_at(
+    pieces: Sequence[Piece], args: Sequence[reals.Number], *, continuous: bool
+) -> reals.Number:
     """The value of a pointwise op at a point of its domain; see `value_function`."""
     return value_function(pieces, continuous=continuous)(args)
 
 
 def value_function(
     pieces: Sequence[Piece], *, continuous: bool
-) -> Callable[[Sequence[Number]], Number]:
+) -> Callable[[Sequence[reals.Number]], reals.Number]:
     """The value of a pointwise op as a function of the point, which is in its domain.
 
     Where several pieces may hold, the value is in the hull of theirs; see `piece_values`.  For a
@@ -87,14 +76,14 @@ def value_function(
     """
     parts = _parts(pieces)
 
-    def value(args: Sequence[Number]) -> Number:
+    def value(args: Sequence[reals.Number]) -> reals.Number:
         values = _piece_values(parts, args, {})
         if not values:
-            raise UndecidedError
-        found = hull(values)
+            raise reals.UndecidedError
+        found = reals.hull(values)
         if isinstance(found, fmpq) or len(values) == 1 or continuous:
             return found
-        raise UndecidedError
+        raise reals.UndecidedError
 
     return value
 
@@ -124,7 +113,7 @@ def _algebraic(term: Term) -> bool:
 
 def rational_where(condition: Condition, args: Sequence[Array]) -> Array:
     """Where a condition holds, on object arrays of rationals of one shape."""
-    zero = np.full((), ZERO, dtype=object)
+    zero = np.full((), reals.ZERO, dtype=object)
 
     def held(compare: formula.Compare) -> Array:
         return compared(compare.relation, _RATIONALS.value(compare.term, args), zero)
@@ -148,12 +137,12 @@ def rational_pieces(pieces: Sequence[Piece], args: Sequence[Array]) -> Array:
         if not open_.size:
             return result
     if open_.size:
-        raise UndecidedError
+        raise reals.UndecidedError
     return result
 
 
 _RATIONALS: Arithmetic[Any] = Arithmetic(
-    constant=lambda value: np.full((), as_number(value), dtype=object),
+    constant=lambda value: np.full((), reals.as_number(value), dtype=object),
     power=lambda base, exponent: base ** int(exponent),
     floor=np.frompyfunc(lambda value: fmpq(value.floor()), 1, 1),
 )
@@ -164,11 +153,11 @@ def _parts(pieces: Sequence[Piece]) -> list[tuple[_Truth, _Value]]:
 
 
 def _piece_values(
-    parts: Sequence[tuple[_Truth, _Value]], args: Sequence[Number], floors: _Floors
-) -> list[Number]:
+    parts: Sequence[tuple[_Truth, _Value]], args: Sequence[reals.Number], floors: _Floors
+) -> list[reals.Number]:
     """The value of every piece that may hold at a point; of one that surely holds, its alone."""
     try:
-        possible: list[Number] = []
+        possible: list[reals.Number] = []
         for truth, value in parts:
             held = truth(args, floors)
             if held is True:
@@ -189,10 +178,12 @@ def _truth(condition: Condition) -> _Truth:
             formula.Add(left, formula.Mul(formula.Const(factor), right)), relation
         ) if factor == -1:
             one, other = _function(left), _function(right)
-            return lambda args, floors: relates(relation, one(args, floors), other(args, floors))
+            return lambda args, floors: reals.relates(
+                relation, one(args, floors), other(args, floors)
+            )
         case formula.Compare(term, relation):
             value = _function(term)
-            return lambda args, floors: relates(relation, value(args, floors), ZERO)
+            return lambda args, floors: reals.relates(relation, value(args, floors), reals.ZERO)
         case formula.And(parts) | formula.Or(parts):
             truths = list(map(_truth, parts))
             decisive = isinstance(condition, formula.Or)
@@ -208,23 +199,23 @@ def _function(term: Term) -> _Value:  # noqa: C901 one case a term
         case formula.Var(index):
             return lambda args, _floors: args[index]
         case formula.Const(value):
-            number = as_number(value)
+            number = reals.as_number(value)
             return lambda _args, _floors: number
         case formula.Add(left, right):
-            return _composed(add, left, right)
+            return _composed(reals.add, left, right)
         case formula.Mul(left, right):
-            return _composed(multiply, left, right)
+            return _composed(reals.multiply, left, right)
         case formula.Div(numerator, denominator):
-            return _composed(divide, numerator, denominator)
+            return _composed(reals.divide, numerator, denominator)
         case formula.Pow(base, exponent):
-            return _composed(power, base, exponent)
+            return _composed(reals.power, base, exponent)
         case formula.Floor(argument):
             inner = _function(argument)
 
-            def floor(args: Sequence[Number], floors: _Floors) -> Number:
+            def floor(args: Sequence[reals.Number], floors: _Floors) -> reals.Number:
                 if term in floors:
                     return floors[term]
-                candidates = floor_candidates(inner(args, floors))
+                candidates = reals.floor_candidates(inner(args, floors))
                 if len(candidates) > 1:
                     raise _ForkError(term, candidates)
                 return candidates[0]
@@ -232,11 +223,13 @@ def _function(term: Term) -> _Value:  # noqa: C901 one case a term
             return floor
         case formula.Call(function, argument):
             inner = _function(argument)
-            return lambda args, floors: call(function, inner(args, floors))
+            return lambda args, floors: reals.call(function, inner(args, floors))
         case _:
             assert_never(term)
 
 
-def _composed(operation: Callable[[Number, Number], Number], left: Term, right: Term) -> _Value:
+def _composed(
+    operation: Callable[[reals.Number, reals.Number], reals.Number], left: Term, right: Term
+) -> _Value:
     one, other = _function(left), _function(right)
     return lambda args, floors: operation(one(args, floors), other(args, floors))

@@ -18,7 +18,8 @@ from tamecheck.evaluate.walk import Site, axis_last, lanes_of
 from tamecheck.ir.graph import Apply
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import Array, Shape, positions, size_of
-from tamecheck.ops.facets import chooses_indices
+from tamecheck.ops import GATHER
+from tamecheck.ops.facets import chooses_indices, extremum
 from tamecheck.ops.shapes import axis_of
 
 Order = Callable[[Any, Any], int]
@@ -33,16 +34,16 @@ def select(site: Site, args: Sequence[Array], order: Order) -> Array:
     DomainError
         If a computed index is no integer, or outside the data.
     """
-    name, params = site.op.name, site.params
+    params, way = site.params, extremum(site.op)
     if not chooses_indices(site.op):
         return pick(site, args[0], _indices(args[1], site.where))
     lanes = axis_last(args[0], params)
-    if name == "argsort":
+    if not way:
         chosen = _sorted(lanes, descending=bool(params["descending"]), order=order)
         axis = axis_of(args[0].shape, params)
         rest = tuple(n for i, n in enumerate(args[0].shape) if i != axis)
         return np.moveaxis(chosen.reshape((*rest, args[0].shape[axis])), -1, axis)
-    chosen = _extreme(lanes, largest=name == "argmax", last=bool(params["last"]), order=order)
+    chosen = _extreme(lanes, largest=way > 0, last=bool(params["last"]), order=order)
     return chosen.reshape(site.shape)
 
 
@@ -58,7 +59,7 @@ def pick(site: Site, data: Array, indices: Array) -> Array:
         raise DomainError(
             f"The index {worst} is outside an axis of extent {extent}.", where=site.where
         )
-    if site.op.name == "gather":
+    if site.op is GATHER:
         # NumPy takes an element out of its array where a single one is left
         return np.asarray(np.take(data, indices, axis=axis), dtype=data.dtype)
     window = tuple(slice(None) if i == axis else slice(0, n) for i, n in enumerate(indices.shape))

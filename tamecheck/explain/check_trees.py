@@ -381,7 +381,7 @@ class LeadCheck:
                 raise NotTreesError
             return np.asarray(node.op.meaning.route(numbers, node.params))
         indices = graph.nodes[node.args[-1]]
-        if node.op.name != "gather" or not isinstance(indices, Constant):
+        if node.op is not ops.GATHER or not isinstance(indices, Constant):
             raise NotTreesError
         axis = axis_of(graph.nodes[node.args[0]].shape, node.params)
         return np.take(numbers[0], indices.tensor.array.astype(np.int64), axis=axis)

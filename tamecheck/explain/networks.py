@@ -20,6 +20,7 @@ from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.loaders.tables.schema import Schema
 from tamecheck.loaders.text.box import box_of_value
 from tamecheck.model import Model, from_sklearn
+from tamecheck.ops.facets import jump_at_zero
 from tamecheck.verification.decisions import deciding, decision_of
 
 
@@ -104,13 +105,13 @@ def known_levels(model: Model | Graph) -> list[Any] | None:
 
 
 def _reads_signs(graph: Graph) -> bool:
-    """Whether every input, wherever it is moved to, is only ever the argument of a sign."""
+    """Whether every input, wherever it is moved to, is only ever read for its sign."""
     raw = {index for index, node in enumerate(graph.nodes) if isinstance(node, Input)}
     for index, node in enumerate(graph.nodes):
         if isinstance(node, Apply) and raw & set(node.args):
             if isinstance(node.op.meaning, Routing):
                 raw.add(index)
-            elif node.op.name != "sign":
+            elif jump_at_zero(node.op, node.params) is None:
                 return False
     return not raw & {index for _, index in graph.outputs}
 

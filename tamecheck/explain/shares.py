@@ -19,16 +19,7 @@ import numpy as np
 
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
-from tamecheck.explain.attributes import (
-    Attributes,
-    Interval,
-    Listed,
-    Range,
-    count_points,
-    ends_of,
-    halves,
-    values_of,
-)
+from tamecheck.explain import attributes
 from tamecheck.explain.check import RECOMPUTED, confirm
 from tamecheck.explain.check_shares import Leaf, confirms
 from tamecheck.explain.models import ModelExplainer
@@ -81,14 +72,14 @@ def shares_of(explainer: ModelExplainer, timeout: float | None = None) -> Shares
     """
     domain, budget = explainer.domain, Budget.of(timeout)
     ranges = [one.range for one in domain.items]
-    if any(isinstance(r, Interval) and None in (r.low, r.high) for r in ranges):
+    if any(isinstance(r, attributes.Interval) and None in (r.low, r.high) for r in ranges):
         raise InputError("An unbounded domain has no shares.", hint="Give a bounded --box.")
     volume = any(_is_wide(range_) for range_ in ranges)
     total = prod((_size(range_) for range_ in ranges), start=Fraction(1))
     oracle = explainer.oracle
     if isinstance(oracle, EnsembleOracle):
         lower, rests_on = _of_ensemble(oracle, domain, budget)
-    elif count_points(ranges) <= _MOST_POINTS:
+    elif attributes.count_points(ranges) <= _MOST_POINTS:
         lower, rests_on = _of_points(explainer, ranges, budget)
     else:
         lower, rests_on = _of_boxes(explainer, ranges, budget)
@@ -98,13 +89,13 @@ def shares_of(explainer: ModelExplainer, timeout: float | None = None) -> Shares
     return Shares(tuple(lower), upper, total, measure, rests_on)
 
 
-def _is_wide(range_: Range) -> bool:
-    return isinstance(range_, Interval) and not range_.integral and not range_.fixed
+def _is_wide(range_: attributes.Range) -> bool:
+    return isinstance(range_, attributes.Interval) and not range_.integral and not range_.fixed
 
 
-def _size(range_: Range) -> Fraction:
+def _size(range_: attributes.Range) -> Fraction:
     """The points of a range, or its length."""
-    if isinstance(range_, Listed):
+    if isinstance(range_, attributes.Listed):
         return Fraction(len(range_.rows))
     if range_.low is None or range_.high is None:
         raise InputError("An unbounded domain has no shares.")
@@ -116,7 +107,7 @@ def _size(range_: Range) -> Fraction:
 
 
 def _of_ensemble(
-    oracle: EnsembleOracle, domain: Attributes, budget: Budget
+    oracle: EnsembleOracle, domain: attributes.Attributes, budget: Budget
 ) -> tuple[list[Fraction], str]:
     search, count = oracle.search, oracle.decision.classes
     sizes = [
@@ -149,11 +140,11 @@ def _of_ensemble(
 
 
 def _of_points(
-    explainer: ModelExplainer, ranges: Sequence[Range], budget: Budget
+    explainer: ModelExplainer, ranges: Sequence[attributes.Range], budget: Budget
 ) -> tuple[list[Fraction], str]:
     """Every point, evaluated exactly."""
     lower = [Fraction(0)] * explainer.decision.classes
-    for point in product(*map(values_of, ranges)):
+    for point in product(*map(attributes.values_of, ranges)):
         if budget.is_spent:
             break
         known = explainer.decision.class_at(explainer.domain.flat(point))
@@ -163,13 +154,15 @@ def _of_points(
 
 
 def _of_boxes(
-    explainer: ModelExplainer, ranges: Sequence[Range], budget: Budget
+    explainer: ModelExplainer, ranges: Sequence[attributes.Range], budget: Budget
 ) -> tuple[list[Fraction], str]:
     """Parts with one class, by bounds that are rounded outward; the largest are divided first."""
     if budget.seconds == inf:
         budget = budget.part(60.0)
     decision, lower = explainer.decision, [Fraction(0)] * explainer.decision.classes
-    heap: list[tuple[Fraction, int, list[Range]]] = [(-_measure(ranges), 0, list(ranges))]
+    heap: list[tuple[Fraction, int, list[attributes.Range]]] = [
+        (-_measure(ranges), 0, list(ranges))
+    ]
     number = 0
     while heap and not budget.is_spent:
         size, _, part = heapq.heappop(heap)
@@ -185,20 +178,20 @@ def _of_boxes(
     return lower, ROUNDING
 
 
-def _measure(ranges: Sequence[Range]) -> Fraction:
+def _measure(ranges: Sequence[attributes.Range]) -> Fraction:
     return prod((_size(range_) for range_ in ranges), start=Fraction(1))
 
 
-def _middle(range_: Range) -> tuple[Fraction, ...]:
-    if isinstance(range_, Listed):
+def _middle(range_: attributes.Range) -> tuple[Fraction, ...]:
+    if isinstance(range_, attributes.Listed):
         return range_.rows[len(range_.rows) // 2]
     low, high = range_.low or Fraction(0), range_.high or Fraction(0)
     return range_.nearest(((low + high) / 2,))
 
 
-def _has_one(explainer: ModelExplainer, part: Sequence[Range], known: int) -> bool:
+def _has_one(explainer: ModelExplainer, part: Sequence[attributes.Range], known: int) -> bool:
     """Whether bounds show that no other class than one is in a part."""
-    low, high = ends_of(explainer.domain, part)
+    low, high = attributes.ends_of(explainer.domain, part)
     graph = explainer.decision.graph
     return all(
         impossible(graph, Case(low, high, (), rows), low, high)
@@ -206,7 +199,9 @@ def _has_one(explainer: ModelExplainer, part: Sequence[Range], known: int) -> bo
     )
 
 
-def _halves(part: Sequence[Range], whole: Sequence[Range]) -> list[list[Range]]:
+def _halves(
+    part: Sequence[attributes.Range], whole: Sequence[attributes.Range]
+) -> list[list[attributes.Range]]:
     """The part in two, by the feature that is the largest share of its range; nothing if none is.
 
     A part with one point, which no bound decides, stays open.
@@ -220,4 +215,4 @@ def _halves(part: Sequence[Range], whole: Sequence[Range]) -> list[list[Range]]:
     range_ = part[k]
     if range_.fixed:
         return []
-    return [[*part[:k], half, *part[k + 1 :]] for half in halves(range_)]
+    return [[*part[:k], half, *part[k + 1 :]] for half in attributes.halves(range_)]

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from tamecheck.binarized import ThresholdNetwork
 from tamecheck.errors import InputError
+from tamecheck.explain.check_cells import runs
 from tamecheck.explain.domain import Domain, Feature, domain_of
 from tamecheck.ir.exact import parse_rational
 from tamecheck.loaders.tables.schema import Schema
@@ -126,7 +127,7 @@ def _said(feature: Feature, codes: tuple[int, ...]) -> str:
     if named and len(values) == 1:
         return values[0]
     if feature.ordered and not (named and _scattered(codes, len(feature.values))):
-        return " or ".join(_interval(feature, low, high) for low, high in _runs(codes))
+        return " or ".join(_interval(feature, low, high) for low, high in runs(codes))
     if not named:
         return " or ".join(values)
     rest = [v for code, v in enumerate(feature.plain) if code not in codes]
@@ -138,18 +139,7 @@ def _said(feature: Feature, codes: tuple[int, ...]) -> str:
 def _scattered(codes: Sequence[int], count: int) -> bool:
     """Whether a list of values is easier to read than bounds."""
     one_sided = codes[0] == 0 or codes[-1] == count - 1
-    return len(_runs(codes)) > 1 or (not one_sided and len(codes) <= _LISTED)
-
-
-def _runs(codes: Sequence[int]) -> list[tuple[int, int]]:
-    """Maximal intervals of consecutive codes."""
-    found: list[tuple[int, int]] = []
-    for code in codes:
-        if found and found[-1][1] == code - 1:
-            found[-1] = (found[-1][0], code)
-        else:
-            found.append((code, code))
-    return found
+    return len(runs(codes)) > 1 or (not one_sided and len(codes) <= _LISTED)
 
 
 def _interval(feature: Feature, low: int, high: int) -> str:

@@ -288,6 +288,12 @@ def sign_values(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] |
             return None
 
 
+def jump_at_zero(op: Op, params: Params) -> tuple[Fraction, Fraction, Fraction] | None:
+    """The values below, at and above 0 of an op that reads nothing but the sign of its argument."""
+    own = op.arity == 1 and comparisons(op, params) == (formula.Var(0),)
+    return sign_values(op, params) if own else None
+
+
 def _term_where(pieces: Sequence[Piece], sign: Callable[[Term], int]) -> Term | None:
     """The term of the first piece that holds where the compared terms have these signs."""
 
@@ -346,6 +352,13 @@ class Line:
         if x in self.breaks:
             return self.at[self.breaks.index(x)]
         return self.pieces[sum(end < x for end in self.breaks)](x)
+
+
+_ZERO, _ONE = Fraction(0), Fraction(1)
+RECTIFIER = Line((_ZERO,), (Affine(_ZERO, _ZERO), Affine(_ONE, _ZERO)), (_ZERO,))
+"""The larger of the argument and 0."""
+MAGNITUDE = Line((_ZERO,), (Affine(-_ONE, _ZERO), Affine(_ONE, _ZERO)), (_ZERO,))
+"""The absolute value."""
 
 
 class Branches(NamedTuple):

@@ -16,6 +16,8 @@ from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Pointwise
 from tamecheck.ir.tensor import Array, size_of
+from tamecheck.ops.facets import is_analytic
+from tamecheck.ops.monotone import increases
 from tamecheck.plots.canvas import label_of
 
 _COORDINATES = "coordinates"
@@ -259,8 +261,9 @@ class Scores:
 def scores(graph: Graph) -> Scores:
     """The graph without last ops that are smooth: it has the same pieces.
 
-    A softmax, a sigmoid or a tanh after the last layer adds no kink and no jump.  One element of a
-    softmax has the pieces of all its scores.
+    A softmax after the last layer adds no kink and no jump, and neither does a sigmoid or another
+    analytic function that increases strictly.  One element of a softmax has the pieces of all its
+    scores.
     """
     outputs: list[tuple[str, int]] = []
     dropped: dict[str, None] = {}
@@ -290,4 +293,4 @@ def _is_smooth(node: Apply) -> bool:
     if isinstance(node.op.meaning, Expansion):
         axis = node.params.get("axis")
         return isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
-    return node.op in (ops.SIGMOID, ops.TANH)
+    return increases(node.op, node.params) and is_analytic(node.op, node.params)

@@ -14,19 +14,10 @@ import numpy as np
 from tamecheck.cells import Complex, cells
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
+from tamecheck.plots import sample
 from tamecheck.plots.mosaic import FLAT, JUMPS, KINKS, Mosaic, mosaic_of, polylines
 from tamecheck.plots.plane import Plane, Scores, output_names, scores
 from tamecheck.plots.poles import EDGES, POLES, border_poles, diverges, even_poles, lone_poles
-from tamecheck.plots.sample import (
-    Sample,
-    Sampler,
-    affordable,
-    blank_notes,
-    cost,
-    gradients,
-    sampler_of,
-    stepwise,
-)
 
 DEFAULT_CELLS = 6_000
 """Cells that are enumerated for a figure; more of them would not be told apart in it."""
@@ -119,7 +110,7 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     bare = scores(plane.graph)
     inner = replace(plane, graph=bare.graph, outputs=output_names(bare.graph))
     notes = tuple(f"pieces of the scores before the last {name}" for name in bare.dropped[:1])
-    look = sampler_of(inner.graph, inner.low, inner.high)
+    look = sample.sampler_of(inner.graph, inner.low, inner.high)
     found, why = _enumerated(inner, limit, look)
     if found is not None:
         return Scene(plane, mosaic_of(found, inner), found, None, notes, bare)
@@ -127,21 +118,21 @@ def scene_of(plane: Plane, *, limit: int = DEFAULT_CELLS, by_class: bool = False
     notes += (f"{why}: found on a grid of {raster.side} × {raster.side} points",)
     if 4 * raster.count > raster.ids.size:
         notes += ("there are more pieces than the grid tells apart",)
-    notes += blank_notes(raster.values)
+    notes += sample.blank_notes(raster.values)
     if not raster.traced:
         notes += ("boundaries too dense to draw",)
     return Scene(plane, None, None, raster, notes, bare)
 
 
-def _enumerated(plane: Plane, limit: int, look: Sampler) -> tuple[Complex | None, str]:
+def _enumerated(plane: Plane, limit: int, look: sample.Sampler) -> tuple[Complex | None, str]:
     """The exact complex, or why there is none."""
     # a coarse grid sees at most a part of the cells
-    side = max(6, affordable(plane.graph, least=6, most=288) // 3)
+    side = max(6, sample.affordable(plane.graph, least=6, most=288) // 3)
     guess, points = len(np.unique(look(plane.generic(side)).patterns)), side * side
     if 3 * guess > limit:
         return None, f"more than about {limit} cells"
     # each cell of a model of steps has boundaries of its own to look for
-    work = guess * cost(plane.graph) * (10 if stepwise(plane.graph) else 1)
+    work = guess * sample.cost(plane.graph) * (10 if sample.stepwise(plane.graph) else 1)
     if work > _EXACT_COST or (2 * guess > points and points < 1000):
         return None, "many cells of a large model"
     try:
@@ -188,10 +179,10 @@ class Raster:
 
 
 def raster_of(
-    plane: Plane, *, most: int, by_class: bool = False, look: Sampler | None = None
+    plane: Plane, *, most: int, by_class: bool = False, look: sample.Sampler | None = None
 ) -> Raster:
     """The pieces on a grid as fine as the model's size allows, with ``most`` points per axis."""
-    look = look or sampler_of(plane.graph, plane.low, plane.high)
+    look = look or sample.sampler_of(plane.graph, plane.low, plane.high)
     side = look.affordable(plane.generic, least=9, most=most)
     points = plane.generic(side)
     found = look(points)
@@ -223,14 +214,14 @@ def raster_of(
     return Raster(side, image, values, segments, isolated, traced, halvings > 0)
 
 
-def _halvings(plane: Plane, crossings: int, look: Sampler) -> int:
+def _halvings(plane: Plane, crossings: int, look: sample.Sampler) -> int:
     """How often the way between two points of the grid is halved.
 
     A large model is not evaluated again: its boundaries run between the points of the grid.
     """
     if look.repeated:
         return _HALVINGS
-    return int(min(_HALVINGS, _TRACING / (max(crossings, 1) * cost(plane.graph))))
+    return int(min(_HALVINGS, _TRACING / (max(crossings, 1) * sample.cost(plane.graph))))
 
 
 def _with_even_poles(
@@ -270,10 +261,10 @@ def _crossings(image: Array) -> tuple[Array, Array]:
 class _Grid:
     plane: Plane
     points: Array
-    seen: Sample
+    seen: sample.Sample
     keys: Array
     side: int
-    look: Sampler
+    look: sample.Sampler
 
 
 def _traced(
@@ -317,7 +308,7 @@ def _coarse_kinds(grid: _Grid, pairs: Array) -> Array:
     seen = grid.seen
     jumped = seen.jumps[first] != seen.jumps[second]
     moved = (seen.values[first] != seen.values[second]).any(axis=1)
-    still = stepwise(grid.plane.graph)
+    still = sample.stepwise(grid.plane.graph)
     return np.where(jumped & moved, JUMPS, np.where(~jumped & (not still), KINKS, FLAT))
 
 
@@ -333,10 +324,10 @@ def _kinds(grid: _Grid, low: Array, high: Array, *, bend: float) -> Array:
     # a jump needs an op that jumps, and a gap that no slope explains over so short a way
     jumped = (first.jumps != second.jumps) & (gap > 1e-6 * level)
     bent = np.zeros(len(low), dtype=bool)
-    outputs = 0 if stepwise(plane.graph) else len(plane.outputs)
+    outputs = 0 if sample.stepwise(plane.graph) else len(plane.outputs)
     for output in range(min(outputs, _MOST_BENT)):
         graph = plane.only(output).graph
-        one, two = gradients(graph, low), gradients(graph, high)
+        one, two = sample.gradients(graph, low), sample.gradients(graph, high)
         steep = np.abs(one).max(axis=1) + np.abs(two).max(axis=1)
         # near a critical point a smooth gradient changes much too, compared with itself
         usual = steep[np.isfinite(steep) & (first.domains == second.domains)]

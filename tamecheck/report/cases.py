@@ -17,19 +17,7 @@ from tamecheck.explain.networks import Described, model_explainer
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.loaders.text.box import box_of_rows
-from tamecheck.report.page import (
-    Markup,
-    NotMadeError,
-    Part,
-    again,
-    bullets,
-    element,
-    facts,
-    fold,
-    joined,
-    paragraph,
-    table,
-)
+from tamecheck.report import page
 from tamecheck.report.subject import Subject, score_rows
 
 _SHOWN, _LOOKED_AT = 3, 12
@@ -49,13 +37,13 @@ class _Case:
     """Whether the change, or that there is none, is known."""
 
 
-def cases_part(subject: Subject, limit: float) -> Part:
+def cases_part(subject: Subject, limit: float) -> page.Part:
     """Three typical rows and the three nearest to the boundary, each with its reason."""
     sample = subject.sample
     if sample is None:
-        raise NotMadeError("Cases are rows of a table: give --data TABLE.")
+        raise page.NotMadeError("Cases are rows of a table: give --data TABLE.")
     if subject.rule == "argmin":
-        raise NotMadeError("Explanations are made for decisions by the largest output.")
+        raise page.NotMadeError("Explanations are made for decisions by the largest output.")
     budget = Budget.of(0.85 * limit)
     explainer = explainer_of(subject)
     points = exact_points(sample)
@@ -70,12 +58,12 @@ def cases_part(subject: Subject, limit: float) -> Part:
     order = sorted(near, key=lambda row: (_distance(changes[row]), leads[row], row))
     nearest = order[:_SHOWN]
     missing: list[str] = []
-    blocks: list[Markup] = []
+    blocks: list[page.Markup] = []
     for title, words, rows in (
         ("Typical", _TYPICAL, typical),
         ("Nearest to the boundary", _NEAREST.format(len(near)), nearest),
     ):
-        cards: list[Markup] = []
+        cards: list[page.Markup] = []
         for row in rows:
             left = budget.seconds / (2 * _SHOWN)
             case = changes.get(row) or _changed(explainer, row, points[row], left)
@@ -84,9 +72,9 @@ def cases_part(subject: Subject, limit: float) -> Part:
             if case.reason is None or not case.reason.minimal or not case.settled:
                 missing.append(str(sample.origins[row]))
         blocks += [
-            element("h3", title),
-            paragraph(words, class_="soft"),
-            element("div", *cards, class_="cards"),
+            page.element("h3", title),
+            page.paragraph(words, class_="soft"),
+            page.element("div", *cards, class_="cards"),
         ]
     rows = ",".join(str(sample.origins[row].row) for row in [*typical, *nearest])
     lines = [
@@ -94,7 +82,7 @@ def cases_part(subject: Subject, limit: float) -> Part:
         for kind in ((), ("--kind", "counterfactual"))
     ]
     why = f"not settled in time: {'; '.join(dict.fromkeys(missing))}" if missing else ""
-    return Part(joined(*blocks, again(*lines)), why)
+    return page.Part(page.joined(*blocks, page.again(*lines)), why)
 
 
 _TYPICAL = (
@@ -131,7 +119,7 @@ def explainer_of(subject: Subject) -> Explainer | ModelExplainer:
             seed=subject.seed,
         )
     except TamecheckError as error:
-        raise NotMadeError(
+        raise page.NotMadeError(
             f"It needs a classifier that can be explained. {error.message}"
         ) from None
 
@@ -192,7 +180,7 @@ def _distance(case: _Case) -> float:
     return float(case.change.distance)
 
 
-def _card(subject: Subject, sample: Sample, explainer: Any, case: _Case) -> Markup:
+def _card(subject: Subject, sample: Sample, explainer: Any, case: _Case) -> page.Markup:
     """A row: its decision and label, why, and what would have to change."""
     origin = sample.origins[case.position]
     label = sample.label(case.position)
@@ -208,15 +196,17 @@ def _card(subject: Subject, sample: Sample, explainer: Any, case: _Case) -> Mark
         rows.append((f"{other} with", _listed([f"{a} → {b}" for a, b in pairs], "")))
     elif case.settled:
         rows.append(("otherwise", "no possible change"))
-    head = element("h4", f"Row {origin.row}{line}: ", element("strong", decision), f", {told}")
+    head = page.element(
+        "h4", f"Row {origin.row}{line}: ", page.element("strong", decision), f", {told}"
+    )
     cells = sample.shown[case.position].items()
-    whole = fold("The row", table(f"Row {origin.row}", ("column", "value"), cells))
-    return element("div", head, facts(rows), whole, class_="card")
+    whole = page.fold("The row", page.table(f"Row {origin.row}", ("column", "value"), cells))
+    return page.element("div", head, page.facts(rows), whole, class_="card")
 
 
-def _listed(texts: Sequence[str], nothing: str) -> Markup:
+def _listed(texts: Sequence[str], nothing: str) -> page.Markup:
     if not texts:
-        return joined(nothing)
-    first = bullets(texts[:_MOST_OPEN])
+        return page.joined(nothing)
+    first = page.bullets(texts[:_MOST_OPEN])
     rest = texts[_MOST_OPEN:]
-    return joined(first, fold(f"{len(rest)} more", bullets(rest))) if rest else first
+    return page.joined(first, page.fold(f"{len(rest)} more", page.bullets(rest))) if rest else first

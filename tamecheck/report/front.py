@@ -14,19 +14,7 @@ from tamecheck.explain.explainer import Explainer
 from tamecheck.explain.rules_result import shares
 from tamecheck.explain.telling import tell
 from tamecheck.loaders.samples import exact_points
-from tamecheck.report.page import (
-    Markup,
-    NotMadeError,
-    Part,
-    again,
-    bullets,
-    element,
-    facts,
-    joined,
-    note,
-    paragraph,
-    table,
-)
+from tamecheck.report import page
 from tamecheck.report.subject import Subject
 from tamecheck.show.protected import protected_lines
 
@@ -39,14 +27,14 @@ _METHODS = {
 }
 
 
-def overview_part(subject: Subject, limit: float) -> Part:
+def overview_part(subject: Subject, limit: float) -> page.Part:
     """What is decided, from what, and how often each class is."""
     names = subject.class_names
     schema, target = subject.schema, None if subject.schema is None else subject.schema.target
     columns = subject.names if schema is None else [column.said for column in schema.columns]
     what = "the class" if target is None or not target.name else target.name
     rows = [
-        ("It decides", joined(element("strong", what), f": {_or(names)}")),
+        ("It decides", page.joined(page.element("strong", what), f": {_or(names)}")),
         ("from", f"{len(columns)} {'columns' if schema else 'inputs'}: {_few(columns)}"),
         ("It is", _kind(subject)),
     ]
@@ -66,10 +54,10 @@ def overview_part(subject: Subject, limit: float) -> Part:
             )
             said = f"{'; '.join(least)} (proved bounds)"
         rows.append(("of which", said))
-    body = [facts(rows)]
+    body = [page.facts(rows)]
     if subject.network is not None:
-        body.append(again(subject.commands.line("count", table=False)))
-    return Part(joined(*body), missing)
+        body.append(page.again(subject.commands.line("count", table=False)))
+    return page.Part(page.joined(*body), missing)
 
 
 def _kind(subject: Subject) -> str:
@@ -104,27 +92,27 @@ def _few(names: Sequence[str]) -> str:
 # --- quality -------------------------------------------------------------------------------------
 
 
-def quality_part(subject: Subject, _limit: float) -> Part:
+def quality_part(subject: Subject, _limit: float) -> page.Part:
     """How well it decides rows that its training has not seen, beside simple models."""
     training = None if subject.schema is None else subject.schema.training
     record: Mapping[str, Any] = {} if training is None else training.record
     held: Mapping[str, Any] = record.get("held_out") or {}
     baselines: Mapping[str, Any] = record.get("baselines") or {}
-    parts: list[Markup] = []
+    parts: list[page.Markup] = []
     if held:
         named = {"this network": held, **{_METHODS.get(k, k): v for k, v in baselines.items()}}
         classes = list(cast("Mapping[str, Any]", held.get("recall") or {}))
         body = [(name, *_measures(one, classes)) for name, one in named.items()]
         head = ("", "accuracy", "balanced accuracy", *(f"recall of {name}" for name in classes))
         rows = held.get("rows", len(training.held_out) if training is not None else "")
-        parts.append(table(f"On {rows} rows that the training has not seen", head, body))
+        parts.append(page.table(f"On {rows} rows that the training has not seen", head, body))
         parts += _compared(record)
     parts += _on_unseen(subject)
     if parts:
-        return Part(joined(*parts, *_retrained(subject, record)))
+        return page.Part(page.joined(*parts, *_retrained(subject, record)))
     sample = subject.sample
     if sample is None or not sample.classes:
-        raise NotMadeError(
+        raise page.NotMadeError(
             "No row is known that the training has not seen, so nothing is said of its quality: "
             "'tamecheck train --test 0.25' keeps some and measures it on them."
         )
@@ -133,10 +121,10 @@ def quality_part(subject: Subject, _limit: float) -> Part:
     words = (
         f"{right} of {len(few)} rows of the table ({right / len(few):.1%}) are decided as labelled."
     )
-    return Part(paragraph(words), "whether its training has seen these rows is not known")
+    return page.Part(page.paragraph(words), "whether its training has seen these rows is not known")
 
 
-def _on_unseen(subject: Subject) -> list[Markup]:
+def _on_unseen(subject: Subject) -> list[page.Markup]:
     """How right it is on the rows of the table that were held out, and one answer for all."""
     places, sample = unseen(subject), subject.sample
     if sample is None or not places or not sample.classes:
@@ -147,15 +135,15 @@ def _on_unseen(subject: Subject) -> list[Markup]:
     most = int(counts.argmax())
     same, total = int((sample.labels[places] == most).sum()), len(places)
     return [
-        paragraph(
-            element("strong", f"{right} of {total} unseen rows ({right / total:.1%})"),
+        page.paragraph(
+            page.element("strong", f"{right} of {total} unseen rows ({right / total:.1%})"),
             " are decided as labelled, recomputed from the table for this report; always saying "
             f"{subject.class_name(most)} gets {same} ({same / total:.1%}).",
         )
     ]
 
 
-def _retrained(subject: Subject, record: Mapping[str, Any]) -> list[Markup]:
+def _retrained(subject: Subject, record: Mapping[str, Any]) -> list[page.Markup]:
     """The command that trains and measures again."""
     options: Mapping[str, Any] = record.get("options") or {}
     training = None if subject.schema is None else subject.schema.training
@@ -175,7 +163,7 @@ def _retrained(subject: Subject, record: Mapping[str, Any]) -> list[Markup]:
             words += [f"--{name}"] if value is True else [f"--{name}", _text(value)]
     if "seed" in record and "seed" not in options:
         words += ["--seed", str(record["seed"])]
-    return [again(" ".join(map(shlex.quote, words)))]
+    return [page.again(" ".join(map(shlex.quote, words)))]
 
 
 def _text(value: Any) -> str:
@@ -196,16 +184,16 @@ def _rate(value: Any) -> str:
     return f"{value:.1%}" if isinstance(value, int | float) else "-"
 
 
-def _compared(record: Mapping[str, Any]) -> list[Markup]:
+def _compared(record: Mapping[str, Any]) -> list[page.Markup]:
     """Whether the network is better than simple models, said plainly."""
     losing: Sequence[str] = record.get("no_better_than") or ()
     baselines: Mapping[str, Any] = record.get("baselines") or {}
     if losing:
         names = _or([_METHODS.get(name, name) for name in losing])
         said = f"The network is no better than {names} on these rows."
-        return [note(element("strong", said), kind="absent")]
+        return [page.note(page.element("strong", said), kind="absent")]
     if baselines:
-        return [note("The network is better than each of these simple models on these rows.")]
+        return [page.note("The network is better than each of these simple models on these rows.")]
     return []
 
 
@@ -221,11 +209,11 @@ def unseen(subject: Subject) -> list[int]:
 # --- the short form ------------------------------------------------------------------------------
 
 
-def form_part(subject: Subject, limit: float) -> Part:
+def form_part(subject: Subject, limit: float) -> page.Part:
     """The decisions in a few lines: a points score, a list, a tree, with its proved share."""
     network, domain = subject.binarized(), subject.possible()
     if subject.rule == "argmin":
-        raise NotMadeError("Rules are made for decisions by the largest output.")
+        raise page.NotMadeError("Rules are made for decisions by the largest output.")
     states = None if subject.sample is None else network.states(exact_points(subject.sample))
     found = tell(
         network,
@@ -236,16 +224,20 @@ def form_part(subject: Subject, limit: float) -> Part:
         seed=subject.seed,
     )
     line = subject.commands.line("rules")
-    return Part(joined(element("pre", found.lines), paragraph(found.summary), again(line)))
+    return page.Part(
+        page.joined(
+            page.element("pre", found.lines), page.paragraph(found.summary), page.again(line)
+        )
+    )
 
 
 # --- protected attributes ------------------------------------------------------------------------
 
 
-def protected_part(subject: Subject, limit: float) -> Part:
+def protected_part(subject: Subject, limit: float) -> page.Part:
     """Whether a change of protected attributes alone changes a decision, and for whom."""
     if not subject.protected:
-        raise NotMadeError(
+        raise page.NotMadeError(
             "No attributes are named as protected: --protected sex,age says which, and then this "
             "counts where a change of these alone changes a decision."
         )
@@ -270,5 +262,7 @@ def protected_part(subject: Subject, limit: float) -> Part:
     first, *rest = protected_lines(found, document)
     line = subject.commands.line("explain", "--protected", ",".join(subject.protected))
     missing = "" if found.flips is not None else "not counted in time; the bounds are proved"
-    said = bullets(line.strip() for line in rest)
-    return Part(joined(note(element("strong", first)), said, again(line)), missing)
+    said = page.bullets(line.strip() for line in rest)
+    return page.Part(
+        page.joined(page.note(page.element("strong", first)), said, page.again(line)), missing
+    )

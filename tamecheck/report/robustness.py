@@ -20,17 +20,8 @@ from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.loaders.samples import exact_points
 from tamecheck.loaders.tables.rows import Origin
+from tamecheck.report import page
 from tamecheck.report.mathematics import decision_rule
-from tamecheck.report.page import (
-    Download,
-    Markup,
-    NotMadeError,
-    Part,
-    fold,
-    joined,
-    paragraph,
-    table,
-)
 from tamecheck.report.subject import Subject
 from tamecheck.verification import HammingBall, Holds, Violated, verify
 
@@ -40,23 +31,25 @@ _SAID = 3
 _IMPOSSIBLE = ", which is no input that can occur"
 
 
-def robustness_part(subject: Subject, limit: float) -> Part:
+def robustness_part(subject: Subject, limit: float) -> page.Part:
     """How far each of a few inputs can be changed before the decision changes."""
     if subject.network is not None and subject.sample is not None:
         return _flips(subject, subject.network, Budget.of(limit))
     if subject.network is not None:
-        raise NotMadeError("Distances of a binarized network belong to rows: give --data TABLE.")
+        raise page.NotMadeError(
+            "Distances of a binarized network belong to rows: give --data TABLE."
+        )
     return _boxes(subject, Budget.of(limit))
 
 
-def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
+def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> page.Part:
     """The least number of changed inputs, row by row."""
     sample = subject.sample
     if sample is None or subject.rule == "argmin":
-        raise NotMadeError("Distances are computed for decisions by the largest output.")
+        raise page.NotMadeError("Distances are computed for decisions by the largest output.")
     rows: list[tuple[str, ...]] = []
-    changes: list[Markup] = []
-    downloads: list[Download] = []
+    changes: list[page.Markup] = []
+    downloads: list[page.Download] = []
     missing: list[str] = []
     domain = subject.possible()
     for place, position in enumerate(subject.examples):
@@ -81,7 +74,7 @@ def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
         if certificate is not None:
             name = f"row-{origin.row}.distance.certificate.json"
             says = f"Row {origin.row}: the least number of changed inputs is {said}."
-            downloads.append(Download.of(name, says, certificate))
+            downloads.append(page.Download.of(name, says, certificate))
             rests = "certificate"
         far, near, why = _nearest(subject, domain, states, max(0.2, 0.25 * left))
         missing += [f"{origin}: {why}"] if why else []
@@ -92,15 +85,15 @@ def _flips(subject: Subject, network: ThresholdNetwork, budget: Budget) -> Part:
             remark = "" if domain.holds(np.array(found.witness)) else _IMPOSSIBLE
             changes.append(_change(subject, origin, states, found.witness, remark))
     if not rows:
-        raise NotMadeError("No row was chosen.")
+        raise page.NotMadeError("No row was chosen.")
     words = (
         "The least number of inputs that must change to their other level so that the decision "
         "changes: first to any combination of levels, possible or not, which is what the "
         "certificates are about, then to one that can occur in the table."
     )
     head = ("row", "decision", "in any combination", "rests on", "that can occur")
-    body = joined(paragraph(words), table("Distances", head, rows), *changes)
-    return Part(body, "; ".join(missing), tuple(downloads))
+    body = page.joined(page.paragraph(words), page.table("Distances", head, rows), *changes)
+    return page.Part(body, "; ".join(missing), tuple(downloads))
 
 
 def _nearest(
@@ -124,7 +117,7 @@ def _nearest(
 
 def _change(
     subject: Subject, origin: Origin, before: Array, after: Sequence[int], remark: str = ""
-) -> Markup:
+) -> page.Markup:
     """A change of a row that changes its decision."""
     network = subject.binarized()
     pairs = zip(subject.names, network.point(before), network.point(after), strict=True)
@@ -132,10 +125,10 @@ def _change(
     decision = int(network.decide(np.array([after], dtype=np.int8))[0])
     many = "1 change decides" if len(changed) == 1 else f"{len(changed)} changes decide"
     title = f"Row {origin.row}: {many} for {subject.class_name(decision)}{remark}"
-    return fold(title, table("Changed inputs", ("input", "from", "to"), changed))
+    return page.fold(title, page.table("Changed inputs", ("input", "from", "to"), changed))
 
 
-def _boxes(subject: Subject, budget: Budget) -> Part:
+def _boxes(subject: Subject, budget: Budget) -> page.Part:
     """L∞ radii by bisection: shown safe below, a witness above."""
     points = _centres(subject)
     rows: list[tuple[str, ...]] = []
@@ -157,7 +150,7 @@ def _boxes(subject: Subject, budget: Budget) -> Part:
         "has, that is said."
     )
     head = ("point", "decision", "proved radius", "otherwise at")
-    return Part(joined(paragraph(words), table("L∞ balls", head, rows)))
+    return page.Part(page.joined(page.paragraph(words), page.table("L∞ balls", head, rows)))
 
 
 def _centres(subject: Subject) -> list[tuple[str, tuple[Fraction, ...]]]:
@@ -196,7 +189,7 @@ def _radius(subject: Subject, point: tuple[Fraction, ...], budget: Budget) -> _R
     try:
         found = _Radius(int(subject.decided(values)[0]))
     except DomainError as error:
-        raise NotMadeError(f"The model has no value at a point: {error.message}") from None
+        raise page.NotMadeError(f"The model has no value at a point: {error.message}") from None
     widths = [high - low for low, high in subject.frame if low < high]
     radius = min(widths, default=Fraction(1)) / 16
     for _ in range(_STEPS):
@@ -280,5 +273,5 @@ def _specification(
     inputs = tuple(TensorName(n, s, n) for n, s in subject.model.inputs.items())
     outputs = tuple(TensorName(n, s, n) for n, s in subject.decider.outputs.items())
     if sum(size_of(shape) for shape in subject.model.inputs.values()) != len(point):
-        raise NotMadeError("The point does not fit the inputs.")
+        raise page.NotMadeError("The point does not fit the inputs.")
     return Specification(inputs, outputs, tuple(cases), "report")

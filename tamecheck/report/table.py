@@ -17,35 +17,21 @@ from tamecheck.explain.models import ModelExplainer
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.samples import Sample, exact_points
 from tamecheck.plots import draw_explanation, draw_relevancy
+from tamecheck.report import page
 from tamecheck.report.cases import explainer_of
-from tamecheck.report.page import (
-    Markup,
-    NotMadeError,
-    Part,
-    again,
-    bullets,
-    code,
-    element,
-    facts,
-    figure,
-    fold,
-    joined,
-    paragraph,
-    table,
-)
 from tamecheck.report.subject import Subject
 
 _BLOCK = 500
 
 
-def data_part(subject: Subject, limit: float) -> Part:
+def data_part(subject: Subject, limit: float) -> page.Part:
     """How many rows are decided as they are labelled."""
     sample = subject.sample
     if sample is None:
-        raise NotMadeError("No table was given: --data TABLE --target COL.")
-    parts = [paragraph(sample.how)]
+        raise page.NotMadeError("No table was given: --data TABLE --target COL.")
+    parts = [page.paragraph(sample.how)]
     if not sample.classes:
-        raise NotMadeError(
+        raise page.NotMadeError(
             f"The labels of the table are not {max(subject.outputs, 2)} classes, so decisions "
             "cannot be compared with them."
         )
@@ -60,15 +46,15 @@ def data_part(subject: Subject, limit: float) -> Part:
     right = int((decided == labels).sum())
     total = len(labels)
     parts.append(
-        paragraph(
-            element("strong", f"{right} of {total} rows"),
+        page.paragraph(
+            page.element("strong", f"{right} of {total} rows"),
             f" ({right / total:.1%}) are decided as labelled.",
         )
     )
     parts += _apart(subject, sample, decided == labels)
     if sample.table.left_out:
         shown = [str(row) for row in sample.table.left_out]
-        parts.append(fold(f"{len(shown)} rows are left out", bullets(shown)))
+        parts.append(page.fold(f"{len(shown)} rows are left out", page.bullets(shown)))
     names = subject.class_names
     rows: list[tuple[str, ...]] = []
     for number, name in [*enumerate(names), (-1, "another label")]:
@@ -76,18 +62,18 @@ def data_part(subject: Subject, limit: float) -> Part:
         if number >= 0 or mask.any():
             counts = [str(int((decided[mask] == k).sum())) for k in range(len(names))]
             rows.append((name, *counts))
-    parts.append(table("Rows by label (down) and decision (across)", ("label", *names), rows))
+    parts.append(page.table("Rows by label (down) and decision (across)", ("label", *names), rows))
     missing = ""
     if len(sample.points) > total:
         missing = f"Only the first {total} of {len(sample.points)} rows were run in time."
-    return Part(joined(*parts), missing)
+    return page.Part(page.joined(*parts), missing)
 
 
-def _apart(subject: Subject, sample: Sample, right: Array) -> list[Markup]:
+def _apart(subject: Subject, sample: Sample, right: Array) -> list[page.Markup]:
     """How right the model is on rows that it was trained on, and on others, beside one answer."""
     training = None if subject.schema is None else subject.schema.training
     if training is None:
-        return [paragraph("Whether the model was trained on these rows is not known.")]
+        return [page.paragraph("Whether the model was trained on these rows is not known.")]
     labels = [sample.label(k) for k in range(len(right))]
     if training.sha256 != subject.table_sha256:
         words = "This is not the file that the model was trained on."
@@ -117,7 +103,7 @@ def _apart(subject: Subject, sample: Sample, right: Array) -> list[Markup]:
         if places
     ]
     head = ("rows", "how many", "decided as labelled", f"right by always saying {most}")
-    return [paragraph(words), table("Rows that were trained on, and others", head, body)]
+    return [page.paragraph(words), page.table("Rows that were trained on, and others", head, body)]
 
 
 def _share(count: int, total: int) -> str:
@@ -135,23 +121,23 @@ _WORDS = (
 )
 
 
-def explanations_part(subject: Subject, limit: float) -> Part:
+def explanations_part(subject: Subject, limit: float) -> page.Part:
     """A sufficient reason and the nearest change for each of the chosen rows."""
     sample = subject.sample
     if subject.rule == "argmin":
-        raise NotMadeError("Explanations are made for decisions by the largest output.")
+        raise page.NotMadeError("Explanations are made for decisions by the largest output.")
     if sample is None or not subject.examples:
-        raise NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
+        raise page.NotMadeError("Explanations belong to rows of a table: give --data TABLE.")
     explainer = explainer_of(subject)
     budget = Budget.of(0.9 * limit)
-    parts: list[Markup] = [paragraph(_WORDS)]
+    parts: list[page.Markup] = [page.paragraph(_WORDS)]
     missing: list[str] = []
     for place, row in enumerate(subject.examples):
         left = budget.seconds / (len(subject.examples) - place)
         found, why = _row(subject, explainer, sample, row, max(0.2, left))
         parts.append(found)
         missing += [f"{sample.origins[row]}: {why}"] if why else []
-    return Part(joined(*parts), "; ".join(missing))
+    return page.Part(page.joined(*parts), "; ".join(missing))
 
 
 def _row(
@@ -160,7 +146,7 @@ def _row(
     sample: Sample,
     position: int,
     seconds: float,
-) -> tuple[Markup, str]:
+) -> tuple[page.Markup, str]:
     """What explains a row, and what is missing."""
     origin, point = sample.origins[position], exact_points(sample)[position]
     row = origin.row
@@ -170,15 +156,15 @@ def _row(
     said = "It has no label." if label is None else f"Its label is {label}."
     cells = sample.shown[position].items()
     parts = [
-        element("h3", f"Row {row} is decided for {decision}"),
-        paragraph(f"{place}{said}", class_="soft"),
-        fold("The row", table(f"Row {row}", ("column", "value"), cells)),
+        page.element("h3", f"Row {row} is decided for {decision}"),
+        page.paragraph(f"{place}{said}", class_="soft"),
+        page.fold("The row", page.table(f"Row {row}", ("column", "value"), cells)),
     ]
     reason = explainer.abductive(point, timeout=seconds / 3)
     total = len(explainer.domain.features)
     parts += [
-        paragraph(
-            element("strong", "Sufficient reason"),
+        page.paragraph(
+            page.element("strong", "Sufficient reason"),
             f" ({reason.size} of {total} features; {_rests(reason.rests_on)}):",
         ),
         _literals(reason.literals),
@@ -188,46 +174,51 @@ def _row(
     try:
         change = explainer.counterfactual(point, timeout=seconds / 3)
     except TimeLimitError:
-        return joined(*parts), missing or "its nearest change was not found in time"
+        return page.joined(*parts), missing or "its nearest change was not found in time"
     if change is None:
-        parts.append(paragraph("No change at all leads to another decision."))
-        return joined(*parts), missing
+        parts.append(page.paragraph("No change at all leads to another decision."))
+        return page.joined(*parts), missing
     moves = (
         f"{before} → {after}" for before, after in zip(change.before, change.literals, strict=True)
     )
     title = f" decides for {subject.class_name(change.other)} ({_rests(change.rests_on)}):"
-    parts += [paragraph(element("strong", "Nearest change"), title), _literals(list(moves))]
+    parts += [
+        page.paragraph(page.element("strong", "Nearest change"), title),
+        _literals(list(moves)),
+    ]
     parts += _drawn(change, f"change-{row}", f"Row {row}: the pixels of the nearest change.")
     if not explainer.shape:
         parts += _weighed(explainer, row, point, seconds / 3)
-    return joined(*parts), missing
+    return page.joined(*parts), missing
 
 
-def _literals(texts: Sequence[str]) -> Markup:
+def _literals(texts: Sequence[str]) -> page.Markup:
     """Statements about features; many are folded away."""
     if not texts:
-        return paragraph("Every input is decided so.")
-    items = bullets(texts)
-    return items if len(texts) <= _MOST_OPEN else fold(f"{len(texts)} statements", items)
+        return page.paragraph("Every input is decided so.")
+    items = page.bullets(texts)
+    return items if len(texts) <= _MOST_OPEN else page.fold(f"{len(texts)} statements", items)
 
 
-def _drawn(found: Abductive | Counterfactual, key: str, caption: str) -> list[Markup]:
+def _drawn(found: Abductive | Counterfactual, key: str, caption: str) -> list[page.Markup]:
     """The pixels of an explanation of an image."""
     if not found.shape:
         return []
-    return [element("div", figure(draw_explanation(found), key, caption), class_="figures")]
+    return [
+        page.element("div", page.figure(draw_explanation(found), key, caption), class_="figures")
+    ]
 
 
 def _weighed(
     explainer: Explainer | ModelExplainer, row: int, point: Array, seconds: float
-) -> list[Markup]:
+) -> list[page.Markup]:
     """How often each feature is in a reason, if all reasons are found in time."""
     found = explainer.relevancy(point, timeout=seconds)
     if not found.complete or found.reasons < 2:
         return []
     caption = f"Row {row}: in how many of all its reasons each feature is."
-    drawn = figure(draw_relevancy(found), f"relevancy-{row}", caption)
-    return [element("div", drawn, class_="figures")]
+    drawn = page.figure(draw_relevancy(found), f"relevancy-{row}", caption)
+    return [page.element("div", drawn, class_="figures")]
 
 
 def _rests(on: str) -> str:
@@ -245,11 +236,11 @@ _READING = {
 }
 
 
-def training_part(subject: Subject, _limit: float) -> Part:
+def training_part(subject: Subject, _limit: float) -> page.Part:
     """What the model was trained on, how, and from which candidates it was chosen."""
     training = None if subject.schema is None else subject.schema.training
     if subject.schema is None or training is None:
-        raise NotMadeError(
+        raise page.NotMadeError(
             "Nothing is recorded of its training: 'tamecheck train' writes that beside its models."
         )
     record: Mapping[str, Any] = training.record
@@ -261,7 +252,7 @@ def training_part(subject: Subject, _limit: float) -> Part:
     )
     rows = [
         ("Table", training.table or "its name is not recorded"),
-        ("SHA-256 of the table", joined(code(training.sha256), given)),
+        ("SHA-256 of the table", page.joined(page.code(training.sha256), given)),
         ("Rows", f"{training.rows:,}"),
         ("held out", _numbers(training.held_out)),
     ]
@@ -278,20 +269,20 @@ def training_part(subject: Subject, _limit: float) -> Part:
     rows += [(f"--{name}", _plain(value)) for name, value in options.items()]
     if "train_accuracy" in record:
         rows.append(("Accuracy on the rows of the training", f"{record['train_accuracy']:.1%}"))
-    parts = [facts(rows)]
+    parts = [page.facts(rows)]
     selection: Mapping[str, Any] = record.get("selection") or {}
     candidates: Sequence[Mapping[str, Any]] = selection.get("candidates") or ()
     if candidates:
         head = tuple(dict.fromkeys(key for one in candidates for key in one))
         body = [[_plain(one.get(key, "")) for key in head] for one in candidates]
         caption = f"Candidates, by {selection.get('folds', 'several')} folds"
-        parts += [table(caption, [key.capitalize() for key in head], body)]
+        parts += [page.table(caption, [key.capitalize() for key in head], body)]
         chosen = selection.get("chosen")
         if selection.get("rule"):
-            parts.append(paragraph(f"Chosen: {_plain(chosen)}, by: {selection['rule']}."))
+            parts.append(page.paragraph(f"Chosen: {_plain(chosen)}, by: {selection['rule']}."))
     why = cast("Sequence[str]", record.get("remarks") or record.get("why") or ())
     if why:
-        parts += [element("h3", "Notes of the training"), bullets(map(str, why))]
+        parts += [page.element("h3", "Notes of the training"), page.bullets(map(str, why))]
     columns = [
         (
             column.said,
@@ -300,9 +291,9 @@ def training_part(subject: Subject, _limit: float) -> Part:
         )
         for column in subject.schema.columns
     ]
-    parts.append(table("Columns that are read", ("column", "unit", "values"), columns))
-    parts.append(again("tamecheck info --json " + subject.commands.model))
-    return Part(joined(*parts))
+    parts.append(page.table("Columns that are read", ("column", "unit", "values"), columns))
+    parts.append(page.again("tamecheck info --json " + subject.commands.model))
+    return page.Part(page.joined(*parts))
 
 
 def _numbers(rows: Sequence[int]) -> str:

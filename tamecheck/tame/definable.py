@@ -12,26 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from tamecheck.ir.formula import (
-    TRUE,
-    Add,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Or,
-    Piece,
-    Pow,
-    Relation,
-    Term,
-    Var,
-    subterms,
-)
+from tamecheck.ir import formula
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Params, Pointwise, Routing, Selection
 from tamecheck.ir.structure import Antichain, Structure, join, join_all, minimal
@@ -41,18 +22,18 @@ _LINEAR = (Structure.RATIONAL_SEMILINEAR,)
 _ALGEBRAIC = (Structure.SEMIALGEBRAIC,)
 _NONE: Antichain = ()
 
-_UNBOUNDED: dict[Elementary, Antichain] = {
-    Elementary.SIN: _NONE,
-    Elementary.COS: _NONE,
-    Elementary.TAN: _NONE,
-    Elementary.ASIN: (Structure.AN,),
-    Elementary.ACOS: (Structure.AN,),
-    Elementary.ATAN: (Structure.AN,),
-    Elementary.ERF: (Structure.PFAFFIAN,),
+_UNBOUNDED: dict[formula.Elementary, Antichain] = {
+    formula.Elementary.SIN: _NONE,
+    formula.Elementary.COS: _NONE,
+    formula.Elementary.TAN: _NONE,
+    formula.Elementary.ASIN: (Structure.AN,),
+    formula.Elementary.ACOS: (Structure.AN,),
+    formula.Elementary.ATAN: (Structure.AN,),
+    formula.Elementary.ERF: (Structure.PFAFFIAN,),
 }
 """Where a function on its whole natural domain lives; the rest are ℝ_exp."""
 
-_INSIDE = frozenset({Elementary.LOG, Elementary.ATANH})
+_INSIDE = frozenset({formula.Elementary.LOG, formula.Elementary.ATANH})
 """Functions without bounds near a finite end of their domain, where they are not in ℝ_an."""
 
 
@@ -90,9 +71,9 @@ def structures_of(op: Op, params: Params, situation: Situation) -> Antichain:
 def _has_open_power(op: Op, params: Params) -> bool:
     """Whether an argument of the op is an exponent."""
     return isinstance(op.meaning, Pointwise) and any(
-        isinstance(term, Pow) and not isinstance(term.exponent, Const)
+        isinstance(term, formula.Pow) and not isinstance(term.exponent, formula.Const)
         for piece in op.meaning.pieces(params)
-        for term in subterms(piece.term)
+        for term in formula.subterms(piece.term)
     )
 
 
@@ -103,7 +84,9 @@ def needs_bounded(op: Op, params: Params) -> bool:
             return True
         case Pointwise(pieces=pieces):
             return _has_open_power(op, params) or any(
-                isinstance(term, Floor | Call) for piece in pieces(params) for term in _terms(piece)
+                isinstance(term, formula.Floor | formula.Call)
+                for piece in pieces(params)
+                for term in _terms(piece)
             )
         case _:
             return False
@@ -125,7 +108,7 @@ def needs_inside(op: Op, params: Params) -> bool:
     match op.meaning:
         case Pointwise(pieces=pieces):
             return _has_open_power(op, params) or any(
-                isinstance(term, Call)
+                isinstance(term, formula.Call)
                 and term.function in _INSIDE
                 and not positive(term.argument, inside=False)
                 for piece in pieces(params)
@@ -135,19 +118,19 @@ def needs_inside(op: Op, params: Params) -> bool:
             return False
 
 
-def domain_of(op: Op, params: Params) -> Condition:
+def domain_of(op: Op, params: Params) -> formula.Condition:
     """A condition under which the op has a value; the empty conjunction when always."""
     match op.meaning:
         case Pointwise(domain=domain) if _has_open_power(op, params):
             # the kernel knows these two cases: a positive base, and a natural exponent
-            return Or(_alternatives(domain(params))[:2])
+            return formula.Or(_alternatives(domain(params))[:2])
         case Pointwise(domain=domain):
             return domain(params)
         case _:
-            return And(())
+            return formula.And(())
 
 
-def domain_at(graph: Graph, index: int) -> Condition:
+def domain_at(graph: Graph, index: int) -> formula.Condition:
     """The condition on its arguments under which a node of a graph has a value.
 
     A power whose exponent depends on the inputs is defined for positive bases only: where negative
@@ -155,18 +138,18 @@ def domain_at(graph: Graph, index: int) -> Condition:
     """
     node = graph.nodes[index]
     if not isinstance(node, Apply):
-        return TRUE
+        return formula.TRUE
     if _has_open_power(node.op, node.params) and not graph.input_free[node.args[1]]:
-        return Var(0) > 0
+        return formula.Var(0) > 0
     return domain_of(node.op, node.params)
 
 
-def _alternatives(condition: Condition) -> tuple[Condition, ...]:
-    return condition.parts if isinstance(condition, Or) else (condition,)
+def _alternatives(condition: formula.Condition) -> tuple[formula.Condition, ...]:
+    return condition.parts if isinstance(condition, formula.Or) else (condition,)
 
 
-def _terms(piece: Piece) -> list[Term]:
-    return [*subterms(piece.condition), *subterms(piece.term)]
+def _terms(piece: formula.Piece) -> list[formula.Term]:
+    return [*formula.subterms(piece.condition), *formula.subterms(piece.term)]
 
 
 def _power(situation: Situation) -> Antichain:
@@ -176,48 +159,50 @@ def _power(situation: Situation) -> Antichain:
     return (Structure.EXP,)
 
 
-def _piece(piece: Piece, situation: Situation) -> Antichain:
+def _piece(piece: formula.Piece, situation: Situation) -> Antichain:
     return join(_condition(piece.condition, situation), _term(piece.term, situation))
 
 
-def _condition(condition: Condition, situation: Situation) -> Antichain:
+def _condition(condition: formula.Condition, situation: Situation) -> Antichain:
     match condition:
-        case Compare(term, _):
+        case formula.Compare(term, _):
             return _term(term, situation)
-        case And(parts) | Or(parts):
+        case formula.And(parts) | formula.Or(parts):
             return join_all(_condition(part, situation) for part in parts)
 
 
-def _constant(term: Term, situation: Situation) -> bool:
-    return all(situation.fixed[t.index] for t in subterms(term) if isinstance(t, Var))
+def _constant(term: formula.Term, situation: Situation) -> bool:
+    return all(
+        situation.fixed[t.index] for t in formula.subterms(term) if isinstance(t, formula.Var)
+    )
 
 
-def _term(term: Term, situation: Situation) -> Antichain:
+def _term(term: formula.Term, situation: Situation) -> Antichain:
     match term:
-        case Var() | Const():
+        case formula.Var() | formula.Const():
             return _LINEAR
-        case Add(left, right):
+        case formula.Add(left, right):
             return join(_term(left, situation), _term(right, situation))
-        case Mul(left, right):
+        case formula.Mul(left, right):
             linear = _constant(left, situation) or _constant(right, situation)
             own = _LINEAR if linear else _ALGEBRAIC
             return join_all((own, _term(left, situation), _term(right, situation)))
-        case Div(numerator, denominator):
+        case formula.Div(numerator, denominator):
             own = _LINEAR if _constant(denominator, situation) else _ALGEBRAIC
             return join_all((own, _term(numerator, situation), _term(denominator, situation)))
-        case Pow(base, Const(exponent)):
+        case formula.Pow(base, formula.Const(exponent)):
             own = _LINEAR if exponent in (Fraction(0), Fraction(1)) else _ALGEBRAIC
             return join(own, _term(base, situation))
-        case Pow(base, exponent):
+        case formula.Pow(base, exponent):
             return join_all(((Structure.EXP,), _term(base, situation), _term(exponent, situation)))
-        case Floor(argument):
+        case formula.Floor(argument):
             own = _LINEAR if situation.bounded else (Structure.LOCAL,)
             return join(own, _term(argument, situation))
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return join(_call(function, argument, situation), _term(argument, situation))
 
 
-def _call(function: Elementary, argument: Term, situation: Situation) -> Antichain:
+def _call(function: formula.Elementary, argument: formula.Term, situation: Situation) -> Antichain:
     general = _UNBOUNDED.get(function, (Structure.EXP,))
     analytic = function not in _INSIDE or positive(argument, inside=situation.inside)
     if situation.bounded and analytic:
@@ -225,36 +210,36 @@ def _call(function: Elementary, argument: Term, situation: Situation) -> Anticha
     return general
 
 
-def positive(term: Term, *, inside: bool) -> bool:
+def positive(term: formula.Term, *, inside: bool) -> bool:
     """Whether the term is positive wherever its variables are (``inside``) or always."""
     match term:
-        case Var():
+        case formula.Var():
             return inside
-        case Const(value):
+        case formula.Const(value):
             return value > 0
-        case Add(left, right) | Mul(left, right) | Div(left, right):
+        case formula.Add(left, right) | formula.Mul(left, right) | formula.Div(left, right):
             return positive(left, inside=inside) and positive(right, inside=inside)
-        case Call(Elementary.EXP, _):
+        case formula.Call(formula.Elementary.EXP, _):
             return True
         case _:
             return False
 
 
-def strictly_inside(op: Op, params: Params) -> Condition:
+def strictly_inside(op: Op, params: Params) -> formula.Condition:
     """The domain condition with its inequalities made strict."""
     return _strict(domain_of(op, params))
 
 
-def _strict(condition: Condition) -> Condition:
+def _strict(condition: formula.Condition) -> formula.Condition:
     match condition:
-        case Compare(term, Relation.GE):
-            return Compare(term, Relation.GT)
-        case Compare(term, Relation.LE):
-            return Compare(term, Relation.LT)
-        case Compare():
+        case formula.Compare(term, formula.Relation.GE):
+            return formula.Compare(term, formula.Relation.GT)
+        case formula.Compare(term, formula.Relation.LE):
+            return formula.Compare(term, formula.Relation.LT)
+        case formula.Compare():
             return condition
-        case And(parts):
-            return And(tuple(_strict(part) for part in parts))
-        case Or(parts):
+        case formula.And(parts):
+            return formula.And(tuple(_strict(part) for part in parts))
+        case formula.Or(parts):
             # only `power` has alternatives; its analytic case is the first, a positive base
             return _strict(parts[0])

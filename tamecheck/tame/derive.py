@@ -13,14 +13,7 @@ from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.structure import Antichain, Structure, join_all
 from tamecheck.ir.tensor import size_of
 from tamecheck.ops.facets import comparisons, rounds
-from tamecheck.tame.definable import (
-    Situation,
-    needs_bounded,
-    needs_inside,
-    strictly_inside,
-    structures_of,
-    tame_if_bounded,
-)
+from tamecheck.tame import definable
 from tamecheck.tame.domains import Domains
 from tamecheck.tame.finite import FiniteValues
 from tamecheck.tame.quantisers import quantiser_chain
@@ -157,12 +150,12 @@ class _Walk:
 
     def _derive(self, index: int, node: Apply) -> None:
         facts = [self.facts[arg] for arg in node.args]
-        bounded = self._all_bounded(node) if needs_bounded(node.op, node.params) else None
+        bounded = self._all_bounded(node) if definable.needs_bounded(node.op, node.params) else None
         inside: list[int] | None = None
-        if bounded is not None and needs_inside(node.op, node.params):
-            condition = strictly_inside(node.op, node.params)
+        if bounded is not None and definable.needs_inside(node.op, node.params):
+            condition = definable.strictly_inside(node.op, node.params)
             inside = self.proof.shown(condition, node.args, closed=True)
-        situation = Situation(
+        situation = definable.Situation(
             fixed=tuple(self.graph.input_free[arg] for arg in node.args),
             bounded=bounded is not None,
             inside=inside is not None,
@@ -198,10 +191,10 @@ class _Walk:
         if not found.structures and all(fact.structures for fact in facts):
             self.obstacles.append(_structure_obstacle(self.graph, index, own, facts))
 
-    def _own(self, node: Apply, situation: Situation) -> Antichain:
+    def _own(self, node: Apply, situation: definable.Situation) -> Antichain:
         key = (node.op.name, situation, *node.params.items())
         if key not in self._structures:
-            self._structures[key] = structures_of(node.op, node.params, situation)
+            self._structures[key] = definable.structures_of(node.op, node.params, situation)
         return self._structures[key]
 
     def _all_bounded(self, node: Apply) -> list[int] | None:
@@ -209,7 +202,7 @@ class _Walk:
         steps: list[int] = []
         for arg in node.args:
             algebraic = any(s <= Structure.SEMIALGEBRAIC for s in self.facts[arg].structures)
-            if algebraic and tame_if_bounded(node.op, node.params):
+            if algebraic and definable.tame_if_bounded(node.op, node.params):
                 step = self.proof.proved_bounded(arg)
             elif len(self.graph.nodes) <= _LARGE:
                 step = self.proof.bounded_by_quotients(arg)
@@ -217,7 +210,7 @@ class _Walk:
                 step = self.proof.bounded(arg)
             if step is None and len(self.graph.nodes) <= _LARGE:
                 step = self.proof.hulls.finite_step(arg)
-            if step is None and not self.depth and tame_if_bounded(node.op, node.params):
+            if step is None and not self.depth and definable.tame_if_bounded(node.op, node.params):
                 from tamecheck.tame.refute_germs import bound_far_out
 
                 step = bound_far_out(self.proof, self.domains, arg)

@@ -12,22 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tamecheck import ops
-from tamecheck.ir.formula import (
-    TRUE,
-    And,
-    Call,
-    Compare,
-    Condition,
-    Const,
-    Floor,
-    Or,
-    Relation,
-    Term,
-    Var,
-    constant,
-    sides,
-    subterms,
-)
+from tamecheck.ir import formula
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Selection
 from tamecheck.ir.structure import Antichain, Structure, join_all
@@ -75,10 +60,10 @@ class Domains:
     def __post_init__(self) -> None:
         for index, node in enumerate(self.graph.nodes):
             below = node.args if isinstance(node, Apply) else ()
-            whole = self.needs(index) == TRUE
+            whole = self.needs(index) == formula.TRUE
             self._plain.append(whole and all(self._plain[arg] for arg in below))
 
-    def needs(self, index: int) -> Condition:
+    def needs(self, index: int) -> formula.Condition:
         """The condition on its arguments under which a node is defined."""
         return domain_at(self.graph, index)
 
@@ -116,7 +101,7 @@ class Domains:
 
     def partial(self, roots: Sequence[int]) -> list[int]:
         """The partial ops at or below some nodes."""
-        return [i for i in self.graph.ancestors(roots) if self.needs(i) != TRUE]
+        return [i for i in self.graph.ancestors(roots) if self.needs(i) != formula.TRUE]
 
     def domain(self, root: int) -> _Domain | None:
         """In which structures the domain of a node is definable; None if in none."""
@@ -178,7 +163,9 @@ class Domains:
         elif moving:
             chosen, by = node.args[:1], node.args[1:]
         else:
-            variables = {t.index for t in subterms(self.needs(index)) if isinstance(t, Var)}
+            variables = {
+                t.index for t in formula.subterms(self.needs(index)) if isinstance(t, formula.Var)
+            }
             chosen, by = (), tuple(node.args[i] for i in sorted(variables)) if undecided else ()
         if chosen and all(self.total(arg) is not None for arg in chosen):
             by = ()
@@ -196,52 +183,57 @@ class Domains:
         node, name = self.graph.nodes[index], self.graph.name_of
         args = node.args if isinstance(node, Apply) else ()
         condition = self.needs(index)
-        used = sorted({t.index for t in subterms(condition) if isinstance(t, Var)})
+        used = sorted({t.index for t in formula.subterms(condition) if isinstance(t, formula.Var)})
         of = ", ".join(name(args[i]) for i in used)
         return Need(name(index), condition_text(condition, [name(arg) for arg in args]), of)
 
 
-def condition_text(condition: Condition, names: Sequence[str]) -> str:
+def condition_text(condition: formula.Condition, names: Sequence[str]) -> str:
     """A condition on values with names, in words."""
     match condition:
-        case And((Compare() as first, Compare() as second)) if sides(first)[0] == sides(second)[0]:
-            (term, above, low), (_, below, high) = sides(first), sides(second)
-            mirrored = {Relation.GE: Relation.LE, Relation.GT: Relation.LT}.get(above, above)
+        case formula.And((formula.Compare() as first, formula.Compare() as second)) if (
+            formula.sides(first)[0] == formula.sides(second)[0]
+        ):
+            (term, above, low), (_, below, high) = formula.sides(first), formula.sides(second)
+            mirrored = {
+                formula.Relation.GE: formula.Relation.LE,
+                formula.Relation.GT: formula.Relation.LT,
+            }.get(above, above)
             ends = _term_text(low, names), _term_text(high, names)
             signs = _SIGNS[mirrored], _SIGNS[below]
             return f"{ends[0]} {signs[0]} {_term_text(term, names)} {signs[1]} {ends[1]}"
-        case And(parts):
+        case formula.And(parts):
             return " and ".join(condition_text(part, names) for part in parts)
-        case Or(parts):
+        case formula.Or(parts):
             return " or ".join(condition_text(part, names) for part in parts)
-        case Compare():
-            left, relation, right = sides(condition)
+        case formula.Compare():
+            left, relation, right = formula.sides(condition)
             return f"{_term_text(left, names)} {_SIGNS[relation]} {_term_text(right, names)}"
 
 
 _SIGNS = {
-    Relation.LT: "<",
-    Relation.LE: "≤",
-    Relation.EQ: "=",
-    Relation.NE: "≠",
-    Relation.GE: "≥",
-    Relation.GT: ">",
+    formula.Relation.LT: "<",
+    formula.Relation.LE: "≤",
+    formula.Relation.EQ: "=",
+    formula.Relation.NE: "≠",
+    formula.Relation.GE: "≥",
+    formula.Relation.GT: ">",
 }
 
 
-def _term_text(term: Term, names: Sequence[str]) -> str:
-    value = constant(term)
+def _term_text(term: formula.Term, names: Sequence[str]) -> str:
+    value = formula.constant(term)
     if value is not None:
         return str(value)
     match term:
-        case Var(index):
+        case formula.Var(index):
             return names[index]
-        case Const(value):
+        case formula.Const(value):
             return str(value)
-        case Call(function, argument):
+        case formula.Call(function, argument):
             return f"{function.value}({_term_text(argument, names)})"
-        case Floor(argument):
+        case formula.Floor(argument):
             return f"floor({_term_text(argument, names)})"
         case _:
-            found = sorted({t.index for t in subterms(term) if isinstance(t, Var)})
+            found = sorted({t.index for t in formula.subterms(term) if isinstance(t, formula.Var)})
             return f"a term in {', '.join(names[i] for i in found)}"

@@ -15,31 +15,20 @@ from itertools import combinations
 from flint import arb, fmpq
 
 from tamecheck.exact.reals import UndecidedError
-from tamecheck.tame.forms import (
-    ONE,
-    ZERO,
-    Complex,
-    Form,
-    Symbol,
-    Term,
-    function,
-    is_constant,
-    number,
-    symbol,
-)
+from tamecheck.tame import forms
 
 _RANKS = 5
 MARGIN = 2.0**-30
-_I: Complex = (fmpq(0), fmpq(1))
-_ITERATED = tuple(Symbol("log" if rank else "t", rank=rank) for rank in range(_RANKS))
+_I: forms.Complex = (fmpq(0), fmpq(1))
+_ITERATED = tuple(forms.Symbol("log" if rank else "t", rank=rank) for rank in range(_RANKS))
 _WAVE = arb(0, 1)
 
 
-def on_curve(element: Mapping[int, Fraction]) -> Form:
+def on_curve(element: Mapping[int, Fraction]) -> forms.Form:
     """A Laurent polynomial in t as a form."""
-    total = ZERO
+    total = forms.ZERO
     for power, c in element.items():
-        total += number(c) * symbol(_ITERATED[0], power)
+        total += forms.number(c) * forms.symbol(_ITERATED[0], power)
     return total
 
 
@@ -51,33 +40,33 @@ class Growth:
     """``exp(q) t^a (log t)^b ...``: powers by rank, and a real form ``q``."""
 
     powers: tuple[Fraction, ...]
-    exponent: Form
+    exponent: forms.Form
 
-    def form(self) -> Form:
+    def form(self) -> forms.Form:
         """The growth as a form of one term."""
         total = self.exponent.exponential()
         for one, power in zip(_ITERATED, self.powers, strict=True):
-            total = total * symbol(one, power)
+            total = total * forms.symbol(one, power)
         return total
 
-    def logarithm(self) -> Form:
+    def logarithm(self) -> forms.Form:
         """The logarithm of the growth."""
         total = self.exponent
         for rank, power in enumerate(self.powers):
             if power:
-                total += number(power) * symbol(_next(rank))
+                total += forms.number(power) * forms.symbol(_next(rank))
         return total
 
 
-def _next(rank: int) -> Symbol:
+def _next(rank: int) -> forms.Symbol:
     if rank + 1 >= _RANKS:
         raise UndecidedError
     return _ITERATED[rank + 1]
 
 
-def _growth(term: Term) -> Growth:
+def _growth(term: forms.Term) -> Growth:
     powers = {one.rank: power for one, power in term.powers if one.rank is not None}
-    exponent = ZERO if term.exponent is None else term.exponent.real()
+    exponent = forms.ZERO if term.exponent is None else term.exponent.real()
     return Growth(tuple(powers.get(rank, Fraction(0)) for rank in range(_RANKS)), exponent)
 
 
@@ -95,11 +84,11 @@ def _compare(one: Growth, other: Growth) -> tuple[int, arb]:
     return side, limit
 
 
-def _phase(term: Term) -> Form:
-    return ZERO if term.exponent is None else term.exponent.imaginary()
+def _phase(term: forms.Term) -> forms.Form:
+    return forms.ZERO if term.exponent is None else term.exponent.imaginary()
 
 
-def _factor(term: Term, c: Complex, *, steady: bool) -> arb:
+def _factor(term: forms.Term, c: forms.Complex, *, steady: bool) -> arb:
     """The limit of the real part of a term over its growth; its range, for a wave."""
     side, limit = Germ(_phase(term)).limit()
     if side and steady:
@@ -112,9 +101,9 @@ def _factor(term: Term, c: Complex, *, steady: bool) -> arb:
     return total
 
 
-def _leading(form: Form, *, steady: bool = True) -> tuple[Growth, arb]:
+def _leading(form: forms.Form, *, steady: bool = True) -> tuple[Growth, arb]:
     """The growth of the fastest terms, and a ball for the limit of their sum over it."""
-    best, total = Growth((Fraction(0),) * _RANKS, ZERO), arb(0)
+    best, total = Growth((Fraction(0),) * _RANKS, forms.ZERO), arb(0)
     for index, (term, c) in enumerate(form.terms.items()):
         here, factor = _growth(term), _factor(term, c, steady=steady)
         side, ratio = _compare(here, best) if index else (1, arb(1))
@@ -129,20 +118,20 @@ def _leading(form: Form, *, steady: bool = True) -> tuple[Growth, arb]:
     return best, total
 
 
-def _expanded(form: Form) -> Form:
+def _expanded(form: forms.Form) -> forms.Form:
     """The form with the beginning of the series of ``exp(z)`` for each ``z`` that tends to 0."""
-    total = ZERO
+    total = forms.ZERO
     for term, c in form.terms.items():
-        z = term.exponent or ZERO
+        z = term.exponent or forms.ZERO
         x, y = z.real(), z.imaginary()
-        found = Form({Term(term.powers): c})
+        found = forms.Form({forms.Term(term.powers): c})
         if _vanishes(x):
-            found = found * (ONE + x + x * x * function("exp, 2", x, arb(1) / 2))
+            found = found * (forms.ONE + x + x * x * forms.function("exp, 2", x, arb(1) / 2))
         else:
             found = found * x.exponential()
         if _vanishes(y):
-            cosine = ONE - y * y * function("cos, 2", y, arb(1) / 2)
-            sine = y - y * y * y * function("sin, 3", y, arb(1) / 6)
+            cosine = forms.ONE - y * y * forms.function("cos, 2", y, arb(1) / 2)
+            sine = y - y * y * y * forms.function("sin, 3", y, arb(1) / 6)
             found = found * (cosine + sine.scaled(_I))
         else:
             found = found * y.exponential(_I)
@@ -150,7 +139,7 @@ def _expanded(form: Form) -> Form:
     return total
 
 
-def _vanishes(form: Form) -> bool:
+def _vanishes(form: forms.Form) -> bool:
     """Whether the form is not 0, and known to tend to 0."""
     if not form.terms:
         return False
@@ -158,9 +147,11 @@ def _vanishes(form: Form) -> bool:
     return not side and limit.is_zero()
 
 
-def with_slope(name: str, argument: Form, slope: arb) -> Form:
+def with_slope(name: str, argument: forms.Form, slope: arb) -> forms.Form:
     """A function that vanishes with its argument, as the argument times a slope."""
-    return argument * function(f"{name}, 1", argument, slope) if argument.terms else ZERO
+    return (
+        argument * forms.function(f"{name}, 1", argument, slope) if argument.terms else forms.ZERO
+    )
 
 
 def _sign(ball: arb) -> int:
@@ -171,7 +162,7 @@ def _sign(ball: arb) -> int:
     return 1 if wide > 0 else -1
 
 
-def _is_not_zero(form: Form) -> bool:
+def _is_not_zero(form: forms.Form) -> bool:
     """Whether the fastest terms of a form show that it is not the zero function."""
     for part in (form.real(), form.imaginary()):
         try:
@@ -193,8 +184,8 @@ class Germ:
     A wild germ is analytic, and lies in no Hardy field.
     """
 
-    numerator: Form
-    denominator: Form = ONE
+    numerator: forms.Form
+    denominator: forms.Form = forms.ONE
 
     @property
     def is_wild(self) -> bool:
@@ -203,7 +194,7 @@ class Germ:
 
     def value(self) -> Fraction | None:
         """The rational that the germ is, or None."""
-        return self.numerator.value() if self.denominator == ONE else None
+        return self.numerator.value() if self.denominator == forms.ONE else None
 
     def __add__(self, other: Germ) -> Germ:
         if self.is_wild or other.is_wild:
@@ -222,14 +213,14 @@ class Germ:
     def __truediv__(self, other: Germ) -> Germ:
         if self.is_wild or other.is_wild:
             return self._beside(other, factor=True)
-        parts = _by_wave(other.numerator, [ZERO]).values()
+        parts = _by_wave(other.numerator, [forms.ZERO]).values()
         if not any(map(not_zero, parts)):
             raise UndecidedError
         return self * quotient(other.denominator, other.numerator)
 
     def scaled(self, factor: Fraction) -> Germ:
         """The germ times a rational."""
-        return self if self.is_wild and factor else self * Germ(number(factor))
+        return self if self.is_wild and factor else self * Germ(forms.number(factor))
 
     def _beside(self, other: Germ, *, factor: bool = False) -> Germ:
         """The sum or product of a wild germ and one that is not."""
@@ -260,7 +251,7 @@ class Germ:
             return _sign(x) * _sign(y), x
         return 0, arb(0) if side else x / y * ratio
 
-    def single(self) -> Form:
+    def single(self) -> forms.Form:
         """The germ as one form, if it is not a wave."""
         growth, limit = _leading(self.denominator)
         for term, c in self.numerator.terms.items():
@@ -268,7 +259,7 @@ class Germ:
         unit = growth.form().inverse()
         rest = self.denominator * unit
         _sign(limit)
-        factor = ONE if rest == ONE else function("inverse", rest, 1 / limit)
+        factor = forms.ONE if rest == forms.ONE else forms.function("inverse", rest, 1 / limit)
         return self.numerator * unit * factor
 
     def power(self, exponent: int) -> Germ:
@@ -277,22 +268,22 @@ class Germ:
             raise UndecidedError
         size = abs(exponent)
         above, below = self.numerator.power(size), self.denominator.power(size)
-        return Germ(above, below) if exponent >= 0 else Germ(ONE) / Germ(above, below)
+        return Germ(above, below) if exponent >= 0 else Germ(forms.ONE) / Germ(above, below)
 
-    def logarithm(self) -> Form:
+    def logarithm(self) -> forms.Form:
         """The logarithm of a positive germ: that of its growth, and that of what is left."""
         if self.is_wild or self.sign() <= 0:
             raise UndecidedError
-        total = ZERO
+        total = forms.ZERO
         for form, sign in ((self.numerator, 1), (self.denominator, -1)):
             growth, limit = _leading(form)
-            rest = form * growth.form().inverse() * number(_sign(limit))
+            rest = form * growth.form().inverse() * forms.number(_sign(limit))
             found = growth.logarithm()
             if abs(limit) == 1:
-                found += with_slope("log", rest - ONE, arb(1))
-            elif rest != ONE:
-                found += function("log", rest, abs(limit).log())
-            total += number(sign) * found
+                found += with_slope("log", rest - forms.ONE, arb(1))
+            elif rest != forms.ONE:
+                found += forms.function("log", rest, abs(limit).log())
+            total += forms.number(sign) * found
         return total
 
     def floor(self) -> Germ:
@@ -305,100 +296,102 @@ class Germ:
             nearest = (limit + 0.5).floor().unique_fmpz()
             if nearest is None or not limit == int(nearest):
                 raise UndecidedError
-            below = (self - Germ(number(int(nearest)))).sign() < 0
-            return Germ(number(int(nearest) - below))
-        return Germ(number(int(whole)))
+            below = (self - Germ(forms.number(int(nearest)))).sign() < 0
+            return Germ(forms.number(int(nearest) - below))
+        return Germ(forms.number(int(whole)))
 
 
-WILD = Germ(ZERO, ZERO)
+WILD = Germ(forms.ZERO, forms.ZERO)
 
 
-def quotient(above: Form, below: Form) -> Germ:
+def quotient(above: forms.Form, below: forms.Form) -> Germ:
     """``above / below``; a divisor of one term is carried out."""
     return Germ(above * below.inverse()) if len(below.terms) == 1 else Germ(above, below)
 
 
-def exponential(z: Form) -> Germ:
+def exponential(z: forms.Form) -> Germ:
     """The exponential of a form without waves, where ``exp(c log t)`` is a power of t."""
-    above, below, rest = ONE, ONE, ZERO
+    above, below, rest = forms.ONE, forms.ONE, forms.ZERO
     for term, (c, d) in z.terms.items():
         powers = list(term.powers)
         plain = len(powers) == 1 and powers[0][1] == 1 and term.exponent is None and not d
         one = powers[0][0] if plain else None
         exponent = Fraction(int(c.p), int(c.q))
         if one is not None and one.rank:
-            above = above * symbol(_ITERATED[one.rank - 1], exponent)
+            above = above * forms.symbol(_ITERATED[one.rank - 1], exponent)
         elif one is not None and one.name == "log" and one.of and c.q == 1:
             factor = one.of[0].power(abs(int(c.p)))
             above, below = (above * factor, below) if c > 0 else (above, below * factor)
         else:
-            rest += Form({term: (c, d)})
+            rest += forms.Form({term: (c, d)})
     return quotient(above * rest.exponential(), below)
 
 
 # waves
 
 
-def _by_wave(form: Form, waves: list[Form]) -> dict[int, Form]:
+def _by_wave(form: forms.Form, waves: list[forms.Form]) -> dict[int, forms.Form]:
     """The coefficient of each wave ``exp(ip)``; the list of the ``p`` grows."""
-    found: dict[int, Form] = {}
+    found: dict[int, forms.Form] = {}
     for term, c in form.terms.items():
         phase = _phase(term)
         index = next((i for i, p in enumerate(waves) if not Germ(phase - p).limit()[0]), len(waves))
         if index == len(waves):
             waves.append(phase)
-        moved = Form({term: c}) * waves[index].exponential((fmpq(0), fmpq(-1)))
-        found[index] = found.get(index, ZERO) + moved
+        moved = forms.Form({term: c}) * waves[index].exponential((fmpq(0), fmpq(-1)))
+        found[index] = found.get(index, forms.ZERO) + moved
     return found
 
 
-def waves_out_of_proportion(germ: Germ) -> Form | None:
+def waves_out_of_proportion(germ: Germ) -> forms.Form | None:
     """The angle of a wave that shows a germ to be in no Hardy field, or None."""
-    waves = [ZERO]
+    waves = [forms.ZERO]
     above, below = _by_wave(germ.numerator, waves), _by_wave(germ.denominator, waves)
     for i, j in combinations(range(len(waves)), 2):
-        a, b = above.get(i, ZERO), above.get(j, ZERO)
-        c, d = below.get(i, ZERO), below.get(j, ZERO)
+        a, b = above.get(i, forms.ZERO), above.get(j, forms.ZERO)
+        c, d = below.get(i, forms.ZERO), below.get(j, forms.ZERO)
         if not_zero(a * d - b * c):
             return waves[j]
     return None
 
 
-def not_zero(form: Form) -> bool:
+def not_zero(form: forms.Form) -> bool:
     """Whether a form without waves is shown not to be the zero function."""
     if all(_in_t(term) for term in form.terms):
         return bool(form.terms)
     return _is_not_zero(form) or _is_independent(form)
 
 
-def _in_t(term: Term, depth: int = 1) -> bool:
+def _in_t(term: forms.Term, depth: int = 1) -> bool:
     inner = () if term.exponent is None else term.exponent.terms
     deep = depth > 0 or not inner
     return deep and all(one.rank == 0 for one, _ in term.powers) and all(_in_t(t, 0) for t in inner)
 
 
-def _is_independent(form: Form) -> bool:
+def _is_independent(form: forms.Form) -> bool:
     """Whether a coefficient of some ``t^k exp(z)`` is not 0, in a form of t and constants."""
-    groups: dict[tuple[Term, Form], Form] = {}
+    groups: dict[tuple[forms.Term, forms.Form], forms.Form] = {}
     for term, c in form.terms.items():
         terms = {} if term.exponent is None else term.exponent.terms
-        if not all(map(_is_polynomial, (Term(term.powers), *terms))):
+        if not all(map(_is_polynomial, (forms.Term(term.powers), *terms))):
             return False
-        moving = Form((t, d) for t, d in terms.items() if not is_constant(Form({t: d})))
-        power = Term(frozenset(pair for pair in term.powers if pair[0].rank == 0))
-        still = Form({term: c}) * Form({power: (fmpq(1), fmpq(0))}).inverse()
+        moving = forms.Form(
+            (t, d) for t, d in terms.items() if not forms.is_constant(forms.Form({t: d}))
+        )
+        power = forms.Term(frozenset(pair for pair in term.powers if pair[0].rank == 0))
+        still = forms.Form({term: c}) * forms.Form({power: (fmpq(1), fmpq(0))}).inverse()
         key = power, moving
-        groups[key] = groups.get(key, ZERO) + still * moving.exponential((fmpq(-1), fmpq(0)))
+        groups[key] = groups.get(key, forms.ZERO) + still * moving.exponential((fmpq(-1), fmpq(0)))
     return any(
         _is_not_zero(coefficient) and all(w == z or _apart(z, w) for _, w in groups)
         for (_, z), coefficient in groups.items()
     )
 
 
-def _is_polynomial(term: Term) -> bool:
+def _is_polynomial(term: forms.Term) -> bool:
     plain = all(one.rank == 0 or one.is_constant for one, _ in term.powers)
-    return plain and (term.exponent is None or is_constant(term.exponent))
+    return plain and (term.exponent is None or forms.is_constant(term.exponent))
 
 
-def _apart(left: Form, right: Form) -> bool:
+def _apart(left: forms.Form, right: forms.Form) -> bool:
     return Germ((left - right).real()).limit()[0] != 0

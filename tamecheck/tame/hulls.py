@@ -182,13 +182,13 @@ class Hulls:
         return self._pointwise[key]
 
     def _expanded(self, node: Apply, x: Range, shape: tuple[int, ...]) -> Range:
-        match node.op.name:
-            case "softmax":
+        match node.op:
+            case ops.SOFTMAX:
                 several = shape[axis_of(shape, node.params)] > 1
                 return Range(Fraction(0), Fraction(1), low_open=True, high_open=several)
-            case "logsumexp":
+            case ops.LOGSUMEXP:
                 return x + log_count(size_of(shape) // size_of(node.shape))
-            case "log_softmax":
+            case ops.LOG_SOFTMAX:
                 extent = shape[axis_of(shape, node.params)]
                 below = Range(None, Fraction(0), high_open=extent > 1)
                 return (x + -(x + log_count(extent))) & below

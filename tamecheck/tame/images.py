@@ -6,40 +6,39 @@ from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
-from tamecheck import ops
 from tamecheck.evaluate.ranges import Range, point_range
 from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.formula import Const, Elementary, Pow
 from tamecheck.ir.op import Op, Params
-from tamecheck.ops.facets import elementary_of, is_algebraic, is_analytic, rounds, steps, term_of
-from tamecheck.ops.monotone import direction
-from tamecheck.tame.curves import WAVES
-from tamecheck.tame.records import (
-    NOUGHT,
-    Record,
-    is_inside,
-    range_of,
-    settle,
-    signs_about,
-    spread,
-    swing,
+from tamecheck.ops.facets import (
+    MAGNITUDE,
+    elementary_of,
+    is_algebraic,
+    is_analytic,
+    line_of,
+    rounds,
+    steps,
+    term_of,
 )
+from tamecheck.ops.monotone import direction
+from tamecheck.tame import records
+from tamecheck.tame.curves import WAVES
 
 _POSITIVE, _SIGNED = Range(Fraction(0), None), Range(Fraction(-1), Fraction(1))
 _FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
 
 
-def _direction(op: Op, params: Params, u: Record) -> int:
+def _direction(op: Op, params: Params, u: records.Record) -> int:
     """1 or -1 for an increasing or decreasing function, 2 or -2 if it is strictly so."""
     if rounds(op, params):
         return 1
     e, function = _exponent(op, params), elementary_of(op, params)
     if e is not None and e.denominator == 1:
-        return 2 if e % 2 or is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
-    if op is ops.ABS or function is Elementary.COSH:
+        return 2 if e % 2 or records.is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
+    if line_of(op, params) == MAGNITUDE or function is Elementary.COSH:
         return 2 * (u.sign or 0)
     if function is Elementary.SIN:
-        return 2 * is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
+        return 2 * records.is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
     return 2 * direction(op, params)
 
 
@@ -57,37 +56,38 @@ def _side(op: Op, params: Params) -> int:
     function = elementary_of(op, params)
     if function is Elementary.COS:
         return -1
-    return int(op is ops.ABS or function is Elementary.COSH or _exponent(op, params) is not None)
+    even = line_of(op, params) == MAGNITUDE or function is Elementary.COSH
+    return int(even or _exponent(op, params) is not None)
 
 
-def image(op: Op, params: Params, u: Record) -> Record:
+def image(op: Op, params: Params, u: records.Record) -> records.Record:
     """A function of one element, which is in its domain."""
     e, function = _exponent(op, params), elementary_of(op, params)
     if function in WAVES and u.smooth and (u.infinity or _without_end(u)):
         every = frozenset((-1, 0, 1))
-        return Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
+        return records.Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
     d, step = _direction(op, params, u), steps(op, params)
     root = e is not None and e.denominator > 1
     rough = u.sign != 1 if root else not is_analytic(op, params)
     endless = e is not None or function in (Elementary.EXP, Elementary.LOG)
     rises = u.infinity > 0 and endless
-    g = Record(
-        range_of(op, params, u.span),
+    g = records.Record(
+        records.range_of(op, params, u.span),
         0 if step else min(2 - rough, u.smooth),
         infinity=u.infinity if d == 1 else int(rises),
         mono=u.mono if d == 1 else u.mono * (rises and d == 2),
         jumps=u.jumps and abs(d) == 2,
         degree=min(u.degree, 1) if is_algebraic(op, params) and not step else 0,
-        rest=spread(u.rest, d // 2) if abs(d) == 2 and e is not None else None,
+        rest=records.spread(u.rest, d // 2) if abs(d) == 2 and e is not None else None,
     )
     if d == 1 and u.smooth and u.infinity:
         g = replace(g, jumps=True, whole=(Fraction(1), Fraction(0)))
     if function in WAVES and u.whole and u.whole[0]:
         g = replace(g, jumps=True)
-    return settle(_stepped(op, params, u, g) if step else _shaped(op, params, u, g, d))
+    return records.settle(_stepped(op, params, u, g) if step else _shaped(op, params, u, g, d))
 
 
-def _without_end(u: Record) -> bool:
+def _without_end(u: records.Record) -> bool:
     return u.swings is not None and None in (u.swings.low, u.swings.high)
 
 
@@ -100,7 +100,7 @@ def _between(values: Sequence[Range]) -> Range | None:
     return Range(min(highs), max(lows)) if min(highs) <= max(lows) else None
 
 
-def _stepped(op: Op, params: Params, u: Record, g: Record) -> Record:
+def _stepped(op: Op, params: Params, u: records.Record, g: records.Record) -> records.Record:
     """A step function, with what it takes ever again."""
     centres = {Fraction(0)}
     if rounds(op, params):
@@ -111,34 +111,34 @@ def _stepped(op: Op, params: Params, u: Record, g: Record) -> Record:
             ends += [Fraction(2 * low // 1 + i, 2) for i in (1, 2, 3, 4)]
         centres |= {end for end in ends if (2 * end).denominator == 1}
     for c in sorted(centres):
-        around = [point_range(c + s * _NEAR) for s in sorted(signs_about(u, c))]
-        taken = _between([range_of(op, params, value) for value in around])
+        around = [point_range(c + s * _NEAR) for s in sorted(records.signs_about(u, c))]
+        taken = _between([records.range_of(op, params, value) for value in around])
         if taken is not None and not taken.single:
             return replace(g, swings=taken, jumps=True)
     return g
 
 
-def _shaped(op: Op, params: Params, u: Record, g: Record, d: int) -> Record:
+def _shaped(op: Op, params: Params, u: records.Record, g: records.Record, d: int) -> records.Record:
     """A continuous function, with what it takes ever again."""
-    around, side = signs_about(u), _side(op, params)
-    near = side != -1 or is_inside(u.span, Range(Fraction(-3), Fraction(3)))
+    around, side = records.signs_about(u), _side(op, params)
+    near = side != -1 or records.is_inside(u.span, Range(Fraction(-3), Fraction(3)))
     if side and not d and len(around) > 1 and near:
         sides = frozenset(side * abs(a) for a in around)
-        g = replace(g, signs=sides, base=range_of(op, params, NOUGHT))
+        g = replace(g, signs=sides, base=records.range_of(op, params, records.NOUGHT))
     if d and u.signs:
         mapped = frozenset(a * d // 2 for a in u.signs)
-        g = replace(g, signs=mapped, base=range_of(op, params, u.base))
+        g = replace(g, signs=mapped, base=records.range_of(op, params, u.base))
     if d and u.swings is not None:
         (a, s), (b, r) = ((u.swings.low, -1), (u.swings.high, 1))[:: 1 if d > 0 else -1]
         low = _inward(op, params, a, s, upper=False)
-        g = replace(g, swings=swing(low, _inward(op, params, b, r, upper=True)))
+        g = replace(g, swings=records.swing(low, _inward(op, params, b, r, upper=True)))
     if u.takes is None or u.takes.low is None or u.takes.high is None or not u.smooth:
         return g
     step = (u.takes.high - u.takes.low) / 4
-    grid = [range_of(op, params, point_range(u.takes.low + i * step)) for i in range(5)]
+    grid = [records.range_of(op, params, point_range(u.takes.low + i * step)) for i in range(5)]
     taken = _between(grid)
     if taken is not None:
-        g = replace(g, takes=taken, swings=g.swings or swing(taken.low, taken.high))
+        g = replace(g, takes=taken, swings=g.swings or records.swing(taken.low, taken.high))
     return g
 
 
@@ -147,14 +147,14 @@ def _inward(
 ) -> Fraction | None:
     """A number that the values near an end of a swing pass; None where they have no bound."""
     if end is None:
-        hull = range_of(op, params, _POSITIVE if s > 0 else -_POSITIVE)
+        hull = records.range_of(op, params, _POSITIVE if s > 0 else -_POSITIVE)
         if (hull.high if upper else hull.low) is None:
             return None
     x = 4 * s * _FAR if end is None else end
     function = elementary_of(op, params)
     if (function, x) == (Elementary.LOG, 0) or (function, abs(x)) == (Elementary.ATANH, 1):
         return None
-    found = range_of(op, params, point_range(x))
+    found = records.range_of(op, params, point_range(x))
     value = found.low if upper else found.high
     if value is None:
         raise UndecidedError

@@ -11,16 +11,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tamecheck import ops
 from tamecheck.ir.box import Box
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.op import Fold, Pointwise, Selection
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.ops.facets import (
+    RECTIFIER,
     chooses_indices,
     comparisons,
     degree,
     extremum,
+    line_of,
     sign_values,
     term_degree,
 )
@@ -81,7 +82,8 @@ def layers_of(graph: Graph) -> Layers | None:
             level[index], reads[index] = here, frozenset({here})
             widths[here] = widths.get(here, 0) + bends
             degrees[here] = max(degrees.get(here, 0), *given)
-            rectifiers = rectifiers and node.op is ops.RELU and read == frozenset({below})
+            rectifier = line_of(node.op, node.params) == RECTIFIER
+            rectifiers = rectifiers and rectifier and read == frozenset({below})
     top = max(widths, default=0)
     chained = all(reads[root] <= frozenset({top}) for root in roots)
     levels = range(1, top + 1)

@@ -22,14 +22,7 @@ from tamecheck.ir.formula import Elementary, Var
 from tamecheck.ir.graph import Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import size_of
-from tamecheck.ops.facets import (
-    Branches,
-    branches_of,
-    comparisons,
-    term_of,
-    terms_by_sign,
-    variables,
-)
+from tamecheck.ops import facets
 from tamecheck.tame.follow import Algebra, WorkError, follow
 from tamecheck.tame.forms import ONE, ZERO, Complex, Form, Symbol, Term, number, symbol
 from tamecheck.tame.series import rational_at
@@ -291,7 +284,7 @@ def _value(op: Op, params: Params, args: Sequence[Value]) -> Value:
         if isinstance(exponent, Fraction) and _is_power(op, exponent):
             return _power(args[0], int(exponent))
         return _symbol(op, params, args)
-    term = term_of(op, params)
+    term = facets.term_of(op, params)
     try:
         found = _joined(op, params, args) if term is None else _ARITHMETIC.value(term, args)
     except MissingError:
@@ -310,12 +303,16 @@ def _joined(op: Op, params: Params, args: Sequence[Value]) -> Value | None:
     """A continuous op of several terms, each where it holds, with its argument kept there."""
     if not op.regularity.continuous:
         return None
-    branches, terms, value = branches_of(op, params), terms_by_sign(op, params), _ARITHMETIC.value
+    branches, terms, value = (
+        facets.branches_of(op, params),
+        facets.terms_by_sign(op, params),
+        _ARITHMETIC.value,
+    )
     if terms is not None and len({*terms}) == 1:
         # of a clip whose bounds are equal the kernel does not see that it is constant
         return None
     if terms is not None:
-        (compared,), (below, _, above) = comparisons(op, params), terms
+        (compared,), (below, _, above) = facets.comparisons(op, params), terms
         lower, upper, gap = (value(term, args) for term in (below, above, compared))
         if not gap.above.terms:
             return lower
@@ -332,13 +329,13 @@ def _joined(op: Op, params: Params, args: Sequence[Value]) -> Value | None:
     return None if branches is None else _chain(branches, args[0])
 
 
-def _chain(branches: Branches, x: Value) -> Value:
+def _chain(branches: facets.Branches, x: Value) -> Value:
     """The sum of the changes of each term between its breaks."""
     breaks = [Value(number(end)) for end in branches.breaks]
     total = _ZERO
     for i, term in enumerate(branches.between):
         within = x
-        if variables([term]):
+        if facets.variables([term]):
             within = _maximum(within, breaks[i - 1]) if i else within
             within = _minimum(within, breaks[i]) if i < len(breaks) else within
         total += _ARITHMETIC.value(term, [within])

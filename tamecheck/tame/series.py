@@ -13,15 +13,7 @@ from fractions import Fraction
 
 from flint import arb, arb_series, fmpq
 
-from tamecheck.exact.reals import (
-    ONE,
-    ZERO,
-    Number,
-    UndecidedError,
-    as_fraction,
-    as_number,
-    working_precision,
-)
+from tamecheck.exact import reals
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.formula import Compare, Elementary, Piece, truth
 
@@ -31,13 +23,13 @@ _MAX_FLOOR = 2.0**64
 _MAX_BITS = 1 << 15
 
 
-def shorten(value: Number) -> Number:
+def shorten(value: reals.Number) -> reals.Number:
     """The number, as a ball if it is a rational with very many digits."""
     long = isinstance(value, fmpq) and value.height_bits() > _MAX_BITS
     return arb(value) if long else value
 
 
-def sign_of(value: Number) -> int:
+def sign_of(value: reals.Number) -> int:
     """The sign of a number.
 
     Raises `UndecidedError` if a ball contains zero, and is not exactly zero.
@@ -48,7 +40,7 @@ def sign_of(value: Number) -> int:
         return -1
     if isinstance(value, fmpq) or value.is_zero():
         return 0
-    raise UndecidedError
+    raise reals.UndecidedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +50,17 @@ class Series:
     ``coefficients`` may be shorter than ``order + 1``: the missing ones are zero.
     """
 
-    coefficients: tuple[Number, ...]
+    coefficients: tuple[reals.Number, ...]
     order: int
     exact: bool = True
 
     @staticmethod
-    def constant(value: Number, order: int) -> Series:
+    def constant(value: reals.Number, order: int) -> Series:
         """A series without δ."""
         return Series((value,), order)
 
-    def __getitem__(self, index: int) -> Number:
-        return self.coefficients[index] if index < len(self.coefficients) else ZERO
+    def __getitem__(self, index: int) -> reals.Number:
+        return self.coefficients[index] if index < len(self.coefficients) else reals.ZERO
 
     def __add__(self, other: Series) -> Series:
         size = max(len(self.coefficients), len(other.coefficients))
@@ -80,7 +72,7 @@ class Series:
         size = len(self.coefficients) + len(other.coefficients) - 1
         order = min(self.order, other.order)
         kept = min(size, order + 1)
-        terms = list[Number]([ZERO] * kept)
+        terms = list[reals.Number]([reals.ZERO] * kept)
         for i, a in enumerate(self.coefficients):
             for j, b in enumerate(other.coefficients[: kept - i]):
                 terms[i + j] = shorten(terms[i + j] + a * b)
@@ -89,19 +81,19 @@ class Series:
 
     def __truediv__(self, other: Series) -> Series:
         if sign_of(other[0]) == 0:
-            raise UndecidedError
+            raise reals.UndecidedError
         if other.exact and not any(_may_differ(c) for c in other.coefficients[1:]):
             return Series(tuple(c / other[0] for c in self.coefficients), self.order, self.exact)
-        quotient: list[Number] = []
+        quotient: list[reals.Number] = []
         order = min(self.order, other.order)
         for i in range(order + 1):
-            rest: Number = self[i]
+            rest: reals.Number = self[i]
             for j, known in enumerate(quotient):
                 rest = rest - known * other[i - j]
             quotient.append(rest / other[0])
         return Series(tuple(quotient), order, exact=False)
 
-    def scaled(self, factor: Number) -> Series:
+    def scaled(self, factor: reals.Number) -> Series:
         """The series times a number."""
         return Series(tuple(c * factor for c in self.coefficients), self.order, self.exact)
 
@@ -115,7 +107,7 @@ class Series:
             if sign_of(coefficient):
                 return index
         if not self.exact:
-            raise UndecidedError
+            raise reals.UndecidedError
         return None
 
     def sign(self) -> int:
@@ -130,7 +122,7 @@ class Series:
             # the floor of a ball beyond the floats could be an integer that exceeds the memory
             whole = base.floor().unique_fmpz() if abs(float(base)) < _MAX_FLOOR else None
             if whole is None:
-                raise UndecidedError
+                raise reals.UndecidedError
             if not base.is_integer():
                 return Series.constant(fmpq(whole), self.order)
             base = fmpq(whole)
@@ -147,23 +139,23 @@ class Series:
         if leading is None and exponent > 0:
             return self
         if leading is None or sign_of(self[leading]) < 0:
-            raise UndecidedError
+            raise reals.UndecidedError
         shift = leading * exponent
         if shift.denominator != 1 or shift < 0:
-            raise UndecidedError
+            raise reals.UndecidedError
         unit = Series(self.coefficients[leading:], self.order, self.exact).root(exponent)
         # dividing by δ^leading moves the remainder of the argument down as well
         order = self.order if self.exact else self.order - leading + int(shift)
-        moved = ((ZERO,) * int(shift) + unit.coefficients)[: order + 1]
+        moved = ((reals.ZERO,) * int(shift) + unit.coefficients)[: order + 1]
         return Series(moved, min(order, self.order), exact=unit.exact and self.exact)
 
     def _natural(self, exponent: int) -> Series:
         if abs(exponent) > _MAX_POWER:
-            raise UndecidedError
-        result = Series.constant(ONE, self.order)
+            raise reals.UndecidedError
+        result = Series.constant(reals.ONE, self.order)
         for _ in range(abs(exponent)):
             result = result * self
-        return result if exponent >= 0 else Series.constant(ONE, self.order) / result
+        return result if exponent >= 0 else Series.constant(reals.ONE, self.order) / result
 
     def root(self, exponent: Fraction) -> Series:
         """A power of a series whose constant coefficient is positive."""
@@ -171,7 +163,7 @@ class Series:
             return Series.constant(_number_root(self[0], exponent), self.order)
         if exponent == Fraction(1, 2):
             return _through(self, lambda s: s.sqrt())
-        ratio = arb(as_number(exponent))
+        ratio = arb(reals.as_number(exponent))
         return _through(self, lambda s: (s.log() * ratio).exp())
 
     def apply(self, function: Elementary) -> Series:
@@ -202,41 +194,41 @@ def _through(argument: Series, function: Callable[[arb_series], arb_series]) -> 
     size = argument.order + 1
     given = arb_series([arb(argument[i]) for i in range(size)], prec=size)
     try:
-        with working_precision(terms=size):
+        with reals.working_precision(terms=size):
             found = function(given)
     except (ValueError, ZeroDivisionError):
-        raise UndecidedError from None
+        raise reals.UndecidedError from None
     if found.prec < size:
-        raise UndecidedError
+        raise reals.UndecidedError
     values = [_settled(found[i]) for i in range(size)]
     constant = argument.exact and not any(map(_may_differ, argument.coefficients[1:]))
     return Series(tuple(values[:1] if constant else values), argument.order, exact=constant)
 
 
-def _settled(ball: arb) -> Number:
+def _settled(ball: arb) -> reals.Number:
     if not ball.is_finite():
-        raise UndecidedError
+        raise reals.UndecidedError
     # an exact ball with a long exponent stays one: as a rational it could exceed the memory
     short = ball.is_exact() and abs(ball.man_exp()[1]) < _MAX_EXPONENT
     return ball.fmpq() if short else ball
 
 
-def _number_root(value: Number, exponent: Fraction) -> Number:
+def _number_root(value: reals.Number, exponent: Fraction) -> reals.Number:
     if max(abs(exponent.numerator), exponent.denominator) >= _MAX_EXPONENT:
-        raise UndecidedError
+        raise reals.UndecidedError
     found = arb(value).root(exponent.denominator) ** exponent.numerator
     return _settled(found)
 
 
-def _may_differ(value: Number) -> bool:
+def _may_differ(value: reals.Number) -> bool:
     return not (value == 0 if isinstance(value, fmpq) else value.is_zero())
 
 
 def rational_at(pieces: Sequence[Piece], args: Sequence[Fraction | None]) -> Fraction | None:
     """The value of a scalar op at rationals, if all are known and it is one."""
-    known = [Series.constant(as_number(value), 0) for value in args if value is not None]
+    known = [Series.constant(reals.as_number(value), 0) for value in args if value is not None]
     found = pieces_at(pieces, known)[0] if len(known) == len(args) else None
-    return as_fraction(found) if isinstance(found, fmpq) else None
+    return reals.as_fraction(found) if isinstance(found, fmpq) else None
 
 
 def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
@@ -256,7 +248,7 @@ def pieces_at(pieces: Sequence[Piece], args: Sequence[Series]) -> Series:
         if held is True:
             return possible[-1]
     if order > 0 or not possible:
-        raise UndecidedError
+        raise reals.UndecidedError
     hull = arb(possible[0][0])
     for other in possible[1:]:
         hull = hull.union(arb(other[0]))
@@ -269,7 +261,7 @@ def _decide(args: Sequence[Series]) -> Callable[[Compare], bool | None]:
     def decide(condition: Compare) -> bool | None:
         try:
             return arithmetic.value(condition.term, args).sign() in condition.relation.signs
-        except UndecidedError:
+        except reals.UndecidedError:
             return None
 
     return decide
@@ -278,16 +270,16 @@ def _decide(args: Sequence[Series]) -> Callable[[Compare], bool | None]:
 def _rational(series: Series) -> Fraction:
     value = series[0]
     if not (series.exact and isinstance(value, fmpq)) or series.coefficients[1:]:
-        raise UndecidedError
-    return as_fraction(value)
+        raise reals.UndecidedError
+    return reals.as_fraction(value)
 
 
 def _arithmetic(args: Sequence[Series]) -> Arithmetic[Series]:
     order = args[0].order if args else 0
     return Arithmetic(
-        constant=lambda value: Series.constant(as_number(value), order),
+        constant=lambda value: Series.constant(reals.as_number(value), order),
         power=lambda base, e: base.power(e if isinstance(e, Fraction) else _rational(e)),
         floor=Series.floor,
         call=lambda function, argument: argument.apply(function),
-        scale=lambda series, factor: series.scaled(as_number(factor)),
+        scale=lambda series, factor: series.scaled(reals.as_number(factor)),
     )

@@ -18,20 +18,9 @@ import numpy as np
 from tamecheck import ops
 from tamecheck.evaluate import Enclosure, decide, enclose, range_of
 from tamecheck.evaluate.ranges import Range
+from tamecheck.ir import formula
 from tamecheck.ir.box import Box
 from tamecheck.ir.exact import rational, rational_text
-from tamecheck.ir.formula import (
-    TRUE,
-    Call,
-    Condition,
-    Const,
-    Div,
-    Elementary,
-    Pow,
-    Term,
-    Var,
-    subterms,
-)
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Op, Params, Pointwise, Selection
 from tamecheck.ir.tensor import Tensor, size_of
@@ -169,14 +158,16 @@ class ProofSteps:
         return self.add(step)
 
     def shown(
-        self, condition: Condition, args: Sequence[int], *, closed: bool = False
+        self, condition: formula.Condition, args: Sequence[int], *, closed: bool = False
     ) -> list[int] | None:
         """Enclosure steps of those arguments that a condition mentions, if they show it.
 
         Returns None when it is not shown; ``args`` are the values of the condition's variables.
         With ``closed`` it has to hold on the closure of the enclosures, away from its boundary.
         """
-        needed = sorted({term.index for term in subterms(condition) if isinstance(term, Var)})
+        needed = sorted(
+            {term.index for term in formula.subterms(condition) if isinstance(term, formula.Var)}
+        )
         for coarse in (True, False) if needed else ():
             if not coarse and self.hulls.holds(condition, args, closed=closed):
                 return [self.hulls.step(args[i]) for i in needed]
@@ -249,11 +240,13 @@ class ProofSteps:
         watched: set[int] = set()
         for index, node in enumerate(self.graph.nodes):
             if isinstance(node, Apply):
-                if domain_of(node.op, node.params) != TRUE or needs_inside(node.op, node.params):
+                if domain_of(node.op, node.params) != formula.TRUE or needs_inside(
+                    node.op, node.params
+                ):
                     watched.update(node.args)
                 if not locally_bounded(node.op, node.params):
                     watched.add(index)
-                if _lipschitz_condition(node.op, node.params) != TRUE:
+                if _lipschitz_condition(node.op, node.params) != formula.TRUE:
                     watched.update(node.args)
         return self._limited.union(watched)
 
@@ -369,9 +362,9 @@ def _text(value: End) -> str | None:
     return rational_text(Fraction(value))
 
 
-def _lipschitz_condition(op: Op, params: Params) -> Condition:
+def _lipschitz_condition(op: Op, params: Params) -> formula.Condition:
     inside = op.regularity.lipschitz_inside
-    return TRUE if inside is None else inside(params)
+    return formula.TRUE if inside is None else inside(params)
 
 
 def _bounded_range(op: Op, params: Params) -> bool:
@@ -386,27 +379,27 @@ def locally_bounded(op: Op, params: Params) -> bool:
     """Whether the op maps bounded sets to bounded sets, wherever they lie in its domain."""
     match op.meaning:
         case Pointwise(pieces=pieces):
-            terms = [term for piece in pieces(params) for term in subterms(piece.term)]
+            terms = [term for piece in pieces(params) for term in formula.subterms(piece.term)]
             return op is not ops.POWER and not any(_has_pole(term) for term in terms)
         case _:
             return True
 
 
-def _has_pole(term: Term) -> bool:
+def _has_pole(term: formula.Term) -> bool:
     """Whether the outermost function of the term may leave every bound near a finite point."""
     match term:
-        case Div(_, Const(value)):
+        case formula.Div(_, formula.Const(value)):
             return value == 0
-        case Div(_, denominator):
+        case formula.Div(_, denominator):
             # on a compact set a positive continuous denominator has a positive minimum
             return not positive(denominator, inside=False)
-        case Pow(_, Const(exponent)):
+        case formula.Pow(_, formula.Const(exponent)):
             return exponent < 0
-        case Pow():
+        case formula.Pow():
             return True
-        case Call(Elementary.LOG, argument):
+        case formula.Call(formula.Elementary.LOG, argument):
             return not positive(argument, inside=False)
-        case Call(function, _):
-            return function in (Elementary.TAN, Elementary.ATANH)
+        case formula.Call(function, _):
+            return function in (formula.Elementary.TAN, formula.Elementary.ATANH)
         case _:
             return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal, TypeAlias
@@ -10,17 +10,18 @@ from typing import Literal, TypeAlias
 import numpy as np
 from flint import arb
 
+from tamecheck import ops
 from tamecheck.errors import DomainError, TamecheckError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.exact import ONE
 from tamecheck.ir.graph import Apply, Constant, Graph
-from tamecheck.ir.op import Routing
+from tamecheck.ir.op import Expansion, Routing
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.ir.tensor import Shape, size_of
 from tamecheck.model import Model
+from tamecheck.ops.facets import chooses_indices, extremum, jump_at_zero
+from tamecheck.ops.monotone import anchor
 from tamecheck.verification.witness import holds_at
-
-_SOFT = ("softmax", "log_softmax")
 
 
 def scores_of(graph: Graph) -> tuple[Graph, bool]:
@@ -34,7 +35,7 @@ def scores_of(graph: Graph) -> tuple[Graph, bool]:
         return ending(graph, logit), True
     node = _indexed(graph, graph.outputs[0][1])
     by_sign = size_of(graph.nodes[node].shape) == 1
-    node = _peel(graph, node, ("sigmoid",) if by_sign else _SOFT)
+    node = _peel(graph, node, _is_logistic if by_sign else _keeps_order)
     return ending(graph, node), by_sign
 
 
@@ -43,25 +44,44 @@ def ending(graph: Graph, node: int) -> Graph:
     return replace(graph, outputs=(("scores", node),))
 
 
-def _peel(graph: Graph, node: int, names: Sequence[str] = ()) -> int:
-    """What is before reshapes, and before functions of these names that keep the decision."""
+def _peel(graph: Graph, node: int, keeps: Callable[[Apply], bool] = lambda _: False) -> int:
+    """What is before reshapes, and before functions that keep the decision."""
     found = graph.nodes[node]
-    while isinstance(found, Apply) and found.op.name in ("reshape", *names):
-        if found.op.name in _SOFT and not _is_whole(found.shape, found.params["axis"]):
-            # the largest of all is not that of a part
-            break
-        if found.op.name == "sigmoid":
+    while isinstance(found, Apply) and (found.op is ops.RESHAPE or keeps(found)):
+        if _is_logistic(found):
             # of the one before it another number is the threshold
-            names = ()
+            return _peel(graph, found.args[0])
         node = found.args[0]
         found = graph.nodes[node]
     return node
 
 
+def _is_logistic(node: Apply) -> bool:
+    """Whether a function increases strictly, and is 1/2 at 0."""
+    return anchor(node.op, node.params) == Fraction(1, 2)
+
+
+def _keeps_order(node: Apply) -> bool:
+    """Whether the largest of all stays so; that of a part is another one."""
+    meaning = node.op.meaning
+    kept = isinstance(meaning, Expansion) and meaning.keeps_order
+    return kept and _is_whole(node.shape, node.params["axis"])
+
+
+def _is_first_largest(node: Apply) -> bool:
+    return chooses_indices(node.op) and extremum(node.op) > 0 and not node.params["last"]
+
+
+def _step_at_zero(node: Apply) -> int | None:
+    """Of a number that is 1 for positive arguments and 0 for negative ones: which of both at 0."""
+    found = jump_at_zero(node.op, node.params)
+    return None if found not in ((0, 0, 1), (0, 1, 1)) else int(found[1])
+
+
 def _indexed(graph: Graph, node: int) -> int:
     """Of the index of the first largest of all scores: the scores."""
     last = graph.nodes[_peel(graph, node)]
-    if not isinstance(last, Apply) or last.op.name != "argmax" or last.params["last"]:
+    if not isinstance(last, Apply) or not _is_first_largest(last):
         return node
     shape = graph.nodes[last.args[0]].shape
     whole = _is_whole(shape, last.params["axis"]) and size_of(shape) > 1
@@ -80,13 +100,13 @@ def logit_of(graph: Graph) -> int | None:
     """
     outputs = dict(graph.outputs)
     label = graph.nodes[outputs.get("label", graph.outputs[0][1])]
-    if not isinstance(label, Apply) or label.op.name != "step" or label.params["at_zero"] != 0:
+    if not isinstance(label, Apply) or _step_at_zero(label) != 0:
         return None
     shifted = graph.nodes[label.args[0]]
-    if not isinstance(shifted, Apply) or shifted.op.name != "sub":
+    if not isinstance(shifted, Apply) or shifted.op is not ops.SUB:
         return label.args[0] if "label" in outputs and size_of(shifted.shape) == 1 else None
     last = graph.nodes[_peel(graph, shifted.args[0])]
-    if not isinstance(last, Apply) or last.op.name != "sigmoid":
+    if not isinstance(last, Apply) or not _is_logistic(last):
         return None
     zeros = {name: np.zeros(shape) for name, shape in graph.inputs.items()}
     half = exact_values(ending(graph, shifted.args[1]), zeros)["scores"]
@@ -228,7 +248,7 @@ def _by_label(graph: Graph) -> Decision | None:
     for _, output in graph.outputs:
         node, names = output, tuple[str, ...]()
         last = _apply(graph, node)
-        if last is not None and last.op.name == "gather":
+        if last is not None and last.op is ops.GATHER:
             table = graph.nodes[last.args[0]]
             if not isinstance(table, Constant):
                 continue
@@ -236,20 +256,19 @@ def _by_label(graph: Graph) -> Decision | None:
             last = _apply(graph, last.args[1])
         if last is None:
             continue
-        if last.op.name == "argmax" and not last.params["last"]:
+        if _is_first_largest(last):
             shape, axis = graph.nodes[last.args[0]].shape, last.params["axis"]
             if _is_whole(shape, axis) and size_of(shape) > 1:
                 scores, _ = scores_of(ending(graph, last.args[0]))
                 count = size_of(shape)
                 return Decision(scores, "largest", count, names if len(names) == count else ())
-        if last.op.name == "step" and size_of(last.shape) == 1:
-            at_zero = last.params["at_zero"]
-            if at_zero in (0, 1) and len(names) in (0, 2):
-                # a logistic function above one half is a number above 0
-                logit = logit_of(ending(graph, output)) if at_zero == 0 else None
-                scores = ending(graph, last.args[0] if logit is None else logit)
-                rule: Rule = "not-negative" if at_zero else "positive"
-                return Decision(scores, rule, 2, names)
+        at_zero = _step_at_zero(last)
+        if at_zero is not None and size_of(last.shape) == 1 and len(names) in (0, 2):
+            # a logistic function above one half is a number above 0
+            logit = logit_of(ending(graph, output)) if at_zero == 0 else None
+            scores = ending(graph, last.args[0] if logit is None else logit)
+            rule: Rule = "not-negative" if at_zero else "positive"
+            return Decision(scores, rule, 2, names)
     return None
 
 

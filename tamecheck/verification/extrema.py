@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, Required, TypeAlias, TypedDict, TypeVar, Unpack
 
 import numpy as np
 
@@ -59,16 +59,23 @@ _SMALL = 50_000
 """Parameters up to which walks alone are given the relaxations of the program too."""
 
 
-def maximise(  # noqa: PLR0913 (options, by keyword only)
-    model: Model,
-    *,
-    output: int = 0,
-    box: Box | Mapping[str, Any] | str,
-    method: Method = "auto",
-    timeout: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Optimum:
+class TaskOptions(TypedDict, total=False):
+    """What `relax_and_walk` may be told; the meaning and the defaults are those of `maximise`."""
+
+    output: int
+    box: Required[Box | Mapping[str, Any] | str]
+    timeout: float | None
+    seed: int
+    progress: Progress | None
+
+
+class Options(TaskOptions, total=False):
+    """What `maximise` and `minimise` may be told."""
+
+    method: Method
+
+
+def maximise(model: Model, **options: Unpack[Options]) -> Optimum:
     """The largest value of an output element on a bounded box.
 
     A piecewise affine network becomes an exact mixed-integer program; walks find a first point,
@@ -81,11 +88,11 @@ def maximise(  # noqa: PLR0913 (options, by keyword only)
     model
         A model.
     output
-        The number of the element, all outputs one after the other.
+        The number of the element, all outputs one after the other; 0 by default.
     box
         The domain, bounded; see `Model.check`.
     method
-        ``"walk"`` for Relax-and-Walk alone.
+        ``"auto"``, or ``"walk"`` for Relax-and-Walk alone.
     timeout
         Seconds, roughly; None is as long as the solvers take.
     seed
@@ -98,38 +105,21 @@ def maximise(  # noqa: PLR0913 (options, by keyword only)
     InputError
         If the box is unbounded or does not fit, or there is no such output.
     """
-    return _Task.of(model, output, box, Sense.MAXIMISE, timeout, seed, progress).run(method)
+    return _Task.of(model, Sense.MAXIMISE, **options).run()
 
 
-def minimise(  # noqa: PLR0913 (options, by keyword only)
-    model: Model,
-    *,
-    output: int = 0,
-    box: Box | Mapping[str, Any] | str,
-    method: Method = "auto",
-    timeout: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Optimum:
+def minimise(model: Model, **options: Unpack[Options]) -> Optimum:
     """The smallest value of an output element on a bounded box; see `maximise`."""
-    return _Task.of(model, output, box, Sense.MINIMISE, timeout, seed, progress).run(method)
+    return _Task.of(model, Sense.MINIMISE, **options).run()
 
 
-def relax_and_walk(  # noqa: PLR0913 (options, by keyword only)
-    model: Model,
-    *,
-    output: int = 0,
-    box: Box | Mapping[str, Any] | str,
-    timeout: float | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> Optimum:
+def relax_and_walk(model: Model, **options: Unpack[TaskOptions]) -> Optimum:
     """A large value of an output by Relax-and-Walk alone, with a rigorous linear bound.
 
     Source: Tong, Cai and Serra (CPAIOR 2024).  Half of the starting points are theirs, the others
     the best of many gradient ascents.  Parameters as of `maximise`; ten seconds by default.
     """
-    return _Task.of(model, output, box, Sense.MAXIMISE, timeout, seed, progress).run("walk")
+    return _Task.of(model, Sense.MAXIMISE, method="walk", **options).run()
 
 
 @dataclass(slots=True)
@@ -138,6 +128,7 @@ class _Task:
     output: int
     box: Box
     sense: Sense
+    asked: Method
     budget: Budget
     seed: int
     progress: Progress | None
@@ -151,14 +142,16 @@ class _Task:
     method: str = "none"
 
     @staticmethod
-    def of(  # noqa: PLR0913, PLR0917 (what a task is)
+    def of(  # noqa: PLR0913 (options, by keyword only)
         model: Model,
-        output: int,
-        box: Any,
         sense: Sense,
-        timeout: float | None,
-        seed: int,
-        progress: Progress | None,
+        *,
+        output: int = 0,
+        box: Any,
+        method: Method = "auto",
+        timeout: float | None = None,
+        seed: int = 0,
+        progress: Progress | None = None,
     ) -> _Task:
         """A task whose box and output fit the model."""
         if not isinstance(getattr(model, "graph", None), Graph):
@@ -174,13 +167,13 @@ class _Task:
         budget = Budget.of(seconds(timeout))
         if not 0 <= output < count:
             raise InputError(f"There is no output {output}; the model has {count}, from 0 on.")
-        return _Task(graph, output, found, sense, budget, seed, progress, ends)
+        return _Task(graph, output, found, sense, method, budget, seed, progress, ends)
 
-    def run(self, method: Method) -> Optimum:
+    def run(self) -> Optimum:
         """The answer; Ctrl-C gives the best so far."""
         start = time.monotonic()
         try:
-            self._run(method)
+            self._run()
         except KeyboardInterrupt:
             self.notes.append("Interrupted.")
         status: Status = "unknown" if self.value is None else "feasible"
@@ -198,7 +191,7 @@ class _Task:
             self.certificate if status == "optimal" else None,
         )
 
-    def _run(self, method: Method) -> None:
+    def _run(self) -> None:
         # first what is quick, so that there is an answer whenever time is up
         self._offer([(low + high) / 2 for low, high in self.ends], "middle of the box")
         left = self.budget.seconds
@@ -206,17 +199,17 @@ class _Task:
         if layers is not None:
             self._split(layers, 0.0)
         encoding = None
-        if self.graph.parameters <= _SMALL or method == "auto":
+        if self.graph.parameters <= _SMALL or self.asked == "auto":
             encoding = self._try(lambda: mip_encoding(self.graph, self.box, budget=self.budget))
         many = encoding is not None and len(encoding.rules) >= _FEW
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(left) else left
-            if method == "auto":
+            if self.asked == "auto":
                 share = min(share / 4, _MOST_WALK if many or encoding is None else 1.0)
             self._walk(layers, encoding, self.budget.part(share))
-        elif method == "walk":
+        elif self.asked == "walk":
             self.notes.append("No walk: some node is not known as a layer.")
-        if method == "walk" or self.value == self.bound:
+        if self.asked == "walk" or self.value == self.bound:
             return
         if encoding is not None:
             if layers is not None and many and len(self.ends) <= _NARROW:

@@ -28,6 +28,7 @@ from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.loaders.text.vnnlib import read_vnnlib
 from tamecheck.model import Model
+from tamecheck.ops import DIV
 from tamecheck.tame.document import tensor_document
 from tamecheck.verification.contradiction import Multipliers, contradiction
 from tamecheck.verification.formula_proofs import formula_step
@@ -281,7 +282,7 @@ def _is_dyadic(graph: Graph) -> bool:
         elif isinstance(node, Apply):
             values += [v for v in node.params.values() if isinstance(v, Fraction)]
     ends = (Fraction(v).denominator for v in values)
-    divided = any(isinstance(n, Apply) and n.op.name == "div" for n in graph.nodes)
+    divided = any(isinstance(n, Apply) and n.op is DIV for n in graph.nodes)
     return not divided and all(end & (end - 1) == 0 and end < 1 << _EXACT for end in ends)
 
 

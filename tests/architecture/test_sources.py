@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tamecheck.ops import BY_NAME
+
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "tamecheck").rglob("*.py"))
 TESTS = sorted(
@@ -90,3 +92,51 @@ def test_no_test_is_skipped_silently():
         if path != Path(__file__):
             found = skips.search(path.read_text(encoding="utf-8"))
             assert found is None, f"{name_of(path)}: {found}"
+
+
+OTHER_WORDS = {
+    *("abs", "acos", "acosh", "add", "argmax", "argmin", "asin", "asinh", "atan", "atanh", "cos"),
+    *("cosh", "div", "equal", "erf", "exp", "floor", "log", "maximum", "minimum", "pad", "power"),
+    *("relu", "round", "sigmoid", "sign", "sin", "sinh", "slice", "sqrt", "step", "sum", "tan"),
+    "tanh",
+}
+"""Names of ops that are also words of rules, styles, messages or symbols."""
+WRITTEN = {"tamecheck/certificates.py", "tamecheck/verification/split_pieces.py"}
+"""What reads or writes the words of a kernel, which knows ops by their names."""
+
+
+def names_of_ops(path):
+    """The strings in a file that name ops: words of no other kind, or what an op is compared with.
+
+    ``leaky_relu`` is a facet of its pieces everywhere but in its record, so that a new op need not
+    be entered in any list.
+    """
+    tree = ast.parse(text_of(path))
+    asked = re.compile(r"\bop(\.name)?$|\bop_name$")
+    for node in ast.walk(tree):
+        match node:
+            case ast.Compare(left=left, comparators=others):
+                strings = (
+                    [*ast.walk(node)]
+                    if any(map(asked.search, map(ast.unparse, [left, *others])))
+                    else []
+                )
+            case ast.Match(subject=subject) if asked.search(ast.unparse(subject)):
+                strings = [part for case in node.cases for part in ast.walk(case.pattern)]
+            case ast.Subscript(value=ast.Name("BY_NAME") | ast.Attribute(attr="BY_NAME")):
+                strings = [node.slice]
+            case ast.Constant(value=str(word)) if word not in OTHER_WORDS:
+                strings = [node]
+            case _:
+                strings = []
+        for found in strings:
+            if isinstance(found, ast.Constant) and found.value in BY_NAME:
+                yield f"line {found.lineno}: {found.value}"
+
+
+def test_ops_are_named_in_their_records_the_kernels_and_the_loaders_only():
+    rooms = ("ops", "kernel", "kernel_mip", "kernel_bnn", "kernel_pwl", "loaders")
+    elsewhere = [p for p in SOURCES if p.relative_to(ROOT / "tamecheck").parts[0] not in rooms]
+    found = {name_of(path): [*names_of_ops(path)] for path in elsewhere}
+    assert {name: lines for name, lines in found.items() if lines and name not in WRITTEN} == {}
+    assert [*names_of_ops(ROOT / "tamecheck" / "ops" / "piecewise.py")]

@@ -7,21 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tamecheck.learn import elastic as inner
 from tamecheck.learn.descent import Batch
 from tamecheck.learn.directions import at_signs, nested, one_layer, soft
-from tamecheck.learn.elastic import (
-    Elastic,
-    Problem,
-    best_flip,
-    branch_and_bound,
-    exact_minimisers,
-    patterns,
-    rest_scores,
-    soft_flips,
-    soft_slope,
-    tangent_slope,
-    value_and_posterior,
-)
 from tamecheck.learn.losses import LOSSES
 from tamecheck.learn.network import sign
 
@@ -36,11 +24,13 @@ def problems(draw, most=6, temperature=0.0, layers=1):
     classes = draw(st.integers(2, 4))
     widths = [width, *(draw(st.integers(1, 4)) for _ in range(layers - 1)), classes]
     rest = [(rng.normal(0, 1.5, (m, n)), rng.normal(size=n)) for m, n in pairwise(widths)]
-    elastic = Elastic(
+    elastic = inner.Elastic(
         draw(st.sampled_from([0.05, 0.3, 1.0])), draw(st.sampled_from([0.0, 0.5, 2.0])), temperature
     )
     loss = LOSSES[draw(st.sampled_from(LOSS_NAMES))]
-    return Problem(rng.normal(0, 1.5, (7, width)), rng.integers(0, classes, 7), rest, loss, elastic)
+    return inner.Problem(
+        rng.normal(0, 1.5, (7, width)), rng.integers(0, classes, 7), rest, loss, elastic
+    )
 
 
 def value_by_definition(problem, a=None):
@@ -50,7 +40,7 @@ def value_by_definition(problem, a=None):
     for row, label in zip(a, problem.labels, strict=True):
         best = np.inf
         for u in map(np.array, product([-1.0, 1.0], repeat=len(row))):
-            scores = rest_scores(u[None, :], problem.rest)
+            scores = inner.rest_scores(u[None, :], problem.rest)
             loss = problem.loss.table(scores)[0, label]
             slack = [max(0, problem.elastic.kappa - x * y) for x, y in zip(u, row, strict=True)]
             best = min(best, loss + problem.elastic.rho * sum(slack))
@@ -59,7 +49,7 @@ def value_by_definition(problem, a=None):
 
 
 def value_at(problem, u):
-    scores = rest_scores(u, problem.rest)
+    scores = inner.rest_scores(u, problem.rest)
     return problem.loss.values(scores, problem.labels) + problem.elastic.penalty(u, problem.a)
 
 
@@ -96,12 +86,14 @@ def test_values_slopes_and_flips_agree_with_the_table(name, size):
 
 @given(problems(layers=2))
 def test_enumeration_finds_the_minimum(problem):
-    assert np.allclose(value_at(problem, exact_minimisers(problem)), value_by_definition(problem))
+    assert np.allclose(
+        value_at(problem, inner.exact_minimisers(problem)), value_by_definition(problem)
+    )
 
 
 @given(problems(most=8))
 def test_branch_and_bound_finds_the_minimum_and_says_so(problem):
-    found = branch_and_bound(problem)
+    found = inner.branch_and_bound(problem)
     assert found.proved.all()
     assert np.allclose(value_at(problem, found.u), value_by_definition(problem))
 
@@ -109,9 +101,9 @@ def test_branch_and_bound_finds_the_minimum_and_says_so(problem):
 @given(problems(most=8), st.integers(0, 1000))
 def test_branch_and_bound_with_a_start_and_with_a_limit(problem, seed):
     start = sign(np.random.default_rng(seed).normal(size=problem.a.shape))
-    best = value_at(problem, exact_minimisers(problem))
-    assert np.allclose(value_at(problem, branch_and_bound(problem, start=start).u), best)
-    cut = branch_and_bound(problem, limit=0)
+    best = value_at(problem, inner.exact_minimisers(problem))
+    assert np.allclose(value_at(problem, inner.branch_and_bound(problem, start=start).u), best)
+    cut = inner.branch_and_bound(problem, limit=0)
     assert (value_at(problem, cut.u) >= best - 1e-9).all()
     # what it calls proved without a search must be right
     assert np.allclose(value_at(problem, cut.u)[cut.proved], best[cut.proved])
@@ -120,12 +112,12 @@ def test_branch_and_bound_with_a_start_and_with_a_limit(problem, seed):
 def test_branch_and_bound_reports_rows_that_it_did_not_finish():
     rng = np.random.default_rng(3)
     rest = [(rng.normal(0, 2, (24, 5)), np.zeros(5))]
-    problem = Problem(
+    problem = inner.Problem(
         rng.normal(0, 0.1, (30, 24)), rng.integers(0, 5, 30), rest, LOSSES["hinge"],
-        Elastic(0.05, 1, 0),
+        inner.Elastic(0.05, 1, 0),
     )  # fmt: skip
-    assert not branch_and_bound(problem, limit=1).proved.all()
-    assert branch_and_bound(problem, limit=10**5).proved.all()
+    assert not inner.branch_and_bound(problem, limit=1).proved.all()
+    assert inner.branch_and_bound(problem, limit=10**5).proved.all()
 
 
 @given(problems(layers=2))
@@ -137,7 +129,7 @@ def test_the_best_flip_is_the_best_of_a_star(problem):
         flip_losses[:, j] *= -1
         around.append(flip_losses)
     expected = np.min([value_at(problem, u) for u in around], axis=0)
-    assert np.allclose(value_at(problem, best_flip(problem)), expected)
+    assert np.allclose(value_at(problem, inner.best_flip(problem)), expected)
 
 
 # --- gradients --------------------------------------------------------------------------------
@@ -149,7 +141,7 @@ def test_the_slope_at_a_minimiser_is_the_derivative_of_the_value(problem, seed):
     direction = np.random.default_rng(seed).normal(size=problem.a.shape)
     step = 1e-6
     ahead, behind = (value_by_definition(problem, problem.a + s * direction) for s in (step, -step))
-    slope = problem.elastic.slope_at(exact_minimisers(problem), problem.a)
+    slope = problem.elastic.slope_at(inner.exact_minimisers(problem), problem.a)
     numeric = (ahead - behind) / (2 * step)
     smooth = np.abs(ahead + behind - 2 * value_by_definition(problem)) < 1e-9
     assert np.allclose(numeric[smooth], (slope * direction).sum(axis=1)[smooth], atol=1e-5)
@@ -170,13 +162,13 @@ def test_the_smooth_slope_is_the_derivative_of_the_smooth_value(problem, seed):
 
     def moved(s):
         a = problem.a + s * direction
-        return value_and_posterior(
-            Problem(a, problem.labels, problem.rest, problem.loss, problem.elastic)
+        return inner.value_and_posterior(
+            inner.Problem(a, problem.labels, problem.rest, problem.loss, problem.elastic)
         )[0]
 
     near_kink = np.abs(np.abs(problem.a) - problem.elastic.kappa).min(axis=1) < 1e-3
     numeric = (moved(step) - moved(-step)) / (2 * step)
-    slope = (soft_slope(problem) * direction).sum(axis=1)
+    slope = (inner.soft_slope(problem) * direction).sum(axis=1)
     assert np.allclose(numeric[~near_kink], slope[~near_kink], atol=1e-6)
 
 
@@ -185,7 +177,7 @@ def test_the_smooth_value_tends_to_the_minimum_less_the_smallest_penalty(problem
     least = problem.elastic.penalty(sign(problem.a), problem.a)
     expected = value_by_definition(problem) - least
     slack = problem.elastic.temperature * problem.width
-    assert np.allclose(value_and_posterior(problem)[0], expected, atol=slack + 1e-9)
+    assert np.allclose(inner.value_and_posterior(problem)[0], expected, atol=slack + 1e-9)
 
 
 def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
@@ -193,8 +185,10 @@ def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
     rest = [(rng.normal(size=(3, 2)), rng.normal(size=2))]
     a = rng.normal(0, 0.3, (4, 3))
     labels = np.array([0, 1, 1, 0])
-    elastic = Elastic(0.8, 2.0, 1.0)
-    value, posterior = value_and_posterior(Problem(a, labels, rest, LOSSES["logistic"], elastic))
+    elastic = inner.Elastic(0.8, 2.0, 1.0)
+    value, posterior = inner.value_and_posterior(
+        inner.Problem(a, labels, rest, LOSSES["logistic"], elastic)
+    )
     for row in range(4):
         total = 0.0
         # within the margin the penalty's odds of u = 1 are exp(2 rho a)
@@ -210,12 +204,14 @@ def test_at_temperature_one_the_value_is_the_likelihood_of_random_signs():
 def test_small_probabilities_are_not_lost():
     """A flip of odds e^-60 that the loss favours by e^90 is the likely one."""
     rest = [(np.array([[45.0, -45.0]]), np.zeros(2))]
-    elastic = Elastic(1.0, 30.0, 1.0)
-    problem = Problem(np.array([[30.0 - 1e-9]]), np.array([1]), rest, LOSSES["logistic"], elastic)
-    value, posterior = value_and_posterior(problem)
+    elastic = inner.Elastic(1.0, 30.0, 1.0)
+    problem = inner.Problem(
+        np.array([[30.0 - 1e-9]]), np.array([1]), rest, LOSSES["logistic"], elastic
+    )
+    value, posterior = inner.value_and_posterior(problem)
     assert np.isclose(value[0], 60)
     assert np.isclose(posterior[0, 0], 1)
-    assert np.isclose(soft_slope(problem)[0, 0], 2)
+    assert np.isclose(inner.soft_slope(problem)[0, 0], 2)
 
 
 @pytest.mark.parametrize("temperature", [1e-4, 0.3, 5.0])
@@ -223,28 +219,28 @@ def test_both_ways_to_the_smooth_slope_agree_at_all_temperatures(temperature):
     rng = np.random.default_rng(9)
     rest = [(rng.normal(0, 3, (9, 4)), rng.normal(size=4))]
     a, labels = rng.normal(size=(12, 9)), rng.integers(0, 4, 12)
-    elastic = Elastic(0.7, 1.5, temperature)
-    problem = Problem(a, labels, rest, LOSSES["logistic"], elastic)
-    posterior = value_and_posterior(problem)[1]
+    elastic = inner.Elastic(0.7, 1.5, temperature)
+    problem = inner.Problem(a, labels, rest, LOSSES["logistic"], elastic)
+    posterior = inner.value_and_posterior(problem)[1]
     prior = np.tanh(elastic.tilt(a) / temperature)
-    expected = elastic.slope_between(posterior @ patterns(9) - prior, a)
+    expected = elastic.slope_between(posterior @ inner.patterns(9) - prior, a)
     assert np.isfinite(expected).all()
-    assert np.allclose(soft_slope(problem), expected, atol=1e-9)
+    assert np.allclose(inner.soft_slope(problem), expected, atol=1e-9)
 
 
 @given(problems(most=1, temperature=0.5))
 def test_single_flips_are_exact_for_one_neuron(problem):
-    assert np.allclose(soft_flips(problem), soft_slope(problem))
+    assert np.allclose(inner.soft_flips(problem), inner.soft_slope(problem))
 
 
 @pytest.mark.parametrize("temperature", [0.0, 0.4])
 def test_behind_a_tangent_the_slope_is_that_of_all_patterns(temperature):
     rng = np.random.default_rng(3)
     a, slope = rng.normal(size=(20, 4)), rng.normal(size=(20, 4))
-    elastic = Elastic(0.8, 1.5, temperature)
+    elastic = inner.Elastic(0.8, 1.5, temperature)
     rest = [(np.zeros((4, 2)), np.zeros(2))]
-    problem = Problem(a, np.zeros(20, dtype=int), rest, LOSSES["logistic"], elastic)
-    every = patterns(4)
+    problem = inner.Problem(a, np.zeros(20, dtype=int), rest, LOSSES["logistic"], elastic)
+    every = inner.patterns(4)
     paid = elastic.rho * np.maximum(0, elastic.kappa - every * a[:, None]).sum(axis=-1)
     total = slope @ every.T + paid
     if temperature == 0:
@@ -253,7 +249,7 @@ def test_behind_a_tangent_the_slope_is_that_of_all_patterns(temperature):
         shares = [np.exp(-(v - v.min(axis=1)[:, None]) / temperature) for v in (total, paid)]
         after, before = (s @ every / s.sum(axis=1)[:, None] for s in shares)
         expected = elastic.slope_between(after - before, a)
-    assert np.allclose(tangent_slope(problem, slope), expected)
+    assert np.allclose(inner.tangent_slope(problem, slope), expected)
 
 
 # --- the joint objective ------------------------------------------------------------------------
@@ -277,7 +273,7 @@ def nested_by_definition(layers, batch, loss, elastic):
         for choice in product(*hidden):
             cost, signs = 0.0, x
             for (w, b), number in zip(layers[:-1], choice, strict=True):
-                u = patterns(w.shape[1])[number]
+                u = inner.patterns(w.shape[1])[number]
                 cost += elastic.penalty(u[None, :], (signs @ w + b)[None, :])[0]
                 signs = u
             scores = signs @ layers[-1][0] + layers[-1][1]
@@ -305,7 +301,7 @@ def check_slopes(layers, found, value):
 @pytest.mark.parametrize("name", LOSS_NAMES)
 @pytest.mark.parametrize("seed", range(3))
 def test_dynamic_programming_finds_the_joint_minimum_and_its_gradient(name, seed):
-    elastic = Elastic(0.3, 0.7, 0.0)
+    elastic = inner.Elastic(0.3, 0.7, 0.0)
     layers, batch, loss, elastic = joint_setting(seed, (4, 3, 2, 3), name, elastic)
     found = nested(batch, layers, loss, elastic)
     assert np.isclose(found.loss, nested_by_definition(layers, batch, loss, elastic))
@@ -314,10 +310,10 @@ def test_dynamic_programming_finds_the_joint_minimum_and_its_gradient(name, seed
 
 @pytest.mark.parametrize("name", LOSS_NAMES)
 def test_one_layer_is_the_nested_objective_of_one_layer(name):
-    layers, batch, loss, elastic = joint_setting(1, (5, 4, 3), name, Elastic(0.3, 0.7, 0.0))
+    layers, batch, loss, elastic = joint_setting(1, (5, 4, 3), name, inner.Elastic(0.3, 0.7, 0.0))
     a = batch.x @ layers[0][0] + layers[0][1]
-    problem = Problem(a, batch.labels, layers[1:], loss, elastic)
-    found = one_layer(batch, at_signs(problem, batch.share, exact_minimisers(problem)))
+    problem = inner.Problem(a, batch.labels, layers[1:], loss, elastic)
+    found = one_layer(batch, at_signs(problem, batch.share, inner.exact_minimisers(problem)))
     other = nested(batch, layers, loss, elastic)
     assert np.isclose(found.loss, other.loss)
     assert np.allclose(found.slope, other.slope)
@@ -325,11 +321,11 @@ def test_one_layer_is_the_nested_objective_of_one_layer(name):
 
 @pytest.mark.parametrize("name", LOSS_NAMES)
 def test_the_smooth_joint_slopes_are_the_gradient(name):
-    layers, batch, loss, elastic = joint_setting(2, (4, 3, 3), name, Elastic(0.4, 1.3, 0.6))
+    layers, batch, loss, elastic = joint_setting(2, (4, 3, 3), name, inner.Elastic(0.4, 1.3, 0.6))
 
     def slopes():
         a = batch.x @ layers[0][0] + layers[0][1]
-        problem = Problem(a, batch.labels, layers[1:], loss, elastic)
+        problem = inner.Problem(a, batch.labels, layers[1:], loss, elastic)
         return one_layer(batch, soft(problem, batch.share))
 
     check_slopes(layers, slopes(), lambda: slopes().loss)

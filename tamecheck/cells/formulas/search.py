@@ -10,15 +10,7 @@ import numpy as np
 from flint import arb, fmpq
 
 from tamecheck.budget import Budget
-from tamecheck.cells.formulas.emptiness import (
-    Decision,
-    Domain,
-    Point,
-    ball_box,
-    essential,
-    sign_at,
-    sign_on,
-)
+from tamecheck.cells.formulas import emptiness
 from tamecheck.cells.formulas.expressions import Expression, Key, Space, value_at
 from tamecheck.cells.formulas.result import FormulaCell, FormulaCells, SignCondition
 from tamecheck.cells.slices import Slice, slice_of_box
@@ -87,7 +79,7 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
     budget = Budget.of(timeout)
     if any(low == high for low, high in slice_.bounds):
         raise InputError("A coordinate of the slice has an interval of width 0.")
-    search = _Search(graph, slice_, Domain.of(slice_.bounds, seed=seed, budget=budget))
+    search = _Search(graph, slice_, emptiness.Domain.of(slice_.bounds, seed=seed, budget=budget))
     cells: list[FormulaCell] = []
     finished = True
     for cell in search.run():
@@ -105,7 +97,7 @@ def formula_cells(  # noqa: PLR0913 (what `cells` takes, and a seed)
 class _Prefix:
     """Decisions, and by how much all of them hold at the domain's points."""
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[emptiness.Decision, ...]
     margin: Array
 
 
@@ -129,7 +121,7 @@ class _Guide:
         space: Space,
         point: Sequence[fmpq],
         box: Sequence[Number],
-        decided: Sequence[Decision],
+        decided: Sequence[emptiness.Decision],
         fixed: dict[Key, int | None],
     ) -> None:
         self._space = space
@@ -137,7 +129,7 @@ class _Guide:
         self._box = box
         self._fixed = fixed
         self._signs: dict[Key, int] = {}
-        self.trail: list[Decision] = []
+        self.trail: list[emptiness.Decision] = []
         for expression, sign in decided:
             self._decide(expression, sign)
 
@@ -179,16 +171,16 @@ class _Guide:
     def _sign(self, value: Expression) -> int:
         """The sign at the point; a new one is a decision, unless it is that on the whole box."""
         if not value.moving:
-            found = sign_at(value, self._point)
+            found = emptiness.sign_at(value, self._point)
             if found is None:
                 raise _OnBoundaryError
             return found
         key = value.key
         if key not in self._fixed:
-            self._fixed[key] = sign_on(value, self._box, {})
+            self._fixed[key] = emptiness.sign_on(value, self._box, {})
         found = self._fixed[key] or self._signs.get(key)
         if found is None:
-            found = sign_at(value, self._point)
+            found = emptiness.sign_at(value, self._point)
             if not found:
                 raise _OnBoundaryError
             self._decide(value, found)
@@ -202,15 +194,15 @@ class _Guide:
 class _Search:
     """The decisions still to be looked into, and those that stayed open."""
 
-    def __init__(self, graph: Graph, slice_: Slice, domain: Domain) -> None:
+    def __init__(self, graph: Graph, slice_: Slice, domain: emptiness.Domain) -> None:
         self._graph = graph
         self._names = slice_.names
         self._domain = domain
         self._space = Space(len(slice_.names))
         self._inputs = self._coordinates(slice_)
-        self._box = ball_box(domain.bounds)
+        self._box = emptiness.ball_box(domain.bounds)
         self._fixed: dict[Key, int | None] = {}
-        self.undecided: list[tuple[Decision, ...]] = []
+        self.undecided: list[tuple[emptiness.Decision, ...]] = []
 
     def run(self) -> Iterator[FormulaCell | None]:
         """Cell after cell; None after a step that found none."""
@@ -236,8 +228,8 @@ class _Search:
         return self._graph.split(elements)
 
     def _trace(
-        self, prefix: _Prefix, start: Point
-    ) -> tuple[Point, list[Decision], list[Expression] | None] | None:
+        self, prefix: _Prefix, start: emptiness.Point
+    ) -> tuple[emptiness.Point, list[emptiness.Decision], list[Expression] | None] | None:
         """A point, all decisions and the outputs there; None if it stays on a boundary."""
         for point in self._near(prefix, start):
             guide = _Guide(self._space, point, self._box, prefix.decisions, self._fixed)
@@ -251,7 +243,7 @@ class _Search:
             return point, guide.trail, values
         return None
 
-    def _near(self, prefix: _Prefix, start: Point) -> Iterator[Point]:
+    def _near(self, prefix: _Prefix, start: emptiness.Point) -> Iterator[emptiness.Point]:
         """The point itself, and others beside it at which the decisions hold."""
         yield start
         for move, other in enumerate(self._domain.exact[:_MOVES]):
@@ -260,7 +252,7 @@ class _Search:
             if self._domain.holds(prefix.decisions, point):
                 yield point
 
-    def _reverse(self, prefix: _Prefix, trail: Sequence[Decision]) -> list[_Prefix]:
+    def _reverse(self, prefix: _Prefix, trail: Sequence[emptiness.Decision]) -> list[_Prefix]:
         """The trail up to each of its new decisions, with that one reversed."""
         found: list[_Prefix] = []
         margin = prefix.margin
@@ -274,12 +266,15 @@ class _Search:
         return found
 
     def _cell(
-        self, point: Point, trail: Sequence[Decision], values: Sequence[Expression]
+        self,
+        point: emptiness.Point,
+        trail: Sequence[emptiness.Decision],
+        values: Sequence[Expression],
     ) -> FormulaCell:
-        conditions = self.conditions(essential(trail, self._domain))
+        conditions = self.conditions(emptiness.essential(trail, self._domain))
         exact = tuple(as_fraction(x) for x in point)
         return FormulaCell(conditions, exact, tuple(values), self._names)
 
-    def conditions(self, decisions: Sequence[Decision]) -> tuple[SignCondition, ...]:
+    def conditions(self, decisions: Sequence[emptiness.Decision]) -> tuple[SignCondition, ...]:
         """Decisions in the words of the result."""
         return tuple(SignCondition(e, sign, self._names) for e, sign in decisions)

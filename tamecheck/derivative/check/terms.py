@@ -13,34 +13,12 @@ import numpy as np
 from flint import fmpq, fmpq_mat
 
 from tamecheck import ops
-from tamecheck.derivative.check.germs import (
-    Germ,
-    Space,
-    Tail,
-    code_of,
-    degree_of,
-    exponents_of,
-    variables_of,
-)
+from tamecheck.derivative.check import germs
 from tamecheck.evaluate.selection import pick
 from tamecheck.evaluate.walk import Site
 from tamecheck.exact.arrays import from_list
 from tamecheck.exact.reals import ONE, ZERO, Number, as_number, call, divide, multiply, power
-from tamecheck.ir.formula import (
-    Add,
-    Call,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Pow,
-    Term,
-    Var,
-    subterms,
-)
-from tamecheck.ir.formula import call as to_call
-from tamecheck.ir.formula import power as to_power
+from tamecheck.ir import formula
 from tamecheck.ir.op import Contraction, Fold, Routing, Selection
 from tamecheck.ir.tensor import Array
 from tamecheck.ops.facets import chooses_indices
@@ -56,7 +34,7 @@ class NotAnalyticError(Exception):
 class FloorAt(Exception):  # noqa: N818 (a question, not a failure)
     """The floor of a germ with an integer value depends on the sign of the rest of it."""
 
-    def __init__(self, term: Floor, germ: Germ) -> None:
+    def __init__(self, term: formula.Floor, germ: germs.Germ) -> None:
         super().__init__()
         self.term = term
         self.germ = germ
@@ -67,38 +45,38 @@ class UnreadError(Exception):
 
 
 def term_germ(  # noqa: C901 (a case for each constructor)
-    term: Term, args: Sequence[Germ], signs: Mapping[Term, int]
-) -> Germ:
+    term: formula.Term, args: Sequence[germs.Germ], signs: Mapping[formula.Term, int]
+) -> germs.Germ:
     """The germ of a term, from those of its variables and from the signs of floors' arguments.
 
     Raises `FloorAt` if the value depends on another such sign. Raises `NotAnalyticError` if there
     is no Taylor series.
     """
     match term:
-        case Var(index):
+        case formula.Var(index):
             return args[index]
-        case Const(value):
+        case formula.Const(value):
             return args[0].space.constant(as_number(value))
-        case Add(left, right):
+        case formula.Add(left, right):
             return term_germ(left, args, signs) + term_germ(right, args, signs)
-        case Mul(left, right):
+        case formula.Mul(left, right):
             return term_germ(left, args, signs) * term_germ(right, args, signs)
-        case Div(left, right):
+        case formula.Div(left, right):
             low = term_germ(right, args, signs)
             if low.value == 0 and not low.lost:
                 return _quotient(term, args)
             return term_germ(left, args, signs) * _composed(low, "inverse", _inverse)
-        case Pow(base, Const(exponent)):
+        case formula.Pow(base, formula.Const(exponent)):
             return _power(term_germ(base, args, signs), as_number(exponent))
-        case Pow(base, exponent):
+        case formula.Pow(base, exponent):
             root, rise = (term_germ(part, args, signs) for part in (base, exponent))
             if rise.constant:
                 return _power(root, rise.value)
-            logarithm = _composed(root, "log", partial(_elementary, Elementary.LOG))
-            return _composed(rise * logarithm, "exp", partial(_elementary, Elementary.EXP))
-        case Floor(argument):
+            logarithm = _composed(root, "log", partial(_elementary, formula.Elementary.LOG))
+            return _composed(rise * logarithm, "exp", partial(_elementary, formula.Elementary.EXP))
+        case formula.Floor(argument):
             return _floor(term, term_germ(argument, args, signs), signs)
-        case Call(function, argument):
+        case formula.Call(function, argument):
             inner = term_germ(argument, args, signs)
             return _composed(inner, function.value, partial(_elementary, function))
         case _:
@@ -115,7 +93,7 @@ def plain_value(site: Site, args: Sequence[Array]) -> Array:
             space = next(g for arg in args for g in arg.reshape(-1).tolist()).space
             routed = np.asarray(route(list(args), site.params), dtype=object)
             flat = [
-                v if isinstance(v, Germ) else space.constant(as_number(Fraction(v)))
+                v if isinstance(v, germs.Germ) else space.constant(as_number(Fraction(v)))
                 for v in routed.reshape(-1).tolist()
             ]
             return from_list(site.shape, flat)
@@ -141,7 +119,7 @@ def _indices(indices: Array) -> Array:
     return np.array(flat, dtype=np.int64).reshape(indices.shape)
 
 
-def _floor(term: Floor, germ: Germ, signs: Mapping[Term, int]) -> Germ:
+def _floor(term: formula.Floor, germ: germs.Germ, signs: Mapping[formula.Term, int]) -> germs.Germ:
     value = germ.value
     if germ.lost or not isinstance(value, fmpq):
         raise NotAnalyticError
@@ -153,13 +131,13 @@ def _floor(term: Floor, germ: Germ, signs: Mapping[Term, int]) -> Germ:
     return germ.space.constant(low if signs[term] >= 0 else low - 1)
 
 
-def _power(base: Germ, exponent: Number) -> Germ:
+def _power(base: germs.Germ, exponent: Number) -> germs.Germ:
     found = _plain_power(base, exponent)
     even = isinstance(exponent, fmpq) and exponent.q == 1 and exponent.p % 2 == 0 and exponent > 0
     return replace(found, squares=True) if even and not found.lost else found
 
 
-def _root(base: Germ) -> Germ | None:
+def _root(base: germs.Germ) -> germs.Germ | None:
     """A root of a germ that vanishes with its gradient, as a variable; None where it is none.
 
     Its square is a sum of squares, or positive definite in the variables on which it depends: its
@@ -169,11 +147,11 @@ def _root(base: Germ) -> Germ | None:
     if base.lost or not base.rational or any(base.gradient) or space.order < 2:
         return None
     for number, (under, _) in enumerate(space.roots):
-        code = code_of(((space.own + number, 2),))
+        code = germs.code_of(((space.own + number, 2),))
         if code in base.terms:
-            square = Germ(space, {code: base.terms[code]})
+            square = germs.Germ(space, {code: base.terms[code]})
             base = replace(base - square + under.scaled(base.terms[code]), squares=base.squares)
-    names = variables_of(base.mask)
+    names = germs.variables_of(base.mask)
     if base.mask >> space.own or not _semidefinite(square := _quadratic(base)):
         return None
     if int(square.rank()) < len(names) and not base.squares:
@@ -184,16 +162,16 @@ def _root(base: Germ) -> Germ | None:
         if space.own + number >= space.size:
             return None
         space.roots.append((base, square))
-    return Germ(space, {code_of(((space.own + number, 1),)): ONE})
+    return germs.Germ(space, {germs.code_of(((space.own + number, 1),)): ONE})
 
 
-def _quadratic(germ: Germ) -> fmpq_mat:
+def _quadratic(germ: germs.Germ) -> fmpq_mat:
     """The part of degree 2, as a symmetric matrix."""
     size = germ.space.own
     form = [[ZERO] * size for _ in range(size)]
     for code, a in germ.terms.items():
-        if degree_of(code) == 2 and isinstance(a, fmpq):
-            (i, first), *rest = exponents_of(code)
+        if germs.degree_of(code) == 2 and isinstance(a, fmpq):
+            (i, first), *rest = germs.exponents_of(code)
             j = i if first == 2 else rest[0][0]
             form[i][j] += a / 2
             form[j][i] += a / 2
@@ -207,7 +185,7 @@ def _semidefinite(form: fmpq_mat) -> bool:
     return all((-1) ** (size - k) * a >= 0 for k, a in enumerate(coefficients))
 
 
-def _plain_power(base: Germ, exponent: Number) -> Germ:
+def _plain_power(base: germs.Germ, exponent: Number) -> germs.Germ:
     if isinstance(exponent, fmpq) and exponent.q == 2 and exponent > 0 and base.space.inputs >= 0:
         root = _root(base) if base.value == 0 and not base.constant else None
         if root is not None:
@@ -242,7 +220,9 @@ def _natural(degree: int, value: Number, order: int) -> Series:
     return [*found, *([ZERO] * (order - known))]
 
 
-def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Series]) -> Germ:
+def _composed(
+    inner: germs.Germ, name: Hashable, series: Callable[[Number, int], Series]
+) -> germs.Germ:
     """``f(inner)`` by the Taylor coefficients of f at the value, and a tail with a name."""
     space = inner.space
     if inner.lost:
@@ -254,25 +234,28 @@ def _composed(inner: Germ, name: Hashable, series: Callable[[Number, int], Serie
     result = space.constant(coefficients[-1])
     for a in reversed(coefficients[:-1]):
         result = result * shift + space.constant(a)
-    tail: dict[Tail, Number] = {((name, inner.key), inner.mask): ONE}
-    return Germ(space, result.terms, tail, core=inner.core_by(coefficients[1]))
+    tail: dict[germs.Tail, Number] = {((name, inner.key), inner.mask): ONE}
+    return germs.Germ(space, result.terms, tail, core=inner.core_by(coefficients[1]))
 
 
 _MOST_ZEROS = 4
 
 
-def _quotient(term: Div, args: Sequence[Germ]) -> Germ:
+def _quotient(term: formula.Div, args: Sequence[germs.Germ]) -> germs.Germ:
     """A quotient of functions of one argument at a zero of the divisor, if it has a limit there."""
-    used = {t.index for t in subterms(term) if isinstance(t, Var)}
+    used = {t.index for t in formula.subterms(term) if isinstance(t, formula.Var)}
     if len(used) != 1:
         raise NotAnalyticError
     inner = args[used.pop()]
 
     def series(value: Number, order: int) -> Series:
-        space = Space(1, order + _MOST_ZEROS)
+        space = germs.Space(1, order + _MOST_ZEROS)
         shift = [space.variable(0, value)] * (max(len(args), 1))
         rows = [
-            [part.terms.get(code_of(((0, k),)) if k else 0, ZERO) for k in range(space.order + 1)]
+            [
+                part.terms.get(germs.code_of(((0, k),)) if k else 0, ZERO)
+                for k in range(space.order + 1)
+            ]
             for part in (term_germ(side, shift, {}) for side in (term.numerator, term.denominator))
         ]
         top, low = rows
@@ -300,38 +283,38 @@ def _inverse(value: Number, order: int) -> Series:
     return found
 
 
-_X, _Y = Var(0), Var(1)
+_X, _Y = formula.Var(0), formula.Var(1)
 _HALF = Fraction(1, 2)
 
-_EQUATIONS: Mapping[Elementary, Term] = {
-    Elementary.EXP: _Y,
-    Elementary.LOG: 1 / _X,
-    Elementary.TAN: 1 + _Y * _Y,
-    Elementary.ASIN: to_power(1 - _X * _X, -_HALF),
-    Elementary.ACOS: -to_power(1 - _X * _X, -_HALF),
-    Elementary.ATAN: 1 / (1 + _X * _X),
-    Elementary.TANH: 1 - _Y * _Y,
-    Elementary.ASINH: to_power(1 + _X * _X, -_HALF),
-    Elementary.ACOSH: to_power(_X * _X - 1, -_HALF),
-    Elementary.ATANH: 1 / (1 - _X * _X),
+_EQUATIONS: Mapping[formula.Elementary, formula.Term] = {
+    formula.Elementary.EXP: _Y,
+    formula.Elementary.LOG: 1 / _X,
+    formula.Elementary.TAN: 1 + _Y * _Y,
+    formula.Elementary.ASIN: formula.power(1 - _X * _X, -_HALF),
+    formula.Elementary.ACOS: -formula.power(1 - _X * _X, -_HALF),
+    formula.Elementary.ATAN: 1 / (1 + _X * _X),
+    formula.Elementary.TANH: 1 - _Y * _Y,
+    formula.Elementary.ASINH: formula.power(1 + _X * _X, -_HALF),
+    formula.Elementary.ACOSH: formula.power(_X * _X - 1, -_HALF),
+    formula.Elementary.ATANH: 1 / (1 - _X * _X),
     # 2 / √π exp(-x²), with π = 4 atan 1
-    Elementary.ERF: to_call(Elementary.EXP, -(_X * _X))
-    / to_power(to_call(Elementary.ATAN, Const(Fraction(1))), _HALF),
+    formula.Elementary.ERF: formula.call(formula.Elementary.EXP, -(_X * _X))
+    / formula.power(formula.call(formula.Elementary.ATAN, formula.Const(Fraction(1))), _HALF),
 }
 """g with ``y' = g(x, y)``."""
 
-_WAVES: Mapping[Elementary, tuple[Elementary, int, int]] = {
-    Elementary.SIN: (Elementary.COS, 1, -1),
-    Elementary.COS: (Elementary.SIN, -1, -1),
-    Elementary.SINH: (Elementary.COSH, 1, 1),
-    Elementary.COSH: (Elementary.SINH, 1, 1),
+_WAVES: Mapping[formula.Elementary, tuple[formula.Elementary, int, int]] = {
+    formula.Elementary.SIN: (formula.Elementary.COS, 1, -1),
+    formula.Elementary.COS: (formula.Elementary.SIN, -1, -1),
+    formula.Elementary.SINH: (formula.Elementary.COSH, 1, 1),
+    formula.Elementary.COSH: (formula.Elementary.SINH, 1, 1),
 }
 """z, s and r with ``y' = s z`` and ``y'' = r y``."""
 
 
-def _elementary(function: Elementary, value: Number, order: int) -> Series:
+def _elementary(function: formula.Elementary, value: Number, order: int) -> Series:
     """The Taylor coefficients of a function, by its differential equation."""
-    if order and function is Elementary.LOG and not value > 0:
+    if order and function is formula.Elementary.LOG and not value > 0:
         raise NotAnalyticError
     found: Series = [call(function, value)]
     if not order:
@@ -343,15 +326,15 @@ def _elementary(function: Elementary, value: Number, order: int) -> Series:
             found.append(divide(bend * found[k - 2], fmpq(k * (k - 1))))
         return found
     equation = _EQUATIONS[function]
-    space = Space(1, order)
+    space = germs.Space(1, order)
     x = space.variable(0, value)
     for k in range(order):
         # each step makes one coefficient more of y and of its slope known
-        y = Germ(space, {code_of(((0, n),)): a for n, a in enumerate(found) if a != 0})
+        y = germs.Germ(space, {germs.code_of(((0, n),)): a for n, a in enumerate(found) if a != 0})
         slopes = term_germ(equation, (x, y), {}).terms
-        if _Y not in subterms(equation):
-            codes = (code_of(((0, n),)) for n in range(order))
+        if _Y not in formula.subterms(equation):
+            codes = (germs.code_of(((0, n),)) for n in range(order))
             rates = (divide(slopes.get(c, ZERO), fmpq(n + 1)) for n, c in enumerate(codes))
             return [*found, *rates]
-        found.append(divide(slopes.get(code_of(((0, k),)), ZERO), fmpq(k + 1)))
+        found.append(divide(slopes.get(germs.code_of(((0, k),)), ZERO), fmpq(k + 1)))
     return found

@@ -31,17 +31,9 @@ from tamecheck.derivative.lowering import lowered
 from tamecheck.derivative.reverse import output_matrix
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import exact_values, float_values
+from tamecheck.exact import reals
 from tamecheck.exact.arrays import objects
 from tamecheck.exact.hull import Matrix
-from tamecheck.exact.reals import (
-    BITS,
-    Number,
-    UndecidedError,
-    as_fraction,
-    as_number,
-    settle,
-    working_precision,
-)
 from tamecheck.ir.arguments import instance
 from tamecheck.ir.exact import shown
 from tamecheck.ir.graph import Graph
@@ -229,9 +221,9 @@ def _affine_root(
     if not all(Affinity.of(graph).affine[node] for _, node in graph.outputs):
         return None
     try:
-        point = equations.shaped([as_number(v) for v in equations.replaced(values, start)])
+        point = equations.shaped([reals.as_number(v) for v in equations.replaced(values, start)])
         rule = chain_rule(graph, point)
-    except (UndecidedError, NotLipschitzAt, TamecheckError):
+    except (reals.UndecidedError, NotLipschitzAt, TamecheckError):
         return None
     jacobian = output_matrix(graph, rule.conventional())
     outputs = (objects(rule.values[node]) for node in graph.output_nodes)
@@ -244,7 +236,7 @@ def _affine_root(
         step = square.solve(right)
     except ZeroDivisionError:
         return None
-    return tuple(v - as_fraction(step[k, 0]) for k, v in enumerate(start))
+    return tuple(v - reals.as_fraction(step[k, 0]) for k, v in enumerate(start))
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,8 +257,10 @@ class Isolated:
         At a kink each step gains only a bit or so; the balls are then as small as the steps make.
         """
         balls = _narrow(self.equations, self.values, self.balls, bits)
-        values = [as_number(v) for v in self.values]
-        return self.equations.shaped(self.equations.replaced(values, list(map(settle, balls))))
+        values = [reals.as_number(v) for v in self.values]
+        return self.equations.shaped(
+            self.equations.replaced(values, list(map(reals.settle, balls)))
+        )
 
 
 def isolate(
@@ -274,15 +268,15 @@ def isolate(
 ) -> Isolated | None:
     """The solution near floats with a box that has no other one, or None where none is proved."""
     centre = [Fraction(v) for v in near]
-    middle = [as_number(c) for c in centre]
+    middle = [reals.as_number(c) for c in centre]
     at_centre = tuple(equations.replaced(values, centre))
     scale = 1 + max((abs(v) for v in centre), default=Fraction(0))
-    with working_precision(BITS):
+    with reals.working_precision(reals.BITS):
         for radius in _RADII:
             balls = [arb(c, float(radius * scale)) for c in middle]
             if contract(equations, at_centre, middle, balls, inside=True) is not None:
-                tight = _narrow(equations, at_centre, balls, BITS)
-                width = max(as_fraction(ball.rad().upper().fmpq()) for ball in balls)
+                tight = _narrow(equations, at_centre, balls, reals.BITS)
+                width = max(reals.as_fraction(ball.rad().upper().fmpq()) for ball in balls)
                 return Isolated(equations, at_centre, width, tuple(tight))
     return None
 
@@ -291,7 +285,7 @@ def _narrow(
     equations: Equations, values: Sequence[Fraction], balls: Sequence[arb], bits: int
 ) -> Sequence[arb]:
     """The balls after as many steps of Krawczyk's operator as they need for so many bits."""
-    with working_precision(bits + 32):
+    with reals.working_precision(bits + 32):
         goal = arb(2) ** -bits
         for _ in range(_NARROWINGS):
             if not any(bool(ball.rad() > goal * (1 + abs(ball.mid()))) for ball in balls):
@@ -320,7 +314,9 @@ def contract(
     The elements of the point may be balls where they belong to parameters; ``middle`` and ``balls``
     are the centre and the box of unknowns.  ``inside`` asks that K(X) be in the interior of X.
     """
-    given: list[Number] = [as_number(v) if isinstance(v, Fraction) else v for v in values]
+    given: list[reals.Number] = [
+        reals.as_number(v) if isinstance(v, Fraction) else v for v in values
+    ]
     graph = lowered(equations.graph)
     first, second = (
         enclose_jacobian(graph, equations.shaped(equations.replaced(given, at)))

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from flint import arb, fmpq
 
-from tamecheck.derivative.implicit.newton import (
-    Equations,
-    Isolated,
-    exact_root,
-    isolate,
-    newton_limit,
-    residual_at,
-)
+from tamecheck.derivative.implicit import newton
 from tamecheck.derivative.implicit.result import Hypothesis, Status
 from tamecheck.errors import InputError, TamecheckError
 from tamecheck.evaluate import enclose
@@ -44,9 +37,9 @@ class Solution:
     """
 
     hypothesis: Hypothesis
-    equations: Equations
+    equations: newton.Equations
     values: tuple[Fraction, ...]
-    ball: Isolated | None = field(default=None, repr=False)
+    ball: newton.Isolated | None = field(default=None, repr=False)
 
     def at(self, bits: int) -> Mapping[str, Array]:
         """The point as ``fmpq`` and ``arb``."""
@@ -72,18 +65,20 @@ class Solution:
         return None if self.ball is None else self.ball.radius
 
 
-def solution_near(equations: Equations, point: Mapping[str, Array], within: float) -> Solution:
+def solution_near(
+    equations: newton.Equations, point: Mapping[str, Array], within: float
+) -> Solution:
     """The solution at a rational point, or the one within reach of it.
 
     Raises `DomainError` if F has no value at the point.
     """
     values = tuple(Fraction(v) for v in equations.flat(point))
-    residual = residual_at(equations, values)
+    residual = newton.residual_at(equations, values)
     if all(isinstance(v, Fraction) and v == 0 for v in residual):
         exact = Hypothesis(_NAME, Status.PROVED, "F is exactly 0 at this point")
         return Solution(exact, equations, values)
     wrong = _not_zero(residual)
-    near = newton_limit(equations, values)
+    near = newton.newton_limit(equations, values)
     if near is None:
         why = f"{wrong}, and Newton's method finds no solution from here"
         return Solution(_refused(wrong, no_solution(equations, values) or why), equations, values)
@@ -93,12 +88,12 @@ def solution_near(equations: Equations, point: Mapping[str, Array], within: floa
         found = equations.text(near)
         why = f"{wrong}; the solution to which Newton's method leads is at {found[:200]}"
         return Solution(_refused(wrong, why), equations, values)
-    root = exact_root(equations, values, near)
+    root = newton.exact_root(equations, values, near)
     if root is not None:
         why = "the given unknowns were refined to a rational point where F is exactly 0"
         moved = tuple(equations.replaced(values, root))
         return Solution(Hypothesis(_NAME, Status.PROVED, why), equations, moved)
-    ball = isolate(equations, values, near)
+    ball = newton.isolate(equations, values, near)
     if ball is None:
         why = (
             f"{wrong}; near the given unknowns no solution is proved, as where the Jacobian is "
@@ -134,7 +129,7 @@ def _refused(wrong: str, why: str) -> Hypothesis:
     return Hypothesis(_NAME, Status.UNKNOWN, f"F encloses 0, which does not prove it is 0{why}")
 
 
-def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
+def no_solution(equations: newton.Equations, values: Sequence[Fraction]) -> str:
     """Which equation has no zero for these parameters and any unknowns, by enclosure."""
     graph = equations.graph
     shaped = equations.shaped(equations.replaced(values, [None] * len(equations.unknowns)))
@@ -160,7 +155,7 @@ def no_solution(equations: Equations, values: Sequence[Fraction]) -> str:
     return ""
 
 
-def complete(equations: Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
+def complete(equations: newton.Equations, at: Mapping[str, Any], seed: int) -> dict[str, Array]:
     """The point as fractions, with unknowns that are left out found by Newton's method.
 
     Raises `InputError` if parameters are missing, if the equations are shown to have no solution,
@@ -210,7 +205,7 @@ def _fitted(graph: Graph, given: Mapping[str, Array]) -> dict[str, Array]:
     return {name: given[name].reshape(shape) for name, shape in graph.inputs.items()}
 
 
-def _roots(equations: Equations, values: Sequence[Fraction], seed: int) -> list[list[float]]:
+def _roots(equations: newton.Equations, values: Sequence[Fraction], seed: int) -> list[list[float]]:
     """Where Newton's method leads from many starts, each once."""
     rng = np.random.default_rng(seed)
     found: list[list[float]] = []
@@ -218,7 +213,7 @@ def _roots(equations: Equations, values: Sequence[Fraction], seed: int) -> list[
         reach = (0.0, 1.0, 3.0, 10.0)[number % 4]
         normal = rng.standard_normal(len(equations.unknowns)).tolist()
         start = equations.replaced(values, [Fraction(v * reach) for v in normal])
-        root = newton_limit(equations, start)
+        root = newton.newton_limit(equations, start)
         if root is not None and not any(_same(root, other) for other in found):
             found.append(root)
     return sorted(found)

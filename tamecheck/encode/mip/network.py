@@ -17,21 +17,8 @@ import numpy as np
 from tamecheck.bounds.builder import layers_of
 from tamecheck.bounds.crown import bound
 from tamecheck.budget import Budget
+from tamecheck.encode.mip import forms
 from tamecheck.encode.mip.cases import Cases
-from tamecheck.encode.mip.forms import (
-    Choice,
-    Form,
-    Known,
-    Rows,
-    Rule,
-    Tree,
-    at_least,
-    constant,
-    join,
-    negation,
-    shorten,
-    total,
-)
 from tamecheck.encode.unrolling import Algebra, BeyondError, labels, unroll
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.evaluate.enclose import enclose
@@ -51,11 +38,11 @@ _MOST_TERMS = 256
 class Language:
     """Forms and trees over the columns of a program, as an `Algebra`."""
 
-    def __init__(self, rows: Rows, budget: Budget | None = None) -> None:
+    def __init__(self, rows: forms.Rows, budget: Budget | None = None) -> None:
         self._rows, self._budget = rows, budget or Budget()
         self._cases = Cases(rows)
 
-    def form(self, tree: Tree) -> Form:
+    def form(self, tree: forms.Tree) -> forms.Form:
         """A tree as an affine form, over new columns if need be."""
         return self._cases.form(tree)
 
@@ -63,7 +50,7 @@ class Language:
     def algebra(self) -> Algebra:
         """The language."""
         return Algebra(
-            number=constant,
+            number=forms.constant,
             add=self._add,
             multiply=self._multiply,
             divide=self._divide,
@@ -71,17 +58,17 @@ class Language:
             floor=self._floor,
             call=self._call,
             compare=self._compare,
-            both=lambda parts: join(parts, every=True),
-            either=lambda parts: join(parts, every=False),
+            both=lambda parts: forms.join(parts, every=True),
+            either=lambda parts: forms.join(parts, every=False),
             choose=self._choose,
             require=self._require,
         )
 
-    def _add(self, parts: Iterable[Tree]) -> Tree:
+    def _add(self, parts: Iterable[forms.Tree]) -> forms.Tree:
         self._budget.check()
-        return total(map(self.form, parts))
+        return forms.total(map(self.form, parts))
 
-    def _multiply(self, left: Tree, right: Tree) -> Tree:
+    def _multiply(self, left: forms.Tree, right: forms.Tree) -> forms.Tree:
         self._budget.check()
         a, b = self.form(left), self.form(right)
         if b.fixed:
@@ -94,28 +81,28 @@ class Language:
             raise BeyondError("a product of two quantities that depend on the inputs")
         parts = [b * a.constant]
         parts += [self._product(j, b) * factor for j, factor in a.terms.items()]
-        return total(parts)
+        return forms.total(parts)
 
-    def _divide(self, left: Tree, right: Tree) -> Tree:
+    def _divide(self, left: forms.Tree, right: forms.Tree) -> forms.Tree:
         divisor = self.form(right)
         if not divisor.fixed or divisor.constant == 0:
             raise BeyondError("a division by a quantity that depends on the inputs")
         return self.form(left) * (1 / divisor.constant)
 
-    def _power(self, base: Tree, exponent: Fraction) -> Tree:
+    def _power(self, base: forms.Tree, exponent: Fraction) -> forms.Tree:
         form = self.form(base)
         if exponent.denominator == 1 and 0 <= exponent <= 8:
-            result: Tree = constant(1)
+            result: forms.Tree = forms.constant(1)
             for _ in range(int(exponent)):
                 result = self._multiply(result, form)
             return result
         raise BeyondError(f"the power {exponent} is not piecewise linear")
 
-    def _floor(self, value: Tree) -> Tree:
+    def _floor(self, value: forms.Tree) -> forms.Tree:
         form = self.form(value)
         low, high = self._rows.range(form)
         if math.floor(low) == math.floor(high):
-            return constant(math.floor(low))
+            return forms.constant(math.floor(low))
         step = self._rows.lattice(form)
         if step is None:
             raise BeyondError("jumps at integers; a program's feasible set is closed")
@@ -132,7 +119,7 @@ class Language:
         self._rows.at_least(1 - Fraction(1, denominator) - rest)
         return found
 
-    def _call(self, function: Elementary, value: Tree) -> Tree:
+    def _call(self, function: Elementary, value: forms.Tree) -> forms.Tree:
         form = self.form(value)
         raise BeyondError(
             f"{function.value} is not piecewise linear"
@@ -140,7 +127,7 @@ class Language:
             else f"{function.value} of a constant"
         )
 
-    def _compare(self, value: Tree, relation: Relation) -> Known:
+    def _compare(self, value: forms.Tree, relation: Relation) -> forms.Known:
         form = self.form(value)
         negative = -form
         match relation:
@@ -149,49 +136,49 @@ class Language:
             case Relation.LE:
                 return self._at_least(negative)
             case Relation.GT:
-                return negation(self._at_least(negative))
+                return forms.negation(self._at_least(negative))
             case Relation.LT:
-                return negation(self._at_least(form))
+                return forms.negation(self._at_least(form))
             case Relation.EQ:
                 return self._zero(form, negative)
             case Relation.NE:
-                return negation(self._zero(form, negative))
+                return forms.negation(self._zero(form, negative))
 
-    def _at_least(self, form: Form) -> Known:
+    def _at_least(self, form: forms.Form) -> forms.Known:
         low, high = self._rows.range(form)
         if low >= 0:
             return True
-        return False if high < 0 else at_least(form)
+        return False if high < 0 else forms.at_least(form)
 
-    def _zero(self, form: Form, negative: Form) -> Known:
+    def _zero(self, form: forms.Form, negative: forms.Form) -> forms.Known:
         step = self._rows.lattice(form)
         if step and form.constant % step:
             return False
         parts = [self._at_least(form), self._at_least(negative)]
-        return join(parts, every=True)
+        return forms.join(parts, every=True)
 
-    def _choose(self, condition: Known, value: Tree, other: Tree) -> Tree:
+    def _choose(self, condition: forms.Known, value: forms.Tree, other: forms.Tree) -> forms.Tree:
         if isinstance(condition, bool):
             return value if condition else other
         # a tree that a test has turned into columns is to be compared with in these columns
         return condition(self._cases.known(value), self._cases.known(other))
 
-    def _require(self, condition: Known) -> None:
+    def _require(self, condition: forms.Known) -> None:
         if condition is not True:
             raise BeyondError("not shown to be defined on the whole box")
 
-    def _binary(self, form: Form) -> bool:
+    def _binary(self, form: forms.Form) -> bool:
         columns = (self._rows.columns[j] for j in form.terms)
         return all(c.kind is Kind.INTEGER and (c.lower, c.upper) == (0, 1) for c in columns)
 
-    def _product(self, j: int, form: Form) -> Form:
+    def _product(self, j: int, form: forms.Form) -> forms.Form:
         """The product of a binary column and a form, as a new column."""
         if set(form.terms) == {j}:
             at_one = form.terms[j] + form.constant
-            return Form(AffineForm({j: at_one} if at_one else {}))
-        on = Form(AffineForm.variable(j), ZERO, ONE)
+            return forms.Form(AffineForm({j: at_one} if at_one else {}))
+        on = forms.Form(AffineForm.variable(j), ZERO, ONE)
         low, high = self._rows.range(form)
-        low, high = shorten(low, up=False), shorten(high, up=True)
+        low, high = forms.shorten(low, up=False), forms.shorten(high, up=True)
         rows = self._rows
         found = rows.column(
             "product#",
@@ -233,7 +220,7 @@ class Encoding:
     program: Program
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    rules: tuple[Rule | None, ...]
+    rules: tuple[forms.Rule | None, ...]
     depths: tuple[int, ...]
 
     def complete(self, x: Sequence[T]) -> list[T]:
@@ -295,9 +282,9 @@ def mip_encoding(
         The time for it.
     """
     box.checked(graph.inputs)
-    rows, budget = Rows(), budget or Budget()
+    rows, budget = forms.Rows(), budget or Budget()
     language = Language(rows, budget)
-    inputs: list[tuple[int, Form]] = []
+    inputs: list[tuple[int, forms.Form]] = []
     for name, shape in graph.inputs.items():
         own = (values or {}).get(name, Values.REAL)
         kinds = [
@@ -309,13 +296,13 @@ def mip_encoding(
 
     def note(index: int, array: Array) -> None:
         for tree in array.reshape(-1).tolist():
-            if isinstance(tree, Choice):
+            if isinstance(tree, forms.Choice):
                 tree.origin = tree.origin or graph.name_of(index)
         if index in known:
             low, high = known[index]
             flat = array.reshape(-1).tolist()
             for tree, a, b in zip(flat, low.tolist(), high.tolist(), strict=True):
-                if isinstance(tree, (Form, Choice)):
+                if isinstance(tree, (forms.Form, forms.Choice)):
                     tree.narrow(_rational(a, up=False), _rational(b, up=True))
 
     try:
@@ -338,11 +325,11 @@ def mip_encoding(
 
 
 def _inputs(
-    rows: Rows, name: str, shape: Shape, box: Box, kinds: Sequence[Values]
-) -> list[tuple[int, Form]]:
+    rows: forms.Rows, name: str, shape: Shape, box: Box, kinds: Sequence[Values]
+) -> list[tuple[int, forms.Form]]:
     """For each element its column, and the form that stands for it."""
     size = size_of(shape)
-    found: list[tuple[int, Form]] = []
+    found: list[tuple[int, forms.Form]] = []
     sides = box.side(name).elements(size)
     for label, (low, high), values in zip(labels(name, size, "{}[{}]"), sides, kinds, strict=True):
         if low is None or high is None:
@@ -352,14 +339,16 @@ def _inputs(
         column = next(iter(form.terms))
         if values is Values.ENDS and low < high:
             level = rows.binary(f"level#({label})", lambda x, j=column, low=low: x[j] > low)
-            ends = Form(AffineForm({next(iter(level.terms)): high - low}, low), low, high)
+            ends = forms.Form(AffineForm({next(iter(level.terms)): high - low}, low), low, high)
             rows.equal(form - ends, f"ends({label})")
             form = ends
         found.append((column, form))
     return found
 
 
-def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Graph) -> list[int]:
+def _outputs(
+    rows: forms.Rows, language: Language, name: str, array: Array, graph: Graph
+) -> list[int]:
     label = f"out({name})" if name in graph.inputs else name
     found: list[int] = []
     for one, tree in zip(
@@ -371,14 +360,16 @@ def _outputs(rows: Rows, language: Language, name: str, array: Array, graph: Gra
             nodes = [(graph.name_of(dict(graph.outputs)[name]), str(error))]
             raise UnsupportedError("An output is not encoded.", nodes=nodes) from None
         low, high = rows.range(form)
-        column = rows.column(one, shorten(low, up=False), shorten(high, up=True), rule=form.value)
+        column = rows.column(
+            one, forms.shorten(low, up=False), forms.shorten(high, up=True), rule=form.value
+        )
         rows.equal(column - form, f"define({one})")
         found.append(next(iter(column.terms)))
     return found
 
 
 def _rational(value: float, *, up: bool) -> Fraction | None:
-    return shorten(Fraction(value), up=up) if np.isfinite(value) else None
+    return forms.shorten(Fraction(value), up=up) if np.isfinite(value) else None
 
 
 def _node_bounds(graph: Graph, box: Box, budget: Budget) -> dict[int, tuple[Array, Array]]:

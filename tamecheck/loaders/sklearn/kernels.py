@@ -14,18 +14,7 @@ from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sklearn.methods import (
-    Methods,
-    argmax,
-    binary,
-    classifier,
-    dense,
-    distances,
-    join,
-    positive,
-    regressor,
-    transformer,
-)
+from tamecheck.loaders.sklearn import methods
 from tamecheck.loaders.values import Value
 
 _KERNELS = ("linear", "poly", "polynomial", "rbf", "sigmoid", "laplacian")
@@ -49,7 +38,7 @@ class _Kernel(NamedTuple):
     def of(self, x: Value, vectors: Array) -> Value:
         """The kernel of the input with every row of the vectors."""
         if self.name in ("rbf", "laplacian"):
-            distance = distances(x, vectors, 2 if self.name == "rbf" else 1)
+            distance = methods.distances(x, vectors, 2 if self.name == "rbf" else 1)
             return (distance * -self.gamma).apply(ops.EXP, label=f"{self.name} kernel")
         product = x.apply(ops.MATMUL, vectors.T, label="linear kernel")
         if self.name == "linear":
@@ -71,7 +60,7 @@ def _pairwise_kernel(x: Value, vectors: Any, estimator: Any) -> Value:
         1.0 if estimator.coef0 is None else float(estimator.coef0),
         3.0 if estimator.degree is None else float(estimator.degree),
     )
-    return kernel.of(x, dense(vectors))
+    return kernel.of(x, methods.dense(vectors))
 
 
 def _support_kernel(x: Value, machine: Any) -> Value:
@@ -79,19 +68,19 @@ def _support_kernel(x: Value, machine: Any) -> Value:
     # the number that gamma="scale" has become in fit
     gamma = 0.0 if machine.kernel == "linear" else float(getattr(machine, "_gamma", machine.gamma))
     kernel = _Kernel(machine.kernel, gamma, float(machine.coef0), machine.degree)
-    return kernel.of(x, dense(machine.support_vectors_))
+    return kernel.of(x, methods.dense(machine.support_vectors_))
 
 
 def _expansion(x: Value, machine: Any) -> Value:
     """The kernel expansion over the support vectors."""
-    weights, offset = dense(machine.dual_coef_)[0], machine.intercept_[0]
+    weights, offset = methods.dense(machine.dual_coef_)[0], machine.intercept_[0]
     return _support_kernel(x, machine).affine(weights, offset, "expansion")
 
 
 def _machines(x: Value, machine: Any) -> Value:
     """The value of each pairwise machine."""
     pairs = combinations(range(len(machine.classes_)), 2)
-    weights = dense(machine.dual_coef_)
+    weights = methods.dense(machine.dual_coef_)
     owners = np.repeat(np.arange(len(machine.n_support_)), machine.n_support_)
     columns = [
         # libsvm keeps the weights of class i against j in row j-1, and of j against i in row i
@@ -144,12 +133,12 @@ def _support_label(x: Value, machine: Any) -> Value:
     """The class of the most votes; machine (i, j) votes for i where its value is positive."""
     classes = len(machine.classes_)
     if classes == 2:
-        return positive(_expansion(x, machine), 1)
+        return methods.positive(_expansion(x, machine), 1)
     if machine.decision_function_shape == "ovr" and getattr(machine, "break_ties", False):
-        return argmax(_support_scores(x, machine))
+        return methods.argmax(_support_scores(x, machine))
     first, second = _sides(classes)
     wins = _machines(x, machine).apply(ops.STEP, at_zero=Fraction(0))
-    return argmax(wins.affine(first - second, second.sum(axis=0), "votes"))
+    return methods.argmax(wins.affine(first - second, second.sum(axis=0), "votes"))
 
 
 def _kernel_ridge(x: Value, estimator: Any) -> Value:
@@ -197,12 +186,12 @@ def _covariance(x: Value, points: Array, kernel: Any) -> Value:
 
 def _rational_quadratic(x: Value, points: Array, kernel: Any) -> Value:
     width = 2 * float(kernel.alpha) * float(kernel.length_scale) ** 2
-    base = distances(x, points) / width + 1
+    base = methods.distances(x, points) / width + 1
     return base.apply(ops.POW, exponent=-rational(kernel.alpha))
 
 
 def _periodic(x: Value, points: Array, kernel: Any) -> Value:
-    size = distances(x, points).apply(ops.SQRT)
+    size = methods.distances(x, points).apply(ops.SQRT)
     wave = (size * (np.pi / float(kernel.periodicity))).apply(ops.SIN)
     return ((wave / float(kernel.length_scale)).square() * -2).apply(ops.EXP)
 
@@ -268,18 +257,18 @@ def _process_label(x: Value, estimator: Any) -> Value:
     """By the sign of the latent mean; of several classes by the binary processes."""
     inner = estimator.base_estimator_
     if len(estimator.classes_) == 2:
-        return positive(_latent(x, inner))
+        return methods.positive(_latent(x, inner))
     if estimator.multi_class == "one_vs_rest":
-        return argmax(_process_shares(x, inner.estimators_))
-    latent = join([_latent(x, one) for one in inner.estimators_])
+        return methods.argmax(_process_shares(x, inner.estimators_))
+    latent = methods.join([_latent(x, one) for one in inner.estimators_])
     seconds = latent.apply(ops.STEP, at_zero=Fraction(0))
     shares = _process_shares(x, inner.estimators_)
-    return argmax(pairwise_scores(1 - seconds, shares * -1, len(estimator.classes_)))
+    return methods.argmax(pairwise_scores(1 - seconds, shares * -1, len(estimator.classes_)))
 
 
 def _process_shares(x: Value, processes: Sequence[Any]) -> Value:
     """The probability of the second class in each binary process."""
-    return join([_process_share(x, one) for one in processes])
+    return methods.join([_process_share(x, one) for one in processes])
 
 
 def _process_share(x: Value, process: Any) -> Value:
@@ -324,29 +313,29 @@ def _prior_variance(x: Value, kernel: Any) -> Value:
 def _process_probabilities(x: Value, estimator: Any) -> Value:
     inner = estimator.base_estimator_
     if len(estimator.classes_) == 2:
-        return binary(_process_share(x, inner))
+        return methods.binary(_process_share(x, inner))
     if estimator.multi_class != "one_vs_rest":
         raise UnsupportedError("multi_class='one_vs_one' has no probabilities")
     shares = _process_shares(x, inner.estimators_)
     return shares / shares.total((0,))
 
 
-_CLASSES = classifier(_support_scores, predict=_support_label).but(why_not=_why_not)
-_VALUES = regressor(_expansion).but(why_not=_why_not)
+_CLASSES = methods.classifier(_support_scores, predict=_support_label).but(why_not=_why_not)
+_VALUES = methods.regressor(_expansion).but(why_not=_why_not)
 
-ESTIMATORS: Mapping[str, Methods] = {
+ESTIMATORS: Mapping[str, methods.Methods] = {
     **dict.fromkeys(("SVC", "NuSVC"), _CLASSES),
     **dict.fromkeys(("SVR", "NuSVR"), _VALUES),
-    "OneClassSVM": Methods(
-        predict=lambda x, e: positive(_expansion(x, e)) * 2 - 1,
+    "OneClassSVM": methods.Methods(
+        predict=lambda x, e: methods.positive(_expansion(x, e)) * 2 - 1,
         decision_function=_expansion,
         why_not=_why_not,
     ),
-    "KernelRidge": regressor(_kernel_ridge).but(why_not=_why_not),
-    "Nystroem": transformer(_nystroem).but(why_not=_why_not),
-    "KernelPCA": transformer(_kernel_components).but(why_not=_why_not),
-    "RBFSampler": transformer(_fourier),
-    "GaussianProcessRegressor": regressor(_process),
-    "GaussianProcessClassifier": classifier(None, _process_probabilities, _process_label),
+    "KernelRidge": methods.regressor(_kernel_ridge).but(why_not=_why_not),
+    "Nystroem": methods.transformer(_nystroem).but(why_not=_why_not),
+    "KernelPCA": methods.transformer(_kernel_components).but(why_not=_why_not),
+    "RBFSampler": methods.transformer(_fourier),
+    "GaussianProcessRegressor": methods.regressor(_process),
+    "GaussianProcessClassifier": methods.classifier(None, _process_probabilities, _process_label),
 }
 """Estimators by the name of their class."""

@@ -10,17 +10,7 @@ import numpy as np
 
 from tamecheck import ops
 from tamecheck.errors import UnsupportedError
-from tamecheck.loaders.sklearn.methods import (
-    Methods,
-    argmax,
-    binary,
-    classifier,
-    dense,
-    normalise,
-    positive,
-    regressor,
-    scalar,
-)
+from tamecheck.loaders.sklearn import methods
 from tamecheck.loaders.values import Value
 
 _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "exp": ops.EXP}
@@ -28,7 +18,7 @@ _ACTIVATIONS = {"logistic": ops.SIGMOID, "tanh": ops.TANH, "relu": ops.RELU, "ex
 
 def _value(x: Value, estimator: Any) -> Value:
     """``x @ coef + intercept``; a vector if there are several targets."""
-    coefficients = dense(estimator.coef_)
+    coefficients = methods.dense(estimator.coef_)
     intercept = np.asarray(estimator.intercept_)
     if coefficients.ndim == 1 or (intercept.ndim == 0 and len(coefficients) == 1):
         coefficients, intercept = coefficients.reshape(-1), intercept.reshape(-1)[0]
@@ -37,7 +27,7 @@ def _value(x: Value, estimator: Any) -> Value:
 
 def _scores(x: Value, estimator: Any) -> Value:
     """``x @ coef + intercept``: a scalar for two classes."""
-    coefficients = np.atleast_2d(dense(estimator.coef_))
+    coefficients = np.atleast_2d(methods.dense(estimator.coef_))
     offset = np.broadcast_to(np.asarray(estimator.intercept_, dtype=float), len(coefficients))
     if len(coefficients) == 1:
         return x.affine(coefficients[0], offset[0], "decision")
@@ -55,7 +45,7 @@ def _partial_least_squares(x: Value, estimator: Any) -> Value:
     centred = x - estimator._x_mean  # noqa: SLF001 - has no public name
     coefficients, intercept = estimator.coef_.T, np.asarray(estimator.intercept_)
     value = centred.affine(coefficients, intercept, "value")
-    return scalar(value) if estimator._predict_1d else value  # noqa: SLF001 - as above
+    return methods.scalar(value) if estimator._predict_1d else value  # noqa: SLF001 - as above
 
 
 def _latent(x: Value, estimator: Any) -> Value:
@@ -69,7 +59,7 @@ def _sigmoids(x: Value, estimator: Any) -> Value:
     """The logistic function of the scores; of more than two, normalised."""
     shares = _scores(x, estimator).apply(ops.SIGMOID)
     if not shares.rank:
-        return binary(shares)
+        return methods.binary(shares)
     return shares / shares.total((0,))
 
 
@@ -77,7 +67,7 @@ def _softmax(x: Value, estimator: Any) -> Value:
     """The softmax of the scores; the logistic function of one."""
     scores = _scores(x, estimator)
     if not scores.rank:
-        return binary(scores.apply(ops.SIGMOID))
+        return methods.binary(scores.apply(ops.SIGMOID))
     return scores.apply(ops.SOFTMAX, label="probabilities", axis=0)
 
 
@@ -88,7 +78,7 @@ def _descent(x: Value, estimator: Any) -> Value:
     if estimator.loss != "modified_huber":
         raise UnsupportedError(f"the loss {estimator.loss!r} has no probabilities")
     shares = (_scores(x, estimator).clip(Fraction(-1), Fraction(1)) + 1) / 2
-    return normalise(shares) if shares.rank else binary(shares)
+    return methods.normalise(shares) if shares.rank else methods.binary(shares)
 
 
 def _discriminants(x: Value, estimator: Any) -> Value:
@@ -146,7 +136,7 @@ def _perceptron_label(x: Value, estimator: Any) -> Value:
     """
     output = _hidden(x, estimator)
     several = estimator.out_activation_ == "softmax"
-    return argmax(output) if several else positive(scalar(output))
+    return methods.argmax(output) if several else methods.positive(methods.scalar(output))
 
 
 def _label(x: Value, estimator: Any) -> Value:
@@ -154,13 +144,13 @@ def _label(x: Value, estimator: Any) -> Value:
     scores = _scores(x, estimator)
     binarizer = getattr(estimator, "_label_binarizer", None)
     several = str(getattr(binarizer, "y_type_", "")).startswith("multilabel")
-    return argmax(scores) if scores.rank and not several else positive(scores)
+    return methods.argmax(scores) if scores.rank and not several else methods.positive(scores)
 
 
-_LINEAR = regressor(_value)
-_SCORED = classifier(_scores, predict=_label)
+_LINEAR = methods.regressor(_value)
+_SCORED = methods.classifier(_scores, predict=_label)
 
-ESTIMATORS: Mapping[str, Methods] = {
+ESTIMATORS: Mapping[str, methods.Methods] = {
     **dict.fromkeys(
         (
             *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet"),
@@ -173,12 +163,12 @@ ESTIMATORS: Mapping[str, Methods] = {
         _LINEAR,
     ),
     **dict.fromkeys(
-        ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), regressor(_generalised)
+        ("PoissonRegressor", "GammaRegressor", "TweedieRegressor"), methods.regressor(_generalised)
     ),
     **dict.fromkeys(
-        ("PLSRegression", "PLSCanonical", "CCA"), Methods(_latent, _partial_least_squares)
+        ("PLSRegression", "PLSCanonical", "CCA"), methods.Methods(_latent, _partial_least_squares)
     ),
-    "PLSSVD": Methods(_latent),
+    "PLSSVD": methods.Methods(_latent),
     **dict.fromkeys(
         (
             *("LinearSVC", "RidgeClassifier", "RidgeClassifierCV", "Perceptron"),
@@ -191,10 +181,11 @@ ESTIMATORS: Mapping[str, Methods] = {
         ("LogisticRegression", "LogisticRegressionCV"), _SCORED.but(predict_proba=_softmax)
     ),
     "LinearDiscriminantAnalysis": _SCORED.but(predict_proba=_softmax, transform=_discriminants),
-    "SGDOneClassSVM": Methods(
-        predict=lambda x, e: positive(_one_class(x, e), 1) * 2 - 1, decision_function=_one_class
+    "SGDOneClassSVM": methods.Methods(
+        predict=lambda x, e: methods.positive(_one_class(x, e), 1) * 2 - 1,
+        decision_function=_one_class,
     ),
-    "MLPRegressor": regressor(lambda x, e: scalar(_forward(x, e))),
-    "MLPClassifier": classifier(None, _perceptron, _perceptron_label),
+    "MLPRegressor": methods.regressor(lambda x, e: methods.scalar(_forward(x, e))),
+    "MLPClassifier": methods.classifier(None, _perceptron, _perceptron_label),
 }
 """Estimators by the name of their class."""

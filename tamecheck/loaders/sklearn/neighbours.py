@@ -11,19 +11,7 @@ from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Array
-from tamecheck.loaders.sklearn.methods import (
-    Methods,
-    apart,
-    argmax,
-    argmin,
-    classifier,
-    dense,
-    distances,
-    join,
-    positive,
-    regressor,
-    scalar,
-)
+from tamecheck.loaders.sklearn import methods
 from tamecheck.loaders.values import Value, concat
 
 BY_DISTANCE = frozenset(
@@ -70,14 +58,14 @@ def _weights(estimator: Any, size: Callable[[], Value]) -> Value | None:
     zero = found.apply(ops.EQUAL, 0)
     # where a distance is 0, only the points at distance 0 count
     some = zero.apply(ops.REDUCE_MAX, axes=(0,), keepdims=True)
-    return some.select(zero, 1 / apart(found, zero))
+    return some.select(zero, 1 / methods.apart(found, zero))
 
 
 def _nearest(x: Value, estimator: Any, table: Array) -> tuple[Value, Value | None]:
     """The rows of a table at the nearest points, nearest first, and their weights."""
-    points, metric = dense(estimator._fit_X), _metric(estimator)  # noqa: SLF001 - has no public name
+    points, metric = methods.dense(estimator._fit_X), _metric(estimator)  # noqa: SLF001 - has no public name
     plain = estimator.weights in (None, "uniform") and metric == 2
-    order = _separation(x, points) if plain else distances(x, points, metric)
+    order = _separation(x, points) if plain else methods.distances(x, points, metric)
     sorted_ = order.apply(ops.ARGSORT, axis=0, descending=False)
     first = sorted_.cut(0, 0, int(estimator.n_neighbors))
     rows = x.emitter.constant(table).apply(ops.GATHER, first, label="neighbours", axis=0)
@@ -91,9 +79,9 @@ def _nearest(x: Value, estimator: Any, table: Array) -> tuple[Value, Value | Non
 
 def _within(x: Value, estimator: Any) -> Value:
     """The weight of each training point within the radius, 0 of the others."""
-    points, metric = dense(estimator._fit_X), _metric(estimator)  # noqa: SLF001 - has no public name
+    points, metric = methods.dense(estimator._fit_X), _metric(estimator)  # noqa: SLF001 - has no public name
     radius = rational(estimator.radius)
-    order = distances(x, points, metric)
+    order = methods.distances(x, points, metric)
     limit = radius**2 if metric == 2 else radius
     inside = x.emitter.apply(ops.LESS_EQUAL, order, limit)
     weights = _weights(estimator, lambda: order.apply(ops.SQRT) if metric == 2 else order)
@@ -131,8 +119,8 @@ def _neighbour_label(x: Value, estimator: Any) -> Value:
     votes = rows.total((0,), keepdims=False) if weights is None else weights @ rows
     sizes = [table.shape[1] for table in tables]
     starts = [sum(sizes[:k]) for k in range(len(sizes))]
-    found = [argmax(votes.cut(0, *part)) for part in zip(starts, sizes, strict=True)]
-    return join(found, "label") if estimator.outputs_2d_ else found[0]
+    found = [methods.argmax(votes.cut(0, *part)) for part in zip(starts, sizes, strict=True)]
+    return methods.join(found, "label") if estimator.outputs_2d_ else found[0]
 
 
 def _radius_shares(x: Value, estimator: Any) -> Value:
@@ -146,23 +134,25 @@ def _radius_shares(x: Value, estimator: Any) -> Value:
         raise UnsupportedError("an outlier label that is no class is not read")
     missing = total.apply(ops.EQUAL, 0)
     other = x.emitter.constant((estimator.classes_ == labels[0]).astype(np.int64))
-    return missing.select(other, votes / apart(total, missing))
+    return missing.select(other, votes / methods.apart(total, missing))
 
 
 def _centroid_label(x: Value, estimator: Any) -> Value:
     """The nearest centroid; by the discriminant scores if classes have other weights."""
     if not np.isclose(estimator.class_prior_, 1 / len(estimator.classes_)).all():
-        return argmax(_centroid_scores(x, estimator))
+        return methods.argmax(_centroid_scores(x, estimator))
     if _METRICS[estimator.metric] == 2:
-        return argmin(_separation(x, np.asarray(estimator.centroids_)))
-    return argmin(distances(x, np.asarray(estimator.centroids_), _METRICS[estimator.metric]))
+        return methods.argmin(_separation(x, np.asarray(estimator.centroids_)))
+    return methods.argmin(
+        methods.distances(x, np.asarray(estimator.centroids_), _METRICS[estimator.metric])
+    )
 
 
 def _centroid_scores(x: Value, estimator: Any) -> Value:
     """Minus the squared scaled distances, plus twice the logarithms of the weights."""
     spread = np.asarray(estimator.within_class_std_dev_)
     scale, metric = np.where(spread != 0, spread, 1.0), _METRICS[estimator.metric]
-    size = distances(x / scale, np.asarray(estimator.centroids_) / scale, metric)
+    size = methods.distances(x / scale, np.asarray(estimator.centroids_) / scale, metric)
     squares = size if metric == 2 else size.square()
     return 2.0 * np.log(estimator.class_prior_) - squares
 
@@ -217,12 +207,12 @@ def _shares(score: _Score) -> _Score:
     )
 
 
-def _bayes(score: _Score) -> Methods:
+def _bayes(score: _Score) -> methods.Methods:
     """A classifier by the logarithms of joint densities."""
-    return classifier(None, _shares(score), lambda x, e: argmax(score(x, e)))
+    return methods.classifier(None, _shares(score), lambda x, e: methods.argmax(score(x, e)))
 
 
-def _discriminant(score: _Score) -> Methods:
+def _discriminant(score: _Score) -> methods.Methods:
     """The same, whose decision function is the logarithms; for two classes their difference."""
     return _bayes(score).but(decision_function=lambda x, e: _difference(score(x, e)))
 
@@ -250,12 +240,12 @@ def _mixture(x: Value, estimator: Any) -> Value:
 
 def _centre_label(x: Value, estimator: Any) -> Value:
     """The nearest centre of a cluster."""
-    return argmin(_separation(x, np.asarray(estimator.cluster_centers_, dtype=np.float64)))
+    return methods.argmin(_separation(x, np.asarray(estimator.cluster_centers_, dtype=np.float64)))
 
 
 def _centre_distances(x: Value, estimator: Any) -> Value:
     points = np.asarray(estimator.cluster_centers_, dtype=np.float64)
-    return distances(x, points).apply(ops.SQRT)
+    return methods.distances(x, points).apply(ops.SQRT)
 
 
 def _ellipse(x: Value, estimator: Any) -> Value:
@@ -284,16 +274,16 @@ def _dummy_shares(x: Value, estimator: Any) -> Value:
             raise UnsupportedError(f"the strategy {name!r} draws at random")
 
 
-ESTIMATORS: Mapping[str, Methods] = {
-    "KNeighborsRegressor": regressor(lambda x, e: _average(*_nearest(x, e, _values(e)))),
-    "KNeighborsClassifier": classifier(
+ESTIMATORS: Mapping[str, methods.Methods] = {
+    "KNeighborsRegressor": methods.regressor(lambda x, e: _average(*_nearest(x, e, _values(e)))),
+    "KNeighborsClassifier": methods.classifier(
         None, lambda x, e: _average(*_nearest(x, e, _targets(e))), _neighbour_label
     ),
-    "RadiusNeighborsRegressor": regressor(
+    "RadiusNeighborsRegressor": methods.regressor(
         lambda x, e: _average(x.emitter.constant(_values(e)), _within(x, e))
     ),
-    "RadiusNeighborsClassifier": classifier(None, _radius_shares),
-    "NearestCentroid": classifier(
+    "RadiusNeighborsClassifier": methods.classifier(None, _radius_shares),
+    "NearestCentroid": methods.classifier(
         lambda x, e: _difference(_centroid_scores(x, e)), _shares(_centroid_scores), _centroid_label
     ),
     "QuadraticDiscriminantAnalysis": _discriminant(_quadratic),
@@ -301,12 +291,14 @@ ESTIMATORS: Mapping[str, Methods] = {
     "BernoulliNB": _bayes(_bernoulli),
     **dict.fromkeys(("MultinomialNB", "ComplementNB"), _bayes(_counts)),
     "GaussianMixture": _bayes(_mixture),
-    **dict.fromkeys(("KMeans", "MiniBatchKMeans"), Methods(_centre_distances, _centre_label)),
-    "MeanShift": Methods(predict=_centre_label),
-    "EllipticEnvelope": Methods(
-        predict=lambda x, e: positive(_ellipse(x, e), 1) * 2 - 1, decision_function=_ellipse
+    **dict.fromkeys(
+        ("KMeans", "MiniBatchKMeans"), methods.Methods(_centre_distances, _centre_label)
     ),
-    "DummyRegressor": regressor(lambda x, e: scalar(_constant(x, e.constant_[0]))),
-    "DummyClassifier": classifier(None, _dummy_shares),
+    "MeanShift": methods.Methods(predict=_centre_label),
+    "EllipticEnvelope": methods.Methods(
+        predict=lambda x, e: methods.positive(_ellipse(x, e), 1) * 2 - 1, decision_function=_ellipse
+    ),
+    "DummyRegressor": methods.regressor(lambda x, e: methods.scalar(_constant(x, e.constant_[0]))),
+    "DummyClassifier": methods.classifier(None, _dummy_shares),
 }
 """Estimators by the name of their class."""

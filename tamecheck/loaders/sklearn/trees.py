@@ -17,16 +17,7 @@ from tamecheck import ops
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.tensor import Array
 from tamecheck.loaders.forests import Forest
-from tamecheck.loaders.sklearn.methods import (
-    Methods,
-    argmax,
-    binary,
-    classifier,
-    join,
-    positive,
-    regressor,
-    scalar,
-)
+from tamecheck.loaders.sklearn import methods
 from tamecheck.loaders.values import Value
 
 
@@ -58,13 +49,13 @@ def _shares_of(x: Value, trees: Sequence[Any], output: int) -> Value:
 def _labels(x: Value, trees: Sequence[Any]) -> Value:
     """The first largest probability; a vector of them for several labels."""
     outputs = range(trees[0].n_outputs_)
-    found = [argmax(_shares_of(x, trees, output)) for output in outputs]
-    return found[0] if len(found) == 1 else join(found, "label")
+    found = [methods.argmax(_shares_of(x, trees, output)) for output in outputs]
+    return found[0] if len(found) == 1 else methods.join(found, "label")
 
 
 def _mean_value(x: Value, trees: Sequence[Any]) -> Value:
     """The mean of the values of the trees' leaves."""
-    return scalar(_mean(leaves(x, trees, mean_at), "value"))
+    return methods.scalar(_mean(leaves(x, trees, mean_at), "value"))
 
 
 def shares_at(tree: Any) -> Array:
@@ -139,7 +130,7 @@ def _boost(x: Value, estimator: Any) -> Value:
     trees = [_tree(one, one.tree_.value[:, :, 0]) for one in grid.T.reshape(-1)]
     rate = x.emitter.constant(np.float64(estimator.learning_rate))
     total = _stage_sums(x, trees, grid.shape[1]) * rate
-    return scalar(total.apply(ops.ADD, start, label="decision"))
+    return methods.scalar(total.apply(ops.ADD, start, label="decision"))
 
 
 def _hist_boost(x: Value, estimator: Any) -> Value:
@@ -148,7 +139,7 @@ def _hist_boost(x: Value, estimator: Any) -> Value:
     trees = [_hist_tree(stage[k]) for k in range(len(stages[0])) for stage in stages]
     start = np.asarray(estimator._baseline_prediction, dtype=float).reshape(-1)  # noqa: SLF001 - as above
     total = _stage_sums(x, trees, len(stages[0]))
-    return scalar(total.apply(ops.ADD, start, label="decision"))
+    return methods.scalar(total.apply(ops.ADD, start, label="decision"))
 
 
 def _hist_value(x: Value, estimator: Any) -> Value:
@@ -176,7 +167,7 @@ def _shares(raw: Callable[[Value, Any], Value]) -> Callable[[Value, Any], Value]
         if found.rank:
             return found.apply(ops.SOFTMAX, label="probabilities", axis=0)
         doubled = found * 2 if estimator.loss == "exponential" else found
-        return binary(doubled.apply(ops.SIGMOID))
+        return methods.binary(doubled.apply(ops.SIGMOID))
 
     return probabilities
 
@@ -259,24 +250,26 @@ def _isolation_label(x: Value, forest: Any) -> Value:
         inlier = -(2.0 ** -(middle / longest)) - offset >= 0
         low, high = (low, middle) if inlier else (middle, high)
     shortest = x.emitter.constant(np.float64(high * (1 - 1e-11)))
-    return positive(_isolation(x, forest) - shortest, 1) * 2 - 1
+    return methods.positive(_isolation(x, forest) - shortest, 1) * 2 - 1
 
 
-_BOOSTED = classifier(_boost, _shares(_boost), at_zero=1)
-_HIST_BOOSTED = classifier(_hist_boost, _shares(_hist_boost))
+_BOOSTED = methods.classifier(_boost, _shares(_boost), at_zero=1)
+_HIST_BOOSTED = methods.classifier(_hist_boost, _shares(_hist_boost))
 
-ESTIMATORS: Mapping[str, Methods] = {
+ESTIMATORS: Mapping[str, methods.Methods] = {
     **dict.fromkeys(
         ("DecisionTreeClassifier", "ExtraTreeClassifier"),
-        classifier(None, lambda x, one: _probabilities(x, [one]), lambda x, one: _labels(x, [one])),
+        methods.classifier(
+            None, lambda x, one: _probabilities(x, [one]), lambda x, one: _labels(x, [one])
+        ),
     ),
     **dict.fromkeys(
         ("DecisionTreeRegressor", "ExtraTreeRegressor"),
-        regressor(lambda x, one: _mean_value(x, [one])),
+        methods.regressor(lambda x, one: _mean_value(x, [one])),
     ),
     **dict.fromkeys(
         ("RandomForestClassifier", "ExtraTreesClassifier"),
-        classifier(
+        methods.classifier(
             None,
             lambda x, forest: _probabilities(x, forest.estimators_),
             lambda x, forest: _labels(x, forest.estimators_),
@@ -284,12 +277,14 @@ ESTIMATORS: Mapping[str, Methods] = {
     ),
     **dict.fromkeys(
         ("RandomForestRegressor", "ExtraTreesRegressor"),
-        regressor(lambda x, forest: _mean_value(x, forest.estimators_)),
+        methods.regressor(lambda x, forest: _mean_value(x, forest.estimators_)),
     ),
     "GradientBoostingClassifier": _BOOSTED,
-    "GradientBoostingRegressor": regressor(_boost),
+    "GradientBoostingRegressor": methods.regressor(_boost),
     "HistGradientBoostingClassifier": _HIST_BOOSTED,
-    "HistGradientBoostingRegressor": regressor(_hist_value),
-    "IsolationForest": Methods(predict=_isolation_label, decision_function=_isolation_decision),
+    "HistGradientBoostingRegressor": methods.regressor(_hist_value),
+    "IsolationForest": methods.Methods(
+        predict=_isolation_label, decision_function=_isolation_decision
+    ),
 }
 """Estimators by the name of their class."""

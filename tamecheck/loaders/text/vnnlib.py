@@ -17,17 +17,7 @@ from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import size_of
 from tamecheck.loaders.files import name_place, read_text
-from tamecheck.loaders.text.linear_logic import (
-    FALSE,
-    TRUE,
-    Dnf,
-    both,
-    case_of,
-    compare,
-    either,
-    is_empty,
-    opposite,
-)
+from tamecheck.loaders.text import linear_logic
 from tamecheck.loaders.text.sexpr import GAP, Atom, line_of, read_form
 from tamecheck.loaders.text.vnnlib_names import (
     FLAT,
@@ -53,14 +43,14 @@ _INTEGERS = re.compile(r"u?int(?:2|4|8|16|32|64)", re.IGNORECASE)
 class Condition:
     """A condition."""
 
-    dnf: Dnf
+    dnf: linear_logic.Dnf
 
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
     """A condition that the file asserts."""
 
-    dnf: Dnf
+    dnf: linear_logic.Dnf
 
 
 Item: TypeAlias = AffineForm | Condition | Assertion | Tensor | Equivalence | None
@@ -116,11 +106,11 @@ def _linear(item: Atom | Item, variables: Variables) -> AffineForm:
     return variables.element(item)
 
 
-def _condition(item: Atom | Item) -> Dnf:
+def _condition(item: Atom | Item) -> linear_logic.Dnf:
     if isinstance(item, Condition):
         return item.dnf
     if isinstance(item, Atom) and item.text in ("true", "false"):
-        return TRUE if item.text == "true" else FALSE
+        return linear_logic.TRUE if item.text == "true" else linear_logic.FALSE
     raise InputError("A condition was expected.")
 
 
@@ -128,7 +118,9 @@ def _comparison(name: str, args: Sequence[Atom | Item], variables: Variables) ->
     if len(args) < 2 or (name in ("!=", "distinct") and len(args) > 2):
         raise InputError(f"{name!r} does not compare {len(args)} terms.")
     terms = [_linear(arg, variables) for arg in args]
-    return Condition(both([compare(name, a, b) for a, b in pairwise(terms)]))
+    return Condition(
+        linear_logic.both([linear_logic.compare(name, a, b) for a, b in pairwise(terms)])
+    )
 
 
 def _arithmetic(name: str, terms: Sequence[AffineForm], variables: Variables) -> AffineForm:
@@ -154,15 +146,15 @@ def _short(form: AffineForm) -> AffineForm:
     return form
 
 
-def _connective(name: str, parts: Sequence[Dnf]) -> Condition:
+def _connective(name: str, parts: Sequence[linear_logic.Dnf]) -> Condition:
     if name == "and":
-        return Condition(both(parts))
+        return Condition(linear_logic.both(parts))
     if name == "or":
-        return Condition(either(parts))
+        return Condition(linear_logic.either(parts))
     if name == "not" and len(parts) == 1:
-        return Condition(opposite(parts[0]))
+        return Condition(linear_logic.opposite(parts[0]))
     if name == "=>" and len(parts) == 2:
-        return Condition(either([opposite(parts[0]), parts[1]]))
+        return Condition(linear_logic.either([linear_logic.opposite(parts[0]), parts[1]]))
     raise InputError(f"{name!r} does not take {len(parts)} conditions.")
 
 
@@ -289,7 +281,7 @@ class _Reader:
     variables: Variables = field(default_factory=Variables)
     lower: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
     upper: dict[int, Fraction] = field(default_factory=dict[int, Fraction])
-    asserted: list[Dnf] = field(default_factory=list[Dnf])
+    asserted: list[linear_logic.Dnf] = field(default_factory=list[linear_logic.Dnf])
     literals: dict[str, Fraction] = field(default_factory=dict[str, Fraction])
 
     @property
@@ -325,14 +317,16 @@ class _Reader:
         if not inputs:
             raise InputError("No input is declared.", hint="Is this a VNN-LIB file?")
         size = sum(size_of(tensor.shape) for tensor in inputs)
-        known = both([dnf for dnf in self.asserted if len(dnf) == 1])
+        known = linear_logic.both([dnf for dnf in self.asserted if len(dnf) == 1])
         lower = tuple(self.lower.get(i) for i in range(size))
         upper = tuple(self.upper.get(i) for i in range(size))
-        shared = case_of(tuple(one for clause in known for one in clause), lower, upper)
+        shared = linear_logic.case_of(
+            tuple(one for clause in known for one in clause), lower, upper
+        )
         cases: list[Case] = []
-        if shared is not None and not any(map(is_empty, shared.lower, shared.upper)):
-            clauses = both([dnf for dnf in self.asserted if len(dnf) != 1])
-            found = (case_of(clause, shared.lower, shared.upper) for clause in clauses)
+        if shared is not None and not any(map(linear_logic.is_empty, shared.lower, shared.upper)):
+            clauses = linear_logic.both([dnf for dnf in self.asserted if len(dnf) != 1])
+            found = (linear_logic.case_of(clause, shared.lower, shared.upper) for clause in clauses)
             cases.extend(
                 Case(c.lower, c.upper, shared.region + c.region, shared.outputs + c.outputs)
                 for c in found
