@@ -83,7 +83,6 @@ def minimum_distance(
     states: Array,
     *,
     target: int | None = None,
-    limit: int | None = None,
     timeout: float | None = None,
 ) -> Distance:
     """The least number of inputs to flip so that the decision changes.
@@ -101,19 +100,16 @@ def minimum_distance(
         The centre, ``(inputs,)``, entries -1 and 1.
     target
         Only changes to this class count.
-    limit
-        The largest number of flips; all free inputs if not given.
     timeout
         Seconds.
 
     Raises
     ------
     InputError
-        If the centre, target or limit does not fit the network.
+        If the centre or target does not fit the network.
     """
-    search = _Search(network, *_question(network, states, target, limit))
-    most = len(network.free) if limit is None else min(limit, len(network.free))
-    return search.grow(most, _deadline(timeout))
+    search = _Search(network, *_question(network, states, target))
+    return search.grow(len(network.free), _deadline(timeout))
 
 
 def _deadline(timeout: float | None) -> float:
@@ -121,13 +117,13 @@ def _deadline(timeout: float | None) -> float:
 
 
 def _question(
-    network: ThresholdNetwork, states: Array, target: int | None, limit: int | None
+    network: ThresholdNetwork, states: Array, target: int | None, limit: int = 0
 ) -> tuple[Array, int, int | None]:
     """The checked centre, its decision and the target."""
     centre = np.asarray(states, dtype=np.int8)
     if centre.shape != (network.inputs,) or not bool((np.abs(centre) == 1).all()):
         raise InputError(f"The centre is a vector of {network.inputs} states -1 or 1.")
-    if limit is not None and limit < 0:
+    if limit < 0:
         raise InputError("A radius is not negative.")
     decision = int(network.decide(centre[None, :])[0])
     if target is not None and (target == decision or target not in range(network.classes)):

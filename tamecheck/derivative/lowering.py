@@ -12,7 +12,7 @@ from tamecheck.derivative.orders import Orders
 from tamecheck.evaluate.exact import exact_nodes
 from tamecheck.ir.formula import And, Const, Mul, Piece, Pow, Var
 from tamecheck.ir.graph import Apply, Graph, GraphBuilder
-from tamecheck.ir.op import Expansion, Fold, Selection, Value
+from tamecheck.ir.op import Expansion, Fold, Op, Selection, Value
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.shapes import axes_of
 
@@ -56,7 +56,10 @@ def _built(
 
 
 def _product(builder: GraphBuilder, arg: int, node: Apply) -> int:
-    apply, shape = partial(builder.apply, label=node.label), builder.shape(arg)
+    def apply(op: Op, args: Sequence[int], **params: Value) -> int:
+        return builder.apply(op, args, node.label, **params)
+
+    shape = builder.shape(arg)
     axes = axes_of(shape, node.params)
     rest = tuple(axis for axis in range(len(shape)) if axis not in axes)
     count = size_of(tuple(shape[axis] for axis in axes))

@@ -26,16 +26,14 @@ from tamecheck.tame.confirm import confirm
 from tamecheck.tame.verdict import Check
 
 
-def pair_check(function: DualFunction, radius: Fraction | int | None = None) -> Check:
+def pair_check(function: DualFunction) -> Check:
     """The tameness of the program and its dual function together, with a certificate.
 
     Parameters
     ----------
     function
-        The dual function; its program is the other half.
-    radius
-        Of the box of right-hand sides around those of the program; 1 plus the largest of them if
-        not given.
+        The dual function; its program is the other half.  Right-hand sides are in a box around
+        those of the program, of the radius 1 plus the largest of them.
 
     Raises
     ------
@@ -51,7 +49,7 @@ def pair_check(function: DualFunction, radius: Fraction | int | None = None) -> 
             hint="Bound it, even by a large number.",
         )
     graph = pair_graph(function)
-    width = Fraction(1 + max(map(abs, form.right), default=ZERO) if radius is None else radius)
+    width = 1 + max(map(abs, form.right), default=ZERO)
     ends = [domain(column) for column in form.program.columns]
     lower = [*(low for low, _ in ends), *(d - width for d in form.right)]
     # where both bounds are finite, the upper one is a right-hand side

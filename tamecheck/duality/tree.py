@@ -250,7 +250,6 @@ def _join(function: Any, terms: Sequence[Any]) -> Any:
 def tree_dual(
     program: Program,
     *,
-    more: Sequence[RightHandSide] = (),
     seconds: float | None = None,
     seed: int = 0,
     nodes: int | None = None,
@@ -259,8 +258,6 @@ def tree_dual(
 
     Parameters
     ----------
-    more
-        Further right-hand sides: their trees are added, and the maximum is taken.
     nodes
         The limit of each search; a tree that is not finished still gives a function, with a gap.
     """
@@ -288,10 +285,7 @@ def tree_dual(
     trees = [[_affine(dict(enumerate(multipliers)))]]
     if found.nodes is not None:
         trees.append(_tree_at(form, form.right, multipliers, found))
-    result = TreeDual(form, optimum, trees, multipliers, found.why)
-    for b in more:
-        result = result.improved(b, seconds=seconds, nodes=nodes)
-    return result
+    return TreeDual(form, optimum, trees, multipliers, found.why)
 
 
 def limits(form: Form, seconds: float | None, nodes: int | None = None) -> Budget:

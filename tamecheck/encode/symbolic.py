@@ -54,9 +54,7 @@ def _quote(name: str) -> str:
     return str(import_module("pysmt.utils").quote(name))
 
 
-def smt_graph(
-    graph: Graph, box: Box | None = None, *, prefix: str = "", environment: Any = None
-) -> SmtGraph:
+def smt_graph(graph: Graph, box: Box | None = None, *, environment: Any = None) -> SmtGraph:
     """Encode a semialgebraic function, with or without rounding.
 
     Parameters
@@ -65,8 +63,6 @@ def smt_graph(
         The function.
     box
         Its domain; conditions for the inputs become part of the formula.
-    prefix
-        Put before all symbols but the inputs, to conjoin formulas of several functions.
     environment
         The pySMT environment of the terms; by default that of pySMT's shortcuts, which threads
         share and which pySMT does not protect.
@@ -78,7 +74,7 @@ def smt_graph(
     """
     environment = environment or import_module("pysmt.environment").get_env()
     make, real = environment.formula_manager, import_module("pysmt.typing").REAL
-    terms = _Terms(prefix, make)
+    terms = _Terms(make)
     symbols: list[Any] = []
     for name, shape in graph.inputs.items():
         symbols += [make.Symbol(label, real) for label in labels(name, size_of(shape))]
@@ -91,7 +87,7 @@ def smt_graph(
     outputs: list[Any] = []
     equations: list[Any] = []
     for name, array in values.items():
-        label = prefix + (f"out_{name}" if name in graph.inputs else name)
+        label = f"out_{name}" if name in graph.inputs else name
         for symbol, value in zip(labels(label, array.size), array.reshape(-1), strict=True):
             y = make.Symbol(symbol, real)
             outputs.append(y)
@@ -105,10 +101,9 @@ def smt_graph(
 class _Terms:
     """pySMT terms; roots and floors are new symbols with the conditions that determine them."""
 
-    def __init__(self, prefix: str, make: Any) -> None:
+    def __init__(self, make: Any) -> None:
         self._make = make
         self._types = import_module("pysmt.typing")
-        self._prefix = prefix
         self._known: dict[tuple[Any, ...], Any] = {}
         self.conditions: list[Any] = []
         self.auxiliary: list[Any] = []
@@ -194,7 +189,7 @@ class _Terms:
         raise BeyondError(f"{function.value} is transcendental; SMT-LIB has polynomials only")
 
     def _symbol(self, kind: str, sort: Any) -> Any:
-        found = self._make.Symbol(f"{self._prefix}{kind}!{len(self.auxiliary)}", sort)
+        found = self._make.Symbol(f"{kind}!{len(self.auxiliary)}", sort)
         self.auxiliary.append(found)
         return found
 

@@ -79,8 +79,6 @@ def second_opinion(
     domain: Domain,
     codes: Codes,
     fixed: Sequence[int],
-    *,
-    seconds: float = 60.0,
 ) -> str:
     """``"agrees"`` if z3 too finds no other class with the fixed features, or ``"no answer"``.
 
@@ -93,7 +91,7 @@ def second_opinion(
     ]
     decision = int(network.decide(domain.states(codes)[np.newaxis])[0])
     *layers, leads = map(_thresholds, (*network.layers, network.against(decision)))
-    found = another_class(network.inputs, possible, layers, leads, seconds=seconds)
+    found = another_class(network.inputs, possible, layers, leads, seconds=60.0)
     if found:
         raise SolverError("z3 disagrees: it finds another class with these features kept.")
     return "agrees" if found is False else "no answer"

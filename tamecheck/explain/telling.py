@@ -89,12 +89,11 @@ def exact_score(
     classes: Sequence[str] | None = None,
     *,
     states: Array | None = None,
-    budget: Budget | None = None,
 ) -> forms.Form | None:
     """The network as one points score, if all depends on one sum; of any length."""
     if network.layers and _is_wide(network):
         return None
-    limits = MOST, MOST, budget or Budget.of(2.0)
+    limits = MOST, MOST, Budget.of(2.0)
     return _Teller(network, domain, _labels(network, classes), states, *limits).exact_score()
 
 

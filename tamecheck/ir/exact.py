@@ -150,11 +150,11 @@ def decimal_text(value: Fraction, digits: int = 6) -> str:
         return arb(fmpq(value.numerator, value.denominator)).str(digits, radius=False)
 
 
-def decimal_below(value: Fraction, digits: int = 6) -> str:
-    """The largest decimal of so many digits that is not above a rational, for people."""
+def decimal_below(value: Fraction) -> str:
+    """The largest decimal of six digits that is not above a rational, for people."""
     parts = map(Decimal, (value.numerator, value.denominator))
-    down = Context(prec=digits, rounding=ROUND_FLOOR).divide(*parts)
-    return decimal_text(Fraction(down), digits)
+    down = Context(prec=6, rounding=ROUND_FLOOR).divide(*parts)
+    return decimal_text(Fraction(down), 6)
 
 
 def decimal_between(low: Fraction, high: Fraction) -> Fraction:

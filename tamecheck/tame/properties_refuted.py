@@ -39,9 +39,7 @@ _TRIES = 3
 _SNAP = 64
 
 
-def refuted_properties(
-    graph: Graph, box: Box, *, known: Properties, budget: int = DEFAULT_BUDGET, seed: int = 0
-) -> Properties:
+def refuted_properties(graph: Graph, box: Box, *, known: Properties, seed: int = 0) -> Properties:
     """The properties that some output is shown not to have: false, or None.
 
     Parameters
@@ -50,19 +48,20 @@ def refuted_properties(
         The function; it must be defined on the whole box.
     known
         What is shown to hold, so that nothing is tried against it.
-    budget
-        Scalar operations that may be spent; a larger graph is evaluated at a few points at most.
     seed
         Fixes the random points and directions.
     """
     roots = [node for _, node in graph.outputs]
     size, source = max(cost_of(graph, roots), 1), random.Random(seed)  # noqa: S311 no secret
-    if 4 * size > budget:
+    if 4 * size > DEFAULT_BUDGET:
+        # a larger graph is evaluated at a few points at most
         return (
-            refuted_by_values(graph, box, known, source) if 3 * size < 8 * budget else Properties()
+            refuted_by_values(graph, box, known, source)
+            if 3 * size < 8 * DEFAULT_BUDGET
+            else Properties()
         )
     with working_precision(_PRECISION):
-        search = _Search(graph, box, known, budget // (4 * size), source)
+        search = _Search(graph, box, known, DEFAULT_BUDGET // (4 * size), source)
         search.run()
         return search.found
 
