@@ -18,6 +18,8 @@ import numpy as np
 
 from tamecheck.binarized import ThresholdLayer, ThresholdNetwork
 from tamecheck.ir.graph import Apply, Constant, Graph, GraphBuilder, Input
+from tamecheck.loaders.loaded import Loaded
+from tamecheck.model import Model
 from tamecheck.ops import BY_NAME
 
 PARAMS = {
@@ -77,6 +79,12 @@ def random_dense_network(sizes, rng, act="relu", *, digits=None, dtype=np.float3
         act,
         **params,
     )
+
+
+def random_model(sizes, seed, act="relu", *, digits=None) -> Model:
+    """A random dense network as a model."""
+    graph = random_dense_network(sizes, np.random.default_rng(seed), act, digits=digits)
+    return Model(Loaded(graph, "graph", "a random network"))
 
 
 def threshold_network(  # noqa: PLR0913 (how large the integers are)

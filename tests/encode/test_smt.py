@@ -8,15 +8,13 @@ import numpy as np
 import pytest
 import sympy
 import z3
-from corpus import random_dense_network
+from corpus import random_model
 from pysmt.smtlib.parser import SmtLibParser
 
 import tamecheck as tc
 from tamecheck.encode.symbolic import smt_graph
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
-from tamecheck.loaders import Loaded
-from tamecheck.model import Model
 
 EXPRESSIONS = [
     "max(x, 0) - sign(y)",
@@ -26,11 +24,6 @@ EXPRESSIONS = [
     "sqrt(x + 2) * y",
     "(x + y)**3",
 ]
-
-
-def network(sizes, seed, act="relu"):
-    graph = random_dense_network(sizes, np.random.default_rng(seed), act, digits=2)
-    return Model(Loaded(graph, "graph", "a random network"))
 
 
 def rationals(rng, count, bound=1):
@@ -78,7 +71,7 @@ def test_transcendental_nodes_are_all_named():
 
 
 def test_the_script_is_read_by_pysmt(tmp_path):
-    model = network([2, 4, 2], 0)
+    model = random_model([2, 4, 2], 0, digits=2)
     path = tmp_path / "f.smt2"
     path.write_text(model.to_smtlib("-1:1"))
     assert SmtLibParser().get_script_fname(str(path)).get_last_formula() is not None
@@ -86,7 +79,7 @@ def test_the_script_is_read_by_pysmt(tmp_path):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_piecewise_equals_the_network_at_random_rationals(seed):
-    model = network([2, 4, 2], seed)
+    model = random_model([2, 4, 2], seed, digits=2)
     rng = np.random.default_rng(seed)
     by_cells, by_ops = model.to_sympy("-1:1"), model.to_sympy()
     for _ in range(3):

@@ -9,7 +9,7 @@ from itertools import pairwise
 import mip
 import numpy as np
 import pytest
-from corpus import random_dense_network
+from corpus import random_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,18 +22,11 @@ from tamecheck.encode.mip.network import mip_encoding
 from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.evaluate import exact_values
 from tamecheck.ir.program import Sense
-from tamecheck.loaders import Loaded
-from tamecheck.model import Model
 from tamecheck.programs import solve
 from tamecheck.verification.walk import Walker, region, walk
 
 ONE_BEND = "relu(x) - 2*relu(x - 0.5)"
 TWO_BENDS = "relu(x) - 2*relu(x - 0.2) + 3*relu(x - 0.6)"
-
-
-def network(sizes, seed):
-    graph = random_dense_network(sizes, np.random.default_rng(seed))
-    return Model(Loaded(graph, "graph", "a random network"))
 
 
 def walked(text, start):
@@ -55,7 +48,7 @@ def test_a_walk_may_end_in_a_local_maximum():
 @settings(max_examples=15, deadline=None)
 @given(st.integers(0, 10**6))
 def test_values_increase_along_a_walk_and_are_those_of_the_network(seed):
-    model = network([3, 8, 8, 1], seed)
+    model = random_model([3, 8, 8, 1], seed)
     walker = Walker(layers_of(model.graph), -np.ones(3), np.ones(3), 0)
     start = np.random.default_rng(seed).uniform(-1, 1, 3)
     found = list(walk(walker, start, Budget.of(20)))
@@ -109,7 +102,7 @@ def test_piecewise_linear_functions_are_optimised_exactly(text, box, largest, sm
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_random_networks_are_at_least_as_large_as_all_vertices_found(seed):
-    model = network([3, 6, 5, 2], seed)
+    model = random_model([3, 6, 5, 2], seed)
     found = tc.maximise(model, output=1, box="-1:1", timeout=30, seed=seed)
     assert found.status == "optimal"
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, 21)] * 3), -1).reshape(-1, 3)
@@ -236,7 +229,7 @@ def test_the_optimum_does_not_depend_on_the_unit_of_the_output(power):
 
 
 def test_an_encoding_for_which_there_is_no_time_is_left_and_the_answer_is_what_bounds_say():
-    model = network([3, 8, 8, 1], 5)
+    model = random_model([3, 8, 8, 1], 5)
     with pytest.raises(TimeLimitError):
         mip_encoding(model.graph, model.box("0:1"), budget=Budget.of(0))
     found = tc.maximise(model, box="0:1", timeout=0)
