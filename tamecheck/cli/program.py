@@ -69,6 +69,9 @@ def _solve(args: Namespace) -> int:
     written = _write_proof(args, source.program, solved.answer.certificate)
     if journal is not None and written is not None:
         journal.finish()
+    elif journal is not None and journal.file is not None:
+        note = f"What was found stands in {journal.path}, with which --resume goes on."
+        document["notes"] = [*document["notes"], note]
     document["certificate"] = written if args.proof is None else None
     document["proof"] = None if args.proof is None else written
     brief = " ".join(filter(None, (document["status"], document["objective"])))

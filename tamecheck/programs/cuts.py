@@ -10,7 +10,7 @@ MIR, which has covers of knapsacks and flow covers among its cuts); Gomory 1960 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -23,10 +23,13 @@ from tamecheck.solvers.relaxation import nearest
 Vector: TypeAlias = npt.NDArray[np.float64]
 Weights: TypeAlias = Mapping[int, float]
 _Indices: TypeAlias = npt.NDArray[np.intp]
+_Rest: TypeAlias = tuple[float, float]
 
 _AGGREGATED = 6
 _DELTAS, _FLIPS = 8, 20
-_EFFICACY, _TIGHT = 1e-3, 1e-6
+_FINER = np.array([1.0, 2.0, 4.0, 8.0])
+"""What the best divisor is divided by."""
+_EFFICACY, _TIGHT, _VIOLATED = 1e-3, 1e-6, 1e-6
 _NEAR, _CLOSE = 1e-9, 1e-5
 """What is taken for an integer; how far from one a right side must be."""
 _PAIR = 2
@@ -73,10 +76,13 @@ class Separator:
         self.high = _floats([row.upper for row in program.rows], math.inf)
         self.indices = [np.array([j for j, _ in row.terms], int) for row in program.rows]
         self.values = [np.array([nearest(a) for _, a in row.terms], float) for row in program.rows]
-        self.whole = [
-            all(self.integral[j] and a.denominator == 1 for j, a in row.terms)
-            for row in program.rows
-        ]
+        self.whole = np.array(
+            [
+                all(self.integral[j] and a.denominator == 1 for j, a in row.terms)
+                for row in program.rows
+            ],
+            bool,
+        )
         self.of_column: list[list[int]] = [[] for _ in program.columns]
         for i, row in enumerate(program.rows):
             for j, _ in row.terms:
@@ -90,6 +96,8 @@ class Separator:
         ]
         """Bounds of continuous columns that an integer one moves: row, column, coefficient."""
         self._bounding = {i for i, _, _ in self.pairs}
+        self.tried = 0
+        """How many combinations of rows were rounded."""
         for j in np.flatnonzero(self.semi):
             self.lower[j], self.upper[j] = min(self.lower[j], 0.0), max(self.upper[j], 0.0)
 
@@ -177,11 +185,9 @@ class Separator:
 
         They are divided by ``delta``, or by the best divisor.
         """
+        self.tried += 1
         base = _Base.of(self, weights, x, at)
-        if base is None:
-            return None
-        sides = (base, base.negative())
-        found = [g for own in sides if (g := own.best(self, x, delta)) is not None]
+        found = [] if base is None else base.best(self, x, delta)
         return max(found, key=lambda g: g.efficacy, default=None)
 
 
@@ -212,8 +218,7 @@ class _Base:
         lower = np.concatenate([own.lower[columns], own.low[rows]])
         upper = np.concatenate([own.upper[columns], own.high[rows]])
         value = np.concatenate([x[columns], at[rows]])
-        whole = np.array([own.whole[i] for i in rows], bool)
-        integral = np.concatenate([own.integral[columns], whole])
+        integral = np.concatenate([own.integral[columns], own.whole[rows]])
         a = np.concatenate([form[columns], -np.array([weights[i] for i in rows], float)])
         up = upper - value < value - lower
         end = np.where(up, upper, lower)
@@ -247,25 +252,64 @@ class _Base:
             self.end.copy(),
         )
 
-    def best(self, own: Separator, x: Vector, given: float | None = None) -> Guess | None:
-        """The best cut over divisors, and over bounds from which integers are measured."""
+    def best(self, own: Separator, x: Vector, given: float | None = None) -> list[Guess]:
+        """The best cut of the equation, and of its negative, over divisors and flips.
+
+        The equation is used up.
+        """
         fractional = self.integral & (self.value > 1e-6) & (self.value < self.room - 1e-6)
         whole = np.flatnonzero(self.integral)
-        rest = self._continuous()
+        sides = self, self.negative()
+        rests = sides[0].continuous(), sides[1].continuous()
         if given is None:
             sizes = np.unique(np.abs(self.a[fractional]).round(9))
             sizes = sizes[sizes > 1e-6][::-1][:_DELTAS]
             if not len(sizes):
-                return None
-            violations = self._violations(whole, rest, sizes)
-            finer = float(sizes[int(np.argmax(violations))]) / np.array([1.0, 2.0, 4.0, 8.0])
+                return []
+            found = self._divided(whole, rests, (sizes, sizes))
+            first, second = (float(sizes[int(np.argmax(own))]) for own in found)
+            chosen = first / _FINER, second / _FINER
         else:
-            finer = np.array([given])
-        violations = self._violations(whole, rest, finer)
-        delta = float(finer[int(np.argmax(violations))])
-        violation = float(violations.max())
-        if violation <= 0:
-            return None
+            chosen = np.array([given]), np.array([given])
+        found = self._divided(whole, rests, chosen)
+        guesses = list[Guess]()
+        for side, rest, deltas, violations in zip(sides, rests, chosen, found, strict=True):
+            k = int(np.argmax(violations))
+            if violations[k] <= 0:
+                continue
+            delta = float(deltas[k])
+            if side.flip(whole, fractional, rest, delta, float(violations[k])) > _VIOLATED:
+                guess = side.guess(own, x, delta)
+                guesses += [] if guess is None else [guess]
+        return guesses
+
+    def _divided(
+        self, whole: _Indices, rests: tuple[_Rest, _Rest], deltas: tuple[Vector, Vector]
+    ) -> tuple[Vector, Vector]:
+        """How far the point is beyond the cuts of the equation, and of its negative, by divisors.
+
+        ``whole`` are the integral variables.
+        """
+        count = len(deltas[0])
+        signs = np.repeat([1.0, -1.0], [count, len(deltas[1])])
+        found = _violations(
+            signs[:, None] * self.a[whole],
+            signs * self.b,
+            self.value[whole],
+            np.concatenate(deltas),
+            (np.where(signs > 0, first, second) for first, second in zip(*rests, strict=True)),
+        )
+        return found[:count], found[count:]
+
+    def flip(
+        self,
+        whole: _Indices,
+        fractional: npt.NDArray[np.bool_],
+        rest: _Rest,
+        delta: float,
+        violation: float,
+    ) -> float:
+        """Measure integers from their other bounds where the point is then farther beyond."""
         # the other bound of a row need not be integral
         columns = np.flatnonzero(
             fractional[: len(self.columns)] & np.isfinite(self.room[: len(self.columns)])
@@ -273,14 +317,20 @@ class _Base:
         order = np.argsort(np.abs(self.value - self.room / 2)[columns])[:_FLIPS]
         flips = columns[order]
         while len(flips):
-            violations = self._violations(whole, rest, delta, flips)
+            at, k = np.searchsorted(whole, flips), np.arange(len(flips))
+            a = np.tile(self.a[whole], (len(flips), 1))
+            value = np.tile(self.value[whole], (len(flips), 1))
+            a[k, at] *= -1.0
+            value[k, at] = self.room[flips] - self.value[flips]
+            b = self.b - self.a[flips] * self.room[flips]
+            violations = _violations(a, b, value, np.full(len(flips), delta), rest)
             k = int(np.argmax(violations))
             if violations[k] <= violation + 1e-9:
                 break
             violation = float(violations[k])
             self._flip(int(flips[k]))
             flips = np.delete(flips, k)
-        return self._guess(own, x, delta) if violation > 1e-6 else None
+        return violation
 
     def _flip(self, k: int) -> None:
         """Measure a variable from its other bound."""
@@ -290,42 +340,10 @@ class _Base:
         self.end[k] += self.room[k] if not self.up[k] else -self.room[k]
         self.up[k] = not self.up[k]
 
-    def _continuous(self) -> tuple[float, float]:
+    def continuous(self) -> _Rest:
         """The value and the square of the norm of what a cut has of continuous variables."""
         parts, values = np.minimum(self.a[~self.integral], 0.0), self.value[~self.integral]
         return float(parts @ values), float((parts[values > _NEAR] ** 2).sum())
-
-    def _violations(
-        self,
-        whole: _Indices,
-        continuous: tuple[float, float],
-        deltas: Vector | float,
-        flips: _Indices | None = None,
-    ) -> Vector:
-        """How far the point is beyond the cut of each divisor, or after each flip alone.
-
-        ``whole`` are the integral variables.
-        """
-        a, b, value = self.a[whole], np.array(self.b), self.value[whole]
-        if flips is not None:
-            at, k = np.searchsorted(whole, flips), np.arange(len(flips))
-            a, value = np.tile(a, (len(flips), 1)), np.tile(value, (len(flips), 1))
-            b = self.b - self.a[flips] * self.room[flips]
-            a[k, at] *= -1.0
-            value[k, at] = self.room[flips] - self.value[flips]
-        right = b / deltas
-        floor = np.floor(right)
-        f0 = right - floor
-        a = a / np.reshape(deltas, (-1, 1))
-        low = np.floor(a + _NEAR)
-        rest = np.maximum(1 - f0, _NEAR)
-        cut = low + np.maximum(a - low - f0[:, None], 0.0) / rest[:, None]
-        steep = 1 / (deltas * rest)
-        beyond = (cut * value).sum(axis=1) + steep * continuous[0] - floor
-        square = continuous[1]
-        norm = np.sqrt((cut * cut * (value > _NEAR)).sum(axis=1) + steep * steep * square)
-        kept = (f0 > _CLOSE) & (f0 < 1 - _CLOSE) & (norm > 0)
-        return np.where(kept, beyond / np.where(norm > 0, norm, 1.0), 0.0)
 
     def _rounded(self, delta: float) -> tuple[Vector, float, Vector] | None:
         """Coefficients of the cut, the fraction of its right side, and the integers behind it."""
@@ -340,7 +358,7 @@ class _Base:
         part = np.maximum(f - f0, 0.0) / (1 - f0)
         return np.where(self.integral, floor + part, np.minimum(a, 0.0) / (1 - f0)), f0, whole
 
-    def _guess(self, own: Separator, x: Vector, delta: float) -> Guess | None:
+    def guess(self, own: Separator, x: Vector, delta: float) -> Guess | None:
         rounded = self._rounded(delta)
         if rounded is None:
             return None
@@ -374,6 +392,28 @@ class _Base:
             for rest in rests
         )
         return Guess(form, split, round(at), (rows[0], rows[1]), (1.0, steep), efficacy)
+
+
+def _violations(
+    a: Vector, b: Vector, value: Vector, deltas: Vector, continuous: Iterable[float | Vector]
+) -> Vector:
+    """How far a point is beyond the cut of each row ``a x = b`` of integers, by its divisor.
+
+    ``continuous`` is what is added for other variables: see `_Base.continuous`.
+    """
+    right = b / deltas
+    floor = np.floor(right)
+    f0 = right - floor
+    a = a / deltas[:, None]
+    low = np.floor(a + _NEAR)
+    rest = np.maximum(1 - f0, _NEAR)
+    cut = low + np.maximum(a - low - f0[:, None], 0.0) / rest[:, None]
+    steep = 1 / (deltas * rest)
+    linear, square = continuous
+    beyond = (cut * value).sum(axis=1) + steep * linear - floor
+    norm = np.sqrt((cut * cut * (value > _NEAR)).sum(axis=1) + steep * steep * square)
+    kept = (f0 > _CLOSE) & (f0 < 1 - _CLOSE) & (norm > 0)
+    return np.where(kept, beyond / np.where(norm > 0, norm, 1.0), 0.0)
 
 
 def _floats(ends: Sequence[Any], missing: float) -> Vector:

@@ -73,6 +73,11 @@ class Separation:
                 break
         return added
 
+    @property
+    def tried(self) -> int:
+        """How many combinations of rows were rounded."""
+        return self._own.tried
+
     def _goes_on(self, _: object) -> bool:
         return not self._budget.is_spent
 

@@ -288,10 +288,7 @@ class _Solving:
         return tree
 
     def _run(self, search: Search, budget: Budget, *, kept: bool = True) -> Tree:
-        """Search in slices; what each proves of the program is ``kept``.
-
-        Some time is left for writing down what the last of them proves, and for the kernel.
-        """
+        """Search in slices, and leave time for the kernel; what they prove is ``kept``."""
         self.nodes -= search.explored
         before, pause, check, spent = self.nodes, _FIRST, 0.0, 0.0
         while True:
@@ -337,10 +334,9 @@ class _Solving:
             seconds=_PATIENCE if math.isinf(left) else 0.2 * left,
             seed=self.seed,
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
+            alone=self.certify,
         )
-        for claim in said:
-            if isinstance(claim, Unknown):
-                self.notes.append(f"{claim.solver}: {claim.why}.")
+        self.notes += [f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown)]
         return said
 
     def _best_point(self, said: Sequence[Claim], known: Point | None) -> Point | None:
@@ -362,11 +358,14 @@ class _Solving:
         """The answer that a closed tree proves."""
         check = self._checking(tree)
         if check > self.budget.seconds + _GRACE and tree.nodes:
+            late = f"The tree is closed; to check it would take {check:.0f} s more."
+            if tree.point is None or tree.bound is None:
+                # there is no bound that a certificate could hold, only the journal
+                return Unknown(f"There seems to be no point. {late}")
             # its certificate says so much, and can be gone on with
-            self.notes.append(f"The tree is closed; to check it would take {check:.0f} s more.")
+            self.notes.append(late)
             shown = [node.bound for node in tree.nodes if isinstance(node, Bounded)]
-            bound = None if tree.bound is None else min((tree.bound, *shown))
-            return self._open(replace(tree, bound=bound), ())
+            return self._open(replace(tree, bound=min((tree.bound, *shown))), ())
         nodes, derived = tree.nodes or (), self._derived
         if self.strengthened is not None and derived is not None:
             # what nothing rests on is left out
@@ -421,9 +420,8 @@ class _Solving:
         if tree.point is not None:
             value = self.program.objective(tree.point)
             return Feasible(tree.point, value, bound, document, word)
-        why = "Neither a point nor a proof was found"
-        why += f": {tree.obstacle}." if tree.obstacle is not None else " in time."
-        return Unknown(why, bound, document, word)
+        why = " in time" if tree.obstacle is None else f": {tree.obstacle}"
+        return Unknown(f"Neither a point nor a proof was found{why}.", bound, document, word)
 
     def _conclude_unbounded(self, ray: Point) -> Answer:
         """The answer when the relaxation decreases without end along a ray."""

@@ -36,6 +36,8 @@ _STALLED, _WORTH, _SHARE = 5, 1e-4, 0.01
 _ASKED, _A_ROUND, _DEARER = (4, 8, 16, 32), 25, 2
 """The rounds before which it is asked whether a tree closes, of so many nodes for each round, and
 with so many times the iterations of the simplex method."""
+_A_NODE, _A_ROW = 16, 4
+"""So many combinations of rows that were rounded are worth a node of it; one, iterations."""
 _EQUAL, _BEYOND = 1e-9, 1e-6
 """Relative differences of a bound from the cutoff that are none, and that are seen."""
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
@@ -339,14 +341,15 @@ class _Root:
     def cut(self, budget: Budget, closes: Closes | None) -> None:
         """Rounds of cuts, while the bound of the relaxation grows and the tree would be large."""
         before, stalled, passes, odd = -math.inf, _STALLED, _PASSES, _ODD
-        iterations = 0
+        iterations = tried = 0
         for count in range(_ROUNDS):
             own = None if budget.is_spent else self._solve(budget)
             if own is None:
                 return
             iterations += _DEARER * own.relaxation.iterations
             asked = closes if count in _ASKED else None
-            if asked is not None and asked(self.result(), _A_ROUND * count, iterations):
+            nodes = _A_ROUND * count + tried // _A_NODE
+            if asked is not None and asked(self.result(), nodes, iterations + _A_ROW * tried):
                 return
             objective = own.objective
             self._age(own.point)
@@ -369,6 +372,7 @@ class _Root:
                 odd -= stalled > 0
                 separation = Separation(self.program, self.scaled, self.box, own, budget)
                 added = separation.cuts(odd=stalled > 0 and odd >= 0)
+                tried += separation.tried
                 if not added:
                     return
                 self.add(added)

@@ -21,7 +21,8 @@ Claim: TypeAlias = Answer[float, None]
 
 _MEMORY = 16 * 2**30
 _GRACE = 2.0
-_SECOND_OPINION = 10.0
+_SECOND_OPINION, _ALONE = 10.0, 1.0
+"""Seconds that others have at least once one is done, and where one is enough."""
 _LONGEST = 1e7
 
 
@@ -34,14 +35,16 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     memory: int = _MEMORY,
     incumbent: Sequence[Fraction] | None = None,
+    alone: bool = False,
 ) -> tuple[Claim, ...]:
     """What each solver says about the program, run side by side.
 
     CBC (through python-mip) and HiGHS are asked about the scaled program, without semi variables,
     which CBC does not know; what they say is about the program itself.  When one is done, the
-    others have as long again as it took, and at least ten seconds; unless there is a limit in
-    nodes, so that answers do not depend on the machine's load.  ``memory`` is in bytes of address
-    space; the solvers may begin with the ``incumbent``, one number a column.
+    others have as long again as it took, and at least ten seconds, or where one ``alone`` is enough
+    a second; unless there is a limit in nodes, so that answers do not depend on the machine's load.
+    ``memory`` is in bytes of address space; the solvers may begin with the ``incumbent``, one
+    number a column.
     """
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
@@ -52,11 +55,17 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
     if incumbent is not None:
         question["start"] = [nearest(value) for value in by.inward(incumbent)]
     asked = [solver for solver in solvers if is_installed(solver)]
+
+    def patience(took: float) -> float:
+        if nodes is not None:
+            # it is there to be reached at any speed
+            return math.inf
+        return _ALONE if alone else max(took, _SECOND_OPINION)
+
     answers = ask_all(
         [{**question, "solver": solver} for solver in asked],
         seconds=seconds + _GRACE,
-        # a limit in nodes is there to be reached at any speed
-        patience=_SECOND_OPINION if nodes is None else None,
+        patience=patience,
     )
     said = dict(zip(asked, answers, strict=True))
     return tuple(

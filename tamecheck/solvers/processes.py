@@ -8,13 +8,14 @@ a new solver is added.  The answer is one with a ``status``: ``optimal`` or ``fe
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -47,14 +48,18 @@ def ask(question: Document, *, seconds: float) -> Document:
 
 
 def ask_all(
-    questions: Sequence[Document], *, seconds: float, patience: float | None = None
+    questions: Sequence[Document],
+    *,
+    seconds: float,
+    patience: Callable[[float], float] = lambda _: math.inf,
 ) -> list[Document]:
     """The answers to questions that are asked side by side; no process is left behind.
 
-    When one answer is definite, the others have as long again as it took, and at least
-    ``patience`` seconds; without a patience, as long as they like.
+    When one answer is definite, the others have as long as ``patience`` says of the seconds that it
+    took.
     """
-    start, limit = time.monotonic(), min(seconds, _LONGEST)
+    start, most = time.monotonic(), min(seconds, _LONGEST)
+    limit = most
     answers: dict[int, Document] = {}
     with ExitStack() as stack:
         processes: list[subprocess.Popen[str]] = []
@@ -67,11 +72,12 @@ def ask_all(
                 if k in answers:
                     continue
                 if elapsed > limit:
-                    answers[k] = {"status": "unknown", "why": "out of time"}
+                    why = "out of time" if limit >= most else "another one was done"
+                    answers[k] = {"status": "unknown", "why": why}
                 elif (text := _try_read(process, limit - elapsed, len(processes))) is not None:
                     answers[k] = _read(process, text)
-                    if patience is not None and answers[k]["status"] in {"optimal", "infeasible"}:
-                        limit = min(limit, elapsed + max(elapsed, patience))
+                    if answers[k]["status"] in {"optimal", "infeasible"}:
+                        limit = min(limit, elapsed + patience(elapsed))
     return [answers[k] for k in range(len(questions))]
 
 

@@ -407,3 +407,25 @@ def test_the_time_that_a_check_takes_grows_with_the_tree():
     few = seconds_to_confirm(program, nodes, 0)
     assert 0 < few < seconds_to_confirm(program, nodes, 1000 * len(nodes))
     assert seconds_to_confirm(program, (), 5) == 0
+
+
+def test_a_tree_without_points_that_closes_too_late_is_gone_on_with_from_its_journal(monkeypatch):
+    rng = random.Random(3)
+    weights = [rng.randrange(200, 400) for _ in range(11)]
+    sums = {sum(itertools.compress(weights, xs)) for xs in itertools.product((0, 1), repeat=11)}
+    end = Fraction(next(b for b in range(sum(weights) // 2, sum(weights)) if b not in sums))
+    columns = tuple(Column(f"x{j}", Fraction(0), Fraction(1), Kind.INTEGER) for j in range(11))
+    row = Row("sum", tuple((j, Fraction(w)) for j, w in enumerate(weights)), end, end)
+    program = Program(columns, (row,))
+    monkeypatch.setattr(solving, "_FEW", 2)
+    kept: list[dict[str, object]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(solving, "seconds_to_confirm", lambda *_: 1e3)
+        late = solve(program, certify=True, solvers=(), seconds=20, journal=kept.append).answer
+    assert isinstance(late, Unknown)
+    assert late.why.startswith("There seems to be no point. The tree is closed; to check it")
+    leaves = sum("node" in one and "children" not in one for one in kept)
+    assert leaves > 20
+    resumed = solve(program, certify=True, solvers=(), resume=unfinished(program.sha256, kept))
+    assert isinstance(resumed.answer, Infeasible)
+    assert resumed.nodes == 0
