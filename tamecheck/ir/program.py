@@ -160,7 +160,8 @@ class Program(Readable):
             inside = not indices or (indices[0] >= 0 and indices[-1] < len(self.columns))
             if not (increasing and inside and all(a for _, a in row.terms)):
                 raise InputError(f"Row {row.name!r} has terms out of order, outside, or zero.")
-        for number in self._numbers():
+        odd = set(map(type, self._numbers())) - {Fraction, int}
+        for number in self._numbers() if odd else ():
             if not isinstance(number, Fraction | int):
                 raise InputError(f"{number!r} is no rational number.")
         index = {column.name: j for j, column in enumerate(self.columns)}

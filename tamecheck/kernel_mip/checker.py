@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
@@ -11,38 +10,33 @@ from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import pairs, require, spend
 from tamecheck.kernel_mip.derived import derive, terms_of, whole
-from tamecheck.kernel_mip.program import End, Number, Program, numbers, rational, read_program
+from tamecheck.kernel_mip.program import End, Form, Program, rational, read_program
 
 FORMAT = "tamecheck-tree-certificate"
 STEPS = 600_000_000
 FIELDS = {"infeasible": "", "bound": "bound", "optimal": "x value", "unbounded": "x ray"}
-Accept = Callable[[Fraction | None], bool]
-Box = dict[int, tuple[End, End]]
+Accept = Callable[[Fraction], bool]
+Ends = tuple[End, End]
 
 
-def _point(value: object, program: Program) -> Sequence[Number]:
-    x = numbers(value)
-    require(len(x) == len(program.costs), "a point has one number a column")
-    return x
+def _meet(one: Ends, other: Ends) -> Ends:
+    """Return the ends of the numbers that are between both."""
+    lower, upper = ([v for v in own if v is not None] for own in pairs(one, other))
+    return max(lower, default=None), min(upper, default=None)
 
 
-def _least(a: End, b: End) -> End:
-    return b if a is None else a if b is None else min(a, b)
-
-
-def _most(a: End, b: End) -> End:
-    return b if a is None else a if b is None else max(a, b)
-
-
-def _crossed(low: End, high: End) -> bool:
-    return low is not None and high is not None and low > high
-
-
-def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int | None]) -> None:
+def _tree(
+    program: Program,
+    hulls: tuple[list[End], list[End]],
+    raw: Sequence[object],
+    accept: Accept,
+    at: list[int | None],
+) -> None:
     """Check that the leaves cover all points, and that each leaf has none or is accepted."""
     require(len(raw) > 0, "the tree has no root")
-    root = [program.hull(j) for j in range(len(program.costs))]
-    waiting: dict[int, Box] = {0: {}}
+    lower, upper = hulls
+    root = list(pairs(lower, upper))
+    waiting: dict[int, dict[int, Ends]] = {0: {}}
     for k, value in enumerate(raw):
         at[0] = k
         require(k in waiting, "no earlier node has this child")
@@ -50,54 +44,53 @@ def _tree(program: Program, raw: Sequence[object], accept: Accept, at: list[int 
         spend(1 + len(box))
         node = read.mapping(value)
         if "children" in node:
-            j, *sides = _branch(program, box, node)
+            j, sides = _branch(program, node)
+            ends = box.get(j, root[j])
             children = [read.integer(c, k + 1, len(raw) - 1) for c in read.items(node["children"])]
             require(len(children) == len(set(children)) == 2, "a branching has two children")
             require(not waiting.keys() & set(children), "a node has two parents")
-            waiting |= {c: {**box, j: ends} for c, ends in pairs(children, sides)}
+            waiting |= {c: {**box, j: _meet(ends, side)} for c, side in pairs(children, sides)}
             continue
-        spend(len(root))
-        lower = [box[j][0] if j in box else low for j, (low, _) in enumerate(root)]
-        upper = [box[j][1] if j in box else high for j, (_, high) in enumerate(root)]
-        if "crossed" in node:
-            j = read.integer(read.fields(node, "crossed")["crossed"], 0, len(root) - 1)
-            require(_crossed(lower[j], upper[j]), "no bounds are crossed")
-        elif "row" in node:
-            i = read.integer(read.fields(node, "row")["row"], 0, len(program.rows) - 1)
-            crossed = _crossed(program.row_lower[i], program.row_upper[i])
-            require(crossed, "no bounds are crossed")
-        elif "none" in node:
-            y = terms_of(read.fields(node, "none")["none"], len(program.rows))
-            least = program.least(y, [0] * len(root), lower, upper)
-            require(least is not None and least > 0, "the multipliers exclude nothing")
+        for j in box:
+            lower[j], upper[j] = box[j]
+        if "crossed" in node or "row" in node:
+            what = "crossed" if "crossed" in node else "row"
+            ends = (lower, upper) if what == "crossed" else (program.row_lower, program.row_upper)
+            j = read.integer(read.fields(node, what)[what], 0, len(ends[0]) - 1)
+            low, high = ends[0][j], ends[1][j]
+            require(low is not None and high is not None and low > high, "no bounds are crossed")
         else:
-            kind = "gap" if "gap" in node else "bound"
-            leaf = read.fields(node, f"{kind} over")
-            y, over = terms_of(leaf[kind], len(program.rows)), whole(leaf["over"])
+            kind = "none" if "none" in node else "gap" if "gap" in node else "bound"
+            leaf = read.fields(node, kind if kind == "none" else f"{kind} over")
+            y, over = terms_of(leaf[kind], len(program.rows)), whole(leaf.get("over", 1))
             require(over > 0, "multipliers have a positive denominator")
             if kind == "gap":
                 program.require_gap(y, over, lower, upper)
             else:
-                require(accept(program.bound(y, over, lower, upper)), "the bound is too weak")
+                costs = [(j, c * over) for j, c in program.costs if kind == "bound"]
+                least = program.least(y, Form(int, costs), lower, upper)
+                if kind == "none":
+                    require(least is not None and least > 0, "the multipliers exclude nothing")
+                else:
+                    shown = least is not None and accept(Fraction(least) / (program.scale * over))
+                    require(shown, "the bound is too weak")
+        for j in box:
+            lower[j], upper[j] = root[j]
     require(not waiting, "a child is missing")
     at[0] = None
 
 
-def _branch(program: Program, box: Box, node: Json) -> tuple[int, tuple[End, End], tuple[End, End]]:
-    """Return a column and its bounds in the two children, which together hold all points."""
+def _branch(program: Program, node: Json) -> tuple[int, tuple[Ends, Ends]]:
+    """Return a column and the ends of its values in two parts that hold all of them."""
     semi = "semi" in node
     read.fields(node, "semi children" if semi else "branch at children")
-    j = read.integer(node["semi" if semi else "branch"], 0, len(program.costs) - 1)
-    low, high = box.get(j, program.hull(j))
+    j = read.integer(node["semi" if semi else "branch"], 0, len(program.lower) - 1)
     if semi:
         require(program.semi[j], f"column {j} is no semi variable")
-        first = _most(low, 0), _least(high, 0)
-        second = _most(low, program.lower[j]), _least(high, program.upper[j])
-    else:
-        require(program.integral[j], f"column {j} is no integer variable")
-        split = whole(node["at"])
-        first, second = (low, _least(high, split)), (_most(low, split + 1), high)
-    return j, first, second
+        return j, ((0, 0), (program.lower[j], program.upper[j]))
+    require(program.integral[j], f"column {j} is no integer variable")
+    split = whole(node["at"])
+    return j, ((None, split), (split + 1, None))
 
 
 def _granularity(program: Program, value: object) -> Fraction:
@@ -113,8 +106,8 @@ def _granularity(program: Program, value: object) -> Fraction:
 
 
 def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], str]:
-    version = read.integer(raw.get("version"), 1, 2)
-    derived = " derived" if version == 2 else ""
+    version = read.integer(raw.get("version"), 1, 3)
+    derived = " derived" if version > 1 else ""
     read.fields(raw, f"format version program claim granularity nodes{derived}")
     require(read.word(raw["format"]) == FORMAT, "unknown format")
     program = read_program(raw["program"])
@@ -125,33 +118,29 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     # a bound may come with the best point so far
     optional = "x" if verdict == "bound" and derived else ""
     read.fields(claim, f"verdict {FIELDS[verdict]}", optional)
-
-    def tree(accept: Accept, cutoff: Fraction | None = None) -> None:
-        own = derive(program, read.items(raw["derived"]), cutoff, at) if derived else program
-        _tree(own, nodes, accept, at)
-
-    if verdict == "infeasible":
-        tree(lambda _: False)
-        return claim, (), program.sha256
-    if verdict == "bound":
-        if "x" in claim:
-            program.require_feasible(_point(claim["x"], program))
-        limit = program.sign * (rational(claim["bound"]) - program.constant)
-        tree(lambda shown: shown is not None and shown >= limit, limit)
-        return claim, (), program.sha256
-    x = _point(claim["x"], program)
-    value = program.require_feasible(x)
+    best = program.require_feasible(program.point(claim["x"])) if "x" in claim else Fraction(0)
     if verdict == "unbounded":
-        require(
-            not nodes and not (derived and raw["derived"]), "an unbounded program needs no tree"
-        )
-        program.require_ray(_point(claim["ray"], program))
+        needs = bool(nodes or (derived and raw["derived"]))
+        require(not needs, "an unbounded program needs no tree")
+        program.require_ray(program.point(claim["ray"]))
         return claim, (), program.sha256
-    stated = rational(claim["value"])
-    require(stated == program.sign * value + program.constant, "the value at x is another")
-    # all values differ by multiples of the step, if there is one, and value is one of them
-    below = operator.gt if step else operator.ge
-    tree(lambda shown: shown is not None and below(shown, value - step), value - step)
+    cutoff = None
+    if verdict == "bound":
+        cutoff = program.sign * (rational(claim["bound"]) - program.constant)
+    elif verdict == "optimal":
+        stated = rational(claim["value"])
+        require(stated == program.sign * best + program.constant, "the value at x is another")
+        cutoff = best - step
+    # all values differ by multiples of the step, if there is one, and the best is one of them
+    strict = verdict == "optimal" and step > 0
+    own = (program, program.hulls())
+    if derived:
+        own = derive(program, read.items(raw["derived"]), cutoff, at)
+
+    def accept(shown: Fraction) -> bool:
+        return cutoff is not None and (shown > cutoff if strict else shown >= cutoff)
+
+    _tree(*own, nodes, accept, at)
     return claim, (), program.sha256
 
 

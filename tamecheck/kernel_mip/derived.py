@@ -9,12 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 from tamecheck.kernel import read
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import Reject, require, spend, spend_long
-from tamecheck.kernel_mip.program import End, Program, Terms, longest, rational
+from tamecheck.kernel.strict import Reject, pairs, require, spend, spend_long
+from tamecheck.kernel_mip.program import (
+    End,
+    Form,
+    Program,
+    Terms,
+    longest,
+    rational,
+    total,
+)
 
 
 def whole(value: object) -> int:
@@ -37,69 +45,73 @@ def terms_of(value: object, count: int, what: str = "row") -> Terms:
 
 def derive(
     program: Program, raw: Sequence[object], cutoff: Fraction | None, at: list[int | None]
-) -> Program:
-    """Return the program with the cutoff and what is derived, in the order in which it is."""
+) -> tuple[Program, tuple[list[End], list[End]]]:
+    """Return the program with the cutoff and derived rows, and the bounds that are derived."""
     own = replace(
         program,
-        rows=[*program.rows, list(enumerate(program.costs))],
+        rows=[*program.rows, program.costs],
         row_lower=[*program.row_lower, None],
         row_upper=[*program.row_upper, cutoff],
-        lower=list(program.lower),
-        upper=list(program.upper),
     )
+    lower, upper = program.hulls()
     for k, value in enumerate(raw):
         at[0] = k
         step = read.mapping(value)
-        own = _tighten(own, step) if "tighten" in step else _cut(own, step)
+        bits = (_cut if "cut" in step else _tighten)(own, step, lower, upper)
+        own = replace(own, bits=max(own.bits, bits))
     at[0] = None
-    return own
+    # columns that can only be 0 add nothing
+    spend(sum(map(len, own.rows)))
+    gone = {j for j, (low, high) in enumerate(pairs(lower, upper)) if low == high == 0}
+    costs, *rows = ([t for t in row if t[0] not in gone] for row in [own.costs, *own.rows])
+    return replace(own, costs=costs, rows=rows), (lower, upper)
 
 
-def _hulls(program: Program) -> tuple[list[End], list[End]]:
-    """Return the bounds of all columns."""
-    spend(len(program.costs))
-    ends = [program.hull(j) for j in range(len(program.costs))]
-    return [low for low, _ in ends], [high for _, high in ends]
+def _tighten(program: Program, step: Json, lower: list[End], upper: list[End]) -> int:
+    """Narrow bounds, up to rounding of integer columns; return the bits of the longest.
+
+    Multipliers show that 0 is at least their sides and the form.  So a column times what its term
+    lacks of 0 (of old, times another number) is at least what is left of them.
+    """
+    old = "over" in step
+    raw = read.fields(step, "tighten side to rows over" if old else "lower upper rows")
+    y, times = terms_of(raw["rows"], len(program.rows)), 0
+    if old:
+        times = whole(raw["over"]) * program.scale
+        require(times > 0, "multipliers have a positive denominator")
+        require(raw["side"] in ("lower", "upper"), "unknown side")
+        raw = {"lower": [], "upper": [], raw["side"]: [[raw["tighten"], raw["to"]]]}
+    form = program.combine(y, Form(int))
+    ends = {j: (d, (lower if d > 0 else upper)[j]) for j, d in form.items() if d}
+    loose = {j for j, (_, end) in ends.items() if end is None}
+    rest = total([*program.sides(y), *(pair for j, pair in ends.items() if j not in loose)])
+    bits, given = longest([rest, times, *form.values()]), list[Fraction]()
+    for sign, side, own in ((1, "lower", lower), (-1, "upper", upper)):
+        for value in read.items(raw[side]):
+            k, text = read.pair(value, "bounds are pairs")
+            j, to = read.integer(k, 0, len(lower) - 1), rational(text)
+            require(not program.semi[j], f"column {j} is a semi variable")
+            spend_long(16, bits)
+            d, end = ends.get(j, (0, 0))
+            by = sign * times or -d
+            last = (lower if d + by > 0 else upper)[j] if d + by else 0
+            if rest is None or last is None or sign * by <= 0 or loose - {j}:
+                raise Reject("the multipliers prove no bound")
+            shown = Fraction(rest - d * (end or 0) + (d + by) * last) / abs(by)
+            new, known = sign * to, own[j]
+            if program.integral[j]:
+                new, shown = ceil(new), ceil(shown)
+            require(new <= shown, "the bound is not proved")
+            own[j] = sign * (new if known is None else max(new, sign * known))
+            given.append(to)
+    return longest(given)
 
 
-def _tighten(program: Program, step: Json) -> Program:
-    """Add a bound of a column: the multipliers prove it, up to rounding of an integer column."""
-    raw = read.fields(step, "tighten side to rows over")
-    j = read.integer(raw["tighten"], 0, len(program.costs) - 1)
-    require(read.word(raw["side"]) in ("lower", "upper"), "unknown side")
-    require(not program.semi[j], f"column {j} is a semi variable")
-    sign = 1 if raw["side"] == "lower" else -1
-    y, over, to = (
-        terms_of(raw["rows"], len(program.rows)),
-        whole(raw["over"]),
-        rational(raw["to"]),
-    )
-    require(over > 0, "multipliers have a positive denominator")
-    costs = [0] * len(program.costs)
-    costs[j] = sign * over * program.scale
-    least = program.least(y, costs, *_hulls(program))
-    if least is None:
-        raise Reject("the multipliers prove no bound")
-    end: Fraction | int = Fraction(least) / (over * program.scale)
-    if program.integral[j]:
-        end = ceil(end)
-    require(sign * to <= end, "the bound is not proved")
-    lower, upper = list(program.lower), list(program.upper)
-    low, high = lower[j], upper[j]
-    if sign > 0:
-        own = ceil(to) if program.integral[j] else to
-        lower[j] = own if low is None else max(own, low)
-    else:
-        own = floor(to) if program.integral[j] else to
-        upper[j] = own if high is None else min(own, high)
-    return replace(program, lower=lower, upper=upper, bits=max(program.bits, longest([to])))
-
-
-def _cut(program: Program, step: Json) -> Program:
-    """Add a row that holds on both sides of a disjunction of integers."""
+def _cut(program: Program, step: Json, lower: list[End], upper: list[End]) -> int:
+    """Add a row that holds on both sides of a disjunction of integers; return its bits."""
     raw = read.fields(step, "cut least split at sides")
-    count, scale = len(program.costs), program.scale
-    cut, split = (terms_of(raw[key], count, "column") for key in ("cut", "split"))
+    scale = program.scale
+    cut, split = (terms_of(raw[key], len(lower), "column") for key in ("cut", "split"))
     least, k = rational(raw["least"]), whole(raw["at"])
     require(all(program.integral[j] for j, _ in split), "a disjunction is about integers")
     sides = read.items(raw["sides"])
@@ -110,24 +122,20 @@ def _cut(program: Program, step: Json) -> Program:
         y, over = terms_of(side["rows"], len(program.rows)), whole(side["over"])
         times = whole(side["times"])
         require(over >= 0 and times >= 0, "a multiplier of a side is negative")
-        costs = [0] * count
-        for j, a in cut:
-            costs[j] += a * over * scale
+        form = Form(int, [(j, a * over * scale) for j, a in cut])
         for j, p in split:
-            costs[j] -= sign * p * times * scale
-        found = program.least(y, costs, *_hulls(program))
+            form[j] -= sign * p * times * scale
+        found = program.least(y, form, lower, upper)
         if found is None:
             raise Reject("the multipliers of a side prove nothing")
         shown = Fraction(found) / scale + times * limit
         # with denominator 0 they show that there is no point on this side
         holds = shown >= least * over if over else shown > 0
         require(holds, "the row is not proved on a side")
-    bits = max(program.bits, longest([least, *(a * scale for _, a in cut)]))
+    row = [(j, a * scale) for j, a in cut]
+    bits = longest([least, *(a for _, a in row)])
     spend_long(len(cut), bits)
-    return replace(
-        program,
-        rows=[*program.rows, [(j, a * scale) for j, a in cut]],
-        row_lower=[*program.row_lower, least.numerator if least.denominator == 1 else least],
-        row_upper=[*program.row_upper, None],
-        bits=bits,
-    )
+    program.rows.append(row)
+    program.row_lower.append(least.numerator if least.denominator == 1 else least)
+    program.row_upper.append(None)
+    return bits

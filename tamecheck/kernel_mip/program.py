@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +14,9 @@ from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend
 Number = int | Fraction
 End = Number | None
 Terms = list[tuple[int, int]]
+Form = defaultdict[int, int]
 LONGEST, DIGITS = 1 << 16, 20_000
+MEMORY = 1 << 30  # bits of the numerators of a point
 KINDS = ("continuous", "integer", "semicontinuous", "semi-integer")
 
 
@@ -26,10 +28,10 @@ class Program:
     sign: int
     constant: Fraction
     scale: int
-    costs: Sequence[int]
-    rows: Sequence[Terms]
-    row_lower: Sequence[End]
-    row_upper: Sequence[End]
+    costs: Terms
+    rows: list[Terms]
+    row_lower: list[End]
+    row_upper: list[End]
     lower: Sequence[End]
     upper: Sequence[End]
     integral: Sequence[bool]
@@ -37,12 +39,20 @@ class Program:
     size: int  # the number of costs and of terms
     bits: int  # at least those of a sum of the program's numbers
 
-    def hull(self, j: int) -> tuple[End, End]:
-        """Return bounds on every value that column j may take."""
-        low, high = self.lower[j], self.upper[j]
-        if self.semi[j]:
-            return None if low is None else min(low, 0), None if high is None else max(high, 0)
-        return low, high
+    def hulls(self) -> tuple[list[End], list[End]]:
+        """Return bounds on every value that columns may take."""
+        lower, upper = list(self.lower), list(self.upper)
+        for j in [j for j, semi in enumerate(self.semi) if semi]:
+            low, high = lower[j], upper[j]
+            lower[j], upper[j] = low and min(low, 0), high and max(high, 0)
+        return lower, upper
+
+    def point(self, value: object) -> list[Number]:
+        """Read a point."""
+        texts = read.items(value)
+        require(len(texts) == len(self.lower), "a point has one number a column")
+        known = _numbers(texts)
+        return [known[text] for text in texts]
 
     def require_feasible(self, x: Sequence[Number]) -> Fraction:
         """Reject unless x satisfies every row, bound and kind; return its value."""
@@ -61,8 +71,10 @@ class Program:
         """Return numerators over one denominator, that, and the value without the constant."""
         over, bits = _measure(x)
         spend_long(self.size, self.bits + bits)
+        used = sum([v != 0 for v in x]) * over.bit_length()
+        require(used <= MEMORY, "the point is too long over its common denominator")
         tops = [v.numerator * (over // v.denominator) for v in x]
-        value = Fraction(sum([c * v for c, v in pairs(self.costs, tops)]), over * self.scale)
+        value = Fraction(sum([c * tops[j] for j, c in self.costs]), over * self.scale)
         return tops, over, value
 
     def require_ray(self, ray: Sequence[Number]) -> None:
@@ -76,57 +88,44 @@ class Program:
             require(_recedes(v, self.row_lower[i], self.row_upper[i]), f"the ray leaves row {i}")
         require(value < 0, "the ray does not improve the objective")
 
-    def _combination(self, y: Terms, others: Sequence[int]) -> list[int]:
-        """Return the sum of the rows times their multipliers, to go on with the other numbers."""
-        bits = max(n.bit_length() for n in [self.scale, *others, *(n for _, n in y)])
-        spend_long(len(self.costs) + sum(len(self.rows[i]) for i, _ in y), self.bits + bits)
-        form = [0] * len(self.costs)
+    def combine(self, y: Terms, form: Form) -> Form:
+        """Take the rows times their multipliers from a form, and return it."""
+        numbers = [self.scale, *form.values(), *(n for _, n in y)]
+        work = len(form) + sum(len(self.rows[i]) for i, _ in y)
+        spend_long(work, self.bits + max(map(int.bit_length, numbers)))
         for i, n in y:
             for j, a in self.rows[i]:
-                form[j] += n * a
+                form[j] -= n * a
         return form
 
-    def least(
-        self, y: Terms, costs: Sequence[int], lower: Sequence[End], upper: Sequence[End]
-    ) -> Number | None:
-        """Return a lower bound of costs x, which the multipliers prove within the bounds."""
-        total, parts = 0, dict[int, int]()
-        sides = [(n * self.scale, (self.row_lower if n > 0 else self.row_upper)[i]) for i, n in y]
-        for j, a in enumerate(self._combination(y, costs)):
-            if d := costs[j] - a:
-                sides.append((d, (lower if d > 0 else upper)[j]))
-        for d, end in sides:
-            if end is None:
-                return None
-            if type(end) is int:
-                total += d * end
-            else:
-                parts[end.denominator] = parts.get(end.denominator, 0) + d * end.numerator
-        return sum((Fraction(top, low) for low, top in parts.items()), Fraction(total))
+    def sides(self, y: Terms) -> list[tuple[int, End]]:
+        """Return the multipliers, each with the side of its row that its sign chooses."""
+        return [(n * self.scale, (self.row_lower if n > 0 else self.row_upper)[i]) for i, n in y]
 
-    def bound(
-        self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]
-    ) -> Fraction | None:
-        """Return a lower bound of the objective, which the multipliers y / over prove."""
-        least = self.least(y, [c * over for c in self.costs], lower, upper)
-        return None if least is None else Fraction(least) / (self.scale * over)
+    def least(
+        self, y: Terms, form: Form, lower: Sequence[End], upper: Sequence[End]
+    ) -> Number | None:
+        """Return a lower bound of a form, which the multipliers prove within the bounds."""
+        ends = ((d, (lower if d > 0 else upper)[j]) for j, d in self.combine(y, form).items() if d)
+        return total([*self.sides(y), *ends])
 
     def require_gap(self, y: Terms, over: int, lower: Sequence[End], upper: Sequence[End]) -> None:
         """Reject unless the multipliers y / over combine rows to one that no integer satisfies."""
         unit = self.scale * over
-        ends = list[tuple[Number, Number]]()
-        for i, n in y:
-            first, last = self.row_lower[i], self.row_upper[i]
-            if first is None or last is None:
-                raise Reject(f"row {i} lacks a bound")
-            ends.append((n * self.scale * first, n * self.scale * last))
+        form = self.combine(y, Form(int))
+        spend_long(len(form), self.bits + unit.bit_length())
         # integral terms add up to an integer, which rows and other columns bound
-        for j, a in enumerate(self._combination(y, [unit])):
-            if a and not (self.integral[j] and a % unit == 0):
-                first, last = lower[j], upper[j]
-                if first is None or last is None:
-                    raise Reject(f"column {j} lacks a bound")
-                ends.append((-a * first, -a * last))
+        parts = [("row", i, n * self.scale, self.row_lower[i], self.row_upper[i]) for i, n in y]
+        parts += [
+            ("column", j, d, lower[j], upper[j])
+            for j, d in form.items()
+            if d and not (self.integral[j] and d % unit == 0)
+        ]
+        ends = list[tuple[Number, Number]]()
+        for what, k, d, first, last in parts:
+            if first is None or last is None:
+                raise Reject(f"{what} {k} lacks a bound")
+            ends.append((d * first, d * last))
         low, high = sum(map(min, ends)), sum(map(max, ends))
         require(ceil(Fraction(low) / unit) > Fraction(high) / unit, "an integer is between")
 
@@ -134,13 +133,13 @@ class Program:
         """Reject unless the objective values of all points differ by multiples of step."""
         require(step > 0, "the step is not positive")
         spend_long(self.size, self.bits + longest([step, *(y for _, y in rows)]))
-        rest = [Fraction(c) for c in self.costs]
+        rest = defaultdict(Fraction, [(j, Fraction(c)) for j, c in self.costs])
         for i, y in rows:
             equation = self.row_lower[i] is not None and self.row_lower[i] == self.row_upper[i]
             require(equation, f"row {i} is no equation")
             for j, a in self.rows[i]:
                 rest[j] -= y * a
-        for j, c in enumerate(rest):
+        for j, c in rest.items():
             fits = c == 0 or (self.integral[j] and (c / self.scale / step).denominator == 1)
             require(fits, f"the objective moves in other steps along column {j}")
 
@@ -186,7 +185,7 @@ def read_program(value: object) -> Program:
         sign=sign,
         constant=rational(objective["constant"]),
         scale=scale,
-        costs=[sign * times[c] for c in costs],
+        costs=[(j, sign * times[c]) for j, c in enumerate(costs) if times[c]],
         rows=scaled,
         row_lower=row_lower,
         row_upper=row_upper,
@@ -197,6 +196,19 @@ def read_program(value: object) -> Program:
         size=len(entries),
         bits=bits,
     )
+
+
+def total(products: Iterable[tuple[int, End]]) -> Number | None:
+    """Return the sum of products, those of one denominator first; None if a factor is missing."""
+    whole, parts = 0, dict[int, int]()
+    for d, end in products:
+        if end is None:
+            return None
+        if type(end) is int:
+            whole += d * end
+        else:
+            parts[end.denominator] = parts.get(end.denominator, 0) + d * end.numerator
+    return sum((Fraction(top, low) for low, top in parts.items()), Fraction(whole))
 
 
 def rational(value: object) -> Fraction:
@@ -210,13 +222,6 @@ def _numbers(texts: Sequence[object]) -> dict[object, Number]:
     counts = Counter(map(str, texts))
     spend(sum([times * read.reading(text) for text, times in counts.items()]))
     return {text: read.number(text, DIGITS) for text in counts}
-
-
-def numbers(value: object) -> list[Number]:
-    """Read a list of rationals."""
-    texts = read.items(value)
-    known = _numbers(texts)
-    return [known[text] for text in texts]
 
 
 def longest(numbers: Iterable[End]) -> int:

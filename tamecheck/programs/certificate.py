@@ -66,15 +66,15 @@ Node: TypeAlias = Branched | Bounded | Excluded | Gap | Crossed | CrossedRow
 
 @dataclass(frozen=True, slots=True)
 class Tightened:
-    """A bound of a column that multipliers prove, rounded if its values are integers.
+    """Bounds of columns that one sum of rows proves, rounded where the values are integers.
 
-    For the ``sign`` 1 it is a lower bound, for -1 an upper one.
+    The terms of all other columns leave so much for that of a column.  An end is the column, the
+    sign (1 of a lower bound, -1 of an upper one), and the bound.
     """
 
-    column: int
-    sign: int
-    to: Fraction
-    multipliers: Multipliers
+    ends: tuple[tuple[int, int, Fraction], ...]
+    rows: Mapping[int, int]
+    """What rows are multiplied by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +153,11 @@ JOURNAL = "tamecheck-search-journal"
 _LONGEST_INTEGER = 10**17
 # longer ones are strings, since JSON readers may round them
 
-_NUMBER_BITS, _COMMON_BITS = 66_400, 1 << 16
-"""Of numbers, and of the common denominator of a point, that the kernel reads."""
+_NUMBER_BITS, _COMMON_BITS, _POINT_BITS = 66_400, 1 << 16, 1 << 30
+"""Of numbers, of the common denominator of a point, and of a point over it, that the kernel reads.
+"""
+
+_SIGNS = {"lower": 1, "upper": -1}
 
 TOO_LONG = "has numbers that are too long for a certificate"
 
@@ -171,11 +174,11 @@ def certificate(
 
     The verdicts are ``optimal`` (no point has a better value than ``x``), ``infeasible``, ``bound``
     (no point has a better value) and ``unbounded`` (every multiple of the ``ray`` may be added to
-    the point ``x``, and each is better).  Version 2 has what is ``derived`` from the program.
+    the point ``x``, and each is better).  Version 3 has what is ``derived`` from the program.
     """
     return {
         "format": "tamecheck-tree-certificate",
-        "version": 1 if derived is None else 2,
+        "version": 1 if derived is None else 3,
         "program": program.document(),
         "claim": {"verdict": verdict, **{name: _text(value) for name, value in claim.items()}},
         "granularity": None if steps is None else _granularity(steps),
@@ -193,7 +196,7 @@ def is_long(
     found = [n.multipliers for n in nodes if isinstance(n, Bounded | Excluded | Gap)]
     for step in derived:
         found += (
-            [step.multipliers]
+            [Multipliers(step.rows, 1)]
             if isinstance(step, Tightened)
             else [side.multipliers for side in step.sides]
         )
@@ -207,6 +210,8 @@ def is_long(
                 common = math.lcm(common, low)
             if common.bit_length() > _COMMON_BITS:
                 return True
+        if common.bit_length() * sum(top != 0 for top, _ in pairs) > _POINT_BITS:
+            return True
     return max(map(int.bit_length, numbers), default=0) > _NUMBER_BITS
 
 
@@ -223,14 +228,12 @@ def point_record(point: Sequence[Fraction]) -> dict[str, Any]:
 def derived_record(step: Derived) -> dict[str, Any]:
     """The record of a derived step in a journal, which is as in a certificate."""
     match step:
-        case Tightened(column, sign, to, multipliers):
-            return {
-                "tighten": column,
-                "side": "lower" if sign > 0 else "upper",
-                "to": rational_text(to),
-                "rows": _pairs(multipliers),
-                "over": _integer(multipliers.denominator),
+        case Tightened(ends, rows):
+            sides = {
+                name: [[j, rational_text(to)] for j, own, to in ends if own == sign]
+                for name, sign in _SIGNS.items()
             }
+            return {**sides, "rows": _pairs(rows)}
         case Cut(terms, least, split, at, sides):
             return {
                 "cut": [[j, _integer(a)] for j, a in terms],
@@ -239,7 +242,7 @@ def derived_record(step: Derived) -> dict[str, Any]:
                 "at": _integer(at),
                 "sides": [
                     {
-                        "rows": _pairs(side.multipliers),
+                        "rows": _pairs(side.multipliers.numerators),
                         "over": _integer(side.multipliers.denominator),
                         "times": _integer(side.times),
                     }
@@ -259,20 +262,20 @@ def _node(node: Node) -> dict[str, Any]:
             return {"branch": column, "at": _integer(at), "children": list(children)}
         case Branched(by, children):
             return {"semi": by.column, "children": list(children)}
-        case Bounded(multipliers):
-            return {"bound": _pairs(multipliers), "over": _integer(multipliers.denominator)}
-        case Excluded(multipliers):
-            return {"none": _pairs(multipliers)}
-        case Gap(multipliers):
-            return {"gap": _pairs(multipliers), "over": _integer(multipliers.denominator)}
+        case Bounded(Multipliers(numerators, over)):
+            return {"bound": _pairs(numerators), "over": _integer(over)}
+        case Excluded(Multipliers(numerators)):
+            return {"none": _pairs(numerators)}
+        case Gap(Multipliers(numerators, over)):
+            return {"gap": _pairs(numerators), "over": _integer(over)}
         case Crossed(column):
             return {"crossed": column}
         case CrossedRow(row):
             return {"row": row}
 
 
-def _pairs(multipliers: Multipliers) -> list[list[int | str]]:
-    return [[i, _integer(n)] for i, n in sorted(multipliers.numerators.items())]
+def _pairs(numerators: Mapping[int, int]) -> list[list[int | str]]:
+    return [[i, _integer(n)] for i, n in sorted(numerators.items())]
 
 
 def _integer(value: int) -> int | str:
@@ -336,6 +339,15 @@ def integer_of(value: int | str) -> int:
     return value if isinstance(value, int) else rational_of_text(value).numerator
 
 
+def narrowed(step: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A step that narrows bounds as version 3 has it; before that each was of one column."""
+    if "tighten" not in step:
+        return step
+    sides = {name: list[Any]() for name in _SIGNS}
+    sides[step["side"]].append([step["tighten"], step["to"]])
+    return {**sides, "rows": step["rows"]}
+
+
 def _node_of(node: Mapping[str, Any]) -> Node:
     match node:
         case {"branch": j, "at": at, "children": [a, b]}:
@@ -355,10 +367,11 @@ def _node_of(node: Mapping[str, Any]) -> Node:
 
 
 def _derived_of(step: Mapping[str, Any]) -> Derived:
-    if "tighten" in step:
-        sign = 1 if step["side"] == "lower" else -1
-        multipliers = _multipliers_of(step["rows"], step["over"])
-        return Tightened(step["tighten"], sign, rational_of_text(step["to"]), multipliers)
+    if "cut" not in step:
+        own = narrowed(step)
+        ends = [(j, sign, to) for name, sign in _SIGNS.items() for j, to in own[name]]
+        rows = _multipliers_of(own["rows"], 1).numerators
+        return Tightened(tuple((j, sign, rational_of_text(to)) for j, sign, to in ends), rows)
     terms, split = (tuple((j, integer_of(a)) for j, a in step[key]) for key in ("cut", "split"))
     first, second = (
         Side(_multipliers_of(side["rows"], side["over"]), integer_of(side["times"]))

@@ -86,9 +86,10 @@ def condense(program: Program, kept: Collection[int] = ()) -> Condensed:
     places = {j: k for k, j in enumerate(columns)}
     rows: dict[int, int] = {}
     left: list[Row] = []
+    inner = Box([box.lower[j] for j in columns], [box.upper[j] for j in columns])
     for i, row in enumerate(program.rows):
         own = _without(row, fixed, places)
-        if not _is_implied(row, box):
+        if not _is_implied(own, inner):
             rows[len(left)] = i
             left.append(own)
     costs = minimised_costs(program)
@@ -100,7 +101,7 @@ def condense(program: Program, kept: Collection[int] = ()) -> Condensed:
 
 def _without(row: Row, fixed: Mapping[int, Fraction], places: Mapping[int, int]) -> Row:
     """The row of the columns that are left."""
-    known = sum((a * fixed[j] for j, a in row.terms if j in fixed), _ZERO)
+    known = sum((a * fixed[j] for j, a in row.terms if fixed.get(j)), _ZERO)
     terms = tuple((places[j], a) for j, a in row.terms if j in places)
     ends = (None if end is None else end - known for end in (row.lower, row.upper))
     return Row(row.name, terms, *ends)
@@ -123,12 +124,14 @@ def _reaches(
     """Whether the least value of a row times a sign, by the ends of columns, is at its end."""
     if end is None:
         return True
-    total = _ZERO
+    total: Number = 0
     for j, a in row.terms:
-        at = lower[j] if a > 0 else upper[j]
+        number = a.numerator if a.denominator == 1 else a
+        at = lower[j] if number > 0 else upper[j]
         if at is None:
             return False
-        total += a * at
+        if at:
+            total += number * at
     return sign * (total - end) >= 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -39,12 +40,15 @@ def prune(
     first, everything is kept.
     """
     own = _Steps(program, strengthened, derived)
+    leaves = 0
     for changes, leaf in _leaves(strengthened, nodes):
         if budget.is_spent:
             return tuple(derived), tuple(nodes)
         own.use_leaf(changes, leaf)
+        leaves += 1
     for k in range(len(derived) - 1, -1, -1):
-        if k in own.needed:
+        if k in own.needed or own.pays(k, leaves):
+            own.needed.add(k)
             own.use_step(k)
     kept = [step for k, step in enumerate(derived) if k in own.needed]
     count = len(program.rows) + 1
@@ -90,21 +94,20 @@ class _Steps:
         }
         for k, step in enumerate(derived):
             if isinstance(step, Tightened):
-                end = j, sign = step.column, step.sign
-                to = sign * step.to
-                if program.columns[j].kind.integral:
-                    to = Fraction(math.ceil(to))
-                known = ends[end]
-                if known is None or to > sign * known:
-                    ends[end] = sign * to
-                    self._origins.setdefault(end, []).append(k)
+                for j, sign, given in step.ends:
+                    to = sign * given
+                    if program.columns[j].kind.integral:
+                        to = Fraction(math.ceil(to))
+                    known = ends[j, sign]
+                    if known is None or to > sign * known:
+                        ends[j, sign] = sign * to
+                        self._origins.setdefault((j, sign), []).append(k)
         self.needed: set[int] = set()
         self._hulls = list(map(hull, strengthened.columns))
+        self._sizes = Counter(j for row in strengthened.rows for j, _ in row.terms)
         # leaves use no others: rows, and the tightest bound of each column
         self._latest = {end: own[-1] for end, own in self._origins.items()}
-        self._most = len(self._cuts) + len(self._latest)
-        self._after: tuple[int, dict[int, int], dict[int, int]] | None = None
-        """The bound that was looked at last, its multipliers without common factor, their sum."""
+        self._unused = set(self._cuts)
         self._seek()
 
     def _seek(self) -> None:
@@ -117,7 +120,7 @@ class _Steps:
 
     def use_leaf(self, changes: Mapping[int, Ends], leaf: Node) -> None:
         """Note what a leaf rests on, in time that its rows and what is not used yet take."""
-        if len(self.needed) == self._most:
+        if not (self._latest or self._unused):
             return
         if 2 * len(self._latest) < self._sought:
             self._seek()
@@ -163,7 +166,13 @@ class _Steps:
         """Note what a step rests on; all after it that are needed were noted before."""
         step = self._derived[k]
         if isinstance(step, Tightened):
-            self._use_tightened(k, step)
+            form = dict[int, int]()
+            self._combine(form, Multipliers(step.rows, 1))
+            own = {j for j, _, _ in step.ends}
+            for j, d in form.items():
+                # the bound of a column does not rest on what is known of it
+                if d and own != {j}:
+                    self._use(j, 1 if d > 0 else -1, k)
             return
         scale = self._scaled.scale
         for sign, side in zip((-1, 1), step.sides, strict=True):
@@ -171,38 +180,22 @@ class _Steps:
             form = {j: a * over * scale for j, a in step.terms}
             for j, p in step.split:
                 form[j] = form.get(j, 0) - sign * p * side.times * scale
-            self._use_form(form, side.multipliers, k)
+            self._combine(form, side.multipliers)
+            for j, d in form.items():
+                if d:
+                    self._use(j, 1 if d > 0 else -1, k)
 
-    def _use_tightened(self, k: int, step: Tightened) -> None:
-        """Note what a bound rests on.
-
-        Many in a row have the same multipliers: then only those between them differ in what is
-        known of a column.
-        """
-        times = math.gcd(*step.multipliers.numerators.values())
-        numerators = {i: n // times for i, n in step.multipliers.numerators.items()}
-        own, after, columns = step.column, self._after, {step.column}
-        if after is None or after[1] != numerators:
-            form: dict[int, int] = {}
-            self._combine(form, Multipliers(numerators, 1))
-            columns |= form.keys()
-        else:
-            before, _, form = after
-            between = self._derived[k : before + 1]
-            columns |= {one.column for one in between if isinstance(one, Tightened)}
-        self._after = k, numerators, form
-        for j in columns:
-            d = times * form.get(j, 0)
-            if j == own:
-                d += step.sign * step.multipliers.denominator * self._scaled.scale
-            if d:
-                self._use(j, 1 if d > 0 else -1, k)
-
-    def _use_form(self, form: dict[int, int], multipliers: Multipliers, before: int) -> None:
-        self._combine(form, multipliers)
-        for j, d in form.items():
-            if d:
-                self._use(j, 1 if d > 0 else -1, before)
+    def pays(self, k: int, leaves: int) -> bool:
+        """Whether a step saves so many leaves more than its check takes: columns that are 0."""
+        step = self._derived[k]
+        if not isinstance(step, Tightened):
+            return False
+        saved = sum(
+            self._sizes[j]
+            for j, sign, _ in step.ends
+            if self._hulls[j] == (0, 0) and self._origins.get((j, sign), (-1,))[-1] == k
+        )
+        return leaves * saved > sum(len(self._scaled.rows[i]) for i in step.rows)
 
     def _combine(
         self,
@@ -214,6 +207,7 @@ class _Steps:
         for i, n in multipliers.numerators.items():
             if i >= self._count:
                 self.needed.add(self._cuts[i - self._count])
+                self._unused.discard(self._cuts[i - self._count])
             for j, a in terms(i) if terms else self._scaled.rows[i]:
                 form[j] = form.get(j, 0) - n * a
 
@@ -227,7 +221,7 @@ class _Steps:
 
 def _renumber_step(step: Derived, rows: Mapping[int, int]) -> Derived:
     if isinstance(step, Tightened):
-        return replace(step, multipliers=step.multipliers.renumbered(rows))
+        return replace(step, rows=Multipliers(step.rows, 1).renumbered(rows).numerators)
     first, second = (
         replace(side, multipliers=side.multipliers.renumbered(rows)) for side in step.sides
     )

@@ -95,12 +95,23 @@ class Scaled:
         self.rows = [[(j, (a * scale).numerator) for j, a in row.terms] for row in program.rows]
         self.row_lower = [simple(row.lower) for row in program.rows]
         self.row_upper = [simple(row.upper) for row in program.rows]
+        self._align_sides()
+
+    def _align_sides(self) -> None:
+        """Bring the sides of rows to one denominator."""
         given = [e for e in (*self.row_lower, *self.row_upper) if e is not None]
         over = self._over = math.lcm(*{e.denominator for e in given})
         self._sides = [
             [None if e is None else e.numerator * (over // e.denominator) for e in own]
             for own in (self.row_upper, self.row_lower)
         ]
+
+    def extend(self, rows: Sequence[tuple[Sequence[tuple[int, int]], Fraction]]) -> None:
+        """Add rows: terms in integers, and what they add up to at least."""
+        self.rows += [[(j, a * self.scale) for j, a in terms] for terms, _ in rows]
+        self.row_lower += [simple(least) for _, least in rows]
+        self.row_upper += [None] * len(rows)
+        self._align_sides()
 
     def side(self, i: int, sign: int) -> Number | None:
         """The bound of a row that supports a multiplier of this sign."""

@@ -9,7 +9,8 @@ from multipliers that were rounded.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
@@ -24,7 +25,7 @@ from tamecheck.programs.cliques import Cliques
 from tamecheck.programs.condense import condense
 from tamecheck.programs.exact_cuts import UNIT
 from tamecheck.programs.lattice import granularity
-from tamecheck.programs.scaled import Multipliers, Scaled, hull_box, is_crossed, minimised_costs
+from tamecheck.programs.scaled import Scaled, hull_box, is_crossed, minimised_costs
 from tamecheck.programs.separation import Optimum, Separation
 from tamecheck.solvers.relaxation import Relaxation, nearest
 
@@ -85,7 +86,8 @@ def strengthen_by(
     own = _Root(program, value)
     for step in derived:
         if isinstance(step, Tightened):
-            own.set_end(step.column, step.sign, step.to)
+            for end in step.ends:
+                own.set_end(*end)
     own.add([step for step in derived if isinstance(step, Cut)])
     own.derived = list(derived)
     return own.result()
@@ -121,7 +123,7 @@ class _Root:
         """The program without the cuts that were not tight in so many relaxations."""
         columns = tuple(
             column
-            if column.kind.semi
+            if column.kind.semi or (low, high) == (column.lower, column.upper)
             else replace(column, lower=_fraction(low), upper=_fraction(high))
             for column, low, high in zip(
                 self.program.columns, self.box.lower, self.box.upper, strict=True
@@ -175,69 +177,89 @@ class _Root:
                 if one.term > row.room:
                     end = Fraction(row.room) / one.term
                     to, side = (-end, -1) if one.positive else (1 - end, 1)
-                    found |= self._narrow(
-                        one.column, side, to * one.term * over, numerators, one.term * over
-                    )
+                    own = one.column, side, to * one.term * over, one.term * over
+                    found |= self._narrow([own], numerators)
         return found
 
     def _tighten_row(self, i: int) -> bool:
         """Narrow bounds of the columns of a row."""
-        row, box, found = self.scaled.rows[i], self.box, False
+        found = False
         for sign in (1, -1):
-            side = self.scaled.side(i, sign)
-            if side is None:
-                continue
-            # sign * (Σ a x) >= sign * side: what the others can at most contribute
-            most: list[tuple[int, int, Number | None]] = []
-            for j, a in row:
-                own = sign * a
-                end = box.upper[j] if own > 0 else box.lower[j]
-                most.append((j, own, None if end is None else own * end))
-            missing = [j for j, _, value in most if value is None]
-            if len(missing) > 1:
-                continue
-            total = sum(value for _, _, value in most if value is not None)
-            goal = sign * side * self.scaled.scale
-            for j, own, value in most:
-                if missing and j != missing[0]:
-                    continue
-                rest = goal - total + (value or 0)
-                found |= self._narrow(j, 1 if own > 0 else -1, rest, {i: sign}, abs(own))
+            found |= self._tighten_sum({i: sign})
         return found
 
-    def _narrow(
-        self, j: int, sign: int, least: Number, numerators: Mapping[int, int], over: int
+    def _tighten_sum(
+        self, numerators: Mapping[int, int], wanted: Callable[[int], bool] | None = None
     ) -> bool:
-        """Keep ``sign x >= least / over`` if it is worth it.
+        """Narrow bounds of wanted columns by what the other terms of a sum of rows leave them."""
+        total: Number = 0
+        form = defaultdict[int, int](int)
+        for i, n in numerators.items():
+            side = self.scaled.side(i, n)
+            if side is None:
+                return False
+            total += n * self.scaled.scale * side
+            for j, a in self.scaled.rows[i]:
+                form[j] += n * a
+        # the sum is at least its sides: what the others can at most contribute is taken from them
+        most: dict[int, Number | None] = {}
+        lower, upper = self.box.lower, self.box.upper
+        for j, d in form.items():
+            end = upper[j] if d > 0 else lower[j]
+            most[j] = 0 if not d else None if end is None else d * end
+        loose = [j for j, value in most.items() if value is None]
+        if len(loose) > 1:
+            return False
+        total -= sum(value for value in most.values() if value is not None)
+        ends = (
+            (j, 1 if form[j] > 0 else -1, total + (most[j] or 0), abs(form[j]))
+            for j in loose or form
+            if form[j] and (wanted is None or wanted(j))
+        )
+        return self._narrow(ends, numerators)
 
-        The multipliers are numerators of the scaled rows over that coefficient of the column.
+    def _narrow(
+        self, ends: Iterable[tuple[int, int, Number, int]], numerators: Mapping[int, int]
+    ) -> bool:
+        """Keep those of the bounds ``sign x >= least / over`` that are worth it.
+
+        The sum of the rows times the numerators shows them.
         """
+        found = tuple(end for given in ends if (end := self._worthy(*given)) is not None)
+        if not found:
+            return False
+        for end in found:
+            self.set_end(*end)
+        common = math.gcd(*numerators.values())
+        rows = {i: n // common for i, n in numerators.items()}
+        self.derived.append(Tightened(found, rows))
+        return True
+
+    def _worthy(
+        self, j: int, sign: int, least: Number, over: int
+    ) -> tuple[int, int, Fraction] | None:
+        """The bound ``sign x >= least / over``, if it is so much narrower that it is worth it."""
         low, high = self.box.lower[j], self.box.upper[j]
         old = low if sign > 0 else high
         # most are no narrower
         if old is not None and least <= sign * old * over:
-            return False
+            return None
         column = self.program.columns[j]
         # where no point is left, bounds would only grow
         if column.kind.semi or self.crossed:
-            return False
+            return None
         end = Fraction(least) / over
         to = Fraction(sign * math.ceil(end)) if column.kind.integral else sign * end
         if max(abs(to.numerator), to.denominator) > _LONGEST:
-            return False
+            return None
         if old is not None:
             gain = sign * (to - old)
             other = high if sign > 0 else low
             width = None if other is None else abs(other - old)
             worth = Fraction(1, 2) if column.kind.integral else Fraction(width or 0) / 5
             if gain <= 0 or gain < worth:
-                return False
-        self.set_end(j, sign, to)
-        scale = self.scaled.scale
-        common = math.gcd(over, *(n * scale for n in numerators.values()))
-        proof = {i: n * scale // common for i, n in numerators.items()}
-        self.derived.append(Tightened(j, sign, to, Multipliers(proof, over // common)))
-        return True
+                return None
+        return j, sign, to
 
     def set_end(self, j: int, sign: int, to: Fraction) -> None:
         """Set a bound of a column, if it is no looser than the one that is known."""
@@ -253,33 +275,8 @@ class _Root:
             return False
         y = self.scaled.round(duals, UNIT)
         y = {i: n for i, n in y.numerators.items() if i != self._count}
-        reduced = [cost * UNIT for cost in self.scaled.costs]
-        for i, n in y.items():
-            for j, a in self.scaled.rows[i]:
-                reduced[j] -= n * a
-        numerators = {**y, self._count: -UNIT}
-        base: Number = 0
-        for i, n in numerators.items():
-            side = self.scaled.side(i, n)
-            if side is None:
-                return False
-            base += n * side
-        base *= self.scaled.scale
-        ends: list[Number | None] = []
-        for j, d in enumerate(reduced):
-            end = self.box.lower[j] if d > 0 else self.box.upper[j]
-            ends.append(0 if not d else None if end is None else d * end)
-        if any(end is None for end in ends):
-            return False
-        total = base + sum(end for end in ends if end is not None)
-        found = False
-        for j, d in enumerate(reduced):
-            if d and self.program.columns[j].kind.integral:
-                # sum of reduced costs x, over the others, leaves d x at most -(the rest)
-                rest = total - (ends[j] or 0)
-                sign = -1 if d > 0 else 1
-                found |= self._narrow(j, sign, rest, numerators, abs(d))
-        return found
+        columns = self.program.columns
+        return self._tighten_sum({**y, self._count: -UNIT}, lambda j: columns[j].kind.integral)
 
     def tighten_columns(self, x: Sequence[float], budget: Budget) -> bool:
         """Narrow bounds by the least and the largest value that rows and cutoff leave a column.
@@ -314,7 +311,7 @@ class _Root:
                     continue
                 least = list(map(min, least, answer.point))
                 most = list(map(max, most, answer.point))
-                found |= self._tighten_column(j, sign, answer.certificate)
+                found |= self._tighten_column(j, answer.certificate)
         if found:
             self.tighten_rows(budget)
         return found
@@ -323,18 +320,12 @@ class _Root:
         """The rows without cuts that were not tight for long."""
         return [i for i in range(len(self.program.rows)) if self._ages.get(i, 0) < _OLD]
 
-    def _tighten_column(self, j: int, sign: int, duals: Sequence[float]) -> bool:
+    def _tighten_column(self, j: int, duals: Sequence[float]) -> bool:
         """Keep the bound of a column that multipliers of the active rows prove."""
         pairs = zip(self._active(), duals, strict=True)
         numerators = {i: round(y * UNIT) for i, y in pairs}
         y = self.scaled.support(numerators, UNIT).numerators
-        scale = self.scaled.scale
-        costs = [0] * len(self._costs)
-        costs[j] = sign * UNIT * scale
-        least = self.scaled.least(costs, y, self.box)
-        if least is None:
-            return False
-        return self._narrow(j, sign, least, y, UNIT * scale)
+        return self._tighten_sum(y, lambda k: k == j)
 
     # -- cuts -------------------------------------------------------------------------------------
 
@@ -419,7 +410,7 @@ class _Root:
             for k, cut in enumerate(cuts)
         ]
         self.program = replace(self.program, rows=(*self.program.rows, *rows))
-        self.scaled = Scaled(self.program)
+        self.scaled.extend([(cut.terms, cut.least) for cut in cuts])
 
 
 def _fraction(end: Number | None) -> Fraction | None:

@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.exact import ZERO, rational_of_text, rational_text
 from tamecheck.ir.program import Program, Sense
-from tamecheck.programs.certificate import integer_of
+from tamecheck.programs.certificate import integer_of, narrowed
 
 Version: TypeAlias = Literal["1.0", "1.1"]
 
@@ -123,10 +123,10 @@ class _File:
         # the place of the cutoff, which no row of the file states
         self.terms.append({})
         for step in steps:
-            if "tighten" in step:
-                self._tighten(step)
-            else:
+            if "cut" in step:
                 self._cut(step)
+            else:
+                self._tighten(narrowed(step))
 
     def _require_rows(self, y: Mapping[int, Fraction]) -> None:
         if len(self.program.rows) in y:
@@ -136,12 +136,21 @@ class _File:
             )
 
     def _tighten(self, step: Mapping[str, Any]) -> None:
-        j, below = int(step["tighten"]), step["side"] == "lower"
-        y = _multipliers(step["rows"], integer_of(step["over"]))
+        y = _multipliers(step["rows"], 1)
         self._require_rows(y)
-        sign, sense = (1, "G") if below else (-1, "L")
+        form: Weights = {}
+        for i, factor in y.items():
+            for j, a in self.terms[i].items():
+                form[j] = form.get(j, ZERO) + factor * a
+        for side, sign in (("lower", 1), ("upper", -1)):
+            for j, _ in step[side]:
+                self._narrow(int(j), sign, {i: factor / abs(form[j]) for i, factor in y.items()})
+
+    def _narrow(self, j: int, sign: int, y: Mapping[int, Fraction]) -> None:
+        """Derive a bound of a column, with the coefficient 1 or -1 in the sum of rows."""
         costs = [ZERO] * len(self.bounds)
         costs[j] = Fraction(sign)
+        sense = "G" if sign > 0 else "L"
         weights, value = self.combine(y, costs, self.bounds)
         form = _form({j: Fraction(1)})
         index = self.derive(sense, sign * value, form, f"lin {_pairs(weights, sign)}")
@@ -149,7 +158,7 @@ class _File:
         if self.program.columns[j].kind.integral:
             end = self._rounded(j, end, sense) or end
         low, high = self.bounds[j]
-        self.bounds[j] = (end, high) if below else (low, end)
+        self.bounds[j] = (end, high) if sign > 0 else (low, end)
 
     def _cut(self, step: Mapping[str, Any]) -> None:
         terms = {int(j): Fraction(integer_of(a)) for j, a in step["cut"]}

@@ -49,11 +49,12 @@ def require_harmless(program, value):
     left = [ends for ends in PROGRAMS.settings(program) if least(within, costs, ends) is not None]
     for step in own.derived:
         if isinstance(step, Tightened):
-            form, side = {step.column: F(step.sign)}, step.sign * step.to
+            shown = [({j: F(sign)}, sign * to) for j, sign, to in step.ends]
         else:
-            form, side = {j: F(a) for j, a in step.terms}, step.least
-        row = [form.get(j, F(0)) for j in range(width)]
-        assert all(least(within, row, ends) >= side for ends in left), step
+            shown = [({j: F(a) for j, a in step.terms}, step.least)]
+        for form, side in shown:
+            row = [form.get(j, F(0)) for j in range(width)]
+            assert all(least(within, row, ends) >= side for ends in left), step
     return len(own.derived)
 
 
@@ -137,7 +138,7 @@ def test_columns_are_fixed_by_rows_of_which_one_column_is_1():
     own = strengthen(times_of_two_jobs(3), None, Budget())
     upper = [column.upper for column in own.program.columns]
     assert upper == [1, 1, 0, 0, 0, 0, 0, 0, 1, 1]
-    assert {tuple(step.multipliers.numerators) for step in own.derived} == {(2, 1)}
+    assert {tuple(step.rows) for step in own.derived} == {(2, 1)}
 
 
 def test_terms_that_exclude_each_other_are_a_clique():

@@ -25,7 +25,11 @@ def test_of_steps_that_narrow_one_end_a_certificate_keeps_the_tightest():
         program = PROGRAMS.random_program(random.Random(seed))
         found = strengthen(program, None, Budget()).derived
         # weaker ones after it are as true, and say nothing more
-        weaker = [replace(s, to=s.to - s.sign * F(3, 2)) for s in found if isinstance(s, Tightened)]
+        weaker = [
+            replace(s, ends=tuple((j, sign, to - sign * F(3, 2)) for j, sign, to in s.ends))
+            for s in found
+            if isinstance(s, Tightened)
+        ]
         own = strengthen_by(program, None, [*found, *weaker])
         tree = Search(own.program).run(Budget(nodes=100))
         if not (weaker and tree.closed):
