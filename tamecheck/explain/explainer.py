@@ -14,19 +14,13 @@ import numpy as np
 from tamecheck.binarized import ThresholdNetwork, minimum_distance
 from tamecheck.budget import Budget
 from tamecheck.errors import SolverError, TimeLimitError
+from tamecheck.explain import networks as recognised
 from tamecheck.explain.answers import Involvement, Shapley
 from tamecheck.explain.check import RECOMPUTED, Recomputation, confirm
 from tamecheck.explain.constraints import constrain
 from tamecheck.explain.domain import Domain, domain_of
 from tamecheck.explain.facade import Limits, RowExplainer
 from tamecheck.explain.joint import deciding_for
-from tamecheck.explain.networks import (
-    classifier_of,
-    describe,
-    image_shape,
-    labels_of,
-    occurring_network,
-)
 from tamecheck.explain.protected import Protected, Table, features_named, protected
 from tamecheck.explain.reasons import Reasons, Sufficient, involvement, reasons_of, sufficient
 from tamecheck.explain.row_reader import RowReader
@@ -243,7 +237,7 @@ class Explainer(RowExplainer[Domain, Codes, Search]):
 
     def __new__(cls, *given: Any, **options: Any) -> Self:
         """An explainer of two levels an input, or a `ModelExplainer` where there are others."""
-        other = classifier_of(*given, **options) if given or options else None
+        other = recognised.classifier_of(*given, **options) if given or options else None
         return super().__new__(cls) if other is None else cast("Self", other)
 
     def __init__(  # noqa: PLR0913  # what can occur has many sides
@@ -264,8 +258,8 @@ class Explainer(RowExplainer[Domain, Codes, Search]):
     ) -> None:
         # what takes other values than two levels has an explainer of its own
         del box, integers, values
-        about = describe(model)
-        self.network = occurring_network(about, domain)
+        about = recognised.describe(model)
+        self.network = recognised.occurring_network(about, domain)
         told = any(given is not None for given in (names, one_hot, thermometer, words))
         if about.schema is not None and not told:
             self.domain = Vocabulary.of(about.schema).domain(self.network)
@@ -274,8 +268,10 @@ class Explainer(RowExplainer[Domain, Codes, Search]):
                 self.network, names=names, one_hot=one_hot, thermometer=thermometer, words=words
             )
         self.domain = constrain(self.domain, constraints, self.network, names)
-        self.classes = labels_of(self.network, classes if len(classes) else about.classes)
-        self.seed, self.shape = seed, image_shape(about.model)
+        self.classes = recognised.labels_of(
+            self.network, classes if len(classes) else about.classes
+        )
+        self.seed, self.shape = seed, recognised.image_shape(about.model)
         self.count = self.network.classes
         self.reader = RowReader(
             about.schema, None if names is None else tuple(names), about.encoded
@@ -294,7 +290,7 @@ class Explainer(RowExplainer[Domain, Codes, Search]):
         """An explainer of a network over a domain that is already made."""
         made = cls.__new__(cls)
         made.network, made.domain, made.seed, made.shape = network, domain, seed, shape
-        made.classes, made.count = labels_of(network, classes), network.classes
+        made.classes, made.count = recognised.labels_of(network, classes), network.classes
         made.reader = RowReader()
         return made
 

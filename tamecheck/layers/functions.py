@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, Unpack
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from tamecheck.layers.fixed_point import (
 from tamecheck.layers.linear import linear_layer
 from tamecheck.layers.optimal_set import OptimalSet
 from tamecheck.layers.quadratic import Dependent, Infeasible, quadratic_layer
-from tamecheck.layers.smoothed import Noise, Oracle, blackbox_layer, perturbed_layer
+from tamecheck.layers.smoothed import Oracle, Sampling, blackbox_layer, perturbed_layer
 from tamecheck.layers.value import ValueLayer
 
 Gradients: TypeAlias = Sequence[Any]
@@ -298,21 +298,12 @@ class LayerFunctions:
 
         return self._each(run, (1,), (values,), None)
 
-    def perturbed_function(  # noqa: PLR0913 (options, by keyword only)
-        self,
-        oracle: Oracle,
-        costs: Any,
-        *,
-        size: float = 1.0,
-        samples: int = 16,
-        noise: Noise = "gaussian",
-        seed: int = 0,
-    ) -> Any:
+    def perturbed_function(self, oracle: Oracle, costs: Any, **options: Unpack[Sampling]) -> Any:
         """`perturbed_layer` on costs ``(batch, n)``: an *approximation* of the solution map.
 
         Forward and backward are estimates from the same samples.
         """
-        layer = partial(perturbed_layer, oracle, size=size, samples=samples, noise=noise, seed=seed)
+        layer = partial(perturbed_layer, oracle, **options)
         return self.apply(by_name(layer, "mean"), (1,), (costs,), 0)
 
     def blackbox_function(self, oracle: Oracle, costs: Any, *, size: float = 10.0) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor, lcm
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypedDict, Unpack
 
 import numpy as np
 
@@ -307,6 +307,15 @@ class PerturbedApproximation:
         return (weight * _SCORE[self.kind](self.noise)).sum(0) / (self.size * (count - 1))
 
 
+class Sampling(TypedDict, total=False):
+    """How the mean of `perturbed_layer` is estimated; the meaning and the defaults are there."""
+
+    size: float
+    samples: int
+    noise: Noise
+    seed: int
+
+
 def perturbed_layer(  # noqa: PLR0913 (options, by keyword only)
     oracle: Oracle,
     costs: Any,
@@ -353,15 +362,8 @@ class FenchelYoungApproximation:
     perturbed: PerturbedApproximation
 
 
-def fenchel_young_loss(  # noqa: PLR0913 (options, by keyword only)
-    oracle: Oracle,
-    costs: Any,
-    target: Any,
-    *,
-    size: float = 1.0,
-    samples: int = 16,
-    noise: Noise = "gaussian",
-    seed: int = 0,
+def fenchel_young_loss(
+    oracle: Oracle, costs: Any, target: Any, **options: Unpack[Sampling]
 ) -> FenchelYoungApproximation:
     """The Fenchel-Young loss of the perturbed layer, least where its mean is the target.
 
@@ -373,8 +375,8 @@ def fenchel_young_loss(  # noqa: PLR0913 (options, by keyword only)
     given, wanted = read_costs(costs), read_costs(target)
     if wanted.shape != given.shape:
         raise InputError(f"The target has shape {wanted.shape}, the costs {given.shape}.")
-    found = perturbed_layer(oracle, given, size=size, samples=samples, noise=noise, seed=seed)
-    least = ((given + size * found.noise) * found.solutions).sum(2).mean(0)
+    found = perturbed_layer(oracle, given, **options)
+    least = ((given + found.size * found.noise) * found.solutions).sum(2).mean(0)
     return FenchelYoungApproximation((given * wanted).sum(1) - least, wanted - found.mean, found)
 
 

@@ -389,12 +389,10 @@ class SteBinarizedClassifier(GradientClassifier):
     not the gradient, nor a conservative field, of any function of the weights, so the convergence
     theorem for stochastic subgradients says nothing about it.
 
+    The parameters are those of `GradientClassifier`, and:
+
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, max_norm, \
-    early_stopping, validation_fraction, n_iter_no_change, callbacks, class_weight, \
-    calibration_folds, timeout, random_state
-        See `GradientClassifier`.
     loss
         ``"logistic"`` or ``"hinge"``.
     clip

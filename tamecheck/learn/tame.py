@@ -187,12 +187,10 @@ class TameBinarizedClassifier(GradientClassifier):
     integer program, or its smooth form at a temperature; see `tamecheck.learn.elastic`.  Its
     conservative gradient trains the layer.
 
+    The parameters are those of `GradientClassifier`, and:
+
     Parameters
     ----------
-    hidden, weights, readout, epochs, batch_size, learning_rate, erasure, max_norm, \
-    early_stopping, validation_fraction, n_iter_no_change, callbacks, class_weight, \
-    calibration_folds, timeout, random_state
-        See `GradientClassifier`.
     variant
         ``"split"``: each layer descends its own value function with the layers behind it fixed,
         and the readout descends its loss at the actual signs; there are several coupled

@@ -18,7 +18,7 @@ from fractions import Fraction
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Param, Params, Selection
+from tamecheck.ir.op import Contraction, Expansion, Fold, Op, Param, Params, Selection, Ties
 from tamecheck.ir.tensor import Array, Shape, size_of
 from tamecheck.ops.arithmetic import ADD, MUL
 from tamecheck.ops.piecewise import JUMPS, MAXIMUM, MINIMUM
@@ -128,27 +128,29 @@ ARGSORT = Op(
     regularity=JUMPS,
 )
 
-GATHER = Op(
-    name="gather",
-    summary="slices of x along an axis, at the indices y",
-    arity=2,
-    params=(Param("axis", int),),
-    shape=_gather_shape,
-    meaning=Selection(),
-    regularity=JUMPS,
-    source="with constant indices it only moves elements, and is continuous",
-)
 
-GATHER_ELEMENTS = Op(
-    name="gather_elements",
-    summary="x with the coordinate along an axis replaced by the element of y at that place",
-    arity=2,
-    params=(Param("axis", int),),
-    shape=_gather_elements_shape,
-    meaning=Selection(),
-    regularity=JUMPS,
-    ties={"sort": "first", "median": "even"},
-    source="with constant indices it only moves elements, and is continuous",
+def _gathering(
+    name: str, summary: str, shape: Callable[[Sequence[Shape], Params], Shape], **ties: Ties
+) -> Op:
+    return Op(
+        name=name,
+        summary=summary,
+        arity=2,
+        params=(Param("axis", int),),
+        shape=shape,
+        meaning=Selection(),
+        regularity=JUMPS,
+        ties=ties,
+        source="with constant indices it only moves elements, and is continuous",
+    )
+
+
+GATHER = _gathering("gather", "slices of x along an axis, at the indices y", _gather_shape)
+GATHER_ELEMENTS = _gathering(
+    "gather_elements",
+    "x with the coordinate along an axis replaced by the element of y at that place",
+    _gather_elements_shape,
+    sort="first", median="even",
 )
 
 

@@ -20,15 +20,7 @@ from tamecheck.bounds.propagation import (
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
-from tamecheck.verification.split_search import (
-    BOUND,
-    VALUES,
-    Items,
-    Search,
-    Tree,
-    arguments,
-    bounds_on,
-)
+from tamecheck.verification import split_search
 
 _GAIN = 0.5
 _STEPS = 12
@@ -40,17 +32,17 @@ _PERIOD = 3
 """Below a node at each such depth its bounds are known: one inner node in seven computes some."""
 
 
-class Boxes(Search):
+class Boxes(split_search.Search):
     """Boxes of inputs that are closed, cut, or halved."""
 
-    def find(self) -> Tree | None:
+    def find(self) -> split_search.Tree | None:
         """The tree; None if it is not found in time."""
         region, widest = self.region, max(self.layers.sizes)
         self.scale = np.maximum(region.upper - region.lower, _LEAST)
-        self.boxes: dict[int, Items] = {}
-        self.read = arguments(self.layers)
+        self.boxes: dict[int, split_search.Items] = {}
+        self.read = split_search.arguments(self.layers)
         self.most = most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
-        first: Items = {
+        first: split_search.Items = {
             ("lower", 0): region.lower[np.newaxis],
             ("upper", 0): region.upper[np.newaxis],
             ("cases", 0): region.cases[np.newaxis],
@@ -73,7 +65,7 @@ class Boxes(Search):
             halves = self.halve(self.boxes[node], np.zeros_like(self.boxes[node]["lower", 0]))
             return halves is not None and self.run(halves, self.look, self.most)
 
-    def look(self, items: Items) -> Items | None:
+    def look(self, items: split_search.Items) -> split_search.Items | None:
         """Close or halve boxes."""
         lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
         layers, problem = self.layers, self.problem
@@ -81,7 +73,7 @@ class Boxes(Search):
             self.boxes.setdefault(node, {key: value[k : k + 1] for key, value in items.items()})
         self.bounded = set[int]()
         known = self.inherited(items["known", 0])
-        state = bounds_on(layers, lower, upper, known, budget=self.budget)
+        state = split_search.bounds_on(layers, lower, upper, known, budget=self.budget)
         self.ties = self.near_ties(state)
         form = back(state, layers.output, np.eye(layers.sizes[-1])[np.newaxis])
         lost = form.error * self.names.slack
@@ -116,7 +108,7 @@ class Boxes(Search):
             for arg, (a, b) in zip(self.read, pairwise(starts), strict=True)
         }
 
-    def told(self, state: State, items: Items, open_: Array) -> Array:
+    def told(self, state: State, items: split_search.Items, open_: Array) -> Array:
         """What is known below each node: its own bounds, if the kernel has computed them there."""
         known = items["known", 0].copy()
         for k in np.flatnonzero(open_).tolist():
@@ -148,7 +140,7 @@ class Boxes(Search):
         """Have the bounds of a node computed, once a look."""
         if node not in self.bounded:
             self.bounded.add(node)
-            self.tree.steps[node].append(BOUND)
+            self.tree.steps[node].append(split_search.BOUND)
 
     def shrink(
         self, form: Functional, lost: Array, box: tuple[Array, Array], open_: Array, nodes: Array
@@ -237,13 +229,13 @@ class Boxes(Search):
             self.tree.steps[node].append(self.combination(i, int(cases[i]), part, found, {}))
         return left
 
-    def halve(self, items: Items, slope: Array) -> Items | None:
+    def halve(self, items: split_search.Items, slope: Array) -> split_search.Items | None:
         """Both halves of boxes, across the input that matters most."""
         lower, upper, nodes = (items[key, 0] for key in ("lower", "upper", "node"))
         score = np.nan_to_num(np.abs(slope) * (upper - lower))
         share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
         axis = ((share + 0.1) * np.sqrt((upper - lower) / self.scale)).argmax(-1)
-        at, unit = np.arange(len(lower)), 2.0**VALUES
+        at, unit = np.arange(len(lower)), 2.0**split_search.VALUES
         low, high = lower[at, axis], upper[at, axis]
         ends = np.round((low + high) / 2 * unit)
         middle = ends / unit

@@ -15,15 +15,7 @@ from tamecheck.ir.structure import Structure
 from tamecheck.ops import BY_NAME
 from tamecheck.show.console import speakable
 from tamecheck.show.wording import domain_text, headline
-from tamecheck.tame.verdict import (
-    Check,
-    Consequence,
-    Line,
-    Open,
-    Properties,
-    Verdict,
-    Witness,
-)
+from tamecheck.tame import verdict as verdicts
 
 BUILDER = GraphBuilder()
 X = BUILDER.input("<x>", ())
@@ -33,26 +25,27 @@ GRAPH = BUILDER.build({"[bold]y": BUILDER.apply(BY_NAME["sin"], [X], "wave")})
 def answer(verdict, **facts):
     structures = {0: (Structure.RATIONAL_SEMILINEAR,), 1: facts.get("structures", ())}
     lines = (
-        Line(0, "<x>", "input", structures[0], "a real number", ()),
-        Line(1, "wave", "sin", structures[1], "", (0,)),
+        verdicts.Line(0, "<x>", "input", structures[0], "a real number", ()),
+        verdicts.Line(1, "wave", "sin", structures[1], "", (0,)),
     )
     box = Box({"<x>": Side((Fraction(-1, 3),), (None,))})
-    return Check(graph=GRAPH, box=box, verdict=verdict, derivation=lines, **facts)
+    return verdicts.Check(graph=GRAPH, box=box, verdict=verdict, derivation=lines, **facts)
 
 
 ANSWERS = {
     "tame": answer(
-        Verdict.TAME,
+        verdicts.Verdict.TAME,
         structures=(Structure.AN, Structure.EXP),
-        properties=Properties(continuous=True, piecewise_linear=False),
-        consequences=(Consequence("<theorem>", "a source", ("a hypothesis",)),),
+        properties=verdicts.Properties(continuous=True, piecewise_linear=False),
+        consequences=(verdicts.Consequence("<theorem>", "a source", ("a hypothesis",)),),
         trusted=("z3: a bound",),
     ),
-    "locally-tame": answer(Verdict.LOCALLY_TAME, structures=(Structure.LOCAL,)),
+    "locally-tame": answer(verdicts.Verdict.LOCALLY_TAME, structures=(Structure.LOCAL,)),
     "not-tame": answer(
-        Verdict.NOT_TAME, witness=Witness("o-minimal", "it oscillates", {"rule": "line"})
+        verdicts.Verdict.NOT_TAME,
+        witness=verdicts.Witness("o-minimal", "it oscillates", {"rule": "line"}),
     ),
-    "unknown": answer(Verdict.UNKNOWN, open=(Open("wave", "it waves", "a box"),)),
+    "unknown": answer(verdicts.Verdict.UNKNOWN, open=(verdicts.Open("wave", "it waves", "a box"),)),
 }
 
 
