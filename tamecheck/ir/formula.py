@@ -7,12 +7,11 @@ enclosure, structure, SMT, sympy) is a walk over these trees.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
-from functools import lru_cache
-from typing import TypeAlias, TypeVar, assert_never
+from typing import Any, Generic, TypeAlias, TypeVar, assert_never
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -383,23 +382,35 @@ def sides(condition: Compare) -> tuple[Term, Relation, Term]:
             return term, condition.relation, _ZERO
 
 
-def remembered(make: Callable[[K], V]) -> Callable[[K], V]:
-    """A function of terms, conditions or pieces that keeps what it makes of them.
+@dataclass(frozen=True, slots=True)
+class remembered(Generic[K, V]):  # noqa: N801 (used as a decorator)
+    """A function that keeps what it makes of its arguments, which are told apart by their keys.
 
-    What is the same object is found without its hash, which goes through all of a term.
+    What is the same object is found without its key, which goes through all of a term.
     """
-    by_value = lru_cache(maxsize=_MOST_REMEMBERED)(make)
-    known: dict[int, tuple[K, V]] = {}
 
-    def found(root: K) -> V:
-        entry = known.get(id(root))
-        if entry is not None and entry[0] is root:
+    make: Callable[[K], V]
+    key: Callable[[K], Hashable] = field(default=lambda argument: argument, compare=False)
+    known: dict[int, tuple[K, V]] = field(
+        default_factory=dict[int, tuple[K, V]], compare=False, repr=False
+    )
+    made: dict[Hashable, V] = field(default_factory=dict[Hashable, V], compare=False, repr=False)
+
+    def __call__(self, argument: K) -> V:
+        """The value, made or found."""
+        entry = self.known.get(id(argument))
+        if entry is not None and entry[0] is argument:
             return entry[1]
-        value = by_value(root)
-        if len(known) >= _MOST_REMEMBERED:
-            known.clear()
+        if len(self.known) >= _MOST_REMEMBERED:
+            self.known.clear()
+            self.made.clear()
+        key = self.key(argument)
+        value = self.made.get(key)
+        if value is None:
+            value = self.made[key] = self.make(argument)
         # the object is kept, so that no other gets its number
-        known[id(root)] = root, value
+        self.known[id(argument)] = argument, value
         return value
 
-    return found
+    def __reduce__(self) -> tuple[Any, ...]:
+        return remembered, (self.make, self.key)

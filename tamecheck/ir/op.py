@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tamecheck.errors import InputError
-from tamecheck.ir.formula import TRUE, Condition, Piece, Term, TermLike
+from tamecheck.ir.formula import TRUE, Condition, Piece, Term, TermLike, remembered
 from tamecheck.ir.tensor import Array, Shape
 
 Value: TypeAlias = "int | bool | str | Fraction | tuple[int, ...] | None"
 Params: TypeAlias = Mapping[str, Value]
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +28,8 @@ class Param:
     optional: bool = False
 
 
-_MAX_REMEMBERED = 256
-
-
-@dataclass(frozen=True, slots=True)
-class _Remembered(Generic[V]):
-    """A function of parameters that keeps what it has made of them."""
-
-    make: Callable[[Params], V]
-    made: dict[tuple[tuple[str, Value], ...], V] = field(compare=False, repr=False)
-
-    def __call__(self, params: Params) -> V:
-        key = tuple(params.items())
-        found = self.made.get(key)
-        if found is None:
-            if len(self.made) >= _MAX_REMEMBERED:
-                self.made.clear()
-            found = self.made[key] = self.make(params)
-        return found
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _remembered, (self.make,)
-
-
-def _remembered(make: Callable[[Params], V]) -> Callable[[Params], V]:
-    known: Callable[[Params], V] = make
-    return known if type(make) is _Remembered else _Remembered(make, {})
+def _told_apart(params: Params) -> Hashable:
+    return tuple(params.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +47,9 @@ class Pointwise:
 
     def __post_init__(self) -> None:
         # the same terms are read at every point and by every analysis
-        object.__setattr__(self, "pieces", _remembered(self.pieces))
-        object.__setattr__(self, "domain", _remembered(self.domain))
+        for name, make in (("pieces", self.pieces), ("domain", self.domain)):
+            if not isinstance(make, remembered):
+                object.__setattr__(self, name, remembered(make, _told_apart))
 
 
 @dataclass(frozen=True, slots=True)

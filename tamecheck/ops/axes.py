@@ -150,7 +150,8 @@ GATHER_ELEMENTS = _gathering(
     "gather_elements",
     "x with the coordinate along an axis replaced by the element of y at that place",
     _gather_elements_shape,
-    sort="first", median="even",
+    sort="first",
+    median="even",
 )
 
 
