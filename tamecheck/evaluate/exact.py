@@ -308,16 +308,18 @@ def _order(left: Number, right: Number) -> int:
     return next(iter(signs))
 
 
-def fold_constant(op: Op, tensors: Sequence[Tensor], params: Params) -> Tensor | None:
+def fold_constant(
+    op: Op, tensors: Sequence[Tensor], params: Params, *, where: str = ""
+) -> Tensor | None:
     """The exact value of ``op`` on constant tensors, or None when some element is irrational.
 
-    Raises `DomainError` if an element is outside the op's domain.
+    Raises `DomainError` if an element is outside the op's domain; ``where`` names the node.
     """
     checked = op.checked(params)
     shape = op.shape([tensor.shape for tensor in tensors], checked)
     try:
         exact = op_exact(
-            walk.Site(op, checked, shape, ""), [arrays.from_values(t.array) for t in tensors]
+            walk.Site(op, checked, shape, where), [arrays.from_values(t.array) for t in tensors]
         )
     except UndecidedError:
         return None

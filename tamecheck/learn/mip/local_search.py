@@ -214,7 +214,7 @@ def _merge(values: Floats, weight: Floats) -> Task:
 _HALF = 0.5
 """Where offsets are no integers, halves keep integer sums away from 0."""
 
-_HOT, _COLD, _SWEEPS = 0.5, 0.02, 60
+_HOT, _COLD = 0.5, 0.02
 _SLACK = 0.05
 """How much a missing unit of margin counts beside an error."""
 
@@ -227,12 +227,13 @@ def anneal(  # noqa: PLR0913 (options, by keyword only)
     budget: Budget,
     goal: float = 0.0,
     starts: int = 8,
+    sweeps: int = 60,
 ) -> Params:
     """The best network that annealing from random starts finds within the budget.
 
     A move picks a neuron, evaluates all its one-weight and one-offset changes at once, and draws
     one by their Boltzmann weights; the energy is the weighted errors plus a small multiple of the
-    missing output margin.  Real weights are searched among ±1.  There are 60 moves a neuron
+    missing output margin.  Real weights are searched among ±1.  There are ``sweeps`` moves a neuron
     and start; errors of ``goal`` leave nothing to search.
     """
     weight = task.table
@@ -244,7 +245,7 @@ def anneal(  # noqa: PLR0913 (options, by keyword only)
         if found is not None and (best <= target or budget.is_spent):
             break
         errors, params = _Annealing(task.x, scaled, architecture, limits, rng).anneal(
-            _SWEEPS, target, budget
+            sweeps, target, budget
         )
         if found is None or errors < best:
             best, found = errors, params
