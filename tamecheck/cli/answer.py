@@ -50,7 +50,6 @@ MEANINGS: Mapping[int, str] = {
 }
 """What the exit codes mean."""
 
-_UNLIMITED = 1 << 60
 _ISSUES = "Please report it, with the command line; TAMECHECK_DEBUG=1 shows the traceback."
 
 

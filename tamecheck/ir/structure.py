@@ -90,11 +90,6 @@ _FACTS: dict[Structure, tuple[str, str, str]] = {
     ),
 }
 
-_CHAIN = (
-    Structure.RATIONAL_SEMILINEAR,
-    Structure.SEMILINEAR,
-    Structure.SEMIALGEBRAIC,
-)
 _TOP = (Structure.AN_EXP, Structure.PFAFFIAN)
 _ABOVE: dict[Structure, frozenset[Structure]] = {
     Structure.RATIONAL_SEMILINEAR: frozenset(Structure),

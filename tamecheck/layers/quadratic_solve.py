@@ -18,8 +18,6 @@ _SWITCHES = 30
 _SIGN = 1e-12
 _RESIDUAL = 1e-9
 _MOST_SLACK = 1e8
-_SHIFT = 1e-5
-_RANK = 1e-11
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,6 @@ Sections: TypeAlias = Mapping[str, Iterable[tuple[str, ...]]]
 """Rows of cells under headings."""
 
 _SHOWN = 10
-_MOST_SHOWN = 8
 _MOST_NAMES = 8
 _WIDTH, _DIGITS, _LONG = 160, 4, 1000
 

@@ -27,7 +27,6 @@ PARENT = "TAMECHECK_PARENT"
 _WORKER = "tamecheck.solvers.worker"
 _DEATH_SIGNAL = 1
 """Linux's ``PR_SET_PDEATHSIG``."""
-_MOMENT = 0.1
 _LONGEST = 1e6
 """Seconds in place of no limit."""
 

@@ -44,7 +44,6 @@ _SYNONYMS: Mapping[Word, tuple[str, ...]] = {
     "unknown": ("no_result_in_file", "not_attempted"),
     "error": (),
 }
-_DEFINITE = ("sat", "unsat")
 _WORDS: Mapping[str, Word] = {
     word: meaning for meaning, words in _SYNONYMS.items() for word in (meaning, *words)
 }

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,30 @@ def test_the_precision_of_flint_is_set_in_one_place():
 def test_modules_are_named_after_what_they_hold():
     names = {name for path in SOURCES for name in (path.stem, path.parent.name)}
     assert names & FORBIDDEN_NAMES == set()
+
+
+def names_of(path):
+    """What a module defines by name."""
+    for node in ast.parse(text_of(path)).body:
+        for target in (
+            node.targets if isinstance(node, ast.Assign) else [node, getattr(node, "target", node)]
+        ):
+            name = getattr(target, "id", getattr(target, "name", "__"))
+            if not name.startswith("__"):
+                yield name
+
+
+def test_every_name_of_a_module_is_read():
+    """A private one by its module, another one by some file of the repository."""
+    words = {path: Counter(re.findall(r"\w+", text_of(path))) for path in SOURCES + TESTS}
+    every = sum(words.values(), Counter())
+    unread = [
+        f"{name_of(path)}: {name}"
+        for path in SOURCES
+        for name in names_of(path)
+        if (words[path] if name.startswith("_") else every)[name] < 2
+    ]
+    assert unread == []
 
 
 @pytest.mark.parametrize(

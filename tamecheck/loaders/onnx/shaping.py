@@ -17,7 +17,6 @@ from tamecheck.loaders.onnx.pointwise import uniform
 from tamecheck.loaders.values import Value, axes_in, axis_in, concat
 
 MAX_RANK = 32
-MAX_TABLE = 2**24
 
 
 def _reshape(ctx: Context) -> Outputs:
