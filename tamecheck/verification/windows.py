@@ -36,10 +36,11 @@ _FEW_BEFORE = 12
 _AIMS = 3
 _ANNEALED = 0.7
 """Of the search for a violation, before gradients are tried."""
+_TURNS = 2
 _EVEN = 0.1
 
 _SIGNS = "Lagrangian decomposition over windows of signs"
-MOVES = "simulated annealing of signs"
+MOVES, GRADIENTS = "simulated annealing of signs", "straight-through gradients"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,15 +146,6 @@ def _row_json(row: Inequality) -> dict[str, Any]:
         "bound": rational_text(row.bound),
         "strict": row.strict,
     }
-
-
-def rows_of(region: Mapping[str, Any]) -> list[Inequality]:
-    """The rows of a region that a certificate is about."""
-    found: list[Inequality] = []
-    for row in (row for case in region["unsafe"] for row in case):
-        terms = tuple((j, Fraction(c)) for j, c in row["outputs"])
-        found.append(Inequality((), terms, Fraction(row["bound"]), row["strict"]))
-    return found
 
 
 class SignProofs:
@@ -363,7 +355,7 @@ class Prover:
             if not self.proof.tree:
                 self.closed[some] |= shown
             if not all(shown):
-                if len(self.network.layers) > 2:
+                if self._is_deep:
                     # the signs are not those of the first layer
                     return False
                 excess = ascent.bounds - goals
@@ -402,17 +394,20 @@ class Prover:
     ) -> tuple[Found, str] | None:
         """A violation in the region, by annealing and then by gradients, and which of both.
 
-        So many rounds of annealing are all, or turns of gradients if there are no moves.
+        So many rounds of annealing are all, or turns of gradients if there are no moves.  Behind
+        several layers, where annealing knows slopes only, a few turns of gradients come first.
         """
-        if self.annealing is not None:
-            part = budget if rounds else budget.share(_ANNEALED)
-            found = self.annealing.find(confirm, rng, part, rounds)
+        moves = self.annealing
+        for name, part, turns in (
+            (GRADIENTS, budget, _TURNS if moves is not None and self._is_deep else 0),
+            (MOVES, budget if rounds else budget.share(_ANNEALED), rounds),
+            (GRADIENTS, budget, 0 if rounds and moves is not None else rounds),
+        ):
+            search = moves if name == MOVES else self.descent()
+            found = None if search is None or turns == 0 else search.find(confirm, rng, part, turns)
             if found is not None:
-                return found, MOVES
-            if rounds:
-                return None
-        found = self.descent().find(confirm, rng, budget, rounds)
-        return None if found is None else (found, "straight-through gradients")
+                return found, name
+        return None
 
     def is_unsafe(self, point: Array) -> bool:
         """Whether a point is unsafe as floats see it."""
@@ -440,8 +435,11 @@ class Prover:
     def is_within_reach(self) -> bool:
         """Whether a proof may be found: not where a good part of the first signs is open."""
         count = int((self.first.states == 0).sum())
-        deep = len(self.network.layers) > 2
-        return count <= (_FEW_SIGNS if deep else _OPEN_SHARE * len(self.first.states))
+        return count <= (_FEW_SIGNS if self._is_deep else _OPEN_SHARE * len(self.first.states))
+
+    @property
+    def _is_deep(self) -> bool:
+        return len(self.network.layers) > 2
 
 
 def _missing_literals(clause: Clause, states: Array) -> int:

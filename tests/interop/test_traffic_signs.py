@@ -1,7 +1,9 @@
 """Convolutional binarized networks of traffic signs: proofs with certificates, and violations."""
 
 import json
+import runpy
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tamecheck.verification.problem import problem_of
 
 CLASSES = 43
 INDICES = (7040, 11985)
+CENTRES = runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "robust_centres.py"))
 
 
 @pytest.fixture(scope="module")
@@ -128,36 +131,22 @@ def test_boxes_with_known_violations_are_violated(folder, size, index, radius):
     assert answer.witness.float32
 
 
-def far_from_thresholds(layer, centre, low, high, distance):
-    """A point of a box near the centre at which no sum of a layer is so close to its threshold."""
-    ends = np.array([float(v) for v in layer.upper])
-    places = np.where(layer.windows < 0, len(centre), layer.windows).reshape(-1)
-    point, speed = centre.copy(), np.zeros(len(centre))
-    for _ in range(250):
-        sums = layer.sums(point) - ends
-        top, chosen = sums[layer.groups].max(axis=1), sums[layer.groups].argmax(axis=1)
-        push = np.zeros(sums.shape)
-        # the largest window of a neuron that is 1 goes up, all of one that is -1 go down
-        rows = np.take_along_axis(layer.groups, chosen, 1), np.arange(layer.channels)
-        np.add.at(push, rows, -np.maximum(distance - top, 0) * (top >= 0))
-        below = np.maximum(sums[layer.groups] + distance, 0) * (top < 0)[:, None, :]
-        np.add.at(push, layer.groups, below)
-        if not push.any():
-            break
-        slope = np.bincount(places, (push @ layer.weights).reshape(-1), len(centre) + 1)[:-1]
-        speed = 0.9 * speed + slope
-        point = np.clip(point - 0.004 * speed, low, high)
-    return point
-
-
-def test_a_box_around_an_image_is_proved_for_the_deep_network(folder):
-    """The image, moved by at most one shade: there the signs of the first layer are fixed."""
-    model, spec = question(folder, 48, INDICES[0], 1)
-    network = recognise_windows(problem_of(model.graph, spec).scores)
+@pytest.mark.parametrize(
+    ("index", "within", "radii"),
+    [(11985, 1, [0.1, 0.2]), (11985, 10, [0.2, 0.5, 0.7]), (7040, 15, [0.2, 0.5, 0.7])],
+)
+def test_boxes_around_images_are_proved_for_the_deep_network(folder, index, within, radii):
+    """The image, moved to where the signs of the first layer are fixed within the radius."""
+    model, spec = question(folder, 48, index, 1)
+    (layer, *_) = recognise_windows(problem_of(model.graph, spec).scores).layers
     (decision,) = {j for case in spec.cases for j, c in case.outputs[0].outputs if c > 0}
-    low, high = (np.array(list(map(float, v))) for v in (spec.cases[0].lower, spec.cases[0].upper))
-    centre = far_from_thresholds(network.layers[0], (low + high) / 2, low, high, 8.2)
-    centre = np.rint(centre * 64) / 64
-    answer = verify(model, robustness(spec, centre, Fraction(1, 10), decision), timeout=120)
+    image = np.array([float(v) + 1 for v in spec.cases[0].lower])
+    box = np.maximum(image - within, 0), np.minimum(image + within, 255)
+    centre = CENTRES["centre_in"](layer, box, radii)
+    assert np.abs(centre - image).max() <= within
+    assert CENTRES["fixed_within"](layer, centre).min() > radii[-1]
+    answer = verify(
+        model, robustness(spec, centre, Fraction(str(radii[-1])), decision), timeout=600
+    )
     assert isinstance(answer, Holds), answer
     assert answer.checked == "certificate"

@@ -276,3 +276,27 @@ def test_the_kernel_has_no_time_for_the_largest_radius_but_for_one_below(tmp_pat
     assert found.rests_on == "integer bounds"
     (region,) = found.certificate["claim"]["regions"]
     assert Fraction(region["upper"][0]) == centre[0] + found.certified_radius
+
+
+def test_gradients_are_tried_first_behind_several_layers(tmp_path):
+    """A quick search, of one round, finds what two turns of gradients find, and by these."""
+    found = 0
+    for seed in range(8):
+        _, network, centre, decision = question(tmp_path, seed, {"dense": 6})
+        proofs = SignProofs.of(network, cases_around(centre, Fraction(4), decision))
+        assert proofs is not None
+        (prover,) = proofs.provers
+        assert len(network.layers) > 2
+
+        def confirm(point, prover=prover):
+            return point if prover.is_unsafe(point) else None
+
+        budget, rng = Budget.of(60), np.random.default_rng(seed)
+        expected = prover.descent().find(confirm, rng, budget, 2)
+        answer = prover.find_violation(confirm, np.random.default_rng(seed), budget, 1)
+        if expected is not None:
+            found += 1
+            assert answer is not None
+            assert answer[1] == "straight-through gradients"
+            assert (answer[0] == expected).all()
+    assert found > 2
