@@ -117,13 +117,12 @@ def reading(text: str) -> int:
 def number(value: object, digits: int) -> int | Fraction:
     """Return a rational, written in lowest terms, once the steps are spent."""
     found = _RATIONAL.fullmatch(value) if type(value) is str else None
-    if found is None or max(map(len, found[0].split("/"))) > digits:
+    if found is None or (len(found[0]) > digits and max(map(len, found[0].split("/"))) > digits):
         raise Reject(f"a rational 'p' or 'p/q' of at most {digits} digits was expected")
-    top = _decimal(found[1])
     if found[2] is None:
-        return top
+        return _decimal(found[1])
     low = _decimal(found[2])
-    value = Fraction(top, low)
+    value = Fraction(_decimal(found[1]), low)
     require(low > 1 and value.denominator == low, "a rational not in lowest terms")
     return value
 

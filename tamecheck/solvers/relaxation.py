@@ -369,7 +369,7 @@ def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floa
 
 def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     """The floats nearest to numbers times powers of two."""
-    plain = np.array(map_once(nearest, numbers), float)
+    plain = np.array(map_once(_quotient, numbers), float)
     found = np.ldexp(plain, exponents)
     size = np.abs(plain)
     # of numbers near the ends of the range of floats the power is taken first
@@ -396,12 +396,15 @@ def nearest(value: Number) -> float:
 
     Nothing that is computed from it is believed.
     """
+    return max(-_LARGEST, min(_LARGEST, _quotient(value)))
+
+
+def _quotient(value: Number) -> float:
     top, low = value.as_integer_ratio()
     try:
-        found = top / low
+        return top / low
     except OverflowError:
-        found = math.inf if value > 0 else -math.inf
-    return max(-_LARGEST, min(_LARGEST, found))
+        return math.inf if value > 0 else -math.inf
 
 
 def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequence[float]) -> Any:
