@@ -50,6 +50,7 @@ def test_the_objective_s_right_hand_side_is_subtracted():
         (" LO B x -1e30\n", (None, None, Kind.CONTINUOUS)),
         (" UP B x 1.0D3\n", (0, 1000, Kind.CONTINUOUS)),
         (" UP B x inf\n", (0, None, Kind.CONTINUOUS)),
+        (" UI B x -1\n", (0, -1, Kind.INTEGER)),
         (" UP B x -1\n", (None, -1, Kind.CONTINUOUS)),
         (" LO B x 0\n UP B x -1\n", (0, -1, Kind.CONTINUOUS)),
         (" LO B x -5\n UP B x -1\n", (-5, -1, Kind.CONTINUOUS)),
@@ -95,6 +96,17 @@ def test_further_free_rows_are_kept_and_later_sets_are_not():
     assert [row.free for row in program.program.rows] == [True, False]
     assert program.program.rows[1].upper == 1
     assert "only the first" in program.notes[0]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["BOUNDS\n UP A x 4\n UP B y 3\n", "BOUNDS\n UP x 4\n UP B y 3\n", "RHS\n l 5\n RHS g 1\n"],
+)
+def test_second_sets_that_readers_take_in_different_ways_are_refused(lines):
+    # HiGHS and CBC read all bounds, and HiGHS refuses lines with a name and without
+    with pytest.raises(InputError, match="A second set") as error:
+        mps(lines)
+    assert error.value.where == "f.mps:13"
 
 
 def test_names_with_blanks_need_the_fixed_columns():

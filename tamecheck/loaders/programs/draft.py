@@ -346,6 +346,11 @@ class Draft:
             self.notes.append(
                 f"Integer and semi-continuous columns are semi-integer: {', '.join(semi_integer)}."
             )
+        self.notes += [
+            f"Column {c.name} has a negative upper bound and the lower bound 0."
+            for c in self.columns
+            if c.upper is not None and c.lower == 0 and c.upper < 0
+        ]
         columns = [
             Column(c.name, c.lower, c.upper, _KINDS[c.integral, c.semi], c.cost)
             for c in self.columns

@@ -77,11 +77,6 @@ class _Parser:
         if not self._next_is("end"):
             raise InputError(f"What is {self._take().text[:40]!r} after 'End'?")
         self._check_binary()
-        for column in self.draft.columns:
-            if column.upper is not None and column.upper < 0 and column.lower == 0:
-                self.draft.notes.append(
-                    f"Column {column.name} has a negative upper bound and the lower bound 0."
-                )
 
     def _peek(self, distance: int = 0) -> Token:
         """The token at this distance; the end token beyond it."""

@@ -339,8 +339,16 @@ class _Reader:
         return chosen if self._is_first(name) else []
 
     def _is_first(self, name: str) -> bool:
-        """Whether this set is the one to read: later sets are alternatives."""
+        """Whether this set is the one to read: later sets are alternatives.
+
+        HiGHS and CBC read all sets of bounds; of a line without a name no reader knows its set.
+        """
         first = self._sets.setdefault(self._section, name)
+        if first != name and (self._section == "BOUNDS" or not (first and name)):
+            raise InputError(
+                f"A second set in {self._section}: readers differ in what they read of it.",
+                hint="Remove it, or give all lines of the section the same name.",
+            )
         if first != name:
             note = f"Of the sets in {self._section} only the first, {first!r}, is read."
             if note not in self.draft.notes:
@@ -366,10 +374,10 @@ class _Reader:
         name, column, *value = rest
         if column not in index:
             raise InputError(f"There is no column {column[:40]!r}.")
-        if self._is_first(name):
-            self._bounded.add(index[column])
-            chosen = self.draft.columns[index[column]]
-            self.draft.notes += _apply_bound(chosen, kind, value[0] if value else None)
+        self._is_first(name)
+        self._bounded.add(index[column])
+        chosen = self.draft.columns[index[column]]
+        self.draft.notes += _apply_bound(chosen, kind, value[0] if value else None)
 
 
 def _apply_bound(column: draft.DraftColumn, kind: str, text: str | None) -> list[str]:
@@ -417,8 +425,8 @@ def _set_bound(column: draft.DraftColumn, kind: str, text: str | None) -> list[s
     column.semi |= kind in {"SC", "SI"}
     column.integral |= kind in {"LI", "UI", "BV", "SI"}
     negative = column.upper is not None and column.upper < 0 and not column.lower_given
-    if kind not in {"UP", "UI"} or not negative:
+    if kind != "UP" or not negative:
         return []
-    # the convention of CPLEX and of most readers
+    # the convention of CPLEX and of most readers, which leave the lower bound beside UI
     column.lower = None
     return [f"Column {column.name} has a negative upper bound: its lower bound is taken as -inf."]
