@@ -168,7 +168,8 @@ def _mps_bounds(column: Column) -> Iterator[Sequence[str]]:
     if column.kind.semi:
         yield ("MI",) if low is None else ("LO", _text(low))
         kind = "SC" if column.kind is Kind.SEMICONTINUOUS else "SI"
-        yield (kind, *([] if high is None else [_text(high)]))
+        # HiGHS reads no such bound without a number
+        yield kind, _bound_text(high, "1e30")
     elif low is not None and low == high:
         yield "FX", _text(low)
     elif low is None and high is None:
