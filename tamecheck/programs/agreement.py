@@ -1,17 +1,43 @@
-"""Where solvers agree with what was found and proved, and what they claim wrongly."""
+"""What solvers claim: the points that it leads to, and where it is what was proved, or wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
+from tamecheck.budget import Budget
+from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Program
+from tamecheck.programs.certificate import TOO_LONG, is_long
 from tamecheck.programs.explore import Point
+from tamecheck.programs.prover import Completion
 from tamecheck.solvers.claims import Claim
 from tamecheck.solvers.relaxation import nearest
 
 _TOLERANCE = 1e-6
+
+
+def best_point(
+    program: Program, said: Sequence[Claim], known: Point | None, budget: Budget
+) -> tuple[Point | None, list[str]]:
+    """The best of the exact points that the claimed ones lead to, and notes on those without.
+
+    One that no certificate can hold does not count: what rests on its value could not be shown.
+    """
+    completion = Completion(program)
+    points, notes = [] if known is None else [known], list[str]()
+    for claim in said:
+        if not isinstance(claim, Optimal | Feasible):
+            continue
+        point = completion.point(claim.point[: len(program.columns)], budget)
+        if point is None:
+            notes.append(f"The point of {claim.solver} has no exact counterpart.")
+        elif is_long((), (), (program.objective(point),), point):
+            notes.append(f"The point of {claim.solver} {TOO_LONG}.")
+        else:
+            points.append(point)
+    sign = program.sense.sign
+    return min(points, key=lambda x: sign * program.objective(x), default=None), notes
 
 
 def agreeing(program: Program, said: Sequence[Claim], point: Point | None) -> list[str]:

@@ -24,7 +24,7 @@ from tamecheck.ir.answer import (
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
-from tamecheck.programs.agreement import agreeing, refuted
+from tamecheck.programs.agreement import agreeing, best_point, refuted
 from tamecheck.programs.certificate import (
     TOO_LONG,
     Bounded,
@@ -37,7 +37,6 @@ from tamecheck.programs.certificate import (
 )
 from tamecheck.programs.confirm import confirm, seconds_to_confirm
 from tamecheck.programs.linear import decide
-from tamecheck.programs.prover import Completion
 from tamecheck.programs.pruning import prune
 from tamecheck.programs.reformulate import (
     recession,
@@ -66,6 +65,8 @@ rows and columns, and nodes.  A clock would make the answer depend on what else 
 
 _GRACE = 2.0
 """Seconds beyond the limit in which a kernel may end a check."""
+
+_ENDLESS = "a semi variable, which no certificate can say"
 
 _AHEAD = 8
 """Tasks of a search that are planned at a time, of which as many processes have a use."""
@@ -341,18 +342,9 @@ class _Solving:
 
     def _best_point(self, said: Sequence[Claim], known: Point | None) -> Point | None:
         """The best of the exact points that the claimed ones lead to."""
-        completion = Completion(self.program)
-        points = [] if known is None else [known]
-        for claim in said:
-            if isinstance(claim, Optimal | Feasible):
-                x = claim.point[: len(self.program.columns)]
-                point = completion.point(x, self.budget.part(_PATIENCE))
-                if point is None:
-                    self.notes.append(f"The point of {claim.solver} has no exact counterpart.")
-                else:
-                    points.append(point)
-        sign = self.program.sense.sign
-        return min(points, key=lambda x: sign * self.program.objective(x), default=None)
+        point, notes = best_point(self.program, said, known, self.budget.part(_PATIENCE))
+        self.notes += notes
+        return point
 
     def _conclude(self, tree: Tree) -> Answer:
         """The answer that a closed tree proves."""
@@ -425,11 +417,13 @@ class _Solving:
 
     def _conclude_unbounded(self, ray: Point) -> Answer:
         """The answer when the relaxation decreases without end along a ray."""
-        if any(c.kind.semi and r for c, r in zip(self.program.columns, ray, strict=True)):
+        moved = [
+            c.name for c, v in zip(self.program.columns, ray, strict=True) if c.kind.semi and v
+        ]
+        if moved:
             found = decide(recession(self.program), self.budget)
-            if not isinstance(found, Optimal) or found.objective >= 0:
-                return Unknown("The relaxation is unbounded along a semi variable.")
-            ray = found.point
+            if isinstance(found, Optimal) and found.objective < 0:
+                ray, moved = found.point, []
         ray = scale_ray(self.program, ray)
         search = Search(without_objective(self.program))
         tree = self._run_shortly(search)
@@ -438,6 +432,9 @@ class _Solving:
             if point is not None:
                 search.offer(point)
             tree = self._run(search, self.budget.part(_PATIENCE), kept=False)
+        if tree.point is not None and moved:
+            # so far along the ray all of them are within their bounds, and so it goes on
+            return Unknown(f"It is unbounded, along {moved[0]}, {_ENDLESS}.")
         if tree.point is not None:
             if is_long((), (), tree.point, ray):
                 return Unknown(f"The ray {TOO_LONG}.")

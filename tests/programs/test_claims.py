@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.ir.answer import Evidence, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.programs import solve
+from tamecheck.programs import solve, solving
+from tamecheck.programs.agreement import best_point
 from tamecheck.solvers.claims import claims
 
 F = Fraction
@@ -75,7 +78,8 @@ def test_nothing_leaks_to_standard_output():
     program = """
 from fractions import Fraction as F
 from tamecheck.ir.program import Column, Program, Row
-from tamecheck.programs import solve
+from tamecheck.programs import solve, solving
+from tamecheck.programs.agreement import best_point
 from tamecheck.solvers.claims import claims
 p = Program((Column("x", F(0), F(3), cost=F(-1)),), (Row("r", ((0, F(2)),), None, F(1)),))
 solve(p, certify=True)
@@ -118,3 +122,24 @@ def test_claims_of_infeasibility_agree():
     columns = (Column("x", F(0), F(9), Kind.INTEGER), Column("y", F(0), F(9), Kind.INTEGER))
     program = Program(columns, (Row("r", ((0, F(2)), (1, F(-2))), F(1), F(1)),))
     assert all(isinstance(claim, Infeasible) for claim in claims(program, seconds=30))
+
+
+def test_a_point_that_is_too_long_for_a_certificate_is_no_cutoff(monkeypatch):
+    monkeypatch.setattr(solving, "_FEW", 2)
+    program = knapsack()
+    tiny = Column("y", F(1, 1 << 70_000), F(1), cost=F(-program.sense.sign))
+    program = replace(program, columns=(*program.columns, tiny))
+    claim = Optimal((*[0.0] * 12, 1.0), 0.0, None, "HiGHS")
+    point, notes = best_point(program, [claim], None, Budget())
+    assert point is not None
+    assert not notes
+    worse = replace(tiny, cost=F(program.sense.sign))
+    program = replace(program, columns=(*program.columns[:-1], worse))
+    assert best_point(program, [claim], point, Budget())[0] == point
+    assert best_point(program, [claim], None, Budget()) == (
+        None,
+        ["The point of HiGHS has numbers that are too long for a certificate."],
+    )
+    solved = solve(program, certify=True, seconds=10)
+    assert isinstance(solved.answer, Unknown)
+    assert "has numbers that are too long" in " ".join((solved.answer.why, *solved.notes))

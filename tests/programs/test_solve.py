@@ -4,6 +4,7 @@ import itertools
 import json
 import random
 from concurrent.futures import Future
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -20,6 +21,7 @@ from tamecheck.programs import (
     Feasible,
     Infeasible,
     Optimal,
+    Unbounded,
     Unknown,
     explore,
     read,
@@ -132,6 +134,24 @@ def test_semi_variables_and_free_ones():
     assert answer.objective == F(8)
     assert answer.point[:2] == (3, 0)
     assert check(json.dumps(answer.certificate)).verdict == "valid"
+
+
+@pytest.mark.parametrize("kind", [Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER])
+def test_a_program_that_is_unbounded_along_a_semi_variable_is_called_so(kind):
+    # with y at 0 as the solver finds it, s = y / 2 is 0, too, and far along the ray beyond 2
+    columns = (
+        Column("s", F(2), None, kind, F(-1)),
+        Column("y", F(0), None),
+        Column("b", F(0), F(1), Kind.INTEGER, F(1)),
+    )
+    rows = (Row("r", ((0, F(2)), (1, F(-1))), F(0), F(0)), Row("q", ((2, F(2)),), F(1), None))
+    answer = solve(Program(columns, rows), solvers=()).answer
+    assert isinstance(answer, Unknown)
+    assert answer.why == "It is unbounded, along s, a semi variable, which no certificate can say."
+    none = replace(rows[1], upper=F(1))
+    assert isinstance(solve(Program(columns, (rows[0], none)), solvers=()).answer, Infeasible)
+    along = (replace(columns[0], cost=F(0)), replace(columns[1], cost=F(-1)), columns[2])
+    assert isinstance(solve(Program(along, rows[1:]), solvers=()).answer, Unbounded)
 
 
 def test_an_unfinished_search_gives_a_point_and_a_proved_bound():
