@@ -10,7 +10,7 @@ import numpy as np
 
 from tamecheck.exact.linear import Box
 from tamecheck.programs.certificate import Cut, Side
-from tamecheck.programs.cuts import Guess, Vector
+from tamecheck.programs.rounding import Guess, Vector
 from tamecheck.programs.scaled import Multipliers, Scaled
 from tamecheck.solvers.relaxation import nearest
 

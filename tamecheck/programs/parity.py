@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tamecheck.programs.cuts import Separator, Vector
+from tamecheck.programs.rounding import Rounder, Vector
 
 _LOSS, _NEAR = 0.98, 1e-6
 """Of a sum the most that slacks and distances add up to, 1 being no cut; what is no distance."""
@@ -39,7 +39,7 @@ class _Sum:
         self.slack += other.slack
 
 
-def odd_sums(own: Separator, x: Vector, at: Vector) -> Iterator[dict[int, float]]:
+def odd_sums(own: Rounder, x: Vector, at: Vector) -> Iterator[dict[int, float]]:
     """Weights of rows, integral after them, whose sum may have a cut when it is halved."""
     distance = np.minimum(x - own.lower, own.upper - x)
     between = np.flatnonzero(own.integral & (distance > _NEAR))
@@ -85,7 +85,7 @@ def _eliminate(sums: list[_Sum], k: int) -> list[_Sum]:
 
 
 def _sum_of(
-    own: Separator, i: int, at: float, end: Vector, place: dict[int, int]
+    own: Rounder, i: int, at: float, end: Vector, place: dict[int, int]
 ) -> tuple[float, _Sum] | None:
     """A row that is tight, and what it is divided by."""
     values, columns = own.values[i], own.indices[i]

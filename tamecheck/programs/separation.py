@@ -16,9 +16,10 @@ from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Cut
 from tamecheck.programs.cliques import Cliques
 from tamecheck.programs.condense import Condensed
-from tamecheck.programs.cuts import Guess, Separator, Vector
+from tamecheck.programs.cuts import Separator
 from tamecheck.programs.exact_cuts import exact_cut
 from tamecheck.programs.parity import odd_sums
+from tamecheck.programs.rounding import Guess, Vector
 from tamecheck.programs.scaled import Scaled
 from tamecheck.solvers.relaxation import Relaxation, nearest
 

@@ -22,7 +22,7 @@ from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Tightened
 from tamecheck.programs.cliques import Cliques
-from tamecheck.programs.condense import condense
+from tamecheck.programs.condense import Condensed, condense
 from tamecheck.programs.exact_cuts import UNIT
 from tamecheck.programs.lattice import granularity
 from tamecheck.programs.scaled import Scaled, hull_box, is_crossed, minimised_costs
@@ -44,7 +44,8 @@ _EQUAL, _BEYOND = 1e-9, 1e-6
 _INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
 """How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
 times rows and columns, and as how many a relaxation counts at least."""
-_LONGEST = 1 << 64
+_LONGEST, _BASIC = 1 << 64, 1
+"""Numbers in bounds; how HiGHS calls what is basic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class _Root:
         """Whether no point is left within the bounds."""
         self.program = replace(program, rows=(*program.rows, cutoff))
         self.scaled = Scaled(self.program)
+        self._basis: tuple[dict[int, int], dict[int, int]] = {}, {}
+        """Of the last relaxation: what columns and rows are in it."""
 
     def result(self, old: int = 1) -> Strengthened:
         """The program without the cuts that were not tight in so many relaxations."""
@@ -372,15 +375,29 @@ class _Root:
         """The relaxation without old cuts, None if it has no optimum."""
         own = condense(self.result(_OLD).program)
         relaxation = Relaxation(own.program)
+        relaxation.restart(self._begin(own))
         answer = relaxation.solve(seconds=budget.seconds)
         if not isinstance(answer, Optimal):
             return None
+        basis = relaxation.mark()
+        of_columns, of_rows = (map(int, own) for own in (basis.col_status, basis.row_status))
+        self._basis = (
+            self._basis[0] | dict(zip(own.columns.values(), of_columns, strict=True)),
+            dict(zip(own.rows.values(), of_rows, strict=True)),
+        )
         point, duals = list(map(nearest, own.point)), [0.0] * len(self.program.rows)
         for k, value in enumerate(answer.point):
             point[own.columns[k]] = value
         for k, y in enumerate(answer.certificate):
             duals[own.rows[k]] = y
         return Optimum(own, relaxation, answer.objective + nearest(own.shift), point, duals)
+
+    def _begin(self, own: Condensed) -> bytes | None:
+        """The last basis with the new rows, None if that is none."""
+        columns, rows = self._basis
+        found = bytes(columns.get(j, _BASIC) for j in own.columns.values())
+        found += bytes(rows.get(i, _BASIC) for i in own.rows.values())
+        return found if found.count(_BASIC) == len(own.rows) else None
 
     def _excludes(self, bound: float) -> bool:
         """Whether a bound seems to exclude all points that count."""

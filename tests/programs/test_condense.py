@@ -87,6 +87,27 @@ def test_a_tree_is_gone_on_with_that_branches_on_a_column_which_is_fixed_by_now(
     assert check(shown).verdict == "valid"
 
 
+def test_the_rows_that_bounds_imply_are_left_out_and_no_others():
+    chance, implied = random.Random(9), 0
+    for _ in range(300):
+        whole = program(chance)
+        # at the end exactly, and beside it by less than floats see
+        j, a, at = 0, F(chance.randint(1, 9), 7), F(chance.choice((-1, 0, 1)), 10**30)
+        low, high = whole.columns[0].lower, whole.columns[0].upper
+        tight = Row("tight", ((j, a),), a * low + at, a * high - at)
+        whole = replace(whole, rows=(*whole.rows, tight))
+        left = set(condense(whole).rows.values())
+        for i, row in enumerate(whole.rows):
+            ends = [[a * c.lower, a * c.upper] for j, a in row.terms for c in (whole.columns[j],)]
+            least, most = (sum(map(pick, ends), F(0)) for pick in (min, max))
+            holds = (row.lower is None or least >= row.lower) and (
+                row.upper is None or most <= row.upper
+            )
+            assert holds == (i not in left)
+            implied += holds
+    assert implied > 300
+
+
 def test_nothing_is_known_of_leaves_about_what_is_left_out():
     columns = (Column("x", F(1), F(1)), Column("y", F(0), F(1)))
     own = condense(Program(columns, (Row("r", ((0, F(1)),), None, F(3)),)))

@@ -1,8 +1,10 @@
 """What is derived cuts off no point that counts: all points are tried."""
 
+import random
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from corpus import script
 
@@ -14,6 +16,7 @@ from tamecheck.kernel_mip import check
 from tamecheck.programs import solve
 from tamecheck.programs.certificate import Tightened
 from tamecheck.programs.cliques import Cliques
+from tamecheck.programs.rounding import Rounder
 from tamecheck.programs.scaled import Scaled, hull_box, minimised_costs
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.solvers.relaxation import Relaxation
@@ -150,3 +153,52 @@ def test_terms_that_exclude_each_other_are_a_clique():
     found = list(cliques.cuts(reduced, [0, 1, 0, 0, 0, 0, 0, 0.5, 0, 0.5]))
     assert [beyond for beyond, _ in found] == [0.5]
     assert found[0][1].terms == tuple((j, -1) for j in range(1, 8))
+
+
+def relaxed(program):
+    """Combinations of the rows, each with its form, around the point of the relaxation."""
+    own, chance = Rounder(program), random.Random(len(program.rows))
+    x = np.array(Relaxation(program).solve().point)
+    rows = range(len(program.rows))
+    tries = [{i: 1.0} for i in rows]
+    tries += [
+        {i: float(chance.choice((-2, -1, 1, 3))) for i in chance.sample(rows, 2)}
+        for _ in range(20 if len(rows) > 1 else 0)
+    ]
+    return own, x, own.activities(x), [(weights, own.form_of(weights)) for weights in tries]
+
+
+def test_combinations_are_looked_at_together_as_one_by_one():
+    rounded = looked = 0
+    for seed in range(120):
+        program = PROGRAMS.structured_program(seed)
+        if isinstance(Relaxation(program).solve(), Optimal):
+            own, x, at, tries = relaxed(program)
+            far = own.violated(tries, x, at)
+            alone = [own.violated([one], x, at)[0] for one in tries]
+            assert far == pytest.approx(alone)
+            found = [own.round_row(weights, x, at) is not None for weights, _ in tries]
+            assert all(beyond > 0 for beyond, one in zip(far, found, strict=True) if one)
+            rounded, looked = rounded + sum(found), looked + sum(far > 0)
+    assert rounded > 60
+    assert looked < 2 * rounded
+    assert not len(own.violated([], x, at))
+
+
+def test_a_program_is_extended_by_rows_as_if_it_had_had_them():
+    for seed in range(20):
+        program = PROGRAMS.structured_program(seed)
+        width, chance = len(program.columns), random.Random(seed)
+        rows = tuple(
+            Row(f"cut {k}", ((k % width, F(k + 1)),), F(chance.randint(-9, 9), k + 1))
+            for k in range(4)
+        )
+        extended, whole = Scaled(program), Scaled(replace(program, rows=(*program.rows, *rows)))
+        for row in rows:
+            extended.extend([([(j, a.numerator) for j, a in row.terms], row.lower)])
+        box, count = hull_box(program), len(whole.rows)
+        numerators = {i: chance.choice((-2, 1, 3)) for i in range(count)}
+        y = whole.support(numerators, 4)
+        assert extended.support(numerators, 4) == y
+        assert extended.bound(y, box) == whole.bound(y, box)
+        assert vars(extended) == vars(whole)
