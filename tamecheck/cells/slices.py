@@ -10,7 +10,7 @@ from typing import Any
 from tamecheck.cells.forms import Forms
 from tamecheck.errors import InputError
 from tamecheck.ir.box import Box
-from tamecheck.ir.exact import parse_rational, rational
+from tamecheck.ir.exact import rational
 from tamecheck.ir.tensor import Shape, element_names, size_of
 
 _EXAMPLE = "Write --slice 'x[0],x[3]', or a JSON file with origin, directions and bounds."
@@ -79,10 +79,10 @@ def slice_of_points(inputs: Mapping[str, Shape], document: Mapping[str, Any]) ->
     """
     size = sum(size_of(shape) for shape in inputs.values())
     try:
-        origin = tuple(_number(v) for v in document["origin"])
-        directions = [tuple(_number(v) for v in row) for row in document["directions"]]
+        origin = tuple(rational(v) for v in document["origin"])
+        directions = [tuple(rational(v) for v in row) for row in document["directions"]]
         bounds = tuple(
-            (_number(low), _number(high))
+            (rational(low), rational(high))
             for low, high in document.get("bounds", [(-1, 1)] * len(directions))
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -97,10 +97,6 @@ def slice_of_points(inputs: Mapping[str, Shape], document: Mapping[str, Any]) ->
     matrix = tuple(tuple(row[index] for row in directions) for index in range(size))
     names = tuple(f"u{number + 1}" for number in range(len(directions)))
     return Slice(matrix, origin, bounds, names)
-
-
-def _number(value: Any) -> Fraction:
-    return parse_rational(value) if isinstance(value, str) else rational(value)
 
 
 def slice_of_names(

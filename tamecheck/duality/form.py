@@ -18,9 +18,10 @@ from typing import TypeAlias
 
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.arguments import mapping, rationals
-from tamecheck.ir.exact import parse_rational, rational
+from tamecheck.ir.box import is_crossed
+from tamecheck.ir.exact import rational
 from tamecheck.ir.program import Column, Kind, Program, Row
-from tamecheck.programs.scaled import domain, is_crossed
+from tamecheck.programs.scaled import domain
 
 Vector: TypeAlias = tuple[Fraction, ...]
 RightHandSide: TypeAlias = (
@@ -159,7 +160,7 @@ class Form:
     def _numbers(self, b: RightHandSide) -> Iterable[tuple[int, Fraction]]:
         if isinstance(b, Mapping):
             named = mapping(b, what="right-hand side")
-            return [(self._position(name), _number(value)) for name, value in named.items()]
+            return [(self._position(name), rational(value)) for name, value in named.items()]
         values = rationals(b, what="right-hand side").reshape(-1).tolist()
         positions = self.users if len(values) == len(self.users) else range(self.size)
         if len(values) != len(positions):
@@ -364,10 +365,6 @@ def _fresh(name: str, taken: set[str]) -> str:
         name += "'"
     taken.add(name)
     return name
-
-
-def _number(value: Fraction | float | str) -> Fraction:
-    return parse_rational(value) if isinstance(value, str) else rational(value)
 
 
 def _list(names: Sequence[str]) -> str:

@@ -17,6 +17,16 @@ Bound = Fraction | None
 """A rational end of an interval, or None where the interval is unbounded."""
 
 
+def is_crossed(low: Fraction | int | None, high: Fraction | int | None) -> bool:
+    """Whether no number is between two ends, None where there is none."""
+    return low is not None and high is not None and low > high
+
+
+def is_within(value: Fraction, low: Fraction | int | None, high: Fraction | int | None) -> bool:
+    """Whether a number is between two ends."""
+    return (low is None or low <= value) and (high is None or value <= high)
+
+
 @dataclass(frozen=True, slots=True)
 class Side:
     """Bounds of one input: one entry for all elements, or one an element in C order.

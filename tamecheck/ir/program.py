@@ -13,7 +13,7 @@ from typing import Any
 
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import Bound, is_within
 from tamecheck.ir.exact import map_once, rational_text
 from tamecheck.ir.graph import canonical_sha256
 
@@ -68,7 +68,7 @@ class Column:
             return True
         if self.kind.integral and value.denominator != 1:
             return False
-        return _within(value, self.lower, self.upper)
+        return is_within(value, self.lower, self.upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class Row:
 
     def admits(self, value: Fraction) -> bool:
         """Whether the value of the linear form is within the bounds."""
-        return _within(value, self.lower, self.upper)
+        return is_within(value, self.lower, self.upper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +252,6 @@ class Program(Readable):
                 for row in self.rows
             ],
         }
-
-
-def _within(value: Fraction, lower: Bound, upper: Bound) -> bool:
-    return (lower is None or lower <= value) and (upper is None or value <= upper)
 
 
 def _bound_text(bound: Bound) -> str | None:

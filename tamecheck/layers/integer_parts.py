@@ -13,6 +13,7 @@ from tamecheck.errors import InputError, SolverError, UnsupportedError
 from tamecheck.exact.hull import Point
 from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.program import Kind, Program, Row
 from tamecheck.layers.optimal_set import Linear, Vertex
 from tamecheck.programs.prover import Prover
@@ -118,7 +119,7 @@ class _Parts:
     def _explore(self, box: Box) -> Iterator[Box]:
         """The parts of a box that are left to explore: none if it is closed."""
         ends = list(zip(box.lower, box.upper, strict=True))
-        if any(low is not None and high is not None and low > high for low, high in ends):
+        if any(is_crossed(*own) for own in ends):
             return
         if all(box.lower[j] == box.upper[j] for j in self._integers):
             self._leaf(tuple(Fraction(box.lower[j] or 0) for j in self._integers))

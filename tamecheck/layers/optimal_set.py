@@ -15,7 +15,7 @@ from tamecheck.exact.hull import Halfspace, Point, kernel, vertices
 from tamecheck.exact.linear import LinearProgram, LinearProof, linear_box
 from tamecheck.exact.reals import as_number
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import Bound, is_crossed
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.solvers.relaxation import Relaxation, nearest
@@ -57,7 +57,8 @@ class Linear:
         self._relaxation.set_costs([nearest(cost) for cost in costs])
         self._relaxation.solve()
         basis = self._relaxation.basis()
-        if any(_is_crossed(limited) for limited in (*self._program.columns, *self._program.rows)):
+        limited = (*self._program.columns, *self._program.rows)
+        if any(is_crossed(item.lower, item.upper) for item in limited):
             return Infeasible(LinearProof(()))
         start = basis if len(basis.columns) == len(costs) else None
         found = self._exact.minimum(costs, linear_box(self._program), start)
@@ -72,10 +73,6 @@ class Linear:
         """The minimum if there is one."""
         found = self.minimum(costs)
         return found if isinstance(found, Optimal) else None
-
-
-def _is_crossed(limits: Row | Column) -> bool:
-    return limits.lower is not None and limits.upper is not None and limits.lower > limits.upper
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from tamecheck.duality import DualFunction, dual
 from tamecheck.duality.answer import Gradient
 from tamecheck.errors import InputError
 from tamecheck.exact.hull import Point
-from tamecheck.ir.exact import parse_rational, rational
+from tamecheck.ir.exact import rational
 from tamecheck.ir.program import Program, Row
 from tamecheck.layers.integer import IntegerValue, elastic, integer_value_layer
 from tamecheck.programs.files import program_of_mip
@@ -171,10 +171,10 @@ class ValueLayer:
                     hint=f"There are {', '.join(self.names)}.",
                 )
             pairs = zip(self.names, self.values, strict=True)
-            return tuple(_number(values[n]) if n in values else own for n, own in pairs)
+            return tuple(rational(values[n]) if n in values else own for n, own in pairs)
         if len(values) != len(self.names):
             raise InputError(f"{len(self.names)} values are needed, not {len(values)}.")
-        return tuple(_number(value) for value in values)
+        return tuple(rational(value) for value in values)
 
 
 def value_layer(program: Program, parameters: Sequence[str]) -> ValueLayer:
@@ -243,7 +243,3 @@ def _move(row: Row, side: Fraction | None) -> Row:
         return row
     lower, upper = (None if end is None else side for end in (row.lower, row.upper))
     return replace(row, lower=lower, upper=upper)
-
-
-def _number(value: Any) -> Fraction:
-    return parse_rational(value) if isinstance(value, str) else rational(value)

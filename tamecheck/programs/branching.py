@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.answer import Optimal
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import is_within
 from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.scaled import domain
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation
@@ -184,7 +184,7 @@ def exact_branch(program: Program, point: Sequence[Fraction]) -> Branch | Split 
     for j, (column, x) in enumerate(zip(program.columns, point, strict=True)):
         if column.admits(x):
             continue
-        if column.kind.semi and x != 0 and not _within(x, *domain(column)):
+        if column.kind.semi and x != 0 and not is_within(x, *domain(column)):
             return Split(j)
         distance = min(x - math.floor(x), math.ceil(x) - x)
         if distance > farthest:
@@ -224,10 +224,6 @@ def _least(*ends: Number | None) -> Number | None:
 
 def _greatest(*ends: Number | None) -> Number | None:
     return max((end for end in ends if end is not None), default=None)
-
-
-def _within(x: Fraction, low: Bound, high: Bound) -> bool:
-    return (low is None or low <= x) and (high is None or x <= high)
 
 
 def _inside(value: float, low: Fraction | None, high: Fraction | None) -> bool:

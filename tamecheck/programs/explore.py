@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Box
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.branching import (
     Branch,
@@ -43,7 +44,7 @@ from tamecheck.programs.certificate import (
 )
 from tamecheck.programs.lattice import gap
 from tamecheck.programs.prover import Completion, Prover, is_settled
-from tamecheck.programs.scaled import Multipliers, hull_box, is_crossed
+from tamecheck.programs.scaled import Multipliers, hull_box
 from tamecheck.solvers.executors import Shared
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation, Relaxed, nearest, packed
 from tamecheck.solvers.scaling import power, scale_program, scaling

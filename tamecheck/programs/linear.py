@@ -16,6 +16,7 @@ from tamecheck.exact.linear import (
     minimum,
 )
 from tamecheck.ir.answer import Infeasible, Optimal, Unbounded, Unknown
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.exact import decimal_text
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import (
@@ -28,7 +29,7 @@ from tamecheck.programs.certificate import (
     is_long,
 )
 from tamecheck.programs.prover import exact_rays, rounded_rays
-from tamecheck.programs.scaled import Multipliers, Scaled, is_crossed, minimised_costs
+from tamecheck.programs.scaled import Multipliers, Scaled, minimised_costs
 from tamecheck.solvers.relaxation import Relaxation
 
 Document: TypeAlias = Mapping[str, Any]

@@ -60,11 +60,6 @@ def hull_box(program: Program) -> Box:
     return Box([simple(low) for low, _ in ends], [simple(high) for _, high in ends])
 
 
-def is_crossed(low: Number | None, high: Number | None) -> bool:
-    """Whether no number is between two ends, None where there is none."""
-    return low is not None and high is not None and low > high
-
-
 def domain(column: Column) -> tuple[Bound, Bound]:
     """The bounds, rounded inward for an integer variable; of a semi variable those without 0."""
     low, high = column.lower, column.upper

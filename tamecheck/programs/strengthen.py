@@ -19,13 +19,14 @@ from typing import TypeAlias
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Cut, Derived, Tightened
 from tamecheck.programs.cliques import Cliques
 from tamecheck.programs.condense import Condensed, condense
 from tamecheck.programs.exact_cuts import UNIT
 from tamecheck.programs.lattice import granularity
-from tamecheck.programs.scaled import Scaled, hull_box, is_crossed, minimised_costs
+from tamecheck.programs.scaled import Scaled, hull_box, minimised_costs
 from tamecheck.programs.separation import Optimum, Separation
 from tamecheck.solvers.relaxation import Relaxation, nearest
 

@@ -19,6 +19,7 @@ from tamecheck.evaluate.enclosure import float_down, float_up
 from tamecheck.exact.feasibility import Inequality as Row
 from tamecheck.exact.feasibility import Polyhedron, opposite
 from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
 from tamecheck.ir.tensor import Array, size_of
@@ -229,7 +230,7 @@ def _check_order(spec: Specification, declared: Sequence[str], model: Sequence[s
 def polyhedron_of(case: Case) -> Polyhedron | None:
     """The region of a case; None if it is empty.  Its box has the sides that relations imply."""
     ends = list(zip(case.lower, case.upper, strict=True))
-    if any(low is not None and high is not None and low > high for low, high in ends):
+    if any(is_crossed(*own) for own in ends):
         return None
     lower, upper = (
         [None if end is None else as_number(end) for end in side]

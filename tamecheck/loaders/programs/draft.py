@@ -18,7 +18,7 @@ from functools import lru_cache
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.answer import Infeasible, Optimal
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import Bound, is_crossed
 from tamecheck.ir.exact import ONE, ZERO, parse_rational
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.loaders.files import MAX_TEXT, decode, read_bytes
@@ -206,7 +206,7 @@ class _Rewriting:
 
         program = self._always
         box = [_hull(column) for column in program.columns]
-        if any(_is_crossed(*ends) for ends in (*box, *((r.lower, r.upper) for r in program.rows))):
+        if any(is_crossed(*ends) for ends in (*box, *((r.lower, r.upper) for r in program.rows))):
             return ZERO
         costs = [-form.get(j, ZERO) for j in range(len(program.columns))]
         ends = Box([simple(low) for low, _ in box], [simple(high) for _, high in box])
@@ -226,10 +226,6 @@ def _hull(column: Column) -> tuple[Bound, Bound]:
         low = None if low is None else min(low, ZERO)
         high = None if high is None else max(high, ZERO)
     return low, high
-
-
-def _is_crossed(low: Bound, high: Bound) -> bool:
-    return low is not None and high is not None and low > high
 
 
 def _within_unit(column: Column) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 from tamecheck.errors import UnsupportedError
 from tamecheck.ir.affine import AffineForm
-from tamecheck.ir.box import Bound
+from tamecheck.ir.box import Bound, is_crossed
 from tamecheck.ir.spec import Case, Inequality
 
 MAX_CASES = 20_000
@@ -92,7 +92,7 @@ def case_of(clause: Clause, lower: tuple[Bound, ...], upper: tuple[Bound, ...]) 
             else:
                 low[index] = max(low.get(index, bound), bound)
     lower, upper = _tighten(lower, low, max), _tighten(upper, high, min)
-    if any(is_empty(lower[i], upper[i]) for i in low.keys() | high.keys()):
+    if any(is_crossed(lower[i], upper[i]) for i in low.keys() | high.keys()):
         return None
     region = (o for o in clause if not o.outputs and (len(o.inputs) != 1 or o.strict))
     return Case(lower, upper, tuple(region), tuple(one for one in clause if one.outputs))
@@ -111,8 +111,3 @@ def _tighten(
         known = merged[index]
         merged[index] = bound if known is None else best(known, bound)
     return tuple(merged)
-
-
-def is_empty(low: Bound, high: Bound) -> bool:
-    """Whether no number is between two bounds."""
-    return low is not None and high is not None and low > high

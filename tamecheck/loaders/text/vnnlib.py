@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from tamecheck.errors import InputError, UnsupportedError
 from tamecheck.ir.affine import AffineForm
+from tamecheck.ir.box import is_crossed
 from tamecheck.ir.exact import parse_rational
 from tamecheck.ir.spec import Case, Specification, TensorName
 from tamecheck.ir.tensor import size_of
@@ -324,7 +325,7 @@ class _Reader:
             tuple(one for clause in known for one in clause), lower, upper
         )
         cases: list[Case] = []
-        if shared is not None and not any(map(linear_logic.is_empty, shared.lower, shared.upper)):
+        if shared is not None and not any(map(is_crossed, shared.lower, shared.upper)):
             clauses = linear_logic.both([dnf for dnf in self.asserted if len(dnf) != 1])
             found = (linear_logic.case_of(clause, shared.lower, shared.upper) for clause in clauses)
             cases.extend(
