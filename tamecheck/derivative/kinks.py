@@ -14,25 +14,7 @@ from flint import arb, fmpq
 
 from tamecheck.evaluate.exact_terms import holds, value_at
 from tamecheck.exact.reals import ZERO, Number, UndecidedError
-from tamecheck.ir.formula import (
-    Add,
-    Call,
-    Compare,
-    Const,
-    Div,
-    Elementary,
-    Floor,
-    Mul,
-    Piece,
-    Pow,
-    Term,
-    Var,
-    call,
-    everywhere,
-    power,
-    subterms,
-    truth,
-)
+from tamecheck.ir import formula
 from tamecheck.ir.graph import Apply, Graph
 from tamecheck.ir.op import Pointwise
 from tamecheck.ops.facets import compared, comparisons, degree, rounds, term_degree, variables
@@ -117,16 +99,16 @@ def sign_of(value: Number) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _derivatives(term: Term, arity: int) -> tuple[Term, ...]:
+def _derivatives(term: formula.Term, arity: int) -> tuple[formula.Term, ...]:
     return tuple(derivative(term, variable) for variable in range(arity))
 
 
-def term_value(term: Term, point: Sequence[Number]) -> Number:
+def term_value(term: formula.Term, point: Sequence[Number]) -> Number:
     """The value of a term that is continuous at a point."""
-    return value_at(everywhere(term), point, continuous=True)
+    return value_at(formula.everywhere(term), point, continuous=True)
 
 
-def gradient_at(term: Term, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
+def gradient_at(term: formula.Term, point: Sequence[Number], moving: Sequence[bool]) -> Partials:
     """The derivatives of a term by its variables, zero by those that do not move."""
     parts = _derivatives(term, len(point))
     return tuple(
@@ -147,7 +129,7 @@ def partials_over(node: Apply, point: Sequence[Number], moving: Sequence[bool]) 
     pieces = pieces_of(node)
     return tuple(
         value_at(
-            [Piece(p.condition, _derivatives(p.term, len(point))[k]) for p in pieces],
+            [formula.Piece(p.condition, _derivatives(p.term, len(point))[k]) for p in pieces],
             point,
             continuous=True,
         )
@@ -157,7 +139,7 @@ def partials_over(node: Apply, point: Sequence[Number], moving: Sequence[bool]) 
     )
 
 
-def pieces_of(node: Apply) -> tuple[Piece, ...]:
+def pieces_of(node: Apply) -> tuple[formula.Piece, ...]:
     """The pieces of a pointwise node."""
     meaning = node.op.meaning
     return meaning.pieces(node.params) if isinstance(meaning, Pointwise) else ()
@@ -235,23 +217,23 @@ def _check_lipschitz(node: Apply, point: Sequence[Number], moving: Sequence[bool
         raise NotLipschitzError
 
 
-def _moves(term: Term, moving: Sequence[bool]) -> bool:
+def _moves(term: formula.Term, moving: Sequence[bool]) -> bool:
     """Whether a term has a variable that moves."""
     return any(moving[index] for index in variables([term]))
 
 
 def _first_term(
-    pieces: Sequence[Piece], point: Sequence[Number], signs: dict[Term, int]
-) -> Term | None:
+    pieces: Sequence[formula.Piece], point: Sequence[Number], signs: dict[formula.Term, int]
+) -> formula.Term | None:
     """The term of the first piece whose condition holds when some terms have given signs."""
 
-    def decide(condition: Compare) -> bool | None:
+    def decide(condition: formula.Compare) -> bool | None:
         if condition.term in signs:
             return signs[condition.term] in condition.relation.signs
         return holds(condition, point)
 
     for piece in pieces:
-        found = truth(piece.condition, decide)
+        found = formula.truth(piece.condition, decide)
         if found is None:
             raise UndecidedError
         if found:
@@ -259,7 +241,7 @@ def _first_term(
     return None
 
 
-def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
+def _rounding(pieces: Sequence[formula.Piece], value: Number) -> Site | Partials:
     """A function of one argument that is constant between the jumps of floors of affine terms."""
     if not isinstance(value, fmpq):
         # raises if the ball meets a jump
@@ -268,7 +250,10 @@ def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
     # jumps are rationals whose denominators divide the product of all numbers in the terms
     roots = [root for piece in pieces for root in (piece.condition, piece.term)]
     numbers = [
-        t.value for root in roots for t in subterms(root) if isinstance(t, Const) and t.value
+        t.value
+        for root in roots
+        for t in formula.subterms(root)
+        if isinstance(t, formula.Const) and t.value
     ]
     apart = fmpq(1, 2 * int(value.q) * prod(abs(n.numerator) * n.denominator for n in set(numbers)))
     values = [
@@ -281,10 +266,14 @@ def _rounding(pieces: Sequence[Piece], value: Number) -> Site | Partials:
     return Site(((fmpq(1),),), alternatives, jump=True)
 
 
-_NOUGHT, _ONE, _HALF = Const(Fraction(0)), Const(Fraction(1)), Const(Fraction(1, 2))
+_NOUGHT, _ONE, _HALF = (
+    formula.Const(Fraction(0)),
+    formula.Const(Fraction(1)),
+    formula.Const(Fraction(1, 2)),
+)
 
 
-def derivative(term: Term, variable: int) -> Term:  # noqa: C901 (a case for each constructor)
+def derivative(term: formula.Term, variable: int) -> formula.Term:  # noqa: C901 (a case for each constructor)
     """The partial derivative of a term with respect to a variable, away from jumps.
 
     Examples
@@ -294,78 +283,88 @@ def derivative(term: Term, variable: int) -> Term:  # noqa: C901 (a case for eac
     Const(value=Fraction(3, 1))
     """
     match term:
-        case Var(index):
+        case formula.Var(index):
             return _ONE if index == variable else _NOUGHT
-        case Const():
+        case formula.Const():
             return _NOUGHT
-        case Add(left, right):
+        case formula.Add(left, right):
             return _plus(derivative(left, variable), derivative(right, variable))
-        case Mul(left, right):
+        case formula.Mul(left, right):
             return _plus(
                 _times(derivative(left, variable), right), _times(left, derivative(right, variable))
             )
-        case Div(top, low):
+        case formula.Div(top, low):
             rise = _times(derivative(top, variable), low)
             fall = _times(-top, derivative(low, variable))
             total = _plus(rise, fall)
-            return _NOUGHT if total == _NOUGHT else Div(total, Mul(low, low))
-        case Pow(base, Const(exponent)):
+            return _NOUGHT if total == _NOUGHT else formula.Div(total, formula.Mul(low, low))
+        case formula.Pow(base, formula.Const(exponent)):
             if exponent in (0, 1):
                 return _NOUGHT if exponent == 0 else derivative(base, variable)
-            outer = Mul(Const(exponent), Pow(base, Const(exponent - 1)))
+            outer = formula.Mul(
+                formula.Const(exponent), formula.Pow(base, formula.Const(exponent - 1))
+            )
             return _times(outer, derivative(base, variable))
-        case Pow(base, exponent):
-            through_base = Mul(exponent, Pow(base, Add(exponent, Const(Fraction(-1)))))
-            through_exponent = Mul(term, Call(Elementary.LOG, base))
+        case formula.Pow(base, exponent):
+            through_base = formula.Mul(
+                exponent, formula.Pow(base, formula.Add(exponent, formula.Const(Fraction(-1))))
+            )
+            through_exponent = formula.Mul(term, formula.Call(formula.Elementary.LOG, base))
             return _plus(
                 _times(through_base, derivative(base, variable)),
                 _times(through_exponent, derivative(exponent, variable)),
             )
-        case Floor():
+        case formula.Floor():
             return _NOUGHT
-        case Call(function, argument):
+        case formula.Call(function, argument):
             inner = derivative(argument, variable)
             return _NOUGHT if inner == _NOUGHT else _times(_SLOPES[function](argument), inner)
         case _:
             assert_never(term)
 
 
-def _plus(left: Term, right: Term) -> Term:
+def _plus(left: formula.Term, right: formula.Term) -> formula.Term:
     if left == _NOUGHT:
         return right
-    return left if right == _NOUGHT else Add(left, right)
+    return left if right == _NOUGHT else formula.Add(left, right)
 
 
-def _times(left: Term, right: Term) -> Term:
+def _times(left: formula.Term, right: formula.Term) -> formula.Term:
     if _NOUGHT in (left, right):
         return _NOUGHT
     if left == _ONE:
         return right
-    return left if right == _ONE else Mul(left, right)
+    return left if right == _ONE else formula.Mul(left, right)
 
 
-def _inverse_root(term: Term) -> Term:
-    return 1 / power(term, _HALF)
+def _inverse_root(term: formula.Term) -> formula.Term:
+    return 1 / formula.power(term, _HALF)
 
 
-_SLOPES: Mapping[Elementary, Callable[[Term], Term]] = {
-    Elementary.EXP: lambda u: call(Elementary.EXP, u),
-    Elementary.LOG: lambda u: 1 / u,
-    Elementary.SIN: lambda u: call(Elementary.COS, u),
-    Elementary.COS: lambda u: -call(Elementary.SIN, u),
-    Elementary.TAN: lambda u: 1 + call(Elementary.TAN, u) * call(Elementary.TAN, u),
-    Elementary.ASIN: lambda u: _inverse_root(1 - u * u),
-    Elementary.ACOS: lambda u: -_inverse_root(1 - u * u),
-    Elementary.ATAN: lambda u: 1 / (1 + u * u),
-    Elementary.SINH: lambda u: call(Elementary.COSH, u),
-    Elementary.COSH: lambda u: call(Elementary.SINH, u),
-    Elementary.TANH: lambda u: 1 - call(Elementary.TANH, u) * call(Elementary.TANH, u),
-    Elementary.ASINH: lambda u: _inverse_root(1 + u * u),
-    Elementary.ACOSH: lambda u: _inverse_root(u * u - 1),
-    Elementary.ATANH: lambda u: 1 / (1 - u * u),
+_SLOPES: Mapping[formula.Elementary, Callable[[formula.Term], formula.Term]] = {
+    formula.Elementary.EXP: lambda u: formula.call(formula.Elementary.EXP, u),
+    formula.Elementary.LOG: lambda u: 1 / u,
+    formula.Elementary.SIN: lambda u: formula.call(formula.Elementary.COS, u),
+    formula.Elementary.COS: lambda u: -formula.call(formula.Elementary.SIN, u),
+    formula.Elementary.TAN: lambda u: (
+        1 + formula.call(formula.Elementary.TAN, u) * formula.call(formula.Elementary.TAN, u)
+    ),
+    formula.Elementary.ASIN: lambda u: _inverse_root(1 - u * u),
+    formula.Elementary.ACOS: lambda u: -_inverse_root(1 - u * u),
+    formula.Elementary.ATAN: lambda u: 1 / (1 + u * u),
+    formula.Elementary.SINH: lambda u: formula.call(formula.Elementary.COSH, u),
+    formula.Elementary.COSH: lambda u: formula.call(formula.Elementary.SINH, u),
+    formula.Elementary.TANH: lambda u: (
+        1 - formula.call(formula.Elementary.TANH, u) * formula.call(formula.Elementary.TANH, u)
+    ),
+    formula.Elementary.ASINH: lambda u: _inverse_root(1 + u * u),
+    formula.Elementary.ACOSH: lambda u: _inverse_root(u * u - 1),
+    formula.Elementary.ATANH: lambda u: 1 / (1 - u * u),
     # 2 / √π, with π = 4 atan 1
-    Elementary.ERF: lambda u: (
-        2 / power(4 * call(Elementary.ATAN, _ONE), _HALF) * call(Elementary.EXP, -(u * u))
+    formula.Elementary.ERF: lambda u: (
+        2
+        / formula.power(4 * formula.call(formula.Elementary.ATAN, _ONE), _HALF)
+        * formula.call(formula.Elementary.EXP, -(u * u))
     ),
 }
 """The derivatives of the elementary functions."""
