@@ -11,7 +11,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 from functools import partial
 
+from flint import arb, fmpq
+
 from tamecheck import ops
+from tamecheck.exact import reals
 from tamecheck.exact.reals import UndecidedError, working_precision
 from tamecheck.ir.arithmetic import Arithmetic
 from tamecheck.ir.box import Box
@@ -21,10 +24,17 @@ from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ops.facets import term_of, variables
 from tamecheck.ops.monotone import direction
 from tamecheck.tame.curves import Curve, curves, may_oscillate
-from tamecheck.tame.elementary import call, raised
 from tamecheck.tame.follow import Algebra, Along, Refuter, first_witness
-from tamecheck.tame.forms import number
-from tamecheck.tame.hardy import WILD, Germ, on_curve, waves_out_of_proportion
+from tamecheck.tame.forms import ONE, Complex, Form, function, number
+from tamecheck.tame.hardy import (
+    MARGIN,
+    WILD,
+    Germ,
+    exponential,
+    on_curve,
+    waves_out_of_proportion,
+    with_slope,
+)
 from tamecheck.tame.series import rational_at
 from tamecheck.tame.verdict import Witness
 
@@ -95,15 +105,6 @@ def _apply(op: Op, params: Params, args: Sequence[Germ | None]) -> Germ | None:
         return WILD if _keeps_wild(op, params, args) else None
 
 
-_ALGEBRA = Algebra(_constant, Germ.value, _apply)
-_ARITHMETIC: Arithmetic[Germ] = Arithmetic(
-    constant=_constant,
-    power=lambda base, e: raised(base, _constant(e) if isinstance(e, Fraction) else e),
-    floor=Germ.floor,
-    call=call,
-)
-
-
 def _exact(meaning: Pointwise, params: Params, args: Sequence[Germ | None]) -> Germ | None:
     values = [None if germ is None else germ.value() for germ in args]
     found = rational_at(meaning.pieces(params), values)
@@ -156,3 +157,91 @@ def _domain(op: Op, params: Params) -> Condition | None:
 
 def _is_wild(germ: Germ) -> bool:
     return germ.is_wild or waves_out_of_proportion(germ) is not None
+
+
+_I: Complex = (fmpq(0), fmpq(1))
+
+
+def call(name: Elementary, argument: Germ) -> Germ:
+    """An elementary function of a germ.
+
+    Raises `UndecidedError` where the value is not known to be in a Hardy field, or a wave over one.
+    """
+    match name:
+        case Elementary.EXP:
+            return exponential(argument.single())
+        case Elementary.LOG:
+            return Germ(argument.logarithm())
+        case Elementary.SIN | Elementary.COS:
+            return _wave(name, argument.single())
+        case Elementary.TAN:
+            angle = argument.single()
+            return _wave(Elementary.SIN, angle) / _wave(Elementary.COS, angle)
+        case Elementary.ATAN | Elementary.ERF | Elementary.ASIN | Elementary.ACOS:
+            return _bounded(name, argument)
+        case _:
+            return _hyperbolic(name, argument)
+
+
+def _hyperbolic(name: Elementary, argument: Germ) -> Germ:
+    one = Germ(ONE)
+    if name in (Elementary.SINH, Elementary.COSH, Elementary.TANH):
+        there = exponential(argument.single())
+        back = exponential(argument.scaled(Fraction(-1)).single())
+        total, gap = there + back, there - back
+        half = Fraction(1, 2)
+        if name is Elementary.TANH:
+            return gap / total
+        return total.scaled(half) if name is Elementary.COSH else gap.scaled(half)
+    if name is Elementary.ATANH:
+        ratio = (one + argument) / (one - argument)
+        return Germ(ratio.logarithm()).scaled(Fraction(1, 2))
+    square = argument * argument
+    inside = square + one if name is Elementary.ASINH else square - one
+    return Germ((argument + root(inside)).logarithm())
+
+
+def root(argument: Germ) -> Germ:
+    """The square root of a positive germ."""
+    return raised(argument, Germ(number(Fraction(1, 2))))
+
+
+def raised(base: Germ, exponent: Germ) -> Germ:
+    """``base ** exponent``: a natural power, or ``exp(exponent * log(base))``."""
+    value = exponent.value()
+    if value is not None and value.denominator == 1:
+        return base.power(int(value))
+    return exponential(exponent.single() * base.logarithm())
+
+
+def _wave(name: Elementary, angle: Form) -> Germ:
+    turn = angle.exponential(_I)
+    if name is Elementary.SIN:
+        return Germ((turn - turn.inverse()).scaled((fmpq(0), fmpq(-1, 2))))
+    return Germ((turn + turn.inverse()).scaled((fmpq(1, 2), fmpq(0))))
+
+
+_FAR = {Elementary.ATAN: arb.pi() / 2, Elementary.ERF: arb(1)}
+
+
+def _bounded(name: Elementary, argument: Germ) -> Germ:
+    side, limit = argument.limit()
+    form, value = argument.single(), argument.value()
+    if name in _FAR and side:
+        return Germ(function(name.value, form, side * _FAR[name]))
+    if not side and limit.is_zero() and name is not Elementary.ACOS:
+        slope = 2 / arb.pi().sqrt() if name is Elementary.ERF else arb(1)
+        return Germ(with_slope(name.value, form, slope))
+    inside = name in _FAR or abs(limit) < 1 - arb(MARGIN)
+    if side or not (inside or (value is not None and abs(value) == 1)):
+        raise UndecidedError
+    return Germ(function(name.value, form, arb(reals.call(name, limit))))
+
+
+_ALGEBRA = Algebra(_constant, Germ.value, _apply)
+_ARITHMETIC: Arithmetic[Germ] = Arithmetic(
+    constant=_constant,
+    power=lambda base, e: raised(base, _constant(e) if isinstance(e, Fraction) else e),
+    floor=Germ.floor,
+    call=call,
+)
