@@ -140,6 +140,11 @@ def rational_text(value: Fraction) -> str:
         return top if low == "1" else f"{top}/{low}"
 
 
+def bound_text(bound: Fraction | None) -> str | None:
+    """The text of a bound; None where there is none."""
+    return None if bound is None else rational_text(bound)
+
+
 def decimal_text(value: Fraction, digits: int = 6) -> str:
     """A decimal near a rational of any size, for people."""
     try:

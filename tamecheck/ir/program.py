@@ -14,7 +14,7 @@ from typing import Any
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Bound, is_within
-from tamecheck.ir.exact import map_once, rational_text
+from tamecheck.ir.exact import bound_text, map_once, rational_text
 from tamecheck.ir.graph import canonical_sha256
 
 
@@ -235,8 +235,8 @@ class Program(Readable):
             "columns": [
                 {
                     "name": column.name,
-                    "lower": _bound_text(column.lower),
-                    "upper": _bound_text(column.upper),
+                    "lower": bound_text(column.lower),
+                    "upper": bound_text(column.upper),
                     "kind": column.kind.value,
                     "cost": rational_text(column.cost),
                 }
@@ -245,14 +245,10 @@ class Program(Readable):
             "rows": [
                 {
                     "name": row.name,
-                    "lower": _bound_text(row.lower),
-                    "upper": _bound_text(row.upper),
+                    "lower": bound_text(row.lower),
+                    "upper": bound_text(row.upper),
                     "terms": [[j, next(texts)] for j, _ in row.terms],
                 }
                 for row in self.rows
             ],
         }
-
-
-def _bound_text(bound: Bound) -> str | None:
-    return None if bound is None else rational_text(bound)

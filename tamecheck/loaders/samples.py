@@ -245,7 +245,7 @@ def exact_points(sample: Sample) -> Array:
             number_text(cell, column.form, decimal) if isinstance(cell, str) else cell
             for cell, column in zip(row, table.columns, strict=True)
         ]
-        found[number] = [parse_rational(c) if isinstance(c, str) else rational(c) for c in texts]
+        found[number] = [rational(c) for c in texts]
     return found
 
 

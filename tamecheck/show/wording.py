@@ -9,7 +9,7 @@ from dataclasses import asdict
 from math import prod
 from typing import TYPE_CHECKING, Any, cast
 
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import bound_text, rational_text
 from tamecheck.ir.structure import Antichain, Structure
 from tamecheck.ir.verdict import Properties, Verdict
 
@@ -275,7 +275,7 @@ def box_json(box: Box, inputs: Mapping[str, Shape]) -> dict[str, Any]:
     """A box as in certificates: exact strings, null where unbounded, every input named."""
 
     def ends(bounds: tuple[Bound, ...]) -> list[str | None]:
-        return [None if end is None else rational_text(end) for end in bounds]
+        return [*map(bound_text, bounds)]
 
     sides = {name: box.side(name) for name in inputs}
     return {n: {"lower": ends(s.lower), "upper": ends(s.upper)} for n, s in sides.items()}

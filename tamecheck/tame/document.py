@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any
 
 from tamecheck.ir.box import Box
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import bound_text
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.tensor import Tensor
 from tamecheck.tame.verdict import Step
@@ -37,8 +36,8 @@ def certificate_document(
         "tensors": {digest: tensor_document(tensor) for digest, tensor in tensors.items()},
         "domain": {
             name: {
-                "lower": [_bound(bound) for bound in box.side(name).lower],
-                "upper": [_bound(bound) for bound in box.side(name).upper],
+                "lower": [bound_text(bound) for bound in box.side(name).lower],
+                "upper": [bound_text(bound) for bound in box.side(name).upper],
             }
             for name in graph.inputs
         },
@@ -53,7 +52,3 @@ def tensor_document(tensor: Tensor) -> dict[str, Any]:
         tensor.texts() if tensor.encoding == "q" else base64.b64encode(tensor.raw()).decode("ascii")
     )
     return {"encoding": tensor.encoding, "shape": list(tensor.shape), "data": data}
-
-
-def _bound(bound: Fraction | None) -> str | None:
-    return None if bound is None else rational_text(bound)

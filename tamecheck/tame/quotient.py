@@ -17,7 +17,7 @@ from tamecheck.budget import Budget
 from tamecheck.exact.polynomial import Polynomial, Square, quadratic_squares
 from tamecheck.ir.arithmetic import Arithmetic, MissingError
 from tamecheck.ir.box import Box
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import bound_text, rational_text
 from tamecheck.ir.graph import Apply, Constant, Graph, Input
 from tamecheck.ir.op import Routing
 from tamecheck.ir.tensor import size_of
@@ -83,7 +83,7 @@ def orthant_bound(graph: Graph, node: int) -> Step | None:
         negative = {key: -c for key, c in p.items()}
         if all(_nonnegative(_signed_sum(multiple, side)) for side in (p, negative)):
             texts = {"bound": rational_text(bound), "atoms": atoms}
-            gaps = {"delta": None if delta is None else rational_text(delta)}
+            gaps = {"delta": bound_text(delta)}
             return {"rule": "orthant-bound", "node": node, **texts, **gaps}
     return None
 

@@ -11,7 +11,7 @@ from flint import arb
 
 from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.answer import Readable
-from tamecheck.ir.exact import decimal_text, rational_text
+from tamecheck.ir.exact import bound_text, decimal_text, rational_text
 
 RECOMPUTATION = "recomputation"
 INTEGERS = "integer bounds"
@@ -272,8 +272,8 @@ class Optimum(Readable):
         gap = self.gap
         return {
             "status": self.status,
-            "value": None if self.value is None else rational_text(self.value),
-            "bound": None if self.bound is None else rational_text(self.bound),
+            "value": bound_text(self.value),
+            "bound": bound_text(self.bound),
             "gap": None if gap is None else float(gap),
             "x": None if self.x is None else [rational_text(v) for v in self.x],
             "checked": self.checked,
@@ -357,9 +357,9 @@ class Robustness(Readable):
             "method": self.method,
             "rests_on": self.rests_on,
             "decision": self.decision,
-            "radius": _text(self.radius),
-            "witness_radius": _text(self.witness_radius),
-            "certified_radius": _text(self.certified_radius),
+            "radius": bound_text(self.radius),
+            "witness_radius": bound_text(self.witness_radius),
+            "certified_radius": bound_text(self.certified_radius),
             "tried": [one.to_json() for one in self.tried],
             "seconds": round(self.seconds, 3),
             "facts": {},
@@ -372,7 +372,3 @@ class Robustness(Readable):
         return "\n".join(
             lines if self.rests_on is None else [*lines, f"  rests on: {self.rests_on}"]
         )
-
-
-def _text(value: Fraction | None) -> str | None:
-    return None if value is None else rational_text(value)

@@ -22,7 +22,7 @@ from tamecheck.bounds.rounding import rounding_in
 from tamecheck.budget import Budget
 from tamecheck.errors import TamecheckError, TimeLimitError, UnsupportedError
 from tamecheck.ir.arguments import path
-from tamecheck.ir.exact import rational_text
+from tamecheck.ir.exact import bound_text, rational_text
 from tamecheck.ir.floats import FloatFormat
 from tamecheck.ir.graph import Apply, Constant, Graph
 from tamecheck.ir.spec import Case, Inequality, Specification
@@ -253,10 +253,7 @@ def regions_json(cases: Sequence[Case]) -> list[dict[str, Any]] | None:
         groups.setdefault((case.lower, case.upper), []).append(case)
     found: list[dict[str, Any]] = []
     for first, *rest in groups.values():
-        ends = [
-            [None if v is None else rational_text(v) for v in side]
-            for side in (first.lower, first.upper)
-        ]
+        ends = [[*map(bound_text, side)] for side in (first.lower, first.upper)]
         if any(end is None for side in ends for end in side):
             return None
         rows = [[_row(row) for row in rows_of(case)] for case in (first, *rest)]
