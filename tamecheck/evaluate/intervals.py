@@ -11,9 +11,10 @@ confirms every bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
 from typing import NamedTuple
 
 import numpy as np
@@ -68,11 +69,12 @@ def subtract(x: Interval, y: Interval) -> Interval:
 
 def multiply(x: Interval, y: Interval) -> Interval:
     """``x y``, by its four corners."""
-    corners = [_product_of(a, b) for a in _ends(x) for b in _ends(y)]
-    low, high = corners[0]
-    for other_low, other_high in corners[1:]:
-        low, high = np.minimum(low, other_low), np.maximum(high, other_high)
-    return Interval(low, high)
+    return _hull([_product_of(a, b) for a in _ends(x) for b in _ends(y)])
+
+
+def _hull(corners: Sequence[tuple[Array, Array]]) -> Interval:
+    lows, highs = zip(*corners, strict=True)
+    return Interval(reduce(np.minimum, lows), reduce(np.maximum, highs))
 
 
 class _Factor(NamedTuple):
@@ -107,10 +109,7 @@ def _product_of(a: _Factor, b: _Factor) -> tuple[Array, Array]:
 
 def divide(x: Interval, y: Interval) -> Interval:
     """``x / y``; no bound at all where 0 is in ``y``."""
-    corners = [_quotient(a, b) for a in x for b in y]
-    low, high = corners[0]
-    for other_low, other_high in corners[1:]:
-        low, high = np.minimum(low, other_low), np.maximum(high, other_high)
+    low, high = _hull([_quotient(a, b) for a in x for b in y])
     pole = (y.lower <= 0) & (y.upper >= 0)
     return Interval(np.where(pole, -np.inf, low), np.where(pole, np.inf, high))
 
