@@ -84,6 +84,12 @@ class SignAscent:
         if self.weights > most:
             self.windows, self.first = {}, {}
 
+    def settle(self, *, planes: bool) -> None:
+        """Go on as after a first call that has, or has not, kept the planes."""
+        self.fresh = False
+        if not planes:
+            self.windows = {}
+
     @property
     def weights(self) -> int:
         """The number of slopes of planes."""

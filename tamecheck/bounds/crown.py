@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tamecheck.bounds.layers import Dense, Layers, Linear, Pointwise
-from tamecheck.bounds.propagation import State, magnitude, meet, run_back, unit
+from tamecheck.bounds.propagation import CALL, EACH, State, magnitude, meet, run_back, unit
 from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -47,7 +47,7 @@ def bound(  # noqa: PLR0913 (options, by keyword only)
             # that run back are for what these leave open
             forward = _carry_forward(state, given)
             given = dict(enumerate(forward.bounds))
-            state = State(layers, [Interval(lower, upper)], budget=budget)
+            state = State(layers, [Interval(lower, upper)], budget=budget, work=forward.work)
         wanted = _arguments(layers) - direct(layers) if most else frozenset[int]()
         for index in range(1, layers.output + 1):
             state.extend(given.get(index))
@@ -104,6 +104,7 @@ def _carry_forward(state: State, known: Mapping[int, Interval]) -> State:
         state.extend(known.get(index))
         if isinstance(layer, Linear):
             found = _linear(layer, [affine[arg] for arg in layer.args], magnitude(box))
+            state.work += 4 * count * size * layer.size * layer.terms
             found = found.blurred(state.noise.get(index))
         elif isinstance(layer, Pointwise):
             found = _pointwise(state, index, affine[layer.args[0]], magnitude(box))
@@ -112,6 +113,7 @@ def _carry_forward(state: State, known: Mapping[int, Interval]) -> State:
             own = state.bounds[index]
             flat = np.zeros((count, size, layer.size))
             found = _Affine(flat, own.lower, flat, own.upper)
+        state.work += 4 * (count * size * layer.size * EACH + CALL)
         state.bounds[index] = meet(state.bounds[index], found.range(box))
         affine[index] = found
         for arg in layer.args:

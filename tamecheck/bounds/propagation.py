@@ -26,6 +26,8 @@ WHOLE = 2.0**30
 """Weights of rows are integers over this."""
 _ELEMENTS = 1 << 23
 """The most elements that the functionals of one pass may have."""
+EACH, CALL = 64, 1 << 20
+"""How many products of a sum take as long as the other operations on its value, and as a call."""
 
 
 def unit(count: int) -> float:
@@ -50,6 +52,8 @@ class State:
     """By how much the elements of a layer may be off, where that is not 0."""
     budget: Budget = field(default_factory=Budget)
     """When it is spent, no more bounds are made tighter."""
+    work: float = 0.0
+    """What functionals have cost, in products: time as every machine counts it."""
 
     @property
     def count(self) -> int:
@@ -61,7 +65,7 @@ class State:
         bounds = [Interval(x.lower[boxes], x.upper[boxes]) for x in self.bounds]
         linear = {k: v for k, v in self.sizes.items() if isinstance(self.layers[k], Linear)}
         sizes, noise = ({k: v[boxes] for k, v in one.items()} for one in (linear, self.noise))
-        return replace(self, bounds=bounds, planes={}, sizes=sizes, noise=noise)
+        return replace(self, bounds=bounds, planes={}, sizes=sizes, noise=noise, work=0.0)
 
     def extend(self, known: Interval | None = None) -> Interval:
         """Bounds of the next layer from those of its arguments, cut to what is known of it."""
@@ -212,6 +216,7 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
         here = state.layers[index]
         if isinstance(here, Linear):
             parts, terms = here.adjoint(functional), here.terms
+            state.work += len(functional) * a.shape[1] * here.size * here.terms
             if here.offset is not None and here.offset.any():
                 at = at + functional @ here.offset
         else:
@@ -228,6 +233,7 @@ def back(state: State, layer: int, a: Array, guide: Guide | None = None) -> Func
             own = state.bend(index)
             parts, constant = guide.planes.get(index, own).back(functional)
             at, terms = at + constant, 4
+        state.work += len(functional) * a.shape[1] * here.size * EACH + CALL
         if index in state.noise:
             at = at - np.matmul(np.abs(functional), state.noise[index][..., np.newaxis])[..., 0]
         error = error + _lost(state, index, functional, terms) + np.abs(at) * _UNIT

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from tamecheck.programs.explore import Open, Point, Task
 from tamecheck.programs.scaled import Multipliers
-
-
-@dataclass(slots=True)
-class Planned:
-    """A task, the future of its answer if a process was given it, and how often one ended."""
-
-    task: Task
-    future: Any = None
-    ended: int = 0
+from tamecheck.solvers.executors import Planned
 
 
 class Stack(NamedTuple):
@@ -36,7 +28,7 @@ class State:
     """
 
     open: Stack | None
-    planned: tuple[Planned, ...] = ()
+    planned: tuple[Planned[Task], ...] = ()
     numbered: int = 1
     written: int = 0
     point: Point | None = None

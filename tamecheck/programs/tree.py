@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, TypeAlias
 
 from tamecheck.budget import Budget
-from tamecheck.errors import EndedError, SolverError
+from tamecheck.errors import EndedError
 from tamecheck.ir.program import Program
 from tamecheck.programs.branching import Pseudocosts, children
 from tamecheck.programs.certificate import (
@@ -29,14 +30,13 @@ from tamecheck.programs.explore import (
     Explorer,
     Open,
     Point,
-    Question,
     Task,
     explore,
     minimised,
 )
 from tamecheck.programs.lattice import Granularity, granularity
-from tamecheck.programs.state import Planned, Stack, State, push
-from tamecheck.solvers.executors import Shared, share
+from tamecheck.programs.state import Stack, State, push
+from tamecheck.solvers.executors import Planned, Turns, share
 from tamecheck.solvers.relaxation import nearest
 from tamecheck.solvers.scaling import power, shift
 
@@ -63,8 +63,6 @@ _LARGE = "the program is too large for exact arithmetic"
 _LONG = f"a point or a proof {TOO_LONG}"
 _AGAIN = 0.5
 """Of the time for the journal, of which users of `writing` take a multiple."""
-_LATE = 1.0
-"""Seconds that a process has to say what it found when its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +126,12 @@ class Search:
         self._state = State(Stack(Open(0, {}), None))
         self._nodes: list[tuple[int, Node]] = []
         self._ahead, self._start = ahead, start
-        self._executor: Any = None
-        self._shared: Question = Shared(b"")
         self._leaves: dict[int, Node | None] = {}
         """What is known of open nodes, as far as it was asked."""
         self.obstacle: str | None = None
         """What keeps the search from its end, beside limits."""
         self.notes: list[str] = []
+        self._turns = Turns[Task, Explored](self._explore, notes=self.notes)
         self.interrupted = False
         self.writing = 0.0
         """Seconds that it takes to write down what the last run proved, about."""
@@ -254,18 +251,23 @@ class Search:
         if not self._state.planned:
             return False
         if self._start is not None and self._state.begun:
-            self._executor, self._start = self._start(), None
-            self._shared = share(self._question)
-        for planned in self._state.planned:
-            if self._executor is not None and planned.future is None:
-                self._send(planned, budget)
-        found = self._answer(budget)
+            self._turns.begin(self._start(), partial(explore, share(self._question)))
+            self._start = None
+        try:
+            found = self._turns.answer(self._state.planned, budget)
+        except EndedError as error:
+            self.obstacle = f"processes ended over the same task (status {error.status})"
+            return False
         if found is None:
             return False
         self._take_over(found)
         if self._progress is not None:
             self._progress(self._status())
         return not (found.open and budget.is_spent)
+
+    def _explore(self, task: Task, budget: Budget) -> Explored:
+        """The answer to a task in this process, for whatever program it is now."""
+        return self._here.explore(task, budget)
 
     def _plan(self, last: float) -> None:
         """Plan tasks for the next open nodes."""
@@ -281,32 +283,6 @@ class Search:
             planned.append(Planned(task))
             left -= nodes
         self._state = replace(self._state, open=stack, planned=tuple(planned))
-
-    def _send(self, planned: Planned, budget: Budget) -> None:
-        """Give a task to a process."""
-        planned.future = self._executor.submit(explore, self._shared, planned.task, budget.timeout)
-
-    def _answer(self, budget: Budget) -> Explored | None:
-        """What the first of the planned tasks leads to; None if it is not known in time."""
-        planned = self._state.planned[0]
-        while planned.future is not None:
-            left = budget.timeout
-            try:
-                return planned.future.result(timeout=None if left is None else left + _LATE)
-            except TimeoutError:
-                return None
-            except EndedError as error:
-                planned.ended += 1
-                if planned.ended > 1:
-                    self.obstacle = f"processes ended over the same task (status {error.status})"
-                    return None
-                self._send(planned, budget)
-            except SolverError as error:
-                self.notes.append(f"The search goes on in one process. {error.what}")
-                self._executor = None
-                for other in self._state.planned:
-                    other.future = None
-        return self._here.explore(planned.task, budget)
 
     def _take_over(self, found: Explored) -> None:
         """Take over what the first of the planned tasks has led to, and write it down."""

@@ -16,6 +16,7 @@ from queue import SimpleQueue
 from subprocess import Popen
 from typing import IO, TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from tamecheck.budget import Budget
 from tamecheck.errors import EndedError, InputError, MemoryLimitError, SolverError
 from tamecheck.ir.judge import judge_shares
 from tamecheck.solvers.limits import limit_memory, refuse_elsewhere
@@ -199,6 +200,102 @@ def answers_in_turn(
             while following in held:
                 yield held.pop(following)
                 following += 1
+
+
+@dataclass(slots=True, eq=False)
+class Planned(Generic[_T]):
+    """A task, the future of its answer if an executor was given it, and how often one ended.
+
+    ``found`` has the answer where it is here before its turn.
+    """
+
+    task: _T
+    future: Any = None
+    ended: int = 0
+    found: Any = None
+
+
+class Turns(Generic[_T, _R]):
+    """Answers to planned tasks, the first one first, so that it does not matter who works.
+
+    This process does, with ``here`` of a task and a budget, until an executor is given: then that
+    does ``work`` with a task and the seconds that are left, and this process waits for it, or if it
+    is ``helping`` takes tasks that nobody has begun.
+
+    Parameters
+    ----------
+    here
+        What answers a task in this process.
+    notes
+        Where it is said that the executor has failed, so that this process goes on alone.
+    late
+        Seconds that an executor has to say what it found when its time is over.
+    """
+
+    def __init__(
+        self,
+        here: Callable[[_T, Budget], _R],
+        *,
+        notes: list[str] | None = None,
+        helping: bool = False,
+        late: float = 1.0,
+    ) -> None:
+        self._here, self._helping, self._late = here, helping, late
+        self.notes = [] if notes is None else notes
+        self._executor: Any = None
+        self._work: Callable[..., _R] | None = None
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process works alone."""
+        return self._executor is None
+
+    def begin(self, executor: Any, work: Callable[..., _R]) -> None:
+        """Have tasks done by an executor from now on."""
+        self._executor, self._work = executor, work
+
+    def answer(self, planned: Sequence[Planned[_T]], budget: Budget) -> _R | None:
+        """What the first of the tasks leads to; None if it is not known in time.
+
+        Raises
+        ------
+        EndedError
+            If processes have ended twice over it.
+        """
+        first = planned[0]
+        for one in planned if self._executor is not None else ():
+            if one.future is None and one.found is None:
+                self._send(one, budget)
+        while first.future is not None:
+            own = self._free(planned) if self._helping and not first.future.done() else None
+            if own is not None:
+                own.future = None
+                own.found = self._here(own.task, budget)
+                continue
+            left = budget.timeout
+            try:
+                return first.future.result(timeout=None if left is None else left + self._late)
+            except TimeoutError:
+                return None
+            except EndedError:
+                first.ended += 1
+                if first.ended > 1:
+                    raise
+                self._send(first, budget)
+            except SolverError as error:
+                self.notes.append(f"The search goes on in one process. {error.what}")
+                self._executor = None
+                for other in planned:
+                    other.future = None
+        return self._here(first.task, budget) if first.found is None else first.found
+
+    def _send(self, planned: Planned[_T], budget: Budget) -> None:
+        planned.future = self._executor.submit(self._work, planned.task, budget.timeout)
+
+    def _free(self, planned: Sequence[Planned[_T]]) -> Planned[_T] | None:
+        """The first task that no process has begun, which then none begins."""
+        waiting = (one for one in planned if one.future is not None)
+        return next((one for one in waiting if one.future.cancel()), None)
 
 
 def judge_in_shares(

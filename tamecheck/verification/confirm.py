@@ -95,7 +95,8 @@ def verify(  # noqa: PLR0913 (options, by keyword only)
         limit in ten times what the answer took.  One that the kernel accepts is what the answer
         rests on; ``note`` says why there is none.
     workers
-        How many processes may check shares of a large certificate.
+        How many processes may look for an answer, and check shares of a large certificate.  The
+        answer does not depend on it.
 
     Raises
     ------
@@ -136,13 +137,13 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
     alone = _has_few_pieces(graph) and not isinstance(splits(), str)
     seconds_ = _BEFORE_SPLITS * budget.seconds if limited else _ALONE
     first = budget.part(seconds_) if alone else budget
-    found = decide(model, asked, first, seed=seed, replay=replay)
+    found = decide(model, asked, first, seed=seed, replay=replay, workers=workers)
     if isinstance(found, Unknown) and alone and not budget.is_spent:
         found = _by_splits_alone(
             found, splits(), budget if limited else budget.part(_ALONE), workers
         )
         if isinstance(found, Unknown) and not limited and not budget.is_spent:
-            found = decide(model, asked, budget, seed=seed, replay=replay)
+            found = decide(model, asked, budget, seed=seed, replay=replay, workers=workers)
     if not isinstance(found, Holds):
         return found
     try:

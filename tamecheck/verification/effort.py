@@ -2,54 +2,68 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tamecheck.bounds.crown import goes_forward
-from tamecheck.bounds.layers import Layers
-from tamecheck.ir.tensor import Array
-
 _CHOICES = 8.0, np.inf
 _PART = 0.25
-_INSTANT, _TRIED, _AGAIN, _KEPT = 1e-6, 0.05, 12, 0.98
+_TRIED, _KEPT = 1 / 16, 0.98
+_START, _SHARE = 2.0**32, 0.3
 
 
+@dataclass(frozen=True, slots=True)
 class Effort:
     """How many elements of a layer are worth functionals of their own: whatever closes most boxes.
 
-    Of each choice it keeps the processor's seconds, and the part of the region closed in them.
-    ``reach`` is how far ascent has lifted bounds of late, so that lower ones are not tried.
+    Of each choice there is the work that was spent, and the part of the region closed by it.  The
+    most thorough one comes first, since boxes that are halved in haste are many; each other has a
+    small share of the work, and more where it closes more.
+    ``reach`` is how far ascent has lifted bounds of late, so that lower ones are not tried.  Boxes
+    that are followed in rationals have a share of all work: so much was ``settled`` of what
+    ``passed``.
     """
 
-    def __init__(self, layers: Layers, scale: Array) -> None:
-        self.reach = np.inf
-        self.scale = scale
-        self.choices = _CHOICES if goes_forward(layers) else _CHOICES[-1:]
-        self.spent, self.closed = ([0.0] * len(self.choices) for _ in "sc")
-        self.turn = 0
+    spent: tuple[float, ...] = (0.0,)
+    closed: tuple[float, ...] = (0.0,)
+    reach: float = np.inf
+    settled: float = 0.0
+    passed: float = 0.0
 
-    @contextmanager
-    def measure(self, boxes: Callable[[], tuple[Array, Array]]) -> Generator[float]:
-        """The choice for some boxes, whose ends are given, that are about to be looked at."""
-        numbers = range(len(self.choices))
-        least = min(numbers, key=self.spent.__getitem__)
-        rates = [self.closed[k] / (self.spent[k] + _INSTANT) for k in numbers]
-        self.turn += 1
-        known = self.spent[least] > _TRIED and self.turn % _AGAIN
-        chosen = max(numbers, key=rates.__getitem__) if known else least
-        before, size = time.thread_time(), self._size(*boxes())
-        yield self.choices[chosen]
-        self.spent[chosen] = _KEPT * self.spent[chosen] + time.thread_time() - before
-        self.closed[chosen] = _KEPT * self.closed[chosen] + size - self._size(*boxes())
+    @classmethod
+    def of(cls, forward: bool) -> Effort:  # noqa: FBT001 (whether there is a choice)
+        """What is known at first; where affine bounds go forward, functionals are a choice."""
+        none = (0.0,) * (len(_CHOICES) if forward else 1)
+        return cls(none, none)
 
-    def lifted(self, most: float) -> None:
-        """Ascent has lifted a bound by at most so much in one batch."""
-        self.reach = most if self.reach == np.inf else self.reach + _PART * (most - self.reach)
+    @property
+    def settles(self) -> bool:
+        """Whether a box may be followed in rationals now."""
+        return self.settled <= _START + _SHARE * self.passed
 
-    def _size(self, lower: Array, upper: Array) -> float:
-        """The volume of boxes, as a part of the region."""
-        share = np.where(upper > lower, (upper - lower) / self.scale, 1.0)
-        return float(share.prod(-1).sum())
+    def choose(self) -> tuple[int, float]:
+        """The choice for the next boxes: its number, and the most elements."""
+        numbers = range(len(self.spent))
+        chosen = min(numbers, key=self.spent.__getitem__)
+        if self.spent[chosen] >= _TRIED * sum(self.spent):
+            rates = [c / (s + 1) for c, s in zip(self.closed, self.spent, strict=True)]
+            chosen = max(reversed(numbers), key=rates.__getitem__)
+        return chosen, _CHOICES[-len(self.spent) :][chosen]
+
+    def told(self, chosen: int, work: float, closed: float) -> Effort:
+        """What is known after boxes for which a choice was made."""
+
+        def moved(old: tuple[float, ...], more: float) -> tuple[float, ...]:
+            return tuple(_KEPT * v + more if k == chosen else v for k, v in enumerate(old))
+
+        return replace(
+            self,
+            spent=moved(self.spent, work),
+            closed=moved(self.closed, closed),
+            passed=self.passed + work,
+        )
+
+    def lifted(self, most: float) -> Effort:
+        """What is known after ascent that has lifted a bound by at most so much in one batch."""
+        reach = most if self.reach == np.inf else self.reach + _PART * (most - self.reach)
+        return replace(self, reach=reach)

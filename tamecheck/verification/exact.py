@@ -44,6 +44,7 @@ from tamecheck.ir.spec import Case, Inequality
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import Problem, input_row, polyhedron_of
+from tamecheck.verification.witness import Search
 
 _LARGE = 200_000
 _MANY_INPUTS = 64
@@ -51,7 +52,8 @@ _MANY_VALUES, _FEW_VALUES = 10_000, 8
 _LARGEST = 1 << 62
 """Of roundings, which are integers of 64 bits."""
 _SMALL = 30_000
-_LEAF_START, _LEAF_SHARE, _LEAF_LONG = 0.2, 0.3, 2.0
+_CUT, _SECOND, _LEAF_LONG = 2.0**17, 2.0**34, 2.0
+"""The work of a cut, by input, and in a second; the seconds that a box is worth."""
 
 Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 """The witness of a case at an input, if the exact outputs there satisfy it."""
@@ -61,12 +63,13 @@ Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 class Outcome:
     """What an exact search ended with: the cases that no input satisfies, a witness of another one.
 
-    ``parts`` counts the linear pieces that were reached.
+    ``parts`` counts the linear pieces that were reached, ``cuts`` how often a part was divided.
     """
 
     impossible: frozenset[int]
     witness: Witness | None
     parts: int
+    cuts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,61 +85,59 @@ class Exact:
         """How many forms the steps decide about."""
         return sum(_count_forms(step) for step in self.steps.values())
 
+    def cuts_in(self, seconds: float) -> int:
+        """How many cuts of a part take about so many seconds."""
+        return int(seconds * _SECOND / (_CUT * (self.inputs + 3)))
+
     def search(self, cases: Sequence[Case], budget: Budget, confirm: Confirm) -> Outcome:
         """Decide cases, in order, until one has a witness or the budget is spent."""
         groups: dict[object, list[int]] = {}
         for number, case in enumerate(cases):
             groups.setdefault((case.lower, case.upper, case.region), []).append(number)
         impossible: set[int] = set()
-        parts = 0
+        parts = cuts = 0
         for numbers in groups.values():
             # where a point fails that the closed pieces give, their faces are told apart
             for faces in (False, True):
-                run = _Descent(self, [(n, cases[n].outputs) for n in numbers], budget, faces)
+                left = budget.nodes and replace(budget, nodes=max(budget.nodes - cuts, 1))
+                wanted = [(n, cases[n].outputs) for n in numbers]
+                run = _Descent(self, wanted, left or budget, faces)
                 found = run.through(cases[numbers[0]])
-                parts += run.parts
+                parts, cuts = parts + run.parts, cuts + run.cuts
                 witness = None if found is None else confirm(*found)
                 if witness is not None:
-                    return Outcome(frozenset(impossible), witness, parts)
+                    return Outcome(frozenset(impossible), witness, parts, cuts)
                 if found is None:
                     break
             if run.complete and found is None:
                 impossible.update(numbers)
-        return Outcome(frozenset(impossible), None, parts)
+        return Outcome(frozenset(impossible), None, parts, cuts)
 
 
 class Leaves:
-    """Boxes with few open decisions, which are followed to their end.
+    """Boxes with few open decisions, which are followed to their end."""
 
-    They take a share of the time of the search that they belong to.
-    """
-
-    def __init__(self, problem: Problem, budget: Budget, confirm: Confirm) -> None:
-        self.problem, self.budget, self.confirm = problem, budget, confirm
+    def __init__(self, problem: Problem) -> None:
         small = problem.graph.parameters <= _SMALL
         self.exact = exact_of(problem.scores) if small else None
-        self.started, self.spent, self.parts = budget.seconds, 0.0, 0
 
-    @property
-    def ready(self) -> bool:
-        """Whether a box may be looked at now."""
-        passed = self.started - self.budget.seconds
-        return self.exact is not None and self.spent <= _LEAF_START + _LEAF_SHARE * passed
-
-    def decide(self, number: int, lower: Sequence[float], upper: Sequence[float]) -> Outcome:
-        """Decide a case on a part of its box; `Outcome` counts it as case 0."""
-        wanted, before = self.problem.spec.cases[number], self.budget.seconds
+    def decide(
+        self, search: Search, number: int, lower: Sequence[float], upper: Sequence[float]
+    ) -> tuple[Outcome, float]:
+        """Decide a case on a part of its box, which `Outcome` counts as case 0; the work, too."""
+        wanted = search.problem.spec.cases[number]
         if self.exact is None:
-            return Outcome(frozenset(), None, 0)
+            return Outcome(frozenset(), None, 0), 0.0
         low = tuple(_inner(v, end, max) for v, end in zip(lower, wanted.lower, strict=True))
         high = tuple(_inner(v, end, min) for v, end in zip(upper, wanted.upper, strict=True))
         part = replace(wanted, lower=low, upper=high)
+        cut = _CUT * (self.exact.inputs + 3)
         found = self.exact.search(
-            [part], self.budget.part(_LEAF_LONG), lambda _, point: self.confirm(number, point)
+            [part],
+            replace(search.budget, nodes=self.exact.cuts_in(_LEAF_LONG)),
+            lambda _, point: search.confirm_exactly(number, point),
         )
-        self.spent += before - self.budget.seconds
-        self.parts += found.parts
-        return found
+        return found, (found.cuts + 1) * cut
 
 
 def _inner(value: float, end: Bound, choose: Callable[[Fraction, Fraction], Fraction]) -> Bound:
@@ -182,7 +183,7 @@ class _Descent:
         faces: bool,  # noqa: FBT001 (given by name of the loop that passes it)
     ) -> None:
         self.exact, self.cases, self.budget, self.faces = exact, cases, budget, faces
-        self.parts, self.complete = 0, True
+        self.parts, self.cuts, self.complete = 0, 0, True
         self.order = list(exact.steps)
         eye = [
             [Fraction(int(i == j)) for j in range(exact.inputs + 1)] for i in range(exact.inputs)
@@ -252,6 +253,9 @@ class _Descent:
                 yield here, position, {**forms, node: value}
                 continue
             for choice, rows in _options(step, asked, len(decided), here, faces=self.faces):
+                self.cuts += 1
+                if self.budget.nodes is not None and self.cuts > self.budget.nodes:
+                    raise TimeLimitError("the number of cuts is reached")
                 if choice is None:
                     self.complete = False
                 elif (child := here.cut(rows)) is not None:

@@ -29,10 +29,10 @@ from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
 from tamecheck.verification.answer import Optimum, Status
+from tamecheck.verification.boxes import halve_boxes
 from tamecheck.verification.branch import (
     Items,
     count_items,
-    halve_boxes,
     join_items,
     pick_items,
 )

@@ -194,6 +194,12 @@ def halves_inputs(layers: Layers) -> bool:
     return layers.inputs <= _HALVED_INPUTS or not kinks(layers)
 
 
+def has_jumps(layers: Layers) -> bool:
+    """Whether some layer takes discrete values."""
+    bent = (one.scalar for one in layers.computed if isinstance(one, Pointwise))
+    return any(scalar.jumps or scalar.integral for scalar in bent)
+
+
 def signs_share(layers: Layers) -> float:
     """The share of the time that splitting signs may take; boxes have the rest."""
     return 0.5 if layers.inputs <= FEW_INPUTS else 1.0

@@ -29,7 +29,9 @@ from tamecheck.ir.tensor import Tensor
 from tamecheck.ops import MUL
 from tamecheck.ops.facets import rounds
 from tamecheck.verification.answer import REAL, ROUNDING, Arithmetics, Holds
-from tamecheck.verification.branch import Remainder, split_inputs, split_neurons, still_open
+from tamecheck.verification.boxes import split_inputs, still_open
+from tamecheck.verification.branch import Remainder
+from tamecheck.verification.neurons import split_neurons
 from tamecheck.verification.problem import (
     Problem,
     Region,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
@@ -21,37 +21,30 @@ from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
 from tamecheck.ir.tensor import Array
 from tamecheck.model import Model
-from tamecheck.verification.answer import (
-    RECOMPUTATION,
-    Answer,
-    Holds,
-    Unknown,
-    Violated,
-    Witness,
-)
+from tamecheck.solvers.executors import executor_of
+from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
 from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
-from tamecheck.verification.branch import Items, split_inputs, split_neurons, still_open
+from tamecheck.verification.boxes import split_inputs, still_open
+from tamecheck.verification.branch import Items
 from tamecheck.verification.contradiction import bounded_or_open, not_contradicted
 from tamecheck.verification.exact import Exact, exact_of, point_of
 from tamecheck.verification.falsify import attack, deepen, flip, sample
 from tamecheck.verification.integers import branch
 from tamecheck.verification.joint import subject_of
+from tamecheck.verification.neurons import split_neurons
 from tamecheck.verification.plain import bound_plainly, sample_plainly
 from tamecheck.verification.problem import (
     FEW_INPUTS,
     Problem,
     Region,
     halves_inputs,
+    has_jumps,
     network_of,
     problem_of,
     signs_share,
     without,
 )
-from tamecheck.verification.witness import (
-    Replay,
-    Search,
-    confirm_exactly,
-)
+from tamecheck.verification.witness import Replay, Search, confirm_exactly
 
 if TYPE_CHECKING:
     from tamecheck.verification.windows import SignProofs
@@ -67,25 +60,31 @@ _PIECES = "linear pieces in rationals"
 _CLAUSES = "a Boolean formula"
 _BOXES = "linear bounds over boxes of inputs"
 _NEURONS = "linear bounds over sign patterns of rectifiers"
+_WHOLE = 8
+"""A cut of the whole region takes so many times as long as one of a small box."""
 _LARGE = 1 << 14
 """Neurons of a network of signs whose boxes are not bounded."""
 _QUICK, _QUICK_SHARE, _PROOF_SHARE, _DESCENT = 3.0, 0.1, 0.5, 0.2
 
 
-def decide(
+def decide(  # noqa: PLR0913 (options, by keyword only)
     model: Model | Graph | Mapping[str, Model],
     spec: Specification,
     budget: Budget,
     *,
     seed: int = 0,
     replay: Replay | None = None,
+    workers: int = 1,
 ) -> Answer:
     """What `verify` answers, before a kernel has seen the proof; Ctrl-C cancels the budget."""
     graph, own = subject_of(model, spec)
     replay = replay or own
 
     def ask(part: Specification, budget: Budget) -> Answer:
-        return _decide_reals(graph, part, budget, seed, replay)
+        started, problem, limit = time.monotonic(), problem_of(graph, part), budget.part(_FOREVER)
+        run = _Run(problem, replay, limit, np.random.default_rng(natural(seed, what="seed")))
+        run.started, run.workers = started, workers
+        return run.answer()
 
     if spec.input_size and not any(spec.integral):
         return ask(spec, budget)
@@ -98,32 +97,30 @@ def decide(
         return Unknown("interrupted", time.monotonic() - started)
 
 
-def _decide_reals(
-    graph: Graph, spec: Specification, budget: Budget, seed: int, replay: Replay | None
-) -> Answer:
-    """The answer where inputs are real numbers; a witness has integers where they are near."""
-    started, limit = time.monotonic(), budget.part(_FOREVER)
-    run = _Run(problem_of(graph, spec), replay, limit, natural(seed, what="seed"))
-    run.started = started
-    try:
-        layers = run.problem.layers
-        rest = run.plain if layers is None else lambda: run.by_layers(layers)
-        answer = run.unconditional() or rest()
-    except KeyboardInterrupt:
-        answer = run.interrupt()
-        budget.cancelled.set()
-    return answer
-
-
 class _Run:
-    def __init__(self, problem: Problem, replay: Replay | None, budget: Budget, seed: int) -> None:
-        self.problem, self.replay, self.budget = problem, replay, budget
-        self.started = time.monotonic()
-        self.rng = np.random.default_rng(seed)
+    """The way to an answer where inputs are real numbers; witnesses have integers near by."""
+
+    def __init__(
+        self, problem: Problem, replay: Replay | None, budget: Budget, rng: np.random.Generator
+    ) -> None:
+        self.problem, self.replay, self.budget, self.rng = problem, replay, budget, rng
+        self.started, self.workers = time.monotonic(), 1
         self.regions = problem.regions
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
         self.left: Items | None = None  # boxes that a first try has not closed
+
+    def answer(self) -> Answer:
+        """The answer; Ctrl-C cancels the budget."""
+        layers = self.problem.layers
+        try:
+            return self.unconditional() or (
+                self.plain() if layers is None else self.by_layers(layers)
+            )
+        except KeyboardInterrupt:
+            found = self.interrupt()
+            self.budget.cancelled.set()
+            return found
 
     @property
     def _spent(self) -> float:
@@ -183,15 +180,16 @@ class _Run:
     def _exactly(self, most: float = _LONG) -> Answer | None:
         """Piece by piece in rationals, where the pieces may be few; drops the cases that are shown.
 
-        A network with one piece has all the time; one with some has half of it, at most so many
-        seconds.
+        A network with one piece has all the time; one with some has half of it, and at most as
+        many cuts as take about so many seconds.
         """
         exact = self._exact
         if exact is None or exact.decisions > _FEW_DECISIONS:
             return None
         share = self.budget
         if exact.decisions:
-            share = share.part(min(share.seconds / 2, most))
+            # counted, so that the same question has the same answer on a machine that is busy
+            share = replace(share.share(0.5), nodes=exact.cuts_in(most / _WHOLE))
         # the cases that bounds have not closed
         cases = self.problem.spec.cases
         left = np.flatnonzero(np.any([region.cases for region in self.regions], axis=0)).tolist()
@@ -256,6 +254,14 @@ class _Run:
     def by_layers(self, layers: Layers) -> Answer:
         """Samples, exact pieces, gradients, then splitting of inputs or of signs."""
         search = Search(self.problem, layers, self.rng, self.replay, self.budget)
+        # processes, each of which starts when it has something to do
+        others = executor_of(None, self.workers - 1) if self.workers > 1 else nullcontext()
+        with others as search.executor:
+            return self._in_turn(search)
+
+    def _in_turn(self, search: Search) -> Answer:
+        """One way after the other, until there is an answer."""
+        layers = search.layers
         search.whole = any(self.problem.integral) and self.signs is not None
         self.search, self.regions = search, not_contradicted(self.problem, self.regions)
         if not self.regions:
@@ -268,14 +274,14 @@ class _Run:
             or self._by_signs(quickly=True)
             or (self._first_bounds(search) if len(self.regions) > _MANY_REGIONS else None)
             # splitting is the better way where pieces are many
-            or self._exactly(_LONG / 5 if _has_jumps(layers) else _SHORT)
+            or self._exactly(_LONG / 5 if has_jumps(layers) else _SHORT)
             or self._descend(search, quickly=False)
             or self._first_bounds(search)
             or self._by_signs(quickly=False)
             or self._prove_quickly(search)
             or self._attack(search, count)
             # boxes do not end where a jump touches the property
-            or (self._exactly(_LONG) if _has_jumps(layers) else None)
+            or (self._exactly(_LONG) if has_jumps(layers) else None)
             or self._prove(search)
         )
         return self._in_float32(search, found, count)
@@ -439,9 +445,3 @@ class _Run:
         if not left:
             return self._holds(_NEURONS)
         return self._kept(search) or self._by_boxes(search)
-
-
-def _has_jumps(layers: Layers) -> bool:
-    """Whether some layer takes discrete values."""
-    bent = (one.scalar for one in layers.computed if isinstance(one, Pointwise))
-    return any(scalar.jumps or scalar.integral for scalar in bent)

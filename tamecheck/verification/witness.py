@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import arb, fmpq
@@ -188,6 +188,19 @@ def replayed(case: Case, point: Sequence[Fraction], replay: Replay | None) -> bo
     return bool(outputs) and all(row.holds(inputs, outputs) for row in case.outputs)
 
 
+def with_replay(problem: Problem, witness: Witness, replay: Replay | None) -> Witness:
+    """The witness, and whether a float32 run is unsafe too."""
+    found = None if replay is None else run_in_float32(witness.inputs, replay)
+    if found is None:
+        return witness
+    inputs, outputs = found
+    cases = (one for one in problem.stated.cases if one.contains(witness.inputs))
+    said = bool(outputs) and any(
+        all(row.holds(inputs, outputs) for row in case.outputs) for case in cases
+    )
+    return replace(witness, float32=said)
+
+
 def onnx_replay(path: str | Path, shapes: Mapping[str, Shape] | None = None) -> Replay | None:
     """The model in an ``.onnx`` or ``.onnx.gz`` file as onnxruntime runs it; None if it cannot.
 
@@ -251,6 +264,8 @@ class Search:
     whole: bool = False
     checks: int = 0
     failed: set[bytes] = field(default_factory=set[bytes])
+    executor: Any = None
+    """What helps once a search has done some work alone."""
 
     def rows(self, x: Array) -> Array:
         """The rows of the property at points, in float64."""

@@ -1,0 +1,81 @@
+"""How many processes look for an answer, and how fast they are, has no influence on it."""
+
+import random
+from fractions import Fraction
+
+import pytest
+
+from tamecheck import ops
+from tamecheck.budget import Budget
+from tamecheck.ir.graph import GraphBuilder
+from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.solvers.executors import Planned, Turns, Workers
+from tamecheck.verification import branch, verify
+
+
+def network(rng, inputs, width):
+    """Two layers of rectifiers and a sum, with weights that are multiples of 1/16."""
+    build = GraphBuilder()
+
+    def numbers(rows, columns):
+        return [[Fraction(rng.randint(-16, 16), 16) for _ in range(columns)] for _ in range(rows)]
+
+    node, before = build.input("x", (1, inputs)), inputs
+    for after in (width, width, 1):
+        if node:
+            node = build.apply(ops.RELU, [node])
+        node = build.apply(ops.MATMUL, [node, build.constant(numbers(before, after))])
+        node = build.apply(ops.ADD, [node, build.constant(numbers(1, after))])
+        before = after
+    return build.build({"y": node})
+
+
+def spec_of(inputs, bound):
+    ends = "".join(
+        f"(declare-const X_{i} Real)(assert (>= X_{i} -1))(assert (<= X_{i} 1))"
+        for i in range(inputs)
+    )
+    return parse_vnnlib(f"{ends}(declare-const Y_0 Real)(assert (>= Y_0 {bound}))")
+
+
+def told(answer):
+    document = answer.to_json()
+    del document["seconds"]
+    return document
+
+
+@pytest.mark.parametrize(("inputs", "width"), [(3, 40), (5, 30), (14, 12), (16, 20)])
+def test_the_answer_does_not_depend_on_how_many_look_for_it(monkeypatch, inputs, width):
+    """Of boxes and of signs, whether there is a violation or not."""
+    monkeypatch.setattr(branch, "_ALONE", 2.0**26)
+    monkeypatch.setattr(branch, "_TASK", 2.0**24)
+    sent = []
+    submit = Workers.submit
+    monkeypatch.setattr(
+        Workers, "submit", lambda self, *args: sent.append(args) or submit(self, *args)
+    )
+    rng = random.Random(inputs)
+    graph = network(rng, inputs, width)
+    found = set()
+    for bound in (1, 4, 8, 16, 40):
+        spec = spec_of(inputs, bound)
+        alone, helped = (verify(graph, spec, timeout=120, workers=n) for n in (1, 2))
+        assert told(alone) == told(helped)
+        found.add(alone.status)
+    assert found == {"holds", "violated"}
+    assert sent
+
+
+def test_tasks_are_answered_in_turn_whoever_works():
+    """The work is `max` of a task and the seconds that are left, which are fewer."""
+    budget = Budget.of(60)
+    pool = Workers(1)
+    try:
+        for helping in (False, True):
+            turns = Turns(lambda task, _budget: task, helping=helping)
+            turns.begin(pool, max)
+            planned = [Planned(100 + k) for k in range(9)]
+            for k in range(9):
+                assert turns.answer(planned[k:], budget) == 100 + k
+    finally:
+        pool.shutdown(cancel_futures=True)
