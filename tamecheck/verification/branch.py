@@ -24,8 +24,8 @@ from tamecheck.verification.answer import Witness
 from tamecheck.verification.problem import problem_of
 from tamecheck.verification.witness import Search, with_replay
 
-_ALONE, _TASK, _BATCH = 2.0**35, 2.0**33, 2.0**33
-"""Work before there are tasks, of a task, and of a batch: two seconds, half of one, as much."""
+_ALONE, _TASK, _BATCH = 2.0**34, 2.0**33, 2.0**33
+"""Work before there are tasks, of a task, and of a batch: a second, half of one, as much."""
 _AHEAD = 4
 
 Items: TypeAlias = Mapping[Any, Array]
