@@ -12,6 +12,7 @@ whatever ``y`` is: multipliers may be rounded freely, and what is lost is exactl
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -155,26 +156,27 @@ class Scaled:
         These are the terms of integer columns with integer coefficients, which add up to an
         integer: if none is in between, there is no point.
         """
-        form: dict[int, Fraction] = {}
-        least = most = Fraction(0)
+        unit = multipliers.denominator * self.scale
+        form = defaultdict[int, int](int)
+        least: Number = 0
+        most: Number = 0
         for i, n in multipliers.numerators.items():
             low, high = self.row_lower[i], self.row_upper[i]
             if low is None or high is None:
                 return None
-            weight = Fraction(n, multipliers.denominator)
-            sides = sorted((weight * low, weight * high))
+            sides = sorted((n * self.scale * low, n * self.scale * high))
             least, most = least + sides[0], most + sides[1]
             for j, a in self.rows[i]:
-                form[j] = form.get(j, Fraction(0)) + weight * Fraction(a, self.scale)
+                form[j] += n * a
         for j, a in form.items():
-            if not a or (program.columns[j].kind.integral and a.denominator == 1):
+            if not a or (a % unit == 0 and program.columns[j].kind.integral):
                 continue
             low, high = box.lower[j], box.upper[j]
             if low is None or high is None:
                 return None
             sides = sorted((-a * low, -a * high))
             least, most = least + sides[0], most + sides[1]
-        return least, most
+        return Fraction(least) / unit, Fraction(most) / unit
 
     def skips(self, multipliers: Multipliers, box: Box, program: Program) -> bool:
         """Whether the multipliers combine rows to one that no integers satisfy: see `gap`."""

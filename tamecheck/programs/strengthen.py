@@ -120,6 +120,7 @@ class _Root:
         """Whether no point is left within the bounds."""
         self.program = replace(program, rows=(*program.rows, cutoff))
         self.scaled = Scaled(self.program)
+        self._rows: list[list[tuple[int, int]]] = self.scaled.rows
         self._basis: tuple[dict[int, int], dict[int, int]] = {}, {}
         """Of the last relaxation: what columns and rows are in it."""
 
@@ -149,6 +150,7 @@ class _Root:
 
         Where they leave nothing more, each is looked at with rows of which one column is 1.
         """
+        self._leave_out()
         for _ in range(_PASSES):
             found = self._pass(self._tighten_row, budget)
             if not (self.crossed or found):
@@ -158,6 +160,11 @@ class _Root:
             if self.crossed or not found:
                 break
         return not self.crossed
+
+    def _leave_out(self) -> None:
+        """Keep only the terms of columns that need not be 0, to which bounds owe something."""
+        known = [low == 0 == high for low, high in zip(self.box.lower, self.box.upper, strict=True)]
+        self._rows = [[t for t in row if not known[t[0]]] for row in self.scaled.rows]
 
     def _pass(self, tighten: Callable[[int], bool], budget: Budget) -> bool:
         """Narrow bounds by each row, while there are points left."""
@@ -203,7 +210,7 @@ class _Root:
             if side is None:
                 return False
             total += n * self.scaled.scale * side
-            for j, a in self.scaled.rows[i]:
+            for j, a in self._rows[i]:
                 form[j] += n * a
         # the sum is at least its sides: what the others can at most contribute is taken from them
         most: dict[int, Number | None] = {}
@@ -429,6 +436,7 @@ class _Root:
         ]
         self.program = replace(self.program, rows=(*self.program.rows, *rows))
         self.scaled.extend([(cut.terms, cut.least) for cut in cuts])
+        self._leave_out()
 
 
 def _fraction(end: Number | None) -> Fraction | None:
