@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import numpy as np
-
 from tamecheck.exact.linear import Box, Number
-from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program, Row
 from tamecheck.programs.certificate import Bounded, Branched, Crossed, CrossedRow, Node, renumber
 from tamecheck.programs.scaled import hull_box, minimised_costs
-from tamecheck.solvers.relaxation import nearest
 
-_ZERO, _ROUNDING = Fraction(0), 1e-6
+_ZERO = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +87,9 @@ def condense(program: Program, kept: Collection[int] = ()) -> Condensed:
     rows: dict[int, int] = {}
     left: list[Row] = []
     inner = Box([box.lower[j] for j in columns], [box.upper[j] for j in columns])
-    near = _nearly_implied(program, box)
     for i, row in enumerate(program.rows):
         own = _without(row, fixed, places)
-        if not (near[i] and _is_implied(own, inner)):
+        if not _is_implied(own, inner):
             rows[len(left)] = i
             left.append(own)
     costs = minimised_costs(program)
@@ -111,27 +105,6 @@ def _without(row: Row, fixed: Mapping[int, Fraction], places: Mapping[int, int])
     terms = tuple((places[j], a) for j, a in row.terms if j in places)
     ends = (None if end is None else end - known for end in (row.lower, row.upper))
     return Row(row.name, terms, *ends)
-
-
-def _nearly_implied(program: Program, box: Box) -> Sequence[bool]:
-    """Whether rows seem to hold everywhere within bounds, in floats: most do not."""
-    lower, upper = (
-        np.array([sign * math.inf if end is None else nearest(end) for end in ends])
-        for sign, ends in ((-1, box.lower), (1, box.upper))
-    )
-    values = np.array(map_once(nearest, [a for row in program.rows for _, a in row.terms]))
-    places = np.array([j for row in program.rows for j, _ in row.terms], int)
-    of = np.repeat(np.arange(len(program.rows)), [len(row.terms) for row in program.rows])
-    found = np.ones(len(program.rows), bool)
-    for sign, side in ((1, "lower"), (-1, "upper")):
-        with np.errstate(over="ignore", invalid="ignore"):
-            parts = sign * values * np.where(sign * values > 0, lower[places], upper[places])
-            least, size = (np.bincount(of, p, len(found)) for p in (parts, np.abs(parts)))
-        ends = [getattr(row, side) for row in program.rows]
-        end = np.array([-math.inf if end is None else sign * nearest(end) for end in ends])
-        slack = least + _ROUNDING * (1.0 + np.where(np.isfinite(least), size, 0.0))
-        found &= slack >= end - _ROUNDING * np.where(np.isfinite(end), np.abs(end), 0.0)
-    return found.tolist()
 
 
 def _is_implied(row: Row, box: Box) -> bool:
