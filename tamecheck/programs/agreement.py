@@ -17,6 +17,11 @@ from tamecheck.solvers.relaxation import nearest
 _TOLERANCE = 1e-6
 
 
+def is_cutoff(program: Program, point: Point) -> bool:
+    """Whether a point is one of the program whose value a certificate can hold, with the point."""
+    return not (program.violations(point) or is_long((), (), (program.objective(point),), point))
+
+
 def best_point(
     program: Program, said: Sequence[Claim], known: Point | None, budget: Budget
 ) -> tuple[Point | None, list[str]]:
@@ -32,7 +37,7 @@ def best_point(
         point = completion.point(claim.point[: len(program.columns)], budget)
         if point is None:
             notes.append(f"The point of {claim.solver} has no exact counterpart.")
-        elif is_long((), (), (program.objective(point),), point):
+        elif not is_cutoff(program, point):
             notes.append(f"The point of {claim.solver} {TOO_LONG}.")
         else:
             points.append(point)

@@ -24,7 +24,7 @@ from tamecheck.ir.answer import (
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
-from tamecheck.programs.agreement import agreeing, best_point, refuted
+from tamecheck.programs.agreement import agreeing, best_point, is_cutoff, refuted
 from tamecheck.programs.certificate import (
     TOO_LONG,
     Bounded,
@@ -108,7 +108,8 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     progress
         Called now and then with the `Status` of the search.
     incumbent
-        An exact point to begin with, one number a column; one that is not feasible is ignored.
+        An exact point to begin with, one number a column; one that is not feasible is
+        ignored, and so is one that is too long for a certificate.
     cutoff
         Whether bounds may be narrowed for points that are better than the best one known, which
         the format of VIPR has no statement for.
@@ -132,7 +133,7 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
     budget = Budget.of(arguments.seconds(seconds, what="limit"))
     seed = natural(seed, what="seed")
-    if incumbent is not None and program.violations(incumbent):
+    if incumbent is not None and not is_cutoff(program, incumbent):
         incumbent = None
     own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
     own.journal = journal
@@ -173,7 +174,7 @@ class _Solving:
         claim, derived = document["claim"], derived_of(document)
         if "x" in claim:
             point = tuple(map(rational_of_text, claim["x"]))
-            if not self.program.violations(point):
+            if is_cutoff(self.program, point):
                 self.incumbent = point
         nodes = nodes_of(document)
         if not (derived or any(nodes)):

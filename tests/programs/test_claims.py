@@ -140,6 +140,11 @@ def test_a_point_that_is_too_long_for_a_certificate_is_no_cutoff(monkeypatch):
         None,
         ["The point of HiGHS has numbers that are too long for a certificate."],
     )
-    solved = solve(program, certify=True, seconds=10)
-    assert isinstance(solved.answer, Unknown)
-    assert "has numbers that are too long" in " ".join((solved.answer.why, *solved.notes))
+    nodes = [{"branch": 0, "at": 0, "children": [1, 2]}, None, None]
+    begun = {"program": program.sha256, "claim": {}, "derived": [], "nodes": nodes}
+    long = (*[F(0)] * 12, worse.lower)
+    assert not program.violations(long)
+    for more in ({}, {"incumbent": long}, {"incumbent": long, "resume": begun}):
+        solved = solve(program, certify=True, seconds=10, **more)
+        assert isinstance(solved.answer, Unknown)
+        assert "numbers that are too long" in " ".join((solved.answer.why, *solved.notes))
