@@ -58,7 +58,7 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     *,
     seconds: float | None = None,
     seed: int = 0,
-    layers: int = 12,
+    layers: int = 40,
     cuts: int = 8,
     steps: int = 0,
 ) -> GomoryDual:
@@ -119,6 +119,7 @@ class Layers:
         self.multipliers: tuple[Fraction, ...] = ()
         self.point: tuple[Fraction, ...] = ()
         self.bound = ZERO
+        self._long = False
 
     def run(self, layers: int, optimum: Fraction | None) -> str:
         """Add layers until the bound is the optimum, nothing is fractional, or time is over."""
@@ -131,11 +132,12 @@ class Layers:
             self._keep_tight()
             before = self.bound
             if not self._add_layer():
-                return f"{done} layers: no more cuts"
+                left = f"further cuts have more than {_MOST_DIGITS} digits"
+                return f"{done} layers: {left if self._long else 'no more cuts'}"
             self.solve()
             if self.bound < before:
                 raise AssertionError("a row more cannot lower the bound")
-        return f"{layers} layers"
+        return f"{layers} layers, the most that are asked for"
 
     def solve(self) -> None:
         """The exact optimum of the extended linear program."""
@@ -180,9 +182,11 @@ class Layers:
     def _add_layer(self) -> bool:
         """Add the cuts of the fractional variables that the optimal point violates."""
         added: list[Extended] = []
+        self._long = False
         for w in self.basis_rows():
             v = self._value(w) % 1
             if v == 0 or _digits(w) > _MOST_DIGITS:
+                self._long |= v != 0
                 continue
             row = self.cut(w, v)
             if self._is_violated(row):

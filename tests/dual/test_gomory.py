@@ -147,3 +147,45 @@ def test_the_ascent_raises_the_bound_and_stays_a_dual_function():
     assert Q(44, 7) < climbed.dual_value <= 7
     assert all(climbed.checks[name].status for name in PROOFS)
     assert climbed.formula == gomory_dual(program, layers=0, steps=10).formula
+
+
+def of_lines(costs, kinds, rows):
+    """A minimum over non-negative variables; rows are coefficients, lower and upper side."""
+    columns = tuple(
+        Column(f"x{j}", kind=Kind.INTEGER if kind == "i" else Kind.CONTINUOUS, cost=cost)
+        for j, (kind, cost) in enumerate(zip(kinds, costs, strict=True))
+    )
+    made = (
+        Row(f"r{i}", tuple((j, Q(a)) for j, a in enumerate(line) if a), low, high)
+        for i, (line, low, high) in enumerate(rows)
+    )
+    return Program(columns, tuple(made))
+
+
+def test_layers_are_added_as_long_as_they_help_and_what_stops_them_is_said():
+    thirteen = of_lines(
+        [Q(2, 3), Q(1), Q(5, 2), Q(4), Q(7)],
+        "iiiii",
+        [
+            ([6, 6, 0, 4, -3], Q(46), None),
+            ([0, 7, 0, Q(5, 2), 6], Q(81, 2), Q(81, 2)),
+            ([0, 0, -5, 0, Q(1, 2)], None, Q(-7)),
+            *(([int(i == j) for i in range(5)], None, Q(e)) for j, e in enumerate((4, 4, 2, 4, 4))),
+        ],
+    )
+    few, all_of_them = gomory_dual(thirteen, layers=3), gomory_dual(thirteen)
+    assert few.gap > 0
+    assert few.notes == ("3 layers, the most that are asked for",)
+    assert all_of_them.strong
+    long = of_lines(
+        [Q(-19, 3), Q(49, 6), Q(9), Q(-2, 3), Q(-4, 3)],
+        "iiiic",
+        [
+            ([Q(-1, 2), Q(7, 3), Q(3, 2), 0, 1], Q(15, 2), None),
+            ([6, 0, -2, Q(-1, 3), 4], None, Q(95, 3)),
+            ([Q(-2, 3), Q(-1, 2), -4, 2, Q(1, 3)], None, Q(-1, 2)),
+        ],
+    )
+    found = gomory_dual(long)
+    assert found.gap > 0
+    assert "further cuts have more than 60 digits" in found.notes[0]
