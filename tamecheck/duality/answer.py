@@ -17,6 +17,7 @@ from tamecheck.duality.check import (
     check_at,
     check_columns,
     check_zero,
+    in_time,
     reduced_costs,
 )
 from tamecheck.duality.form import Form, RightHandSide, Vector
@@ -253,8 +254,8 @@ class DualFunction(ABC):
     def checks(self) -> Mapping[str, CheckItem]:
         """The exact check of every condition of the dual, afterwards."""
         return {
-            "columns": check_columns(self.form, self.evaluate, self.directional),
-            "at_zero": check_zero(self.form, self.evaluate),
+            "columns": in_time(lambda: check_columns(self.form, self.evaluate, self.directional)),
+            "at_zero": in_time(lambda: check_zero(self.form, self.evaluate)),
             "subadditive": self.subadditive,
             "monotone": self.monotone,
             "at_b": check_at(self.dual_value, self.optimum),

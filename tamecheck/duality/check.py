@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.duality.form import Form, Vector
+from tamecheck.errors import SolverError
 
 Value = Fraction | float
 """A rational, or the float infinity where a program has no point."""
@@ -21,6 +22,14 @@ class CheckItem:
 
     status: bool | None
     why: str
+
+
+def in_time(check: Callable[[], CheckItem]) -> CheckItem:
+    """The condition, or that values of the function were not proved in time."""
+    try:
+        return check()
+    except SolverError as error:
+        return CheckItem(status=None, why=str(error))
 
 
 def reduced_costs(

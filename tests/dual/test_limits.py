@@ -102,3 +102,23 @@ def test_no_family_exceeds_the_cost_of_a_point(method, seed):
         x = [Q(rng.randint(0, 4)) if k is Kind.INTEGER else Q(rng.randint(0, 9), 2) for k in kinds]
         d = [row.value(x) for row in program.rows]
         assert found(d) <= program.objective(x)
+
+
+def test_a_condition_that_is_not_decided_in_time_is_open():
+    # at 0 the branches of two integers without bounds have no end
+    columns = (
+        *(Column(f"x{j}", kind=Kind.INTEGER, cost=c) for j, c in enumerate((Q(4, 3), Q(5)))),
+        Column("x2", Q(-1), None, Kind.INTEGER, Q(-5, 3)),
+        Column("x3", kind=Kind.INTEGER, cost=Q(-9, 2)),
+        Column("y", Q(-1), None, Kind.CONTINUOUS, Q(-1, 3)),
+    )
+    form = (2, Q(3, 2), Q(-5, 2), Q(-3, 2), -2)
+    rows = (
+        Row("r0", tuple((j, Q(a)) for j, a in enumerate(form)), Q(-11, 2), None),
+        Row("r1", ((3, Q(-4, 3)),), Q(-4, 3), None),
+    )
+    found = dual(Program(columns, rows), "value", seconds=2)
+    assert found.strong
+    assert found.checks["columns"].status is None
+    assert "had used up its time" in found.checks["columns"].why
+    assert found.to_json()["checks"]["columns"] is None
