@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from math import inf, nextafter
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,9 @@ import numpy as np
 from tamecheck.ir.exact import rational_text
 from tamecheck.ir.graph import canonical_sha256
 from tamecheck.ir.tensor import Array
+
+_DIGITS, _ROUNDED = 53, 2.0**-51
+"""Of a float, and more than what it rounds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +54,32 @@ class WindowLayer:
     def thresholds(self) -> Array:
         """The integers that integer sums reach where a neuron is 1."""
         return np.array([-(-v.numerator // v.denominator) for v in self.upper], dtype=np.int64)
+
+    @cached_property
+    def _ends(self) -> Array:
+        """The least floats that are at least the upper ends: a float is at both or at none."""
+        near = [(v, float(v)) for v in self.upper]
+        return np.array([nextafter(f, inf) if f < v else f for v, f in near])
+
+    def held(self, x: Array) -> Array:
+        """Which neurons are 1 at a point of floats, exactly: its numbers are those of the floats.
+
+        Floats decide where they hold the sums, or are far enough; rationals decide the rest.
+        """
+        sums, ends, x = self.sums(x), self._ends, np.asarray(x, dtype=np.float64)
+        reached = sums >= ends
+        most = float(np.abs(x).max(initial=0)) * np.abs(self.weights).sum(axis=1)
+        # multiples of a unit of which floats hold all sums
+        steps = np.ldexp(x, _DIGITS - int(np.frexp(most.max())[1]))
+        if not (steps == np.rint(steps)).all():
+            near = np.abs(sums - ends) <= _ROUNDED * (self.windows.shape[1] * most + np.abs(ends))
+            for p, c in np.argwhere(near).tolist():
+                inside = self.inside[p]
+                values, row = x[self.windows[p][inside]], self.weights[c][inside]
+                terms = zip(values.tolist(), row.tolist(), strict=True)
+                total = sum((Fraction(v) * w for v, w in terms), Fraction(0))
+                reached[p, c] = total >= self.upper[c]
+        return np.asarray(reached[self.groups].any(axis=1).reshape(-1))
 
     def gather(self, x: Array) -> Array:
         """The elements of the windows, 0 where there are none."""
@@ -122,12 +152,9 @@ class WindowNetwork:
         }
 
     def evaluate(self, x: Array) -> list[Array]:
-        """The states of every layer at a point, in floats; ties of the first layer as they fall."""
+        """The states of every layer at a point of floats, exactly, ties included."""
         found: list[Array] = []
-        for number, layer in enumerate(self.layers):
-            sums = layer.sums(x)
-            ends = np.array([float(v) for v in layer.upper]) if number == 0 else layer.thresholds
-            held = (sums >= ends)[layer.groups].any(axis=1).reshape(-1)
-            x = np.where(held, 1, -1).astype(np.int8)
+        for layer in self.layers:
+            x = np.where(layer.held(x), 1, -1).astype(np.int8)
             found.append(x)
         return found

@@ -11,6 +11,7 @@ from onnx import helper
 
 import tamecheck as tc
 from tamecheck.binarized import recognise_windows
+from tamecheck.binarized.windows import WindowLayer
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import exact_values
 
@@ -20,6 +21,53 @@ FORMS = [{}, {"pooled": True}, {"normalised": True}, {"pooled": True, "normalise
 def scores(graph, point):
     found = exact_values(graph, graph.split([Fraction(v) for v in point.tolist()]))
     return [int(v) for v in found[graph.outputs[0][0]].reshape(-1).tolist()]
+
+
+def exactly(layer, point):
+    """Which neurons are 1, by rationals alone."""
+    x = [Fraction(v) for v in point.tolist()]
+    sums = [
+        [
+            sum((w * x[i] for i, w in zip(p, row, strict=True) if i >= 0), Fraction(0))
+            for row in rows
+        ]
+        for p in layer.windows.tolist()
+        for rows in [layer.weights.tolist()]
+    ]
+    return [
+        any(sums[p][c] >= layer.upper[c] for p in group)
+        for group in layer.groups.tolist()
+        for c in range(layer.channels)
+    ]
+
+
+@pytest.mark.parametrize("kind", ["halves", "decimals", "single", "tiny"])
+def test_neurons_are_exact_at_thresholds_that_floats_do_not_tell_from_sums(kind):
+    """Thresholds are sums that occur, and numbers next to these, nearer than floats are."""
+    near = [Fraction(0), Fraction(1, 1 << 90), -Fraction(1, 1 << 90), Fraction(1, 1 << 50)]
+    missed = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        point = rng.integers(-40, 41, 9) / 2
+        if kind != "halves":
+            point /= 10
+        if kind == "single":
+            point = point.astype(np.float32).astype(np.float64)
+        if kind == "tiny":
+            point[::3] *= 1e-12
+        windows, weights = rng.integers(-1, 9, (6, 5)), rng.choice([-2, -1, 1, 3], (4, 5))
+        x = [Fraction(v) for v in point.tolist()]
+        ends = tuple(
+            sum((int(w) * x[i] for i, w in zip(windows[c], row, strict=True) if i >= 0), near[c])
+            for c, row in enumerate(weights)
+        )
+        groups = np.arange(6).reshape(3, 2)
+        layer = WindowLayer(windows, weights, groups, ends, ends)
+        known = exactly(layer, point)
+        assert layer.held(point).tolist() == known
+        floats = (layer.sums(point) >= np.array(list(map(float, ends))))[groups].any(axis=1)
+        missed += floats.reshape(-1).tolist() != known
+    assert missed > 3  # where floats alone are wrong
 
 
 @pytest.mark.parametrize("form", FORMS, ids=str)
