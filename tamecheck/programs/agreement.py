@@ -9,8 +9,8 @@ from tamecheck.budget import Budget
 from tamecheck.ir.answer import Feasible, Infeasible, Optimal, Unbounded
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import TOO_LONG, is_long
-from tamecheck.programs.explore import Point
 from tamecheck.programs.prover import Completion
+from tamecheck.programs.state import Point
 from tamecheck.solvers.claims import Claim
 from tamecheck.solvers.relaxation import nearest
 

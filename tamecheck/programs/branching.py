@@ -17,9 +17,11 @@ from tamecheck.solvers.relaxation import LinearAnswer, Relaxation
 
 Ends: TypeAlias = tuple[Number | None, Number | None]
 
-_RELIABLE = 4
-_CANDIDATES = 10
-_ITERATIONS = 40
+_RELIABLE, _CANDIDATES, _WORSE, _ITERATIONS = 8, 100, 8, 100
+"""How often a column is looked at; how many at a node, and how many in a row that are no better;
+iterations of the simplex method in each child."""
+_LEAST = 1e-9
+"""Growth that is taken for more."""
 _TOLERANCES = 1e-6, 2e-9
 """Of floats that are integers: the finer where none differs by more than the other."""
 _LARGEST = 2.0**40
@@ -126,25 +128,34 @@ class Brancher:
         else:
             return None
         candidates.sort(reverse=True)
+        scores = {j: score for score, j in candidates}
         unknown = [j for _, j in candidates if self._costs.count(j) < _RELIABLE]
+        best = max((scores[j] for j in scores.keys() - set(unknown)), default=0.0)
+        worse = 0
         for j in unknown[:_CANDIDATES]:
-            self._look(j, x[j], objective, box)
-        chosen = max((j for _, j in candidates), key=lambda j: self._score(j, x[j]))
+            scores[j] = self._look(j, x[j], objective, box)
+            worse = 0 if scores[j] > best else worse + 1
+            best = max(best, scores[j])
+            if worse >= _WORSE:
+                break
+        chosen = max(scores, key=lambda j: scores[j])
         return Branch(chosen, math.floor(x[chosen]))
 
-    def _look(self, j: int, value: float, objective: float, box: Box) -> None:
-        """Learn from a few iterations in both children."""
+    def _look(self, j: int, value: float, objective: float, box: Box) -> float:
+        """Learn from a few iterations in both children, and score what they say."""
         at = math.floor(value)
         down = self._relaxation.probe(j, box.lower[j], at, _ITERATIONS)
         up = self._relaxation.probe(j, at + 1, box.upper[j], _ITERATIONS)
         scale = max(abs(objective), 1.0)
-        self.learn(j, 0, value - at, min(down - objective, scale))
-        self.learn(j, 1, at + 1 - value, min(up - objective, scale))
+        growths = min(down - objective, scale), min(up - objective, scale)
+        self.learn(j, 0, value - at, growths[0])
+        self.learn(j, 1, at + 1 - value, growths[1])
+        return max(growths[0], _LEAST) * max(growths[1], _LEAST)
 
     def _score(self, j: int, value: float) -> float:
         part = value - math.floor(value)
         down, up = (self._costs.mean(j, side) for side in (0, 1))
-        return max(down * part, 1e-9) * max(up * (1 - part), 1e-9)
+        return max(down * part, _LEAST) * max(up * (1 - part), _LEAST)
 
 
 def any_branch(program: Program, answer: LinearAnswer, box: Box) -> Branch | Split | None:

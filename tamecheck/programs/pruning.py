@@ -10,8 +10,9 @@ from dataclasses import replace
 from fractions import Fraction
 
 from tamecheck.budget import Budget
+from tamecheck.exact.linear import Number
 from tamecheck.ir.program import Program
-from tamecheck.programs.branching import Ends, children
+from tamecheck.programs.branching import Branch, Ends, children
 from tamecheck.programs.certificate import (
     Bounded,
     Branched,
@@ -24,6 +25,7 @@ from tamecheck.programs.certificate import (
     Tightened,
     renumber,
 )
+from tamecheck.programs.lattice import Granularity
 from tamecheck.programs.scaled import Multipliers, Scaled, hull
 
 
@@ -41,11 +43,11 @@ def prune(
     """
     own = _Steps(program, strengthened, derived)
     leaves = 0
-    for changes, leaf in _leaves(strengthened, nodes):
+    for _, changes, leaf in _preorder(strengthened, nodes):
         if budget.is_spent:
             return tuple(derived), tuple(nodes)
         own.use_leaf(changes, leaf)
-        leaves += 1
+        leaves += not isinstance(leaf, Branched)
     for k in range(len(derived) - 1, -1, -1):
         if k in own.needed or own.pays(k, leaves):
             own.needed.add(k)
@@ -62,19 +64,158 @@ def prune(
     )
 
 
-def _leaves(program: Program, nodes: Sequence[Node]) -> Iterator[tuple[Mapping[int, Ends], Node]]:
-    """The leaves of a tree, with the bounds that branching has changed."""
-    stack: list[tuple[int, Mapping[int, Ends]]] = [(0, {})]
+def _preorder(
+    program: Program, nodes: Sequence[Node]
+) -> Iterator[tuple[int, Mapping[int, Ends], Node]]:
+    """The nodes of a tree, each after its parent, with the bounds that branching has changed."""
+    stack: list[tuple[int, Mapping[int, Ends]]] = [(0, {})] if nodes else []
     while stack:
         index, changes = stack.pop()
         node = nodes[index]
+        yield index, changes, node
         if isinstance(node, Branched):
             j = node.by.column
             sides = children(program, node.by, *changes.get(j, hull(program.columns[j])))
             for child, ends in zip(node.children, sides, strict=True):
                 stack.append((child, {**changes, j: ends}))
+
+
+def collapse(
+    program: Program,
+    nodes: Sequence[Node],
+    value: Fraction | None,
+    steps: Granularity | None,
+    budget: Budget,
+) -> tuple[Node, ...]:
+    """The tree without branchings that one of the children does not need: it takes their place.
+
+    The ``value`` is that of the best point, minimised.  If the budget is spent first, everything is
+    kept.
+    """
+
+    def accept(bound: Fraction) -> bool:
+        """Whether no point of a leaf with this bound is better."""
+        if value is None:
+            return False
+        return bound >= value if steps is None else bound > value - steps.step
+
+    own, used, order = _Leaf(program, accept), dict[int, int](), list[int]()
+    for index, changes, node in _preorder(program, nodes):
+        if budget.is_spent:
+            return tuple(nodes)
+        if isinstance(node, Branched):
+            order.append(index)
         else:
-            yield changes, node
+            used[index] = own.used(node, changes)
+    place = list(range(len(nodes)))
+    for index in reversed(order):
+        place[index], used[index] = _needed(index, nodes[index], place, used)
+    return _rebuilt(nodes, place)
+
+
+def _needed(
+    index: int, node: Node, place: Sequence[int], used: Mapping[int, int]
+) -> tuple[int, int]:
+    """What takes the place of a branching below which that is known, and what it rests on."""
+    if not isinstance(node, Branched):
+        return index, used[index]
+    mask = 0
+    for k, child in enumerate(node.children):
+        end = _bit(node.by.column, 1 - k) if isinstance(node.by, Branch) else 0
+        if end and not used[child] & end:
+            return place[child], used[child]
+        mask |= used[child] ^ end
+    return index, mask
+
+
+def _rebuilt(nodes: Sequence[Node], place: Sequence[int]) -> tuple[Node, ...]:
+    """The nodes below the root that are left, each after its parent."""
+    waiting, found = list(place[:1]), list[Node]()
+    for index in waiting:
+        node = nodes[index]
+        if isinstance(node, Branched):
+            first = len(waiting)
+            waiting += [place[child] for child in node.children]
+            node = replace(node, children=(first, first + 1))
+        found.append(node)
+    return tuple(found)
+
+
+def _bit(column: int, side: int) -> int:
+    """The mask of a lower bound (side 0) or an upper one."""
+    return 1 << (2 * column + side)
+
+
+class _Leaf:
+    """Which bounds that branching has changed leaves rest on."""
+
+    def __init__(self, program: Program, accept: Callable[[Fraction], bool]) -> None:
+        self._scaled, self._accept = Scaled(program), accept
+        self.hulls = list(map(hull, program.columns))
+        self._terms: list[list[tuple[int, int]]] = [[] for _ in program.columns]
+        for i, row in enumerate(self._scaled.rows):
+            for j, a in row:
+                self._terms[j].append((i, a))
+
+    def used(self, leaf: Node, changes: Mapping[int, Ends]) -> int:
+        """The mask of the bounds; those of which least is gained are left out first."""
+        if isinstance(leaf, Crossed):
+            return _bit(leaf.column, 0) | _bit(leaf.column, 1)
+        if isinstance(leaf, Gap):
+            return sum(_bit(j, 0) | _bit(j, 1) for j in changes if self._coefficient(leaf, j))
+        if not isinstance(leaf, Bounded | Excluded):
+            return 0
+        mask, gains = 0, list[tuple[Number, int]]()
+        for j, ends in changes.items():
+            d = self._coefficient(leaf, j)
+            side = int(d < 0)
+            end, old = ends[side], self.hulls[j][side]
+            if not d or end is None or end == old:
+                continue
+            mask |= _bit(j, side)
+            if old is not None:
+                gains.append((abs(d * (end - old)), _bit(j, side)))
+        return mask ^ self._spared(leaf, changes, gains)
+
+    def _coefficient(self, leaf: Bounded | Excluded | Gap, j: int) -> int:
+        """That of a column in what multipliers combine, times the scale."""
+        y = leaf.multipliers
+        d = self._scaled.costs[j] * y.denominator if isinstance(leaf, Bounded) else 0
+        return d - sum(y.numerators.get(i, 0) * a for i, a in self._terms[j])
+
+    def _spared(
+        self,
+        leaf: Bounded | Excluded,
+        changes: Mapping[int, Ends],
+        gains: list[tuple[Number, int]],
+    ) -> int:
+        """The mask of bounds without which a leaf proves enough, with what each adds."""
+        total, mask = self._total(leaf, changes), 0
+        if total is None:
+            return 0
+        scale = self._scaled.scale * leaf.multipliers.denominator
+        for gain, bit in sorted(gains):
+            total -= gain
+            if not (
+                self._accept(Fraction(total) / scale) if isinstance(leaf, Bounded) else total > 0
+            ):
+                break
+            mask |= bit
+        return mask
+
+    def _total(self, leaf: Bounded | Excluded, changes: Mapping[int, Ends]) -> Number | None:
+        """What a leaf proves, times the scale; None if it is not known without much ado."""
+        if isinstance(leaf, Bounded):
+            return leaf.bound * self._scaled.scale * leaf.multipliers.denominator
+        if len(leaf.multipliers.numerators) != 1:
+            return None
+        ((i, n),) = leaf.multipliers.numerators.items()
+        side = self._scaled.side(i, n)
+        total: Number = 0 if side is None else n * side * self._scaled.scale
+        for j, a in self._scaled.rows[i]:
+            end = changes.get(j, self.hulls[j])[int(n * a > 0)]
+            total -= 0 if end is None else n * a * end
+        return total
 
 
 class _Steps:

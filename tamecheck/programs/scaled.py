@@ -77,6 +77,11 @@ def minimised_costs(program: Program) -> list[Fraction]:
     return [-column.cost for column in program.columns]
 
 
+def minimised(program: Program, point: Sequence[Fraction]) -> Fraction:
+    """The minimised objective of a point, without the constant."""
+    return program.sense.sign * (program.objective(point) - program.constant)
+
+
 class Scaled:
     """The program, to be minimised, as ``costs / scale`` and ``rows / scale`` with integers.
 

@@ -37,7 +37,7 @@ from tamecheck.programs.certificate import (
 )
 from tamecheck.programs.confirm import confirm, seconds_to_confirm
 from tamecheck.programs.linear import decide
-from tamecheck.programs.pruning import prune
+from tamecheck.programs.pruning import collapse, prune
 from tamecheck.programs.reformulate import (
     recession,
     scale_ray,
@@ -360,9 +360,10 @@ class _Solving:
             shown = [node.bound for node in tree.nodes if isinstance(node, Bounded)]
             return self._open(replace(tree, bound=min((tree.bound, *shown))), ())
         nodes, derived = tree.nodes or (), self._derived
-        if self.strengthened is not None and derived is not None:
-            # what nothing rests on is left out
-            full = self.strengthened.program
+        full = self.program if self.strengthened is None else self.strengthened.program
+        # what nothing rests on is left out
+        nodes = collapse(full, nodes, tree.bound, tree.granularity, self.budget)
+        if derived is not None:
             derived, nodes = prune(self.program, full, derived, nodes, self.budget)
             derived = derived or None
         if tree.point is None:

@@ -25,17 +25,10 @@ from tamecheck.programs.certificate import (
     point_record,
 )
 from tamecheck.programs.condense import condense
-from tamecheck.programs.explore import (
-    Explored,
-    Explorer,
-    Open,
-    Point,
-    Task,
-    explore,
-    minimised,
-)
+from tamecheck.programs.explore import Explorer, explore
 from tamecheck.programs.lattice import Granularity, granularity
-from tamecheck.programs.state import Stack, State, push
+from tamecheck.programs.scaled import minimised
+from tamecheck.programs.state import Explored, Open, Point, Stack, State, Task, push
 from tamecheck.solvers.executors import Planned, Turns, share
 from tamecheck.solvers.relaxation import nearest
 from tamecheck.solvers.scaling import power, shift

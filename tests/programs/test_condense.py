@@ -13,7 +13,7 @@ from tamecheck.kernel_mip import check
 from tamecheck.programs import solve
 from tamecheck.programs.certificate import Branched, Crossed, CrossedRow, certificate
 from tamecheck.programs.condense import condense
-from tamecheck.programs.explore import minimised
+from tamecheck.programs.scaled import minimised
 from tamecheck.programs.tree import Search
 
 F = Fraction

@@ -1,5 +1,6 @@
 """What a certificate keeps of the steps that were derived."""
 
+import itertools
 import json
 import random
 from dataclasses import replace
@@ -9,9 +10,13 @@ import pytest
 from corpus import script
 
 from tamecheck.budget import Budget
+from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
-from tamecheck.programs.certificate import Tightened, certificate
-from tamecheck.programs.pruning import prune
+from tamecheck.programs.branching import Branch
+from tamecheck.programs.certificate import Branched, Crossed, Excluded, Tightened, certificate
+from tamecheck.programs.implied import Propagator
+from tamecheck.programs.pruning import collapse, prune
+from tamecheck.programs.scaled import Scaled, hull_box
 from tamecheck.programs.strengthen import strengthen, strengthen_by
 from tamecheck.programs.tree import Search
 
@@ -96,3 +101,96 @@ def test_no_change_of_a_long_certificate_proves_a_better_bound():
         changed["claim"] = true
         refused += check(changed).verdict == "invalid"
     assert refused > 5
+
+
+def packing(chance):
+    """Maximise over integers with three rows."""
+    width = chance.randint(6, 9)
+    columns = tuple(
+        Column(f"x{j}", F(0), F(chance.randint(1, 3)), Kind.INTEGER, F(chance.randint(3, 20)))
+        for j in range(width)
+    )
+    terms = [tuple((j, F(chance.randint(3, 20))) for j in range(width)) for _ in range(3)]
+    rows = tuple(Row(f"r{i}", own, None, F(9 * width)) for i, own in enumerate(terms))
+    return Program(columns, rows, Sense.MAXIMISE)
+
+
+def test_branchings_that_no_leaf_needs_are_left_out():
+    before = after = 0
+    for seed in range(12):
+        program = packing(random.Random(seed))
+        tree = Search(program).run(Budget(nodes=400))
+        assert tree.closed
+        rest = tree.bound, tree.granularity
+        small = collapse(program, tree.nodes, *rest, Budget())
+        before, after = before + len(tree.nodes), after + len(small)
+        # one more branching above, beyond a bound, is needless
+        below = [
+            replace(node, children=tuple(c + 2 for c in node.children))
+            if isinstance(node, Branched)
+            else node
+            for node in tree.nodes
+        ]
+        above = [Branched(Branch(0, 3), (2, 1)), Crossed(0), *below]
+        assert collapse(program, above, *rest, Budget()) == small
+        assert collapse(program, tree.nodes, *rest, Budget(0.0)) == tree.nodes
+        claim = {"x": tree.point, "value": program.objective(tree.point)}
+        document = certificate(program, "optimal", small, tree.granularity, **claim)
+        assert check(json.dumps(document)).verdict == "valid"
+    assert after < 0.9 * before
+
+
+def test_a_bound_that_a_point_violates_comes_after_those_that_it_rests_on():
+    # 2 x0 >= 1 makes x0 one, and 3 x0 + 2 x1 <= 4 then makes x1 zero
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER) for j in range(3))
+    rows = (
+        Row("a", ((0, F(2)),), F(1)),
+        Row("b", ((0, F(3)), (1, F(2))), None, F(4)),
+        Row("c", ((2, F(3)),), None, F(2)),
+    )
+    program = Program(columns, rows)
+    propagator, box = Propagator(program, Scaled(program)), hull_box(program)
+    found, none = propagator.beyond((1.0, 0.5, 0.0), box)
+    assert [(one.column, one.side, one.to) for one in found] == [(0, 0, 1), (1, 1, 0)]
+    assert none is None
+    assert box == hull_box(program)
+    assert propagator.beyond((1.0, 0.0, 0.0), box) == ([], None)
+    box.lower[1] = 1
+    found, none = propagator.beyond((0.5, 1.0, 0.0), box)
+    assert len(found) == 1
+    assert none is not None
+
+
+def test_bounds_that_rows_imply_at_a_node_exclude_no_point_and_are_proved():
+    found = excluded = 0
+    for seed in range(60):
+        rng = random.Random(seed)
+        columns = tuple(Column(f"x{j}", F(0), F(3), Kind.INTEGER) for j in range(4))
+        rows = tuple(
+            Row(
+                f"r{i}",
+                tuple((j, F(rng.choice((-3, -2, -1, 1, 2, 3)))) for j in range(4)),
+                *rng.choice(((F(rng.randint(-6, 6)), None), (None, F(rng.randint(-6, 6))))),
+            )
+            for i in range(3)
+        )
+        program = Program(columns, rows)
+        scaled, box = Scaled(program), hull_box(program)
+        points = [x for x in itertools.product(range(4), repeat=4) if not program.violations(x)]
+        for one in Propagator(program, scaled).rows(box):
+            if isinstance(one, Excluded):
+                assert not points
+                assert scaled.bound(one.multipliers, box, costs=False) > 0
+                excluded += 1
+                continue
+            found += 1
+            holds = (
+                x[one.column] <= one.to if one.side else x[one.column] >= one.to for x in points
+            )
+            assert all(holds)
+            assert (box.upper if one.side else box.lower)[one.column] == one.to
+        for x in points:
+            ends = zip(box.lower, x, box.upper, strict=True)
+            assert all(low <= v <= high for low, v, high in ends)
+    assert found > 20
+    assert excluded
