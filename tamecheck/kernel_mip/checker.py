@@ -120,8 +120,7 @@ def _certificate(raw: Json, at: list[int | None]) -> tuple[Json, Sequence[str], 
     read.fields(claim, f"verdict {FIELDS[verdict]}", optional)
     best = program.require_feasible(program.point(claim["x"])) if "x" in claim else Fraction(0)
     if verdict == "unbounded":
-        needs = bool(nodes or (derived and raw["derived"]))
-        require(not needs, "an unbounded program needs no tree")
+        require(not (nodes or raw.get("derived")), "an unbounded program needs no tree")
         program.require_ray(program.point(claim["ray"]))
         return claim, (), program.sha256
     cutoff = None

@@ -208,7 +208,11 @@ def total(products: Iterable[tuple[int, End]]) -> Number | None:
             whole += d * end
         else:
             parts[end.denominator] = parts.get(end.denominator, 0) + d * end.numerator
-    return sum((Fraction(top, low) for low, top in parts.items()), Fraction(whole))
+    found = Fraction(whole)
+    for low, top in parts.items():
+        found += Fraction(top, low)
+        spend_long(16, found.denominator.bit_length())
+    return found
 
 
 def rational(value: object) -> Fraction:

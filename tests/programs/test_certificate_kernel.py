@@ -106,6 +106,9 @@ SLOW_RAY = tree([TINY | {"cost": f"-1/{LONG}"}], [], unbounded(["0"], [f"1/{LONG
 SLOW_STEP = tree(
     [TINY | {"kind": "integer"}], [], optimal("0", "0"), [leaf()], step=(f"1/{LONG}", [])
 )
+SLOW_SUM = tree(
+    [column(f"1/{d}", None, "continuous") for d in (LONG, 11**900)], [], bound("0"), [leaf()]
+)
 # 65536 bits, the most that a common denominator may have
 PRIMES = [3**7000, 5**5500, 7**4600, 11**3700, 13**2000]
 REST = (1 << 16) - prod(PRIMES).bit_length()
@@ -424,7 +427,8 @@ STEPS = [
     (EQUATED, 44),
     (RAY, 26),
     (SLOW, 330),
-    (SLOW_POINT, 143),
+    (SLOW_POINT, 159),
+    (SLOW_SUM, 657),
     (SLOW_RAY, 56),
     (SLOW_STEP, 75),
 ]
