@@ -28,6 +28,11 @@ _ELEMENTS = 1 << 22
 _LEAST = 2.0**-1000
 _SLIVER = 0.25
 """What is left of a box by cuts gets bounds of its own, rather than halves, if it is as small."""
+_TRIED, _EVEN = 3, 0.1
+"""Inputs of which both halves are looked at; what counts beside how much of a bound they close."""
+_LOOKED = 1 << 12
+"""Nodes of a tree after which there is no time for such looks."""
+_THIN = 2.0 ** (4 - split_search.VALUES)
 _PERIOD = 3
 """Below a node at each such depth its bounds are known: one inner node in seven computes some."""
 
@@ -68,7 +73,7 @@ class Boxes(split_search.Search):
     def look(self, items: split_search.Items) -> split_search.Items | None:
         """Close or halve boxes."""
         lower, upper, cases, nodes = (items[key, 0] for key in ("lower", "upper", "cases", "node"))
-        layers, problem = self.layers, self.problem
+        layers = self.layers
         for k, node in enumerate(nodes.tolist()):
             self.boxes.setdefault(node, {key: value[k : k + 1] for key, value in items.items()})
         self.bounded = set[int]()
@@ -85,14 +90,14 @@ class Boxes(split_search.Search):
         open_ = self.raise_rows(state, form, lost, (lower, upper), open_, nodes)
         again = open_.any(-1) & ((upper - lower).sum(-1) < _SLIVER * whole)
         keep = open_.any(-1) & ~again
-        least = np.where(problem.members, least[keep][:, np.newaxis, :], -np.inf)
-        worst = np.where(open_[keep], least.max(-1), np.inf).argmin(-1)
-        row = least.argmax(-1)[np.arange(len(worst)), worst]
+        row, least = self.nearest(least[keep], open_[keep])
         slope = np.take_along_axis(form.a[keep], row[:, np.newaxis, np.newaxis], 1)[:, 0]
         parts = ("lower", lower), ("upper", upper), ("cases", open_)
         left = {**items, **{(key, 0): value for key, value in parts}}
         left["known", 0] = self.told(state, left, np.any(open_, axis=-1))
-        halves = self.halve({key: value[keep] for key, value in left.items()}, slope)
+        few = len(self.tree.steps) < _LOOKED
+        kept = {key: value[keep] for key, value in left.items()}
+        halves = self.halve(kept, slope, least if few else None)
         return halves and {
             key: np.concatenate([half, left[key][again]]) for key, half in halves.items()
         }
@@ -229,12 +234,47 @@ class Boxes(split_search.Search):
             self.tree.steps[node].append(self.combination(i, int(cases[i]), part, found, {}))
         return left
 
-    def halve(self, items: split_search.Items, slope: Array) -> split_search.Items | None:
+    def nearest(self, least: Array, open_: Array) -> tuple[Array, Array]:
+        """For each box the row nearest to closing its most stubborn case, and its least value."""
+        held = np.where(self.problem.members, least[:, np.newaxis, :], -np.inf)
+        worst = np.where(open_, held.max(-1), np.inf).argmin(-1)
+        at = np.arange(len(worst))
+        return held.argmax(-1)[at, worst], held.max(-1)[at, worst]
+
+    def better_axis(self, items: split_search.Items, score: Array, least: Array) -> Array:
+        """Of the inputs of the largest score that across which both halves come nearest to closed.
+
+        A look costs floats less than what it saves the kernel.
+        """
+        lower, upper, cases = (items[key, 0] for key in ("lower", "upper", "cases"))
+        order = np.argsort(-score, axis=-1, kind="stable").T[:_TRIED]
+        if len(order) < 2 or not len(lower):
+            return score.argmax(-1)
+        known, missing = self.inherited(items["known", 0]), np.minimum(least, -_LEAST)
+        at, gains = np.arange(len(lower)), list[Array]()
+        for axis in order:
+            middle = (lower[at, axis] + upper[at, axis]) / 2
+            below, above = upper.copy(), lower.copy()
+            below[at, axis] = above[at, axis] = middle
+            gain = np.ones(len(lower))
+            for ends in ((lower, below), (above, upper)):
+                state = split_search.bounds_on(self.layers, *ends, known, budget=self.budget)
+                form = back(state, self.layers.output, np.eye(self.layers.sizes[-1])[np.newaxis])
+                found = self.nearest(least_on(state.bounds[0], form), cases)[1]
+                gain = gain * (np.clip(1 - found / missing, 0, 1) + _EVEN)
+            thin = upper[at, axis] - lower[at, axis] < _THIN
+            gains.append(np.where(thin, 0.0, np.nan_to_num(gain)))
+        return order[np.argmax(gains, axis=0), at]
+
+    def halve(
+        self, items: split_search.Items, slope: Array, least: Array | None = None
+    ) -> split_search.Items | None:
         """Both halves of boxes, across the input that matters most."""
         lower, upper, nodes = (items[key, 0] for key in ("lower", "upper", "node"))
         score = np.nan_to_num(np.abs(slope) * (upper - lower))
         share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
-        axis = ((share + 0.1) * np.sqrt((upper - lower) / self.scale)).argmax(-1)
+        score = (share + 0.1) * np.sqrt((upper - lower) / self.scale)
+        axis = score.argmax(-1) if least is None else self.better_axis(items, score, least)
         at, unit = np.arange(len(lower)), 2.0**split_search.VALUES
         low, high = lower[at, axis], upper[at, axis]
         ends = np.round((low + high) / 2 * unit)

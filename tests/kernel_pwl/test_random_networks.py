@@ -19,6 +19,7 @@ from tamecheck.kernel_pwl.blocks import Linear, down, up
 from tamecheck.kernel_pwl.bounds import Bounds
 from tamecheck.kernel_pwl.network import Network
 from tamecheck.verification import Violated, split_proofs, verify
+from tamecheck.verification.split_boxes import Boxes
 from tamecheck.verification.split_proofs import SplitProofs
 from tamecheck.verification.split_search import Neurons
 
@@ -227,6 +228,35 @@ def test_proofs_by_signs_are_accepted(monkeypatch):
     verdicts = [by_signs(seed) for seed in seeds]
     assert set(verdicts) <= {"valid", None}, verdicts
     assert verdicts.count("valid") > len(seeds) // 2
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 3])
+def test_proofs_by_boxes_are_accepted(monkeypatch, inputs):
+    """Of trees in which whole batches of boxes are closed, and of boxes with one input."""
+    monkeypatch.setattr(split_proofs, "_SEARCHES", {True: (Boxes,), False: (Boxes,)})
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        weights = [
+            np.round(rng.normal(size=size) * 16) / 16 for size in ((inputs, 12), (12, 12), (12, 1))
+        ]
+        build = GraphBuilder()
+        value = build.input("x", (1, inputs))
+        points = rng.uniform(-1, 1, (2000, inputs))
+        for k, weight in enumerate(weights):
+            exact = np.vectorize(Fraction, otypes=[object])(weight)
+            value, points = build.apply(ops.MATMUL, [value, build.constant(exact)]), points @ weight
+            if k < 2:
+                value, points = build.apply(ops.RELU, [value]), np.maximum(points, 0)
+        low, spread = float(points.min()), float(np.ptp(points))
+        row = Inequality((), ((0, Fraction(1)),), Fraction(low - 0.15 * spread), strict=False)
+        ends = tuple([Fraction(-1)] * inputs), tuple([Fraction(1)] * inputs)
+        names = (TensorName("X", (1, inputs)),), (TensorName("Y", (1, 1)),)
+        spec = Specification(*names, (Case(*ends, (), (row,)),))
+        proofs = SplitProofs.of(build.build([("y", value)]), spec)
+        assert proofs is not None
+        assert proofs.find(Budget.of(120))
+        report = check(json.dumps(proofs.certificate()))
+        assert report.verdict == "valid", (seed, report)
 
 
 def places(value, path=()):
