@@ -16,13 +16,7 @@ from tamecheck.evaluate.exact_terms import holds
 from tamecheck.evaluate.walk import Elements, Site
 from tamecheck.exact.arrays import from_list, from_values, objects
 from tamecheck.exact.reals import Number, UndecidedError, as_number
-from tamecheck.ir.formula import (
-    TRUE,
-    And,
-    Compare,
-    Condition,
-    Piece,
-)
+from tamecheck.ir import formula
 from tamecheck.ir.graph import Apply, Constant, GraphBuilder, Input
 from tamecheck.ir.op import Op, Pointwise
 from tamecheck.ir.tensor import Array, size_of
@@ -142,11 +136,11 @@ class Reading:
     def _pointwise(self, meaning: Pointwise, site: Site, row: Sequence[Form]) -> Form:
         values = [form.value for form in row]
         domain = meaning.domain(site.params)
-        if domain != TRUE and not _defined_at(domain, values):
+        if domain != formula.TRUE and not _defined_at(domain, values):
             raise UnreadFormError
         if meaning.whole is not None:
             return self.atoms.apply(meaning.whole, row[0])
-        possible: list[tuple[Piece, list[Form]]] = []
+        possible: list[tuple[formula.Piece, list[Form]]] = []
         for piece in meaning.pieces(site.params):
             signed = self._held(piece.condition, row)
             if signed is not None:
@@ -159,10 +153,10 @@ class Reading:
         self.signed += signed
         return self.atoms.term(piece.term, row)
 
-    def _held(self, condition: Condition, row: Sequence[Form]) -> list[Form] | None:
+    def _held(self, condition: formula.Condition, row: Sequence[Form]) -> list[Form] | None:
         """Forms that are not negative where a closed condition holds; None if that is not near."""
         match condition:
-            case Compare(term, relation):
+            case formula.Compare(term, relation):
                 form = self.atoms.term(term, row)
                 if not form.terms:
                     return [] if 0 in relation.signs else None
@@ -176,7 +170,7 @@ class Reading:
                 if len(sides) == 2:
                     return [self.atoms.number(fmpq(0))]
                 return self.sided(form, 1 if 1 in sides else -1)
-            case And(parts):
+            case formula.And(parts):
                 found: list[Form] = []
                 for part in parts:
                     signed = self._held(part, row)
@@ -188,7 +182,7 @@ class Reading:
                 raise UnreadFormError
 
 
-def _defined_at(domain: Condition, values: Sequence[Number]) -> bool:
+def _defined_at(domain: formula.Condition, values: Sequence[Number]) -> bool:
     held = holds(domain, values)
     if held is None:
         raise UndecidedError

@@ -10,16 +10,7 @@ from tamecheck.evaluate.ranges import Range, point_range
 from tamecheck.exact.reals import UndecidedError
 from tamecheck.ir.formula import Const, Elementary, Pow
 from tamecheck.ir.op import Op, Params
-from tamecheck.ops.facets import (
-    MAGNITUDE,
-    elementary_of,
-    is_algebraic,
-    is_analytic,
-    line_of,
-    rounds,
-    steps,
-    term_of,
-)
+from tamecheck.ops import facets
 from tamecheck.ops.monotone import direction
 from tamecheck.tame import records
 from tamecheck.tame.curves import WAVES
@@ -30,12 +21,12 @@ _FAR, _NEAR, _WIDE = Fraction(16), Fraction(1, 64), 8
 
 def _direction(op: Op, params: Params, u: records.Record) -> int:
     """1 or -1 for an increasing or decreasing function, 2 or -2 if it is strictly so."""
-    if rounds(op, params):
+    if facets.rounds(op, params):
         return 1
-    e, function = _exponent(op, params), elementary_of(op, params)
+    e, function = _exponent(op, params), facets.elementary_of(op, params)
     if e is not None and e.denominator == 1:
         return 2 if e % 2 or records.is_inside(u.span, _POSITIVE) else 2 * min(u.sign or 0, 0)
-    if line_of(op, params) == MAGNITUDE or function is Elementary.COSH:
+    if facets.line_of(op, params) == facets.MAGNITUDE or function is Elementary.COSH:
         return 2 * (u.sign or 0)
     if function is Elementary.SIN:
         return 2 * records.is_inside(u.span, Range(Fraction(-3, 2), Fraction(3, 2)))
@@ -44,7 +35,7 @@ def _direction(op: Op, params: Params, u: records.Record) -> int:
 
 def _exponent(op: Op, params: Params) -> Fraction | None:
     """That of a power or a root, which is positive here."""
-    match term_of(op, params):
+    match facets.term_of(op, params):
         case Pow(_, Const(exponent)):
             return exponent
         case _:
@@ -53,22 +44,22 @@ def _exponent(op: Op, params: Params) -> Fraction | None:
 
 def _side(op: Op, params: Params) -> int:
     """Of an even function the side of its value at 0 on which the others are near it, else 0."""
-    function = elementary_of(op, params)
+    function = facets.elementary_of(op, params)
     if function is Elementary.COS:
         return -1
-    even = line_of(op, params) == MAGNITUDE or function is Elementary.COSH
+    even = facets.line_of(op, params) == facets.MAGNITUDE or function is Elementary.COSH
     return int(even or _exponent(op, params) is not None)
 
 
 def image(op: Op, params: Params, u: records.Record) -> records.Record:
     """A function of one element, which is in its domain."""
-    e, function = _exponent(op, params), elementary_of(op, params)
+    e, function = _exponent(op, params), facets.elementary_of(op, params)
     if function in WAVES and u.smooth and (u.infinity or _without_end(u)):
         every = frozenset((-1, 0, 1))
         return records.Record(_SIGNED, u.smooth, swings=_SIGNED, takes=_SIGNED, signs=every)
-    d, step = _direction(op, params, u), steps(op, params)
+    d, step = _direction(op, params, u), facets.steps(op, params)
     root = e is not None and e.denominator > 1
-    rough = u.sign != 1 if root else not is_analytic(op, params)
+    rough = u.sign != 1 if root else not facets.is_analytic(op, params)
     endless = e is not None or function in (Elementary.EXP, Elementary.LOG)
     rises = u.infinity > 0 and endless
     g = records.Record(
@@ -77,7 +68,7 @@ def image(op: Op, params: Params, u: records.Record) -> records.Record:
         infinity=u.infinity if d == 1 else int(rises),
         mono=u.mono if d == 1 else u.mono * (rises and d == 2),
         jumps=u.jumps and abs(d) == 2,
-        degree=min(u.degree, 1) if is_algebraic(op, params) and not step else 0,
+        degree=min(u.degree, 1) if facets.is_algebraic(op, params) and not step else 0,
         rest=records.spread(u.rest, d // 2) if abs(d) == 2 and e is not None else None,
     )
     if d == 1 and u.smooth and u.infinity:
@@ -103,7 +94,7 @@ def _between(values: Sequence[Range]) -> Range | None:
 def _stepped(op: Op, params: Params, u: records.Record, g: records.Record) -> records.Record:
     """A step function, with what it takes ever again."""
     centres = {Fraction(0)}
-    if rounds(op, params):
+    if facets.rounds(op, params):
         known = [taken for taken in (u.takes, u.base, u.swings) if taken is not None]
         ends = [end for taken in known for end in (taken.low, taken.high) if end is not None]
         if u.swings is not None:
@@ -151,7 +142,7 @@ def _inward(
         if (hull.high if upper else hull.low) is None:
             return None
     x = 4 * s * _FAR if end is None else end
-    function = elementary_of(op, params)
+    function = facets.elementary_of(op, params)
     if (function, x) == (Elementary.LOG, 0) or (function, abs(x)) == (Elementary.ATANH, 1):
         return None
     found = records.range_of(op, params, point_range(x))

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from flint import fmpq
 
+from tamecheck.derivative.check import terms
 from tamecheck.derivative.check.germs import Germ, Space
 from tamecheck.derivative.check.proofs import (
     Claim,
@@ -26,13 +27,6 @@ from tamecheck.derivative.check.proofs import (
     excludes,
     leading_sign,
     used_by,
-)
-from tamecheck.derivative.check.terms import (
-    FloorAt,
-    NotAnalyticError,
-    UnreadError,
-    plain_value,
-    term_germ,
 )
 from tamecheck.evaluate.walk import element_rows, lanes_of, site_of
 from tamecheck.exact.arrays import from_list, from_values, objects
@@ -174,7 +168,7 @@ def read_limits(  # noqa: PLR0913, PLR0917 (a graph, a point, and how far to go)
             continue
         except _TooManyError:
             return found or Limits(tuple(seen), whole=False)
-        except (UnreadError, UndecidedError):
+        except (terms.UnreadError, UndecidedError):
             return found
         found = Limits(tuple(seen))
         if enough(found):
@@ -259,7 +253,7 @@ class _Reading:
             known[index], pattern = first
         flat = [germ for _, node in self.graph.outputs for germ in known[node].reshape(-1).tolist()]
         if any(germ.lost for germ in flat):
-            raise UnreadError
+            raise terms.UnreadError
         yield replace(pattern, outputs=tuple(flat))
 
     def _node(
@@ -267,7 +261,7 @@ class _Reading:
     ) -> Iterator[tuple[Array, Pattern]]:
         node = self.graph.nodes[index]
         if not isinstance(node, Apply):
-            raise UnreadError
+            raise terms.UnreadError
         args = [known[arg] for arg in node.args]
         match node.op.meaning:
             case Pointwise() as meaning:
@@ -286,7 +280,7 @@ class _Reading:
                     ]
                     yield from_list(node.shape, germs), after
             case _:
-                yield plain_value(site_of(self.graph, index, node), args), pattern
+                yield terms.plain_value(site_of(self.graph, index, node), args), pattern
 
     def _elements(
         self, index: int, pieces: Sequence[Piece], rows: Sequence[tuple[Germ, ...]], start: Pattern
@@ -317,20 +311,20 @@ class _Reading:
     ) -> Iterator[tuple[Germ, Pattern]]:
         asked: Term
         try:
-            value = term_germ(_first(pieces, signs).term, args, signs)
-        except NotAnalyticError:
+            value = terms.term_germ(_first(pieces, signs).term, args, signs)
+        except terms.NotAnalyticError:
             # without influence where another branch is selected
             yield Germ(args[0].space, {}, lost=True), pattern
             return
-        except FloorAt as open_:
+        except terms.FloorAt as open_:
             asked, germ = open_.term, open_.germ
         except _Needed as open_:
             asked = open_.term
             try:
-                germ = term_germ(asked, args, signs)
-            except NotAnalyticError:
-                raise UnreadError from None
-            except FloorAt as inner:
+                germ = terms.term_germ(asked, args, signs)
+            except terms.NotAnalyticError:
+                raise terms.UnreadError from None
+            except terms.FloorAt as inner:
                 asked, germ = inner.term, inner.germ
         else:
             yield value, pattern
@@ -427,4 +421,4 @@ def _first(pieces: Sequence[Piece], signs: Mapping[Term, int]) -> Piece:
     for piece in pieces:
         if held(piece.condition):
             return piece
-    raise UnreadError
+    raise terms.UnreadError

@@ -25,6 +25,7 @@ from typing import Any
 from flint import arb, arb_mat, fmpq, fmpq_mat
 
 from tamecheck.budget import Budget
+from tamecheck.derivative.implicit import subdivision
 from tamecheck.derivative.implicit.conditions import definite_hull, dominant_hull
 from tamecheck.derivative.implicit.singular import (
     Singular,
@@ -34,13 +35,6 @@ from tamecheck.derivative.implicit.singular import (
     search_element,
     segment_root,
     unit_weights,
-)
-from tamecheck.derivative.implicit.subdivision import (
-    coefficient_count,
-    coordinates,
-    determinant_form,
-    halve_box,
-    halve_simplex,
 )
 from tamecheck.exact.hull import Matrix, extreme, rational
 from tamecheck.exact.reals import BITS, as_fraction, as_number, working_precision
@@ -201,15 +195,15 @@ def _identical(left: Any, right: Any) -> bool:
 
 
 def _subdivided(vertices: Sequence[fmpq_mat], budget: Budget) -> Invertibility:
-    part, found = budget.part(_SHARE * budget.seconds), coordinates(vertices)
+    part, found = budget.part(_SHARE * budget.seconds), subdivision.coordinates(vertices)
     if found is not None:
-        halves, noun = halve_box(vertices, found, part), ("box", "boxes")
+        halves, noun = subdivision.halve_box(vertices, found, part), ("box", "boxes")
         what = (
             "the edges of the hull are rank-one changes, so the determinant is affine in each "
             "coordinate; it has one sign at the corners of"
         )
     else:
-        halves, noun = halve_simplex(vertices, part), ("simplex", "simplices")
+        halves, noun = subdivision.halve_simplex(vertices, part), ("simplex", "simplices")
         what = "the determinant's Bernstein coefficients, or a symmetric part, have one sign on"
     if halves.singular is not None:
         return _refuted(halves.singular)
@@ -224,11 +218,11 @@ def _subdivided(vertices: Sequence[fmpq_mat], budget: Budget) -> Invertibility:
 
 
 def _by_z3(vertices: Sequence[fmpq_mat], why: str, budget: Budget) -> Invertibility:
-    if coefficient_count(vertices) > _MOST_FORMS:
+    if subdivision.coefficient_count(vertices) > _MOST_FORMS:
         return Invertibility(holds=None, why=why)
     terms = {
         tuple(int(e) for e in exponents): as_fraction(value)
-        for exponents, value in determinant_form(vertices).to_dict().items()
+        for exponents, value in subdivision.determinant_form(vertices).to_dict().items()
     }
     claim = zero_on_simplex(terms, seconds=max(budget.seconds, _LEAST_SECONDS))
     match claim:

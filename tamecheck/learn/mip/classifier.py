@@ -12,15 +12,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from tamecheck.budget import Budget
-from tamecheck.learn.effort import (
-    DataError,
-    Effort,
-    check_choice,
-    effort_for,
-    interruptible,
-    seconds_for,
-    warn_of_interrupt,
-)
+from tamecheck.learn import effort as effort_of
 from tamecheck.learn.estimator import BinarizedClassifier, TrainingSet, hidden_sizes, seed_of
 from tamecheck.learn.latent import kind_of
 from tamecheck.learn.mip.local_search import alternate, anneal
@@ -129,8 +121,8 @@ class MIPBinarizedClassifier(BinarizedClassifier):
     def _train(self, data: TrainingSet) -> None:
         begun = time.monotonic()
         measures = self._measures()
-        seconds = seconds_for(self.timeout, None if self.certify else self.max_nodes)
-        effort = effort_for(self, "annealing", seed_of(self.random_state))
+        seconds = effort_of.seconds_for(self.timeout, None if self.certify else self.max_nodes)
+        effort = effort_of.effort_for(self, "annealing", seed_of(self.random_state))
         outputs = 1 if data.classes == 2 else data.classes
         architecture = Architecture(
             (data.x.shape[1], *hidden_sizes(self.hidden), outputs),
@@ -142,12 +134,12 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         budget = Budget(begun + seconds)
         best = self._start(data, training, budget.part(_SEARCH_SHARE * seconds), effort)
         run = Run(training, best, effort, budget, self.solver == "auto", bool(self.certify))
-        with interruptible(budget):
+        with effort_of.interruptible(budget):
             for number in range(len(measures)):
                 if not budget.cancelled.is_set():
                     run.improve(number, max(0.1, budget.seconds / (len(measures) - number)))
         kept = "the network is the best so far"
-        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=3)
+        self.interrupted_ = effort_of.warn_of_interrupt(budget, kept, stacklevel=3)
         self.notes_, self.certificate_ = run.notes, run.certificate
         best, stages = run.best, run.stages
         if not stages:
@@ -166,15 +158,15 @@ class MIPBinarizedClassifier(BinarizedClassifier):
         self.checked_ = lost == errors_of(self.network_, training.task)
 
     def _measures(self) -> tuple[str, ...]:
-        check_choice("objective", self.objective, tuple(OBJECTIVES))
+        effort_of.check_choice("objective", self.objective, tuple(OBJECTIVES))
         if not 0 < float(self.margin) <= 1:
-            raise DataError(f"margin={self.margin!r} is not between 0 and 1.")
+            raise effort_of.DataError(f"margin={self.margin!r} is not between 0 and 1.")
         if int(self.starts) < 1:
-            raise DataError(f"starts={self.starts!r} is not positive.")
+            raise effort_of.DataError(f"starts={self.starts!r} is not positive.")
         return OBJECTIVES[self.objective]
 
     def _start(
-        self, data: TrainingSet, training: Training, budget: Budget, effort: Effort
+        self, data: TrainingSet, training: Training, budget: Budget, effort: effort_of.Effort
     ) -> Candidate:
         """The best network of the search."""
         rng = np.random.default_rng(effort.seed)

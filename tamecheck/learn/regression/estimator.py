@@ -14,19 +14,7 @@ from sklearn.utils import validation
 
 from tamecheck.budget import Budget
 from tamecheck.ir.answer import Feasible, Optimal, Unknown
-from tamecheck.learn.effort import (
-    DataError,
-    Effort,
-    check_choice,
-    data_errors,
-    effort_for,
-    failures,
-    interruptible,
-    points_of,
-    seconds_for,
-    unproved,
-    warn_of_interrupt,
-)
+from tamecheck.learn import effort as effort_of
 from tamecheck.learn.estimator import check_fitted, read_rows, seed_of
 from tamecheck.learn.network import Floats
 from tamecheck.learn.regression.search import search_tree
@@ -134,12 +122,12 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         """
         begun = time.monotonic()
         self._check_parameters()
-        effort = effort_for(self, "search", 0)
-        with data_errors():
+        effort = effort_of.effort_for(self, "search", 0)
+        with effort_of.data_errors():
             x, values = _VALIDATE.validate_data(self, X, y, dtype=np.float64, y_numeric=True)
             values = np.asarray(values, dtype=np.float64)
         effort = replace(effort, seed=seed_of(self.random_state))
-        seconds = seconds_for(self.timeout, self.max_nodes)
+        seconds = effort_of.seconds_for(self.timeout, self.max_nodes)
         budget = Budget(begun + seconds)
         powers, axis = exponents(x.shape[1], int(self.order)), self.splits == "axis"
         found = search_tree(
@@ -165,12 +153,12 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         effort = replace(effort, seconds=max(1.0, budget.seconds))
         missed = _loss(tree, data) > bound and not _fits(tree, data)
         if missed and effort.solvers and not budget.cancelled.is_set():
-            with interruptible(budget):
+            with effort_of.interruptible(budget):
                 tree, proved = self._improve(tree, data, effort)
                 if proved > 0:
                     bound, proof = proved, "certificate"
         kept = "the function is the best so far"
-        self.interrupted_ = warn_of_interrupt(budget, kept, stacklevel=2)
+        self.interrupted_ = effort_of.warn_of_interrupt(budget, kept, stacklevel=2)
         self.tree_ = join_pieces(tree, data, axis=axis)
         self.loss_ = float(_loss(self.tree_, data) / len(exact))
         self.bound_, self.proof_ = float(bound / len(exact)), proof
@@ -182,11 +170,11 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
         for name in ("depth", "order"):
             value = getattr(self, name)
             if isinstance(value, bool) or int(value) != value or value < 0:
-                raise DataError(f"{name}={value!r} is no natural number.")
-        check_choice("splits", self.splits, ("axis", "affine"))
+                raise effort_of.DataError(f"{name}={value!r} is no natural number.")
+        effort_of.check_choice("splits", self.splits, ("axis", "affine"))
 
     def _improve(
-        self, tree: PolynomialTree, data: Points, effort: Effort
+        self, tree: PolynomialTree, data: Points, effort: effort_of.Effort
     ) -> tuple[PolynomialTree, Fraction]:
         """The best of this tree and those of the solvers, and a proved bound; 0 is no bound."""
         x, phi, y = data.x, data.phi, data.y
@@ -200,8 +188,8 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             data, depth=int(self.depth), axis=self.splits == "axis", gap=_GAP, largest=largest
         )
         said = effort.claims(made.program, tree_point(made, tree, data))
-        self.notes_ = failures(said)
-        for point in points_of(said):
+        self.notes_ = effort_of.failures(said)
+        for point in effort_of.points_of(said):
             other = _refit(made.splits(point), tree.powers, data)
             tree = min(tree, other, key=lambda t: _loss(t, data))
         best, seconds = _loss(tree, data), min(effort.seconds, _SHORT)
@@ -214,7 +202,7 @@ class PiecewisePolynomialRegressor(RegressorMixin, BaseEstimator):
             bound = answer.bound
         bound = bound or Fraction(0)
         if bound < best:
-            self.notes_ += unproved(said, "error", float(best))
+            self.notes_ += effort_of.unproved(said, "error", float(best))
         # a tree outside of the program may be better
         return tree, min(bound, best)
 
