@@ -18,7 +18,7 @@ from tamecheck.plots.canvas import Axes, Drawing, Picture, counted, drawing, lab
 from tamecheck.plots.curve import pieces_of
 from tamecheck.plots.mosaic import JUMPS, polylines
 from tamecheck.plots.paint import fill, image, lines, prepare
-from tamecheck.plots.plane import Plane, decided, scores
+from tamecheck.plots.plane import Plane, Scores, decided, scores
 from tamecheck.plots.regions import mark_domain
 from tamecheck.plots.sample import values
 from tamecheck.plots.scene import DEFAULT_CELLS, Scene, scene_of
@@ -74,11 +74,9 @@ def draw_decision(  # noqa: PLR0913 - all but the plane are options
     limit
         The most cells to enumerate.
     """
-    bare = scores(plane.graph)
     chosen = rule or _usual(plane)
-    # a softmax or sigmoid does not change which score is largest, or whether it is above 1/2
-    inner = plane.graph if chosen == "value" else bare.graph
-    judged = replace(plane, graph=decided(inner, chosen), outputs=("class",))
+    bare = _deciding(plane.graph, chosen)
+    judged = replace(plane, graph=decided(bare.graph, chosen), outputs=("class",))
     notes = [f"{chosen} of the scores before the last {name}" for name in bare.dropped[:1]]
     if data is not None and data.names:
         judged = replace(judged, labels=tuple(map(label_of, data.names)))
@@ -104,7 +102,7 @@ def draw_decision(  # noqa: PLR0913 - all but the plane are options
             if whole is None or data.rows is None:
                 decisions = values(judged.graph, data.places)[:, 0]
             else:
-                graph = whole if chosen == "value" else scores(whole).graph
+                graph = _deciding(whole, chosen).graph
                 decisions = values(decided(graph, chosen), data.rows)[:, 0]
             wrong = _scatter(drawn, data, expected, decisions)
     counts = {
@@ -193,6 +191,12 @@ def _classes_of(data: Points, names: Sequence[str], rule: str) -> list[float | N
         return [index.get(label) for label in data.labels]
     numbers = map(_number, data.labels)
     return [n if n is not None and (rule == "value" or n % 1 == 0) else None for n in numbers]
+
+
+def _deciding(graph: Graph, rule: str) -> Scores:
+    """What the rule decides by: without a softmax or sigmoid that does not change the decision."""
+    bare = scores(graph)
+    return bare if bare.alike and rule != "value" else Scores(graph)
 
 
 def _usual(plane: Plane) -> str:

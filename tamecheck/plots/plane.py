@@ -17,7 +17,7 @@ from tamecheck.ir.graph import Apply, Graph, GraphBuilder, Input
 from tamecheck.ir.op import Expansion, Pointwise
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.ops.facets import is_analytic
-from tamecheck.ops.monotone import increases
+from tamecheck.ops.monotone import anchor
 from tamecheck.plots.canvas import label_of
 
 _COORDINATES = "coordinates"
@@ -250,31 +250,34 @@ def decided(graph: Graph, rule: str) -> Graph:
 class Scores:
     """A graph without last ops that are smooth, and the names of these.
 
-    ``place`` is the element of a graph with one output element among those that are left.
+    ``place`` is the element of a graph with one output element among those that are left, and
+    ``alike`` whether the largest output stays so, or the sign of the only one.
     """
 
     graph: Graph
     dropped: tuple[str, ...] = ()
     place: int = 0
+    alike: bool = True
 
 
 def scores(graph: Graph) -> Scores:
     """The graph without last ops that are smooth: it has the same pieces.
 
     A softmax after the last layer adds no kink and no jump, and neither does a sigmoid or another
-    analytic function that increases strictly.  One element of a softmax has the pieces of all its
-    scores.
+    analytic function that increases strictly from 0 or 1/2 at 0.  One element of a softmax has the
+    pieces of all its scores.
     """
     outputs: list[tuple[str, int]] = []
     dropped: dict[str, None] = {}
+    lost: list[list[Apply]] = []
     place = 0
     for name, root in graph.outputs:
         kept, here, part = root, 0, False
         found = graph.nodes[root]
-        passed: list[str] = []
+        passed: list[Apply] = []
         while isinstance(found, Apply) and len(found.args) == 1:
             if _is_smooth(found) and not (part and isinstance(found.op.meaning, Pointwise)):
-                passed.append(found.op.name)
+                passed.append(found)
                 kept, place = found.args[0], here
             elif found.op in (ops.RESHAPE, ops.SLICE):
                 part = part or found.op is ops.SLICE
@@ -283,9 +286,16 @@ def scores(graph: Graph) -> Scores:
             else:
                 break
             found = graph.nodes[found.args[0]]
-        dropped.update(dict.fromkeys(passed))
+        dropped.update(dict.fromkeys(node.op.name for node in passed))
+        lost.append(passed)
         outputs.append((name, kept))
-    return Scores(Graph(graph.nodes, tuple(outputs)), tuple(dropped), place)
+    # elements of several softmaxes are not ordered as their scores
+    simple = all(isinstance(node.op.meaning, Pointwise) for passed in lost for node in passed)
+    same = len({tuple(node.op.name for node in passed) for passed in lost}) == 1
+    # only of the last function another number than 0 is the threshold
+    signs = all(anchor(node.op, node.params) in (0, None) for passed in lost for node in passed[1:])
+    alike = not dropped or (signs and (len(outputs) == 1 or (simple and same)))
+    return Scores(Graph(graph.nodes, tuple(outputs)), tuple(dropped), place, alike)
 
 
 def _is_smooth(node: Apply) -> bool:
@@ -293,4 +303,6 @@ def _is_smooth(node: Apply) -> bool:
     if isinstance(node.op.meaning, Expansion):
         axis = node.params.get("axis")
         return isinstance(axis, int) and node.shape[axis] == size_of(node.shape)
-    return increases(node.op, node.params) and is_analytic(node.op, node.params)
+    # signs are kept, or whether a number is above 1/2
+    kept = anchor(node.op, node.params) in (0, Fraction(1, 2))
+    return kept and is_analytic(node.op, node.params)

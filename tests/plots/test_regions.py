@@ -9,6 +9,7 @@ import tamecheck as tc
 from tamecheck.cli import main
 from tamecheck.plots import Points, draw_decision, plane_of
 from tamecheck.plots.paint import REPEAT
+from tamecheck.plots.plane import scores
 from tamecheck.plots.results import draw_model
 
 
@@ -115,3 +116,25 @@ def test_a_function_without_any_value_is_left_blank(kind):
     picture = figure("log(x-5)+0*y", kind)
     assert picture.counts["cells"] == 0 or kind == "surface"
     assert any("no value" in note for note in picture.notes) or kind == "surface"
+
+
+@pytest.mark.parametrize("text", ["sigmoid(x);tanh(y)", "sigmoid(x);y", "atan(x);atan(y)", "x;y"])
+def test_scores_are_compared_as_the_model_does(text):
+    model = tc.expression(text)
+    rows = np.array([[0.1, 0.3], [0.5, 0.2], [0.1, 0.7], [-0.9, 0.2]])
+    said = [str(np.argmax(np.ravel(model.evaluate(*row)))) for row in rows]
+    plane = plane_of(model.graph, model.box("-1:1"))
+    assert draw_decision(plane, data=Points(rows, tuple(said))).counts["misclassified"] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped", "alike"),
+    [
+        *(("atan(x-1)", ("atan",), True), ("exp(x)", (), True), ("x", (), True)),
+        ("sigmoid(tanh(x))", ("sigmoid", "tanh"), True),
+        ("tanh(sigmoid(x))", ("tanh", "sigmoid"), False),  # which is positive
+    ],
+)
+def test_last_functions_that_keep_signs_are_left_out(text, dropped, alike):
+    found = scores(tc.expression(text).graph)
+    assert (found.dropped, found.alike) == (dropped, alike)
