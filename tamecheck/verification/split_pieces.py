@@ -155,7 +155,11 @@ class Pieces(Search):
             return None
         excess = (problem.rows @ found[0] - problem.least)[strict].min()
         size = 1.0 + np.abs(problem.least).max(initial=0.0)
-        return found[1] if excess <= _TOUCH * size else None
+        if excess <= _TOUCH * size:
+            return found[1]
+        # no bound is reached there, but something is split
+        self.point = problem, found[0]
+        return None
 
     def _contradicted(self, problem: _Program, state: State) -> bool:
         """Whether what an element reads is known by now, and is not where it was split."""
@@ -163,8 +167,15 @@ class Pieces(Search):
             low, high = state.bounds[arg].lower[0], state.bounds[arg].upper[0]
             for e, (bottom, top) in enumerate(zip(low.tolist(), high.tolist(), strict=True)):
                 form = problem.args[index, e]
+                if form[1:].any():
+                    continue
                 beside = max(bottom - float(form[0]), float(form[0]) - top)
-                if not form[1:].any() and beside > _GAP * max(abs(bottom), abs(top), 1.0):
+                if beside > _GAP * max(abs(bottom), abs(top), 1.0):
+                    return True
+                # it is at a jump, of which the part has one side alone
+                before = not self.names.slack and _is_beside(bottom, -np.inf)
+                after = not self.names.slack and _is_beside(top, np.inf)
+                if (before and form[0] < bottom) or (after and form[0] > top):
                     return True
         return False
 
@@ -184,10 +195,15 @@ class Pieces(Search):
             )
         if self.names.slack or excess < -_GAP:
             said, unit = self.whole(case, weights, _WHOLE)
+            slopes = self._slopes(problem, weights, changes, factors)
         else:
-            factors = factors / float(weights.max() or np.abs(changes).max())
-            weights, changes, said, unit = self._in_ratios(case, weights, changes)
-        slopes = self._slopes(problem, weights, changes, factors)
+            most = float(weights.max() or np.abs(changes).max())
+            weights, changes, factors = (
+                np.array(_ratios(side / most), float) for side in (weights, changes, factors)
+            )
+            slopes = self._slopes(problem, weights, changes, factors)
+            # what lines have added to the changes is a ratio, too
+            changes, said, unit = self._in_ratios(case, weights, changes)
         moved = list[list[int]]()
         for (index, e), change in zip(problem.sides, changes.tolist(), strict=True):
             factor = round(change * unit * 2**COEFFICIENT)
@@ -239,18 +255,14 @@ class Pieces(Search):
 
     def _in_ratios(
         self, case: int, weights: Array, changes: Array
-    ) -> tuple[Array, Array, list[list[int]], float]:
-        """Weights and changes in small ratios, as at a vertex, with integers for the kernel."""
-        most = float(weights.max() or np.abs(changes).max())
-        w, c = (
-            [Fraction(v / most).limit_denominator(_RATIO) for v in side.tolist()]
-            for side in (weights, changes)
-        )
+    ) -> tuple[Array, list[list[int]], float]:
+        """Changes in small ratios, as at a vertex, and weights as integers for the kernel."""
+        w, c = _ratios(weights), _ratios(changes)
         rows = {r: v * Fraction(self.names.scales[r]) for r, v in enumerate(w) if v}
         unit = lcm(*(v.denominator for v in (*rows.values(), *c)))
         places = self.names.places[case]
         said = [[places[r], int(v * unit)] for r, v in rows.items()]
-        return np.array(w, float), np.array(c, float), said, float(unit)
+        return np.array(c, float), said, float(unit)
 
     @staticmethod
     def _reach(problem: _Program) -> Array:
@@ -379,6 +391,10 @@ class FewPieces(Pieces):
     """As `Pieces`, where they are few."""
 
     most = 300
+
+
+def _ratios(values: Array) -> list[Fraction]:
+    return [Fraction(v).limit_denominator(_RATIO) for v in values.tolist()]
 
 
 def _is_beside(end: float, outward: float) -> bool:

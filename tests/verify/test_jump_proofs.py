@@ -1,11 +1,13 @@
 """Networks that sign or round: what holds has a certificate, at jumps and for empty regions too."""
 
+import random
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
 from tamecheck.budget import Budget
+from tamecheck.evaluate import exact_values
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
@@ -147,3 +149,46 @@ def test_what_holds_of_one_part_between_integers_has_no_certificate_of_that_part
     assert isinstance(found, Holds)
     assert found.certificate is None
     assert not asked
+
+
+def random_question(seed):
+    """One or two layers of jumps, and a bound at, or next to, what is attained at points of a grid.
+
+    All numbers are sums of powers of two.
+    """
+    rng, build = random.Random(seed), GraphBuilder()
+    inputs, unit = rng.randint(1, 6), Fraction(1, rng.choice([1, 2, 4]))
+    node, before = build.input("x", (1, inputs)), inputs
+
+    def numbers(rows, columns):
+        return build.constant(
+            [[rng.randint(-6, 6) * unit for _ in range(columns)] for _ in range(rows)]
+        )
+
+    for _ in range(rng.randint(1, 2)):
+        width = rng.randint(1, 4 if inputs > 3 else 6)
+        node = build.apply(BY_NAME["matmul"], [node, numbers(before, width)])
+        node = build.apply(BY_NAME["add"], [node, numbers(1, width)])
+        jumps = [("sign", {"at_zero": Fraction(rng.randint(-1, 1))}), FLOOR, ("ceil", {}), ROUND]
+        name, params = rng.choice([*jumps, ("step", {"at_zero": Fraction(rng.randint(0, 1))})])
+        node, before = build.apply(BY_NAME[name], [node], **params), width
+    graph = build.build({"y": build.apply(BY_NAME["matmul"], [node, numbers(before, 2)])})
+    lower = [rng.randint(-4, 2) * unit for _ in range(inputs)]
+    widths = [rng.randint(0, 6) * unit for _ in range(inputs)]
+    values = []
+    for _ in range(60):
+        parts = [Fraction(rng.randint(0, 8), 8) for _ in range(inputs)]
+        x = [a + w * t for a, w, t in zip(lower, widths, parts, strict=True)]
+        values.append(exact_values(graph, graph.split(x))["y"][0, 0])
+    ends = [(float(a), "<=", float(a + w), "<=") for a, w in zip(lower, widths, strict=True)]
+    bound = max(values) + rng.choice([0, 0, unit, 1])
+    order = f"(assert (<= X_0 X_{inputs - 1}))" if rng.random() < 0.3 else ""
+    return graph, f"{region(*ends)}{order}(assert ({rng.choice(['>', '>='])} Y_0 {float(bound)}))"
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_random_questions_about_jumps_are_decided_and_certified(seed):
+    graph, text = random_question(seed)
+    answer = verify(graph, parse_vnnlib(text), timeout=60, seed=seed, certify=True)
+    assert not isinstance(answer, Unknown)
+    assert not isinstance(answer, Holds) or answer.rests_on == "certificate", answer.note
