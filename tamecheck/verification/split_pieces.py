@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor, lcm
+from math import lcm
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from tamecheck.verification.split_search import (
     Step,
     Tree,
     bounds_on,
+    break_near,
+    is_beside,
 )
 
 INPUTS, BENDS = 24, 256
@@ -146,7 +148,7 @@ class Pieces(Search):
         for k, (index, e) in enumerate(problem.sides):
             bounds, at = state.bounds[args[index]], len(rows) + 2 * k
             ends = bounds.lower[0, e], bounds.upper[0, e]
-            strict[at : at + 2] = _is_beside(ends[0], -np.inf), _is_beside(ends[1], np.inf)
+            strict[at : at + 2] = is_beside(ends[0], -np.inf), is_beside(ends[1], np.inf)
         if not strict.any():
             return None
         none = np.zeros((0, len(problem.box[0])))
@@ -173,8 +175,8 @@ class Pieces(Search):
                 if beside > _GAP * max(abs(bottom), abs(top), 1.0):
                     return True
                 # it is at a jump, of which the part has one side alone
-                before = not self.names.slack and _is_beside(bottom, -np.inf)
-                after = not self.names.slack and _is_beside(top, np.inf)
+                before = not self.names.slack and is_beside(bottom, -np.inf)
+                after = not self.names.slack and is_beside(top, np.inf)
                 if (before and form[0] < bottom) or (after and form[0] > top):
                     return True
         return False
@@ -349,7 +351,7 @@ class Pieces(Search):
             ends = state.bounds[arg].lower[0, e], state.bounds[arg].upper[0, e]
             gap = _gap(op, own - exact, *ends)
             if gap > best:
-                best, chosen = gap, (index, arg, e, _break(op, at_zero, z, *ends))
+                best, chosen = gap, (index, arg, e, break_near(op, at_zero, z, *ends))
         if chosen is None:
             excess = (problem.rows @ point - problem.least).min()
             size = 1.0 + np.abs(problem.least).max(initial=0.0)
@@ -397,12 +399,6 @@ def _ratios(values: Array) -> list[Fraction]:
     return [Fraction(v).limit_denominator(_RATIO) for v in values.tolist()]
 
 
-def _is_beside(end: float, outward: float) -> bool:
-    """Whether an end is the float beside a jump, as `_split` puts it where it is not attained."""
-    near = 2 * float(np.nextafter(end, outward))
-    return near == floor(near) and 2 * end != near
-
-
 def _value(layer: Linear | Nonlinear, z: float) -> float:
     return float(layer.value([np.array([[z]])])[0, 0])
 
@@ -432,24 +428,3 @@ def _lines(op: str, low: float, high: float) -> tuple[float, float, float]:
         over = high / (high - low)
         return over, 0.0, -over * low
     return 1.0, *_AWAY[op]
-
-
-def _break(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
-    """Where an element is split, near z, and which part is without that end.
-
-    That is 1 for the first, -1 for the second, and 0 where both have it.
-    """
-    if op == "relu":
-        return 0.0, 0
-    if op in ("sign", "step"):
-        left = -1.0 if op == "sign" else 0.0
-        return 0.0, -1 if at_zero == left or low >= 0 else 1
-    shift = 0.5 if op == "round" else 0.0
-    found: list[tuple[float, float, int]] = []
-    for whole in (floor(v - shift) + k for v in (low, z, high) for k in (-1, 0, 1, 2)):
-        # a middle is rounded to the even number beside it
-        kind = -1 if op == "ceil" or (op == "round" and not whole % 2) else 1
-        end = whole + shift
-        if low < end <= high if kind == 1 else low <= end < high:
-            found.append((abs(end - z), end, kind))
-    return min(found, default=(0.0, 0.0, 0))[1:]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import floor
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -140,6 +141,33 @@ def bounds_on(  # noqa: PLR0913 (options, by keyword only)
             ends = (np.where(np.abs(x) < _NEAR, 0.0, x) for x in (found.lower, found.upper))
             state.bounds[index] = Interval(*ends)
     return state
+
+
+def is_beside(end: float, outward: float) -> bool:
+    """Whether an end is the float beside a jump, as a split puts it where it is not attained."""
+    near = 2 * float(np.nextafter(end, outward))
+    return near == floor(near) and 2 * end != near
+
+
+def break_near(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
+    """Where an element is split, near z, and which part is without that end.
+
+    That is 1 for the first, -1 for the second, and 0 where both have it.
+    """
+    if op == "relu":
+        return 0.0, 0
+    if op in ("sign", "step"):
+        left = -1.0 if op == "sign" else 0.0
+        return 0.0, -1 if at_zero == left or low >= 0 else 1
+    shift = 0.5 if op == "round" else 0.0
+    found: list[tuple[float, float, int]] = []
+    for whole in (floor(v - shift) + k for v in (low, z, high) for k in (-1, 0, 1, 2)):
+        # a middle is rounded to the even number beside it
+        kind = -1 if op == "ceil" or (op == "round" and not whole % 2) else 1
+        end = whole + shift
+        if low < end <= high if kind == 1 else low <= end < high:
+            found.append((abs(end - z), end, kind))
+    return min(found, default=(0.0, 0.0, 0))[1:]
 
 
 class Search:
