@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import lcm
+from math import floor, lcm
 
 import numpy as np
 
-from tamecheck.bounds.layers import Linear, Nonlinear, Pointwise
+from tamecheck.bounds.layers import Linear, Pointwise
 from tamecheck.bounds.propagation import State
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
@@ -27,14 +27,15 @@ from tamecheck.verification.split_search import (
     Step,
     Tree,
     bounds_on,
-    break_near,
     is_beside,
+    ratios,
+    value_at,
 )
 
 INPUTS, BENDS = 24, 256
 """The most inputs and elements that are not linear of a network whose pieces are few."""
 _NODES = 20_000
-_GAP, _TOUCH, _RATIO = 1e-7, 1e-9, 1000
+_GAP, _TOUCH = 1e-7, 1e-9
 _SLIVER = 2.0**-36
 _NEAR = 2.0**-28
 _WHOLE = 2.0**30
@@ -201,7 +202,7 @@ class Pieces(Search):
         else:
             most = float(weights.max() or np.abs(changes).max())
             weights, changes, factors = (
-                np.array(_ratios(side / most), float) for side in (weights, changes, factors)
+                np.array(ratios(side / most), float) for side in (weights, changes, factors)
             )
             slopes = self._slopes(problem, weights, changes, factors)
             # what lines have added to the changes is a ratio, too
@@ -259,7 +260,7 @@ class Pieces(Search):
         self, case: int, weights: Array, changes: Array
     ) -> tuple[Array, list[list[int]], float]:
         """Changes in small ratios, as at a vertex, and weights as integers for the kernel."""
-        w, c = _ratios(weights), _ratios(changes)
+        w, c = ratios(weights), ratios(changes)
         rows = {r: v * Fraction(self.names.scales[r]) for r, v in enumerate(w) if v}
         unit = lcm(*(v.denominator for v in (*rows.values(), *c)))
         places = self.names.places[case]
@@ -347,11 +348,11 @@ class Pieces(Search):
         for k, (index, e) in enumerate(problem.open):
             arg, op, at_zero = ops[index]
             z, own = float(values @ problem.args[index, e]), float(values[inputs + k])
-            exact = _value(self.layers[index], z) if op != "relu" else max(z, 0.0)
+            exact = value_at(self.layers[index], z) if op != "relu" else max(z, 0.0)
             ends = state.bounds[arg].lower[0, e], state.bounds[arg].upper[0, e]
             gap = _gap(op, own - exact, *ends)
             if gap > best:
-                best, chosen = gap, (index, arg, e, break_near(op, at_zero, z, *ends))
+                best, chosen = gap, (index, arg, e, _break(op, at_zero, z, *ends))
         if chosen is None:
             excess = (problem.rows @ point - problem.least).min()
             size = 1.0 + np.abs(problem.least).max(initial=0.0)
@@ -373,7 +374,7 @@ class Pieces(Search):
                 bottom = np.nextafter(end, np.inf) if kind == -1 else end
                 known[arg].lower[0, e] = max(known[arg].lower[0, e], bottom)
             if op != "relu" and known[arg].lower[0, e] == known[arg].upper[0, e] == end:
-                value = _value(self.layers[index], end)
+                value = value_at(self.layers[index], end)
                 known[index].lower[0, e] = known[index].upper[0, e] = value
             self.tree.steps[child].append(["bound", 0])
             strict = (1, -1)[side] == kind
@@ -393,14 +394,6 @@ class FewPieces(Pieces):
     """As `Pieces`, where they are few."""
 
     most = 300
-
-
-def _ratios(values: Array) -> list[Fraction]:
-    return [Fraction(v).limit_denominator(_RATIO) for v in values.tolist()]
-
-
-def _value(layer: Linear | Nonlinear, z: float) -> float:
-    return float(layer.value([np.array([[z]])])[0, 0])
 
 
 def _gap(op: str, wrong: float, low: float, high: float) -> float:
@@ -428,3 +421,24 @@ def _lines(op: str, low: float, high: float) -> tuple[float, float, float]:
         over = high / (high - low)
         return over, 0.0, -over * low
     return 1.0, *_AWAY[op]
+
+
+def _break(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
+    """Where an element is split, near z, and which part is without that end.
+
+    That is 1 for the first, -1 for the second, and 0 where both have it.
+    """
+    if op == "relu":
+        return 0.0, 0
+    if op in ("sign", "step"):
+        left = -1.0 if op == "sign" else 0.0
+        return 0.0, -1 if at_zero == left or low >= 0 else 1
+    shift = 0.5 if op == "round" else 0.0
+    found: list[tuple[float, float, int]] = []
+    for whole in (floor(v - shift) + k for v in (low, z, high) for k in (-1, 0, 1, 2)):
+        # a middle is rounded to the even number beside it
+        kind = -1 if op == "ceil" or (op == "round" and not whole % 2) else 1
+        end = whole + shift
+        if low < end <= high if kind == 1 else low <= end < high:
+            found.append((abs(end - z), end, kind))
+    return min(found, default=(0.0, 0.0, 0))[1:]

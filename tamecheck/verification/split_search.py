@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from math import floor
 from typing import Any, TypeAlias
 
@@ -38,7 +39,7 @@ VALUES = 34
 TIE = 2.0**-8
 _NEAR = 2.0 ** (4 - VALUES)
 _ROUNDINGS = 2.0 ** (3 - COEFFICIENT)
-_MOST = 400_000
+_MOST, _RATIO = 400_000, 1000
 
 Step: TypeAlias = list[Any]
 BOUND: Step = ["bound", 1]
@@ -149,25 +150,14 @@ def is_beside(end: float, outward: float) -> bool:
     return near == floor(near) and 2 * end != near
 
 
-def break_near(op: str, at_zero: float, z: float, low: float, high: float) -> tuple[float, int]:
-    """Where an element is split, near z, and which part is without that end.
+def ratios(values: Array) -> list[Fraction]:
+    """The nearest ratios of small numbers."""
+    return [Fraction(v).limit_denominator(_RATIO) for v in values.tolist()]
 
-    That is 1 for the first, -1 for the second, and 0 where both have it.
-    """
-    if op == "relu":
-        return 0.0, 0
-    if op in ("sign", "step"):
-        left = -1.0 if op == "sign" else 0.0
-        return 0.0, -1 if at_zero == left or low >= 0 else 1
-    shift = 0.5 if op == "round" else 0.0
-    found: list[tuple[float, float, int]] = []
-    for whole in (floor(v - shift) + k for v in (low, z, high) for k in (-1, 0, 1, 2)):
-        # a middle is rounded to the even number beside it
-        kind = -1 if op == "ceil" or (op == "round" and not whole % 2) else 1
-        end = whole + shift
-        if low < end <= high if kind == 1 else low <= end < high:
-            found.append((abs(end - z), end, kind))
-    return min(found, default=(0.0, 0.0, 0))[1:]
+
+def value_at(layer: Linear | Nonlinear, z: float) -> float:
+    """An element of a layer where it reads z."""
+    return float(layer.value([np.array([[z]])])[0, 0])
 
 
 class Search:
