@@ -23,7 +23,7 @@ from tamecheck.programs.rounding import Guess, Vector
 from tamecheck.programs.scaled import Scaled
 from tamecheck.solvers.relaxation import Relaxation, nearest
 
-_CUTS, _PARALLEL = 60, 0.9
+_CUTS, _PARALLEL = 200, 0.9
 """Of one point, and the cosine of two that are too much alike."""
 _INTEGER = 1e-4
 
