@@ -166,6 +166,7 @@ class LinearProgram:
         try:
             run = begin(basis)
             for _ in range(0 if guide is None or basis is None else _ROUNDS):
+                run.polish()
                 better = _refined(run, guide)
                 if better is None:
                     break

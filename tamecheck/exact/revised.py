@@ -22,6 +22,9 @@ from tamecheck.budget import Budget
 from tamecheck.exact.factor import Approximation, Entries, Factor, Matrix, SingularError, Sparse
 from tamecheck.exact.reals import ONE, ZERO
 
+_SMALL = 500
+"""Of so many rows a pivot takes less time than a solver and another basis."""
+
 
 class State(Enum):
     """What a run of pivots ended with, where there is no more to say."""
@@ -268,6 +271,14 @@ class Simplex:
             if budget.is_spent:
                 return State.STOPPED
         return ended
+
+    def polish(self) -> None:
+        """A pivot where one variable alone improves the costs of a feasible point.
+
+        A solver that is run again, and its basis, would take more time.
+        """
+        if self.height <= _SMALL and len(self._improving()) == 1 and not self.violation:
+            self._primal_step()
 
     def _shift(self) -> None:
         """Make the basis dual feasible: by other ends, and by costs where there are none."""

@@ -4,6 +4,7 @@ import random
 from fractions import Fraction
 
 import pytest
+from flint import fmpq
 
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Basis, Box, LinearProgram, linear_box, minimum
@@ -181,3 +182,21 @@ def test_the_row_that_a_guide_names_is_refuted_without_pivots(monkeypatch):
                     )
                     refuted += isinstance(own, Infeasible)
     assert refuted > 10
+
+
+def test_one_variable_that_improves_alone_enters_and_ends_the_search():
+    # x is basic, y alone improves -x - 2 y on x + y <= 1; where two do, a solver is asked first
+    program = Program(
+        (Column("x"), Column("y"), Column("z")),
+        (Row("r", ((0, F(1)), (1, F(1)), (2, F(1))), None, F(1)),),
+    )
+    linear = LinearProgram.of(program)
+    ends = [fmpq(0)] * 3 + [None], [None] * 3 + [fmpq(1)]
+    at = ("basic", "lower", "lower", "upper")
+    for third, optimal in ((0, True), (-3, False)):
+        run = Simplex(linear.matrix, ends, [fmpq(-1), fmpq(-2), fmpq(third)], at)
+        assert run.deficit
+        run.polish()
+        assert (not run.deficit) is optimal
+        assert run.optimise(Budget()) is State.OPTIMAL
+        assert run.values[:3] == ([0, 1, 0] if optimal else [0, 0, 1])
