@@ -30,6 +30,12 @@ EACH, CALL = 64, 1 << 20
 """How many products of a sum take as long as the other operations on its value, and as a call."""
 
 
+def work_at(layers: Layers, points: int) -> float:
+    """The work of evaluating so many points, as `State` counts it."""
+    each = (x.size * (EACH + (x.terms if isinstance(x, Linear) else 0)) for x in layers.computed)
+    return float(points * sum(each) + CALL * len(layers.computed))
+
+
 def unit(count: int) -> float:
     """A relative error that covers sums of ``count`` terms and constants known to 2**-44."""
     return (count + 528) * _UNIT

@@ -19,13 +19,22 @@ from tamecheck.bounds.propagation import (
     contract,
     least_on,
     weigh,
+    work_at,
 )
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.answer import Witness
-from tamecheck.verification.branch import Items, Looked, Remainder, Splitter, branch
+from tamecheck.verification.branch import (
+    Items,
+    Looked,
+    Remainder,
+    Splitter,
+    branch,
+    pick_items,
+)
 from tamecheck.verification.effort import Effort
 from tamecheck.verification.exact import Leaves
+from tamecheck.verification.falsify import descend
 from tamecheck.verification.plain import impossible
 from tamecheck.verification.problem import Region
 from tamecheck.verification.witness import Search
@@ -38,6 +47,11 @@ _LEAST = 2.0**-1000
 _RAISED = 12
 _ELEMENTS = 1 << 22
 _FEW_OPEN = 5
+_STARTS, _STEPS = 16, 20
+_AROUND = 1.0
+"""Widths of a box by which gradient steps from it may leave it."""
+_CHECK = 1 << 14
+"""Products, for each parameter, that take as long as exact values near one point."""
 
 
 def split_inputs(
@@ -61,6 +75,7 @@ class Boxes(Splitter):
 
     def __init__(self, search: Search) -> None:
         self.search, self.scale = search, _scale(search)
+        self.ends = _ends_of_cases(search)
         self.sizes = 8, 1, _batch_limit(search)
         self.leaves = Leaves(search.problem)
         self.known = Effort.of(goes_forward(search.layers))
@@ -72,11 +87,17 @@ class Boxes(Splitter):
         before, (number, most) = self._volume(part), known.choose()
         witness = part.examine(most)
         self.known = part.effort.told(number, part.work, before - self._volume(part))
+        if witness is None and part.count and self.known.descends:
+            witness, work = part.descend(self.ends)
+            self.known = replace(self.known, descended=self.known.descended + work)
         if witness is not None or not part.count:
             return Looked(part.items, witness, part.work)
         lower, upper = halve_boxes(part.lower, part.upper, part.slope, self.scale)
         cases = np.concatenate([part.cases, part.cases])
-        return Looked({"lower": lower, "upper": upper, "cases": cases}, None, part.work)
+        halves = {"lower": lower, "upper": upper, "cases": cases}
+        # the last ones are looked at first: those that are nearest to a violation
+        order = np.argsort(-np.tile(part.depth, 2), kind="stable")
+        return Looked(pick_items(halves, order), None, part.work)
 
     def _volume(self, part: _Boxes) -> float:
         """The volume of boxes, as a part of the region."""
@@ -115,6 +136,15 @@ def _scale(search: Search) -> Array:
     return np.maximum(ends["upper"].max(0) - ends["lower"].min(0), _LEAST)
 
 
+def _ends_of_cases(search: Search) -> tuple[Array, Array]:
+    """The ends of each case's box."""
+    problem = search.problem
+    lower, upper = np.zeros((2, len(problem.members), search.layers.inputs))
+    for region in problem.regions:
+        lower[region.cases], upper[region.cases] = region.lower, region.upper
+    return lower, upper
+
+
 def _batch_limit(search: Search) -> int:
     widest = max(search.layers.sizes)
     return int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
@@ -149,6 +179,7 @@ class _Boxes:
         self.lower, self.upper = items["lower"], items["upper"]
         self.cases: Array = items["cases"]
         self.slope = np.zeros_like(self.lower)
+        self.points = self.lower, np.zeros(self.cases.shape)
 
     @property
     def count(self) -> int:
@@ -159,6 +190,11 @@ class _Boxes:
     def items(self) -> Items:
         """The boxes as subproblems."""
         return {"lower": self.lower, "upper": self.upper, "cases": self.cases}
+
+    @property
+    def depth(self) -> Array:
+        """Of each box that is open how near to a violation its points are; at most 0 is one."""
+        return self.points[1].min(-1).reshape(2, -1).min(0)
 
     def examine(self, most: float = np.inf) -> Witness | None:
         """Close what can be closed; try the points where the open bounds are attained.
@@ -187,8 +223,28 @@ class _Boxes:
         self.slope = np.take_along_axis(functional.a[keep], row, 1)[:, 0]
         corners = np.where(self.slope > 0, self.lower, self.upper)
         points = np.concatenate([corners, (self.lower + self.upper) / 2])
-        allowed = np.concatenate([self.cases, self.cases])
-        return search.confirm(points, search.rows(points), allowed)
+        rows, allowed = search.rows(points), np.concatenate([self.cases, self.cases])
+        depth = problem.depth(rows)
+        self.points = points, np.where(allowed & ~np.isnan(depth), depth, np.inf)
+        return search.confirm(points, rows, allowed)
+
+    def descend(self, ends: tuple[Array, Array]) -> tuple[Witness | None, float]:
+        """A witness by gradient steps from the points nearest to one, and the work of it.
+
+        A corner where a bound is attained, or a centre, is near a violation where its largest row
+        is low; from there steps may leave the box, within the ends of the case.
+        """
+        points, depth = self.points
+        nearest = np.argsort(depth.min(-1), kind="stable")[:_STARTS]
+        box, target = nearest % self.count, depth[nearest].argmin(-1)
+        around = _AROUND * (self.upper[box] - self.lower[box])
+        lower = np.maximum(self.lower[box] - around, ends[0][target])
+        upper = np.minimum(self.upper[box] + around, ends[1][target])
+        search, checks = self.search, self.search.checks
+        found = descend(search, (lower, upper), points[nearest], target, steps=_STEPS)
+        # values, gradients back from them, and exact values where floats said unsafe
+        exactly = _CHECK * (search.checks - checks) * search.problem.graph.parameters
+        return found, 2 * _STEPS * work_at(search.layers, len(nearest)) + exactly
 
     def _settle_ties(self, least: Array) -> None:
         """Look again at boxes where no more than rounding is missing, now without rounding."""

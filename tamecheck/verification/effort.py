@@ -10,6 +10,7 @@ _CHOICES = 8.0, np.inf
 _PART = 0.25
 _TRIED, _KEPT = 1 / 16, 0.98
 _START, _SHARE = 2.0**32, 0.3
+_DESCENTS = 1 / 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Effort:
     small share of the work, and more where it closes more.
     ``reach`` is how far ascent has lifted bounds of late, so that lower ones are not tried.  Boxes
     that are followed in rationals have a share of all work: so much was ``settled`` of what
-    ``passed``.
+    ``passed``.  So have gradients from boxes that are open: so much has ``descended``.
     """
 
     spent: tuple[float, ...] = (0.0,)
@@ -29,6 +30,7 @@ class Effort:
     reach: float = np.inf
     settled: float = 0.0
     passed: float = 0.0
+    descended: float = 0.0
 
     @classmethod
     def of(cls, forward: bool) -> Effort:  # noqa: FBT001 (whether there is a choice)
@@ -40,6 +42,11 @@ class Effort:
     def settles(self) -> bool:
         """Whether a box may be followed in rationals now."""
         return self.settled <= _START + _SHARE * self.passed
+
+    @property
+    def descends(self) -> bool:
+        """Whether violations may be looked for by gradients now."""
+        return self.descended <= _DESCENTS * self.passed
 
     def choose(self) -> tuple[int, float]:
         """The choice for the next boxes: its number, and the most elements."""

@@ -53,7 +53,7 @@ def attack(search: Search, region: Region, *, restarts: int, steps: int) -> Witn
     """A witness by projected gradient descent from many points, shared among the cases."""
     points = _start(search, region, restarts)
     target = _targets(search, region, points)
-    return _descend(search, region, points, target, steps=steps)
+    return descend(search, _finite(region), points, target, steps=steps)
 
 
 def deepen(
@@ -70,7 +70,8 @@ def deepen(
     spread = np.linspace(0, 0.1, count)[:, np.newaxis] * (upper - lower)
     points = point + spread * search.rng.uniform(-1, 1, (count, len(lower)))
     points = np.clip(points, lower, upper)
-    return _descend(search, region, points, _targets(search, region, points), steps=steps)
+    target = _targets(search, region, points)
+    return descend(search, (lower, upper), points, target, steps=steps)
 
 
 def _climb(search: Search, region: Region, point: Array) -> Witness | None:
@@ -124,17 +125,18 @@ def _targets(search: Search, region: Region, points: Array) -> Array:
     return order[np.arange(len(points)), np.arange(len(points)) % some]
 
 
-def _descend(
-    search: Search, region: Region, points: Array, target: Array, *, steps: int
+def descend(
+    search: Search, ends: tuple[Array, Array], points: Array, target: Array, *, steps: int
 ) -> Witness | None:
     """A witness by projected gradient descent of the largest row of each point's case.
 
-    Signed steps of shrinking length; rows that are safely negative have no weight.
+    Signed steps of shrinking length, in a box for all points or one for each; rows that are safely
+    negative have no weight.
     """
     problem = search.problem
-    lower, upper = _finite(region)
+    lower, upper = ends
     width = upper - lower
-    allowed = np.arange(len(region.cases)) == target[:, np.newaxis]
+    allowed = np.arange(len(problem.members)) == target[:, np.newaxis]
     members = problem.members[target]
     x = np.clip(points, lower, upper)
     velocity = np.zeros_like(x)

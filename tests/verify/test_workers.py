@@ -10,7 +10,7 @@ from tamecheck.budget import Budget
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.solvers.executors import Planned, Turns, Workers
-from tamecheck.verification import branch, verify
+from tamecheck.verification import branch, effort, verify
 
 
 def network(rng, inputs, width):
@@ -64,6 +64,20 @@ def test_the_answer_does_not_depend_on_how_many_look_for_it(monkeypatch, inputs,
         found.add(alone.status)
     assert found == {"holds", "violated"}
     assert sent
+
+
+def test_gradients_from_open_boxes_find_a_small_violation_in_fewer_boxes(monkeypatch):
+    """The bounds are 1/500 below the largest value that gradients find from 400 points."""
+    seen = {}
+    for share in (effort._DESCENTS, -1.0):
+        monkeypatch.setattr(effort, "_DESCENTS", share)
+        seen[share] = 0
+        for seed, bound in ((0, 26.003), (1, 12.035), (4, 3.034), (5, 26.665)):
+            answer = verify(network(random.Random(seed), 6, 40), spec_of(6, bound), timeout=300)
+            assert answer.status == "violated"
+            seen[share] += answer.facts["boxes"]
+    with_gradients, without = seen.values()
+    assert 3 * with_gradients < without
 
 
 def test_tasks_are_answered_in_turn_whoever_works():
