@@ -175,10 +175,12 @@ def search_at(
     budget: Budget | None = None,
     *,
     seed: int = 0,
+    point: Vector | None = None,
 ) -> SearchOutcome:
     """Branch and bound at the right-hand side ``d``: a short one alone, then from a good point.
 
     The bound at each leaf reaches the optimum.  The limits are those of all searches together.
+    A feasible ``point`` of the program that is known already is begun with, and none is sought.
     """
     budget = budget or Budget()
     program, nodes = move_program(form, d), budget.nodes
@@ -189,9 +191,10 @@ def search_at(
             return SearchOutcome(None, None, closed=True)
         return SearchOutcome(value, (Bounded(Multipliers({}, 1), value),), closed=True)
     few = _ALONE if nodes is None else min(nodes, _ALONE)
-    search = Search(program, granular=False)
-    tree = search.run(replace(budget, nodes=few))
-    if not tree.closed and not tree.unbounded and not budget.is_spent and few != nodes:
+    search = Search(program, point=point, granular=False)
+    alone = point is None
+    tree = search.run(replace(budget, nodes=few) if alone else budget)
+    if alone and not tree.closed and not tree.unbounded and not budget.is_spent and few != nodes:
         limit = min(budget.seconds / 4, MINUTE)
         answer = solve(program, seconds=limit, seed=seed).answer
         point = answer.point if isinstance(answer, Optimal | Feasible) else None

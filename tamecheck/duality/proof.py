@@ -187,8 +187,8 @@ def _is_below(form: Form, function: Expression, costs: Sequence[Fraction]) -> bo
     return all(function(form.vector(j)) <= cost for j, cost in enumerate(costs))
 
 
-def settle_by_cuts(form: Form, budget: Budget) -> Value | None:
-    """The value of a pure integer form, infinite without a point; None if cuts do not decide it.
+def settle_by_cuts(form: Form, budget: Budget) -> tuple[Value, Vector | None] | None:
+    """The value of a pure integer form and its point, infinite without one; None if undecided.
 
     The point is feasible and has the value of a Chvátal function that is at most the cost at every
     column: both are evaluated here.
@@ -201,7 +201,7 @@ def settle_by_cuts(form: Form, budget: Budget) -> Value | None:
     try:
         root = own.run(10_000)
     except InfeasibleProgramError:
-        return math.inf
+        return math.inf, None
     if own.optimum is None:
         return None
     function = builder.build(root)
@@ -211,7 +211,7 @@ def settle_by_cuts(form: Form, budget: Budget) -> Value | None:
         and form.inward(form.program.objective(point)) == function(form.right) == own.optimum
         and _is_below(form, function, [column.cost for column in form.columns])
     )
-    return own.optimum if shown else None
+    return (own.optimum, tuple(point)) if shown else None
 
 
 _SHORT, _NODES = 0.5, 200
@@ -222,16 +222,23 @@ _CUTS, _MOST_CUTS = 0.25, 20.0
 
 
 def prove_optimum(form: Form, budget: Budget, *, seed: int = 0) -> Fraction | None:
-    """The form's optimal value with a proof; None if there is none in the time.
+    """The form's optimal value with a proof; None if there is none in the time."""
+    return prove_point(form, budget, seed=seed)[0]
+
+
+def prove_point(
+    form: Form, budget: Budget, *, seed: int = 0
+) -> tuple[Fraction | None, Vector | None]:
+    """The form's optimal value with a proof, and a point that has it; None what is not found.
 
     Raises
     ------
     InfeasibleProgramError, DomainError
         If there is no point, or the objective has no bound.
     """
-    value = value_at(form, form.right, budget, seed=seed)
+    value, point = point_at(form, form.right, budget, seed=seed)
     if value is None or isinstance(value, Fraction):
-        return value
+        return value, point
     if value == math.inf:
         raise InfeasibleProgramError(
             "The program is infeasible, so that no dual function attains its value."
@@ -245,10 +252,17 @@ def prove_optimum(form: Form, budget: Budget, *, seed: int = 0) -> Fraction | No
 
 def value_at(form: Form, d: Vector, budget: Budget, *, seed: int = 0) -> Value | None:
     """The optimal value at ``d``: infinite without a point, None if it is not proved in time."""
+    return point_at(form, d, budget, seed=seed)[0]
+
+
+def point_at(
+    form: Form, d: Vector, budget: Budget, *, seed: int = 0
+) -> tuple[Value | None, Vector | None]:
+    """The value of `value_at`, and a point of the program that has it, where one was found."""
     if not form.columns:
-        return empty_value(form, d)
+        return empty_value(form, d), None
     if integer_contradiction(form, d) is not None:
-        return math.inf
+        return math.inf, None
     moved = form if d == form.right else form_at(form, d)
     short = Budget(budget.part(_SHORT).deadline, _NODES)
     tree = Search(moved.program).run(short)
@@ -258,13 +272,13 @@ def value_at(form: Form, d: Vector, budget: Budget, *, seed: int = 0) -> Value |
             return found
     match decide(moved.program, budget, seed=seed, tree=tree):
         case Infeasible():
-            return math.inf
+            return math.inf, None
         case Unbounded():
-            return -math.inf
-        case Optimal(objective=objective):
-            return moved.inward(objective)
+            return -math.inf, None
+        case Optimal(point=point, objective=objective):
+            return moved.inward(objective), tuple(point)
         case None:
-            return None
+            return None, None
 
 
 def decide(

@@ -36,7 +36,7 @@ from tamecheck.duality.optimum import (
     search_at,
     search_limit,
 )
-from tamecheck.duality.proof import prove_optimum
+from tamecheck.duality.proof import prove_point
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.exact import ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
@@ -273,9 +273,9 @@ def tree_dual(
     if not found.closed:
         # leaves have to bound every right-hand side; a proof at this one is easier
         proof = replace(budget.share(_PROOF).part(MINUTE), nodes=None)
-        optimum = prove_optimum(form, proof, seed=seed)
+        optimum, point = prove_point(form, proof, seed=seed)
         if nodes != few and not budget.is_spent:
-            again = search_at(form, form.right, budget, seed=seed)
+            again = search_at(form, form.right, budget, seed=seed, point=point)
             optimum = again.value if again.closed else optimum
             found = found if again.nodes is None else again
     elif optimum is None:

@@ -46,8 +46,9 @@ def test_a_strip_without_integer_points_is_infeasible(method):
 
 
 def test_cuts_settle_values_with_a_function_that_is_evaluated():
-    assert settle_by_cuts(normalise(STRIP), Budget.of(5)) == float("inf")
-    assert settle_by_cuts(normalise(JEROSLOW), Budget.of(5)) == 1
+    assert settle_by_cuts(normalise(STRIP), Budget.of(5)) == (float("inf"), None)
+    value, point = settle_by_cuts(normalise(JEROSLOW), Budget.of(5))
+    assert (value, JEROSLOW.objective(point), JEROSLOW.violations(point)) == (1, 1, ())
     mixed = Program((Column("y", cost=Q(1)),), (Row("r", ((0, Q(1)),), Q(1), None),))
     assert settle_by_cuts(normalise(mixed), Budget.of(5)) is None
 
@@ -57,13 +58,13 @@ def test_cuts_settle_values_with_a_function_that_is_evaluated():
 def test_limits_are_kept_and_what_stopped_is_said(method):
     begin = time.process_time()
     try:
-        found = dual(KNAPSACK, method, seconds=2)
+        found = dual(KNAPSACK, method, seconds=0.5)
     except SolverError as error:
-        assert "in 2 seconds" in str(error) or "in time" in str(error)  # noqa: PT017 (or a gap)
+        assert "in 0.5 seconds" in str(error) or "in time" in str(error)  # noqa: PT017 (or a gap)
     else:
         assert found.checks["columns"].status
         assert found.strong or found.optimum is None or found.gap > 0
-    assert time.process_time() - begin < 10
+    assert time.process_time() - begin < 5
 
 
 @pytest.mark.slow

@@ -74,18 +74,18 @@ def report_of(*args, **options):
     return make_report(subject_from(*args, **options), argument="model", seconds=30.0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def votes(tmp_path_factory):
     table = read_table(majority(tmp_path_factory.mktemp("votes")), target="label")
     return report_of(tc.expression("sign(a + b + c)"), table=table, title="</title><script>")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def relu():
     text = "max(a - b, 0) + max(c - d, 0) - max(e - 1/2, 0)"
     return report_of(tc.expression(text), "-1:1")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sine():
     return report_of(tc.expression("sin(3*x)"))
