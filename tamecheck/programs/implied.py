@@ -140,8 +140,10 @@ class Propagator:
         narrow(box, one)
         return one
 
-    def _proposed(self, box: Box) -> Iterator[tuple[int, int, int | None, int]]:
-        """A row and the sign of its multiplier; a column and its bound, or none and no point."""
+    @np.errstate(over="ignore", divide="ignore", invalid="ignore")
+    def _proposed(self, box: Box) -> list[tuple[int, int, int | None, int]]:
+        """Rows and signs of multipliers; a column and its bound, or none where no point is left."""
+        found = list[tuple[int, int, int | None, int]]()
         lower, upper = _floats(box.lower, -math.inf), _floats(box.upper, math.inf)
         at, values = self._at, self._values
         rising = values > 0
@@ -155,17 +157,19 @@ class Propagator:
             total = np.add.reduceat(known, self._starts)
             size = _NEAR * np.maximum(1.0, np.abs(side))
             for r in np.flatnonzero((count == 0) & (sign * (side - total) > size)).tolist():
-                yield self._names[r], sign, None, 0
+                found.append((self._names[r], sign, None, 0))
             room = (side - total)[self._of] + known
-            useful = np.isfinite(room) & (count[self._of] == open_) & self._integral[at]
-            ratio = np.where(useful, room, 0.0) / values
+            ratio = room / values
+            # coefficients may be so small that the quotient is no float
+            useful = np.isfinite(ratio) & (count[self._of] == open_) & self._integral[at]
             # the multiplied coefficient is then negative
             is_upper = (values > 0) == (sign < 0)
             most = np.where(useful & is_upper, np.floor(ratio + _NEAR), math.inf)
             least = np.where(useful & ~is_upper, np.ceil(ratio - _NEAR), -math.inf)
             for k in np.flatnonzero((most < upper[at] - 0.5) | (least > lower[at] + 0.5)).tolist():
                 to = most[k] if is_upper[k] else least[k]
-                yield self._names[int(self._of[k])], sign, int(at[k]), int(to)
+                found.append((self._names[int(self._of[k])], sign, int(at[k]), int(to)))
+        return found
 
     def _coefficient(self, i: int, j: int) -> int:
         return next(a for k, a in self._scaled.rows[i] if k == j)

@@ -12,7 +12,7 @@ from fractions import Fraction
 from tamecheck.budget import Budget
 from tamecheck.exact.linear import Number
 from tamecheck.ir.program import Program
-from tamecheck.programs.branching import Branch, Ends, children
+from tamecheck.programs.branching import Ends, children
 from tamecheck.programs.certificate import (
     Bounded,
     Branched,
@@ -99,32 +99,41 @@ def collapse(
             return False
         return bound >= value if steps is None else bound > value - steps.step
 
-    own, used, order = _Leaf(program, accept), dict[int, int](), list[int]()
+    own, used = _Leaf(program, accept), dict[int, int]()
+    branchings = list[tuple[int, list[tuple[int, int]]]]()
     for index, changes, node in _preorder(program, nodes):
         if budget.is_spent:
             return tuple(nodes)
         if isinstance(node, Branched):
-            order.append(index)
+            j = node.by.column
+            ends = changes.get(j, own.hulls[j])
+            gains = [_gained(j, ends, side) for side in children(program, node.by, *ends)]
+            branchings.append((index, list(zip(node.children, gains, strict=True))))
         else:
             used[index] = own.used(node, changes)
     place = list(range(len(nodes)))
-    for index in reversed(order):
-        place[index], used[index] = _needed(index, nodes[index], place, used)
+    for index, parts in reversed(branchings):
+        place[index], used[index] = _needed(index, parts, place, used)
     return _rebuilt(nodes, place)
 
 
+def _gained(j: int, before: Ends, after: Ends) -> int:
+    """The mask of the bounds of a column that a branching changes in a child."""
+    return sum(_bit(j, side) for side in (0, 1) if before[side] != after[side])
+
+
 def _needed(
-    index: int, node: Node, place: Sequence[int], used: Mapping[int, int]
+    index: int, parts: Sequence[tuple[int, int]], place: Sequence[int], used: Mapping[int, int]
 ) -> tuple[int, int]:
-    """What takes the place of a branching below which that is known, and what it rests on."""
-    if not isinstance(node, Branched):
-        return index, used[index]
+    """What takes the place of a branching below which that is known, and what it rests on.
+
+    Its parts are the children, each with what it gains.
+    """
     mask = 0
-    for k, child in enumerate(node.children):
-        end = _bit(node.by.column, 1 - k) if isinstance(node.by, Branch) else 0
-        if end and not used[child] & end:
+    for child, gained in parts:
+        if not used[child] & gained:
             return place[child], used[child]
-        mask |= used[child] ^ end
+        mask |= used[child] & ~gained
     return index, mask
 
 

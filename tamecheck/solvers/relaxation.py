@@ -370,7 +370,8 @@ def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floa
 def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     """The floats nearest to numbers times powers of two."""
     plain = np.array(map_once(_quotient, numbers), float)
-    found = np.ldexp(plain, exponents)
+    with np.errstate(over="ignore"):
+        found = np.ldexp(plain, exponents)
     size = np.abs(plain)
     # of numbers near the ends of the range of floats the power is taken first
     for k in np.flatnonzero((size >= _LARGEST) | (size < 1 / _LARGEST)).tolist():

@@ -160,6 +160,8 @@ def test_names_with_blanks_need_the_fixed_columns():
         (f"{HEAD}QUADOBJ\n x 1\nENDATA", 12, "two columns and a number"),
         (f"{HEAD}RHS\n R l 1\n R l 2\nENDATA", 13, "two right-hand sides"),
         (f"{HEAD}COLUMNS\nENDATA", 11, "occurs twice"),
+        (f"{HEAD}RHS R l 1\nENDATA", 11, "'R l 1' behind RHS"),
+        (f"{HEAD}BOUNDS UP B x 1\nENDATA", 11, "behind BOUNDS"),
         ("ROWS\n Q r\nENDATA", 2, "no type of row"),
         ("ROWS\n N r\n N r\nENDATA", 3, "occurs twice"),
         ("NAME\nENDATA", 2, "lacks a ROWS"),

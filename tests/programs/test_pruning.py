@@ -10,13 +10,22 @@ import pytest
 from corpus import script
 
 from tamecheck.budget import Budget
+from tamecheck.ir.answer import Optimal
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.kernel_mip import check
+from tamecheck.programs import solve
 from tamecheck.programs.branching import Branch
-from tamecheck.programs.certificate import Branched, Crossed, Excluded, Tightened, certificate
+from tamecheck.programs.certificate import (
+    Bounded,
+    Branched,
+    Crossed,
+    Excluded,
+    Tightened,
+    certificate,
+)
 from tamecheck.programs.implied import Propagator
 from tamecheck.programs.pruning import collapse, prune
-from tamecheck.programs.scaled import Scaled, hull_box
+from tamecheck.programs.scaled import Multipliers, Scaled, hull_box
 from tamecheck.programs.strengthen import strengthen, strengthen_by
 from tamecheck.programs.tree import Search
 
@@ -138,6 +147,40 @@ def test_branchings_that_no_leaf_needs_are_left_out():
         document = certificate(program, "optimal", small, tree.granularity, **claim)
         assert check(json.dumps(document)).verdict == "valid"
     assert after < 0.9 * before
+
+
+def test_a_branching_that_narrows_nothing_does_not_stand_for_one_above_it():
+    # below x <= 2 nothing is better; x <= 5 says no more, and the row excludes what is beyond it
+    columns = (
+        Column("x", F(0), F(10), Kind.INTEGER, F(-1)),
+        Column("y", F(0), F(1), Kind.INTEGER),
+    )
+    program = Program(columns, (Row("r", ((0, F(2)), (1, F(2))), None, F(5)),))
+    beyond, best = Excluded(Multipliers({0: -1}, 1)), Bounded(Multipliers({}, 1), F(-2))
+    nodes = (Branched(Branch(0, 2), (1, 2)), Branched(Branch(0, 5), (3, 4)), beyond, best, beyond)
+    document = certificate(program, "bound", nodes, None, (), bound=F(-2), x=(F(2), F(0)))
+    assert check(json.dumps(document)).verdict == "valid"
+    found = solve(program, resume=document, solvers=()).answer
+    assert isinstance(found, Optimal)
+    assert found.objective == -2
+    assert len(found.certificate["nodes"]) == 3
+
+
+def test_coefficients_that_are_no_floats_propose_no_bounds():
+    # the floats of the first two terms add up to more than that of 3 / 10
+    columns = tuple(Column(f"x{j}", F(1), F(2), Kind.INTEGER) for j in range(3))
+    terms = tuple(enumerate((F(1, 10), F(1, 5), F(1, 10**400))))
+    for other in (F(3, 10), F(4, 10)):
+        for row in (Row("r", terms, None, other), Row("r", terms, other)):
+            program = Program(columns, (row,))
+            points = itertools.product((1, 2), repeat=3)
+            left = [x for x in points if not program.violations(x)]
+            box = hull_box(program)
+            for one in Propagator(program, Scaled(program)).rows(box):
+                assert not (isinstance(one, Excluded) and left)
+            for x in left:
+                ends = zip(box.lower, x, box.upper, strict=True)
+                assert all(low <= v <= high for low, v, high in ends)
 
 
 def test_a_bound_that_a_point_violates_comes_after_those_that_it_rests_on():

@@ -1,7 +1,9 @@
 """Programs of any scale: answers without ``certify`` are those of enumeration in fractions."""
 
+import itertools
 import json
 import os
+import random
 import runpy
 from fractions import Fraction
 from pathlib import Path
@@ -201,3 +203,44 @@ def test_scaling_is_exact_and_keeps_the_unit_of_integers():
 def test_what_is_well_scaled_is_left_alone():
     program = lp("min\n x + 3 y\nst\n c: 2 x + 5 y >= 1/3\nend")
     assert scale_program(program, scaling(program)) is program
+
+
+def beyond_floats(seed):
+    """A random program over few integers, with numbers that are no floats beside those that are."""
+    chance = random.Random(seed)
+
+    def number(least, most):
+        exponents = (0, 0, 0, -1, -16, -300, -320, -400, 16, 300, 308, 400)
+        return F(chance.randint(least, most)) * F(10) ** chance.choice(exponents)
+
+    width = chance.randint(2, 4)
+    columns = tuple(
+        Column(f"x{j}", F(-1), F(chance.randint(0, 2)), Kind.INTEGER, number(-5, 5))
+        for j in range(width)
+    )
+    rows = tuple(
+        Row(
+            f"r{i}",
+            tuple((j, number(1, 7) * chance.choice((-1, 1))) for j in range(width)),
+            chance.choice((None, number(-9, 3))),
+            chance.choice((None, number(4, 9))),
+        )
+        for i in range(chance.randint(1, 4))
+    )
+    return Program(columns, rows, chance.choice(list(Sense)))
+
+
+@pytest.mark.slow
+def test_numbers_beyond_the_floats_beside_others_change_no_answer_and_warn_of_nothing(monkeypatch):
+    monkeypatch.setattr("tamecheck.programs.solving._FEW", 1)
+    for seed in range(100):
+        program = beyond_floats(seed)
+        points = itertools.product(*(range(-1, int(c.upper) + 1) for c in program.columns))
+        values = [program.objective(x) for x in points if not program.violations(x)]
+        answer = solve(program, solvers=()).answer
+        if values:
+            assert isinstance(answer, Optimal)
+            sign = program.sense.sign
+            assert sign * answer.objective == min(sign * value for value in values)
+        else:
+            assert isinstance(answer, Infeasible)

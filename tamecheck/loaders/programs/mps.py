@@ -129,8 +129,14 @@ class _Reader:
         self._section, self._opened = header, self.line
         if header == "NAME":
             self.draft.name = "".join(fields).strip(BLANKS)
-        elif header in {"OBJSENSE", "OBJNAME"} and fields:
-            self._handlers[header](fields)
+        elif header in {"OBJSENSE", "OBJNAME"}:
+            if fields:
+                self._handlers[header](fields)
+        elif header not in _QUADRATIC and tokens.drop_comment(fields, 0):
+            raise InputError(
+                f"What is {fields[0][:40]!r} behind {header}?",
+                hint="Data lines begin with a blank.",
+            )
 
     def finish(self) -> None:
         """Give rows and columns their bounds, when all lines are read."""
