@@ -12,6 +12,7 @@ from tamecheck.exact.linear import Box, Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.box import is_within
 from tamecheck.ir.program import Kind, Program
+from tamecheck.programs.prover import is_inside
 from tamecheck.programs.scaled import domain
 from tamecheck.solvers.relaxation import LinearAnswer, Relaxation
 
@@ -22,8 +23,9 @@ _RELIABLE, _CANDIDATES, _WORSE, _ITERATIONS = 8, 100, 8, 100
 iterations of the simplex method in each child."""
 _LEAST = 1e-9
 """Growth that is taken for more."""
-_TOLERANCES = 1e-6, 2e-9
-"""Of floats that are integers: the finer where none differs by more than the other."""
+_FAR, _TOLERANCES = 1e-6, (1e-6, 2e-9)
+"""Of floats that are 0 or within bounds; of those that are integers: the finer where none differs
+by more than the other."""
 _LARGEST = 2.0**40
 """The fractional part of a larger float says little."""
 
@@ -113,7 +115,7 @@ class Brancher:
     def choose(self, x: Sequence[float], objective: float, box: Box) -> Branch | Split | None:
         """The most promising branching at a node, None if every variable is settled."""
         for j in self._semi:
-            if abs(x[j]) > 1e-6 and not _inside(x[j], *domain(self._program.columns[j])):
+            if abs(x[j]) > _FAR and not is_inside(self._program.columns[j], x[j], _FAR):
                 return Split(j)
         for tolerance in _TOLERANCES:
             candidates = [
@@ -208,7 +210,8 @@ def middle(x: float | None, low: Number | None, high: Number | None) -> int:
     if x is not None:
         at = round(x)
     elif low is not None and high is not None:
-        at = math.floor((low + high) / 2)
+        # numbers may be beyond the floats
+        at = math.floor((low + high) // 2)
     else:
         at = 0
     if high is not None:
@@ -235,7 +238,3 @@ def _least(*ends: Number | None) -> Number | None:
 
 def _greatest(*ends: Number | None) -> Number | None:
     return max((end for end in ends if end is not None), default=None)
-
-
-def _inside(value: float, low: Fraction | None, high: Fraction | None) -> bool:
-    return (low is None or value >= low - 1e-6) and (high is None or value <= high + 1e-6)

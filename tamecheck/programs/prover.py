@@ -190,9 +190,14 @@ def is_settled(column: Column, value: float) -> bool:
         return False
     if not column.kind.semi or abs(value) <= _TOLERANCE:
         return True
+    return is_inside(column, value, _TOLERANCE)
+
+
+def is_inside(column: Column, value: float, tolerance: float) -> bool:
+    """Whether a floating-point value is between a column's bounds, up to rounding."""
     low, high = domain(column)
-    return (low is None or value >= low - _TOLERANCE) and (
-        high is None or value <= high + _TOLERANCE
+    return (low is None or value >= nearest(low) - tolerance) and (
+        high is None or value <= nearest(high) + tolerance
     )
 
 

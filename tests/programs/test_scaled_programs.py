@@ -17,6 +17,7 @@ from tamecheck.kernel_mip import check
 from tamecheck.loaders.programs.lp import program_from_lp
 from tamecheck.programs import solve
 from tamecheck.programs.agreement import refuted
+from tamecheck.programs.branching import middle
 from tamecheck.programs.solving import _Solving
 from tamecheck.programs.strengthen import strengthen
 from tamecheck.programs.tree import Search
@@ -244,3 +245,16 @@ def test_numbers_beyond_the_floats_beside_others_change_no_answer_and_warn_of_no
             assert sign * answer.objective == min(sign * value for value in values)
         else:
             assert isinstance(answer, Infeasible)
+
+
+def test_ends_of_columns_may_be_beyond_the_floats():
+    large = 10**400
+    assert middle(None, 0, large) == large // 2
+    assert middle(None, -large, F(1, 3)) == -large // 2
+    for kind in (Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER):
+        # between 0 and 3 there is nothing: 4 / 2 = 2 is no value of x
+        columns = (Column("x", F(3), F(large), kind, F(1)), Column("y", F(0), F(1), Kind.INTEGER))
+        row = Row("r", ((0, F(2)), (1, F(1))), F(4))
+        answer = solve(Program(columns, (row,)), solvers=()).answer
+        assert isinstance(answer, Optimal)
+        assert answer.objective == 3
