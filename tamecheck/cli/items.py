@@ -8,6 +8,7 @@ import hashlib
 import io
 import itertools
 import json
+import os
 import re
 import stat
 from argparse import Namespace
@@ -60,7 +61,7 @@ def _is_many(place: Place, text: str) -> bool:
 def _kind(text: str) -> Literal["file", "folder"] | None:
     """What is there under a name; None if nothing is, or can be."""
     try:
-        found = Path(text).stat().st_mode
+        found = os.stat(text).st_mode  # noqa: PTH116 (an empty name is no folder)
     except (OSError, ValueError):
         return None
     return "folder" if stat.S_ISDIR(found) else "file"

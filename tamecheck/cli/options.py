@@ -201,6 +201,10 @@ def attach_values(arguments: Sequence[str]) -> list[str]:
     return attached
 
 
+_FOREVER = 1e9
+"""Seconds; clocks and signals take no more."""
+
+
 def _seconds(text: str) -> float:
     try:
         seconds = float(text)
@@ -208,7 +212,7 @@ def _seconds(text: str) -> float:
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise ArgumentTypeError(f"{text!r} is no positive number of seconds")
-    return seconds
+    return min(seconds, _FOREVER)
 
 
 def _bytes(text: str) -> int:

@@ -40,7 +40,7 @@ class Workers(Executor):
     Parameters
     ----------
     count
-        How many.
+        How many at most; one starts when there is a task that no other is free for.
     memory
         The bytes that each may hold, with its children.
     """
@@ -52,17 +52,17 @@ class Workers(Executor):
         self._tasks: SimpleQueue[tuple[Future[Any], Any] | None] = SimpleQueue()
         self._running: dict[int, Popen[bytes]] = {}
         self._closed = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._serve, args=(number,), daemon=True)
-            for number in range(count)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._count, self._idle = count, threading.Semaphore(0)
+        self._threads = list[threading.Thread]()
 
     def submit(self, fn: Callable[..., _R], /, *args: Any, **kwargs: Any) -> Future[_R]:
         """A task for the next process that is free."""
         future: Future[_R] = Future()
         self._tasks.put((future, (fn, args, kwargs)))
+        number = len(self._threads)
+        if number < self._count and not self._idle.acquire(blocking=False):
+            self._threads.append(threading.Thread(target=self._serve, args=(number,), daemon=True))
+            self._threads[-1].start()
         return future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 (as the base class has it)
@@ -84,13 +84,18 @@ class Workers(Executor):
                 with child(_MODULE, text=False) as process, self._limited(process) as over:
                     self._running[number] = process
                     while task is not None and self._answer(process, over, *task):
-                        task = self._tasks.get()
+                        task = self._next()
                     del self._running[number]
             except OSError as error:
                 if task is not None and not task[0].done():
                     task[0].set_exception(SolverError(f"A process cannot be started: {error}."))
             if task is not None:
-                task = self._tasks.get()
+                task = self._next()
+
+    def _next(self) -> tuple[Future[Any], Any] | None:
+        """Another task for a thread that has done one; None at the end."""
+        self._idle.release()
+        return self._tasks.get()
 
     @contextmanager
     def _limited(self, process: Popen[bytes]) -> Generator[threading.Event]:

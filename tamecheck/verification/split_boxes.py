@@ -32,6 +32,8 @@ _TRIED, _EVEN = 3, 0.1
 """Inputs of which both halves are looked at; what counts beside how much of a bound they close."""
 _LOOKED = 1 << 12
 """Nodes of a tree after which there is no time for such looks."""
+_JUDGED, _WORTH = 128, 0.5
+"""Such looks after which they go on only where what halves close is so many powers of 2 more."""
 _THIN = 2.0 ** (4 - split_search.VALUES)
 _PERIOD = 3
 """Below a node at each such depth its bounds are known: one inner node in seven computes some."""
@@ -45,6 +47,7 @@ class Boxes(split_search.Search):
         region, widest = self.region, max(self.layers.sizes)
         self.scale = np.maximum(region.upper - region.lower, _LEAST)
         self.boxes: dict[int, split_search.Items] = {}
+        self.looked, self.gained = 0, 0.0
         self.read = split_search.arguments(self.layers)
         self.most = most = int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
         first: split_search.Items = {
@@ -95,7 +98,7 @@ class Boxes(split_search.Search):
         parts = ("lower", lower), ("upper", upper), ("cases", open_)
         left = {**items, **{(key, 0): value for key, value in parts}}
         left["known", 0] = self.told(state, left, np.any(open_, axis=-1))
-        few = len(self.tree.steps) < _LOOKED
+        few = len(self.tree.steps) < _LOOKED and self.looks_gain
         kept = {key: value[keep] for key, value in left.items()}
         halves = self.halve(kept, slope, least if few else None)
         return halves and {
@@ -241,6 +244,11 @@ class Boxes(split_search.Search):
         at = np.arange(len(worst))
         return held.argmax(-1)[at, worst], held.max(-1)[at, worst]
 
+    @property
+    def looks_gain(self) -> bool:
+        """Whether another input than that of the largest score has been much better so far."""
+        return self.looked < _JUDGED or self.gained > _WORTH * self.looked
+
     def better_axis(self, items: split_search.Items, score: Array, least: Array) -> Array:
         """Of the inputs of the largest score that across which both halves come nearest to closed.
 
@@ -264,6 +272,9 @@ class Boxes(split_search.Search):
                 gain = gain * (np.clip(1 - found / missing, 0, 1) + _EVEN)
             thin = upper[at, axis] - lower[at, axis] < _THIN
             gains.append(np.where(thin, 0.0, np.nan_to_num(gain)))
+        best, first = (np.maximum(one, _EVEN**2) for one in (np.max(gains, axis=0), gains[0]))
+        self.looked += len(lower)
+        self.gained += float(np.log2(best / first).sum())
         return order[np.argmax(gains, axis=0), at]
 
     def halve(

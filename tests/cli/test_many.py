@@ -189,6 +189,7 @@ def test_what_is_wrong_with_a_list_is_said_before_anything_is_worked_out(text, s
     ("arguments", "said"),
     [
         (["check", "props"], "The folder has no files .onnx, .json, .mps, .lp for 'check'"),
+        (["check", ""], "is no model"),
         (["check", "nets/*.onnx"], "No file has a name of this pattern"),
         (["verify", "net.onnx", "props", "--shard", "0/2"], "From 1/N to N/N"),
         (["verify", "net.onnx", "props", "--workers", "0"], "no positive number"),

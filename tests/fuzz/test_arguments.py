@@ -145,6 +145,7 @@ HUGE = "1" * 400
         (["rules", "--expr", "sign(x+y)", "--domain", "-1,1", "--one-hot", "0-300000000"], 2),
         (["rules", "--expr", "sign(x+y)", "--domain", "-1,1", "--one-hot", f"0-{HUGE}"], 2),
         (["maximise", "--expr", "max(x,0)*1e400", "--box", "0:1e300", "--timeout", "5"], 0),
+        (["check", "--expr", "x", "--timeout", "1e300"], 0),
     ],
 )
 def test_huge_numbers_are_used_or_refused_on_the_command_line(

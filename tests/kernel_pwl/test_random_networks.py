@@ -18,7 +18,7 @@ from tamecheck.kernel_pwl import check
 from tamecheck.kernel_pwl.blocks import Linear, down, up
 from tamecheck.kernel_pwl.bounds import Bounds
 from tamecheck.kernel_pwl.network import Network
-from tamecheck.verification import Violated, split_proofs, verify
+from tamecheck.verification import Violated, split_boxes, split_proofs, verify
 from tamecheck.verification.split_boxes import Boxes
 from tamecheck.verification.split_proofs import SplitProofs
 from tamecheck.verification.split_search import Neurons
@@ -257,6 +257,39 @@ def test_proofs_by_boxes_are_accepted(monkeypatch, inputs):
         assert proofs.find(Budget.of(120))
         report = check(json.dumps(proofs.certificate()))
         assert report.verdict == "valid", (seed, report)
+
+
+def test_looks_at_other_inputs_end_where_they_gain_little(monkeypatch):
+    """Here what halves close is 2**0.3 times as much; the tree is accepted like the other one."""
+    rng, build = np.random.default_rng(3), GraphBuilder()
+    weights = [np.round(rng.normal(size=size) * 16) / 16 for size in ((3, 16), (16, 16), (16, 1))]
+    value, points = build.input("x", (1, 3)), rng.uniform(-1, 1, (2000, 3))
+    for k, weight in enumerate(weights):
+        exact = np.vectorize(Fraction, otypes=[object])(weight)
+        value, points = build.apply(ops.MATMUL, [value, build.constant(exact)]), points @ weight
+        if k < 2:
+            value, points = build.apply(ops.RELU, [value]), np.maximum(points, 0)
+    bound = Fraction(float(points.min()) - 0.03 * float(np.ptp(points)))
+    row = Inequality((), ((0, Fraction(1)),), bound)
+    names = (TensorName("X", (1, 3)),), (TensorName("Y", (1, 1)),)
+    spec = Specification(*names, (Case((Fraction(-1),) * 3, (Fraction(1),) * 3, (), (row,)),))
+    looks = list[int]()
+
+    class Counted(Boxes):
+        def find(self):
+            found = super().find()
+            looks.append(self.looked)
+            return found
+
+    monkeypatch.setattr(split_proofs, "_SEARCHES", {True: (Counted,), False: (Counted,)})
+    monkeypatch.setattr(split_boxes, "_JUDGED", 8)
+    for worth in (split_boxes._WORTH, -1):
+        monkeypatch.setattr(split_boxes, "_WORTH", worth)
+        proofs = SplitProofs.of(build.build([("y", value)]), spec)
+        assert proofs is not None
+        assert proofs.find(Budget.of(120))
+        assert check(json.dumps(proofs.certificate())).verdict == "valid"
+    assert looks[0] < looks[1]
 
 
 def places(value, path=()):

@@ -9,7 +9,9 @@ from tamecheck import ops
 from tamecheck.budget import Budget
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
+from tamecheck.solvers import executors
 from tamecheck.solvers.executors import Planned, Turns, Workers
+from tamecheck.solvers.processes import child
 from tamecheck.verification import branch, effort, verify
 
 
@@ -93,3 +95,18 @@ def test_tasks_are_answered_in_turn_whoever_works():
                 assert turns.answer(planned[k:], budget) == 100 + k
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def test_no_more_processes_start_than_there_are_tasks_at_once(monkeypatch):
+    started = []
+
+    def counted(*arguments, **options):
+        started.append(arguments)
+        return child(*arguments, **options)
+
+    monkeypatch.setattr(executors, "child", counted)
+    with Workers(10**20) as pool:
+        for k in range(4):
+            assert pool.submit(max, k, 1).result() == max(k, 1)
+        assert [one.result() for one in [pool.submit(max, k, 1) for k in range(2)]] == [1, 1]
+    assert 1 <= len(started) <= 6
