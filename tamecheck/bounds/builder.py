@@ -19,7 +19,7 @@ from tamecheck.bounds.layers import (
     Product,
     Route,
 )
-from tamecheck.bounds.scalar import reciprocal, scalar_of
+from tamecheck.bounds.scalar import jump, reciprocal, scalar_of
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import enclose, fold_constant
 from tamecheck.evaluate.enclosure import of_tensor
@@ -33,7 +33,7 @@ from tamecheck.ir.graph import Apply, Constant, Graph, Input, Node
 from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
 from tamecheck.ops import ADD, EXP, MAXIMUM, MINIMUM, MUL, SOFTMAX
-from tamecheck.ops.facets import extremum
+from tamecheck.ops.facets import comparisons, extremum, sign_values
 from tamecheck.ops.shapes import axis_of
 
 _ERROR = 2.0**-44
@@ -152,7 +152,7 @@ class _Builder:
     def _pointwise(
         self, meaning: meanings.Pointwise, node: Apply, args: Sequence[_Symbol]
     ) -> int | None:
-        """Sums and products as their term says, maxima of two, and functions of one argument."""
+        """Sums and products as their term says, maxima, comparisons, functions of one argument."""
         pieces = meaning.pieces(node.params)
         for op, sign in ((MAXIMUM, 1.0), (MINIMUM, -1.0)):
             if isinstance(op.meaning, meanings.Pointwise) and pieces == op.meaning.pieces({}):
@@ -163,10 +163,19 @@ class _Builder:
         found = self._term(pieces[0].term, args, node.shape) if len(pieces) == 1 else None
         if found is not None:
             return self._spread(found, node.shape)
-        scalar = scalar_of(node.op, node.params) if len(args) == 1 else None
-        if scalar is None:
+        if len(args) == 1:
+            scalar = scalar_of(node.op, node.params)
+            return scalar and self._add(Pointwise((args[0].layer,), size_of(node.shape), scalar))
+        values = sign_values(node.op, node.params)
+        if values is None or values[0] == values[2]:
             return None
-        return self._add(Pointwise((args[0].layer,), size_of(node.shape), scalar))
+        # a comparison is a jump of the term that it compares with 0
+        (term,) = comparisons(node.op, node.params)
+        found = self._term(term, args, node.shape)
+        if found is None:
+            return None
+        compared = self._spread(found, node.shape)
+        return self._add(Pointwise((compared,), size_of(node.shape), jump(values)))
 
     def _term(self, term: Term, args: Sequence[_Symbol], shape: Shape) -> _Symbol | None:
         match term:

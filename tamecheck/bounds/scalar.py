@@ -21,7 +21,7 @@ from tamecheck.evaluate.intervals import Interval, divide, elementary, integer_p
 from tamecheck.ir import formula
 from tamecheck.ir.op import Op, Params, Pointwise
 from tamecheck.ir.tensor import Array
-from tamecheck.ops.facets import Line, line_of, rounds
+from tamecheck.ops.facets import Affine, Line, line_of, rounds
 
 _TINY = 2.0**-1000
 _SLOPE_ERROR = 1e-12
@@ -90,6 +90,13 @@ def scalar_of(op: Op, params: Params) -> Scalar | None:
 
 
 # piecewise affine functions
+
+
+def jump(values: tuple[Fraction, Fraction, Fraction]) -> Scalar:
+    """The function with these values below, at and above 0."""
+    below, at, above = values
+    lines = Affine(Fraction(0), below), Affine(Fraction(0), above)
+    return _PiecewiseAffine(Line((Fraction(0),), lines, (at,))).scalar()
 
 
 class _PiecewiseAffine:

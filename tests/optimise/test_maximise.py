@@ -115,7 +115,12 @@ def test_random_networks_are_at_least_as_large_as_all_vertices_found(seed):
 
 @pytest.mark.parametrize(
     ("text", "box", "largest"),
-    [("x*y - x**2", "0:1", 0.25), ("sin(x) + y", "0:1", 1 + np.sin(1)), ("sign(x) + y", "-1:1", 2)],
+    [
+        ("x*y - x**2", "0:1", 0.25),
+        ("sin(x) + y", "0:1", 1 + np.sin(1)),
+        ("sign(x) + y", "-1:1", 2),
+        ("(0.3 < x) + y", "-1:1", 2),
+    ],
 )
 def test_other_functions_get_a_proved_bound(text, box, largest):
     found = tc.maximise(tc.expression(text), box=box, timeout=4)

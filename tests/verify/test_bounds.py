@@ -43,7 +43,7 @@ def network(rng, kinds, sizes=(3, 5, 5, 4)):
         }.get(kind, {})
         if kind == "mul":
             node = build.apply(BY_NAME["mul"], [node, node])
-        elif kind in ("maximum", "minimum"):
+        elif kind in ("maximum", "minimum", "less", "less_equal"):
             node = build.apply(BY_NAME[kind], [node, build.apply(BY_NAME["neg"], [node])])
         elif kind == "reduce_max":
             top = build.apply(BY_NAME[kind], [node], **params)
@@ -54,7 +54,19 @@ def network(rng, kinds, sizes=(3, 5, 5, 4)):
 
 
 KINDS = ["relu", "leaky_relu", "abs", "clip", "sign", "step", "mul", "pow", "maximum", "minimum"]
-KINDS += ["reduce_max", "sigmoid", "tanh", "sin", "cos", "exp", "floor", "ceil", "round"]
+KINDS += [
+    "less",
+    "less_equal",
+    "reduce_max",
+    "sigmoid",
+    "tanh",
+    "sin",
+    "cos",
+    "exp",
+    "floor",
+    "ceil",
+    "round",
+]
 
 
 @pytest.mark.parametrize("kind", KINDS)
