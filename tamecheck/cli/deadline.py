@@ -40,7 +40,7 @@ def deadline(
     if seconds is None:
         yield
         return
-    over = threading.Event()
+    over, done = threading.Event(), threading.Event()
     last = seconds + (TO_ANSWER if answers else 0.0)
 
     def end() -> None:
@@ -51,9 +51,13 @@ def deadline(
     stuck = threading.Timer(last + _GRACE, end)
     stuck.daemon = True
     stuck.start()
-    cancel = _alarm(last, over)
+    cancel = _alarm(last, over, done)
     try:
-        yield
+        try:
+            yield
+        finally:
+            # an alarm that strikes while it is taken back would keep the process from going on
+            done.set()
     except KeyboardInterrupt:
         if over.is_set():
             raise TimeLimitError(f"Out of time after {seconds:g} s.") from None
@@ -63,16 +67,19 @@ def deadline(
         stuck.cancel()
 
 
-def _alarm(seconds: float, over: threading.Event) -> Callable[[], None]:
+def _alarm(seconds: float, over: threading.Event, done: threading.Event) -> Callable[[], None]:
     """Interrupt the main thread after so many seconds, as Ctrl-C does; what takes that back.
+
+    Once it is ``done`` nothing is interrupted.
 
     A signal also ends a system call that blocks, and arrives where SIGINT is ignored.
     """
     if threading.current_thread() is threading.main_thread() and hasattr(signal, "setitimer"):
 
         def interrupt(_number: int, _frame: FrameType | None) -> None:
-            over.set()
-            raise KeyboardInterrupt
+            if not done.is_set():
+                over.set()
+                raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGALRM, interrupt)
         signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -84,8 +91,9 @@ def _alarm(seconds: float, over: threading.Event) -> Callable[[], None]:
         return restore
 
     def strike() -> None:
-        over.set()
-        _thread.interrupt_main()
+        if not done.is_set():
+            over.set()
+            _thread.interrupt_main()
 
     timer = threading.Timer(seconds, strike)
     timer.daemon = True

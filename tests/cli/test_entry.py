@@ -211,3 +211,20 @@ sys.exit(main(["check", "--expr", "x"]))
     )
     assert done.returncode == 130
     assert (done.stdout, done.stderr) == ("", "tamecheck: interrupted\n")
+
+
+def test_an_alarm_that_strikes_while_it_is_taken_back_ends_nothing(monkeypatch):
+    ended, set_timer = [], signal.setitimer
+
+    def strike(which, seconds):
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+        return set_timer(which, seconds)
+
+    monkeypatch.setattr(signal, "setitimer", strike)
+    monkeypatch.setattr("tamecheck.cli.deadline._GRACE", 0.0)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    with deadline(0.3):
+        pass
+    time.sleep(0.6)
+    assert not ended
