@@ -123,7 +123,7 @@ def test_random_networks_are_at_least_as_large_as_all_vertices_found(seed):
     ],
 )
 def test_other_functions_get_a_proved_bound(text, box, largest):
-    found = tc.maximise(tc.expression(text), box=box, timeout=4)
+    found = tc.maximise(tc.expression(text), box=box, timeout=2)
     assert found.checked == "linear bounds"
     assert float(found.value) <= largest + 1e-15
     assert found.bound >= found.value
@@ -178,7 +178,7 @@ def test_the_verbs(capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["value"] == document["bound"] == "1/2"
     assert (document["status"], document["x"]) == ("optimal", ["1/2"])
-    assert main(["minimise", "--expr", "exp(x)", "--box", "-1:1", "--timeout", "2", "--json"]) == 3
+    assert main(["minimise", "--expr", "exp(x)", "--box", "-1:1", "--timeout", "1", "--json"]) == 3
     assert json.loads(capsys.readouterr().out)["checked"] == "linear bounds"
     assert main(["maximise", "--expr", "x", "-q"]) == 2
     assert main(["maximise", "--expr", "x", "--box", "0:1", "--output", "z"]) == 2
