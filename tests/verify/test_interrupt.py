@@ -45,7 +45,7 @@ def interrupt(arguments):
             while not (b"solving" in shown or b"nodes" in shown or b"verifying" in shown):
                 shown += os.read(ours, 4096)
             with pytest.raises(subprocess.TimeoutExpired):
-                child.wait(1.5)
+                child.wait(0.5)
             child.send_signal(signal.SIGINT)
             out, _ = child.communicate(timeout=60)
         finally:
