@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, TypeAlias
@@ -223,6 +223,13 @@ def node_record(index: int, node: Node) -> dict[str, Any]:
 def point_record(point: Sequence[Fraction]) -> dict[str, Any]:
     """The record of the best point so far in a journal."""
     return {"x": _text(point)}
+
+
+def rows_of(step: Derived) -> Collection[int]:
+    """The rows that a derived step rests on."""
+    if isinstance(step, Tightened):
+        return step.rows
+    return {i for side in step.sides for i in side.multipliers.numerators}
 
 
 def derived_record(step: Derived) -> dict[str, Any]:

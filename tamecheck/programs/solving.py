@@ -34,6 +34,7 @@ from tamecheck.programs.certificate import (
     derived_record,
     is_long,
     nodes_of,
+    rows_of,
 )
 from tamecheck.programs.confirm import confirm, seconds_to_confirm
 from tamecheck.programs.linear import decide
@@ -181,6 +182,8 @@ class _Solving:
             # it was ended before there was a tree
             return
         value = self._minimised(self.incumbent)
+        if value is None and any(len(self.program.rows) in rows_of(step) for step in derived):
+            raise InputError("The certificate to resume rests on a point that it does not have.")
         self.strengthened = strengthen_by(self.program, value, derived)
         program = self.strengthened.program if "derived" in document else self.program
         self.resumed = self._search(program, self.incumbent)

@@ -1,11 +1,22 @@
 """The kernel's rules for what is derived: true steps, and lies that one condition refuses."""
 
 import json
+from fractions import Fraction
 
 import pytest
 
+from tamecheck.errors import InputError
+from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.kernel_mip import check
-from tamecheck.programs.certificate import derived_of, derived_record
+from tamecheck.programs import solve
+from tamecheck.programs.certificate import (
+    Excluded,
+    Tightened,
+    certificate,
+    derived_of,
+    derived_record,
+)
+from tamecheck.programs.scaled import Multipliers
 from tests.kernel.builders import replaced
 
 
@@ -284,3 +295,15 @@ def test_each_false_step_is_refused_for_its_reason(name):
     lie, why = REFUSED[name]
     report = check(json.dumps(lie))
     assert (report.verdict, report.why) == ("invalid", why)
+
+
+def test_steps_that_rest_on_a_point_which_is_not_known_are_not_gone_on_with():
+    # no point is better than 2, as x <= 2 would be below the row; that says nothing of all points
+    columns = (Column("x", Fraction(0), Fraction(10), Kind.INTEGER, Fraction(1)),)
+    program = Program(columns, (Row("r", ((0, Fraction(1)),), Fraction(3)),))
+    steps = (Tightened(((0, -1, Fraction(2)),), {1: -1}),)
+    leaf = Excluded(Multipliers({0: 1}, 1))
+    given = certificate(program, "bound", (leaf,), None, steps, bound=Fraction(2))
+    assert check(given).verdict == "valid"
+    with pytest.raises(InputError, match="rests on a point"):
+        solve(program, resume=given, solvers=())
