@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tamecheck.bounds.propagation import CALL, EACH, work_at
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.dense import deepest
 from tamecheck.verification.answer import Witness
@@ -22,6 +23,8 @@ _CLOSE, _CLOSER, _NEAR = 2.0**-24, 2.0**-12, 32
 """How far from the deepest point others are tried, and how many."""
 _NARROW = 2.0**-40
 """A part of a box in which no linear program is asked for a deeper point."""
+_DEEPENED = 2.0**35
+"""The work of linear programs, and of gradients, for a deeper point: each about two seconds."""
 
 
 def _finite(region: Region) -> tuple[Array, Array]:
@@ -61,7 +64,8 @@ def deepen(
 ) -> Witness | None:
     """A witness that a float32 run confirms, near an exact one.
 
-    By linear programs around it, then by descent from points around it.
+    By linear programs around it, then by descent from points around it; in steps that are counted,
+    so that the same witness is found on a machine that is busy.
     """
     found = _climb(search, region, point)
     if found is not None:
@@ -71,6 +75,7 @@ def deepen(
     points = point + spread * search.rng.uniform(-1, 1, (count, len(lower)))
     points = np.clip(points, lower, upper)
     target = _targets(search, region, points)
+    steps = min(steps, int(_DEEPENED / (2 * work_at(search.layers, count))))
     return descend(search, (lower, upper), points, target, steps=steps)
 
 
@@ -88,7 +93,10 @@ def _climb(search: Search, region: Region, point: Array) -> Witness | None:
         case = int(np.argmin(depth))
         own, allowed = np.flatnonzero(problem.members[case]), np.arange(len(depth)) == case
         best, rows = depth[case], np.eye(problem.members.shape[1])[own]
-        while own.size and reach > _NARROW and not search.budget.is_spent:
+        # values and gradients, and a linear program with as many rows
+        each, work = 2 * work_at(layers, own.size) + CALL + EACH * rows.shape[0] * x.size, 0.0
+        while own.size and reach > _NARROW and work < _DEEPENED and not search.budget.is_spent:
+            work += each
             values = layers.values(np.repeat(x[np.newaxis], own.size, 0))
             slopes = np.nan_to_num(layers.gradient(values, rows))
             near = np.maximum(lower - x, -reach * width), np.minimum(upper - x, reach * width)

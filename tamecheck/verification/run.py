@@ -53,7 +53,7 @@ _FOREVER = 1e9
 _FEW_DECISIONS, _MANY_REGIONS = 64, 16
 _SAMPLED, _ATTACKED = 0.1, 0.3
 _SHORT, _LONG = 0.5, 30.0
-_CONFIRMED, _STEPS = 2.0, 50
+_STEPS = 50
 _MOMENT, _MOMENT_SHARE = 1 << 28, 0.2
 """Products of a first try with boxes, which take about three seconds; its share of the time."""
 _PIECES = "linear pieces in rationals"
@@ -290,10 +290,12 @@ class _Run:
         """The answer; where a float32 run denies its witness, with one nearby that it confirms."""
         if not isinstance(found, Violated) or found.witness.float32 is not False:
             return found
-        search.kept, left = found.witness, self.budget.seconds
-        near = replace(search, budget=self.budget.part(min(_CONFIRMED, _SAMPLED * left)))
+        search.kept, near = found.witness, replace(search, budget=self.budget.share(_SAMPLED))
         point = np.array([nearest_float(value) for value in found.witness.inputs])
-        for region in self.regions:
+        # a look at all boxes that ended with a witness has left none of them open
+        for region in self.problem.regions:
+            if not ((region.lower <= point) & (point <= region.upper)).all():
+                continue
             witness = deepen(near, region, point, count=count, steps=_STEPS)
             if witness is not None:
                 return self._violation(witness, found.method)

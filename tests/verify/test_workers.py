@@ -1,8 +1,10 @@
 """How many processes look for an answer, and how fast they are, has no influence on it."""
 
+import itertools
 import random
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from tamecheck import ops
@@ -13,6 +15,7 @@ from tamecheck.solvers import executors
 from tamecheck.solvers.executors import Planned, Turns, Workers
 from tamecheck.solvers.processes import child
 from tamecheck.verification import branch, effort, verify
+from tamecheck.verification.witness import exact_outputs
 
 
 def network(rng, inputs, width):
@@ -80,6 +83,27 @@ def test_gradients_from_open_boxes_find_a_small_violation_in_fewer_boxes(monkeyp
             seen[share] += answer.facts["boxes"]
     with_gradients, without = seen.values()
     assert 3 * with_gradients < without
+
+
+def test_a_clock_that_runs_away_changes_no_answer(monkeypatch):
+    """Nor the witness that a float32 run confirms, here one that sees 1/600 less of the output."""
+    # it would find others first
+    monkeypatch.setattr("tamecheck.verification.run.attack", lambda *_, **__: None)
+    answers = []
+    clock = itertools.count(step=1000.0)
+    for fast in (False, True):
+        if fast:
+            monkeypatch.setattr("tamecheck.budget.time.monotonic", lambda: next(clock))
+        for seed, bound in ((0, 25.98), (1, 12.02), (4, 3.03), (5, 26.64)):
+            graph = network(random.Random(seed), 6, 40)
+
+            def replay(x, graph=graph, bound=bound):
+                (y,) = exact_outputs(graph, [Fraction(float(v)) for v in x])
+                return np.array([float(y) - bound / 600])
+
+            answers.append(told(verify(graph, spec_of(6, bound), replay=replay)))
+    assert answers[:4] == answers[4:]
+    assert [answer["witness"]["float32"] for answer in answers] == [True] * 8
 
 
 def test_tasks_are_answered_in_turn_whoever_works():
