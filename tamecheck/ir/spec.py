@@ -123,13 +123,17 @@ class TensorName:
 
 @dataclass(frozen=True, slots=True)
 class NetworkName:
-    """A network as the property declares it; ``equal_to`` names the network whose model it has."""
+    """A network as the property declares it; ``equal_to`` names the network whose model it has.
+
+    One that is ``isomorphic`` to another has its shapes, perhaps with other element types.
+    """
 
     name: str
     inputs: tuple[TensorName, ...]
     hidden: tuple[TensorName, ...]
     outputs: tuple[TensorName, ...]
     equal_to: str = ""
+    isomorphic: bool = False
 
 
 @dataclass(frozen=True, slots=True)

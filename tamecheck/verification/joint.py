@@ -203,8 +203,13 @@ def _fit(
 
 
 def _check_types(network: NetworkName, model: Model | Graph, where: str) -> None:
-    """Refuse inputs whose declared type is another than that of the model's file, or real."""
-    types = dict[str, str]() if isinstance(model, Graph) else model.loaded.types
+    """Refuse inputs whose declared type is another than that of the model's file, or real.
+
+    The standard leaves that of an isomorphic network open, which may come from the same file.
+    """
+    types = dict[str, str]()
+    if isinstance(model, Model) and not network.isomorphic:
+        types = dict(model.loaded.types)
     for tensor, (name, has) in zip(network.inputs, types.items(), strict=False):
         told = tensor.element_type.lower()
         if told not in ("real", has, has.removesuffix("32")):

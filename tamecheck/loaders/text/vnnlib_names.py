@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import reduce
 from itertools import chain, count
@@ -126,7 +126,7 @@ class Variables:
             what = f"{network.name!r} is {word} {target.name!r}, but declares other tensors."
             raise InputError(what)
         same = target.name if relations[0].equal else ""
-        return NetworkName(network.name, network.inputs, network.hidden, network.outputs, same)
+        return replace(network, equal_to=same, isomorphic=not same)
 
     def names(self, *, output: bool) -> tuple[TensorName, ...]:
         """The declared input tensors, or the hidden ones and outputs."""
