@@ -150,13 +150,18 @@ def _batch_limit(search: Search) -> int:
     return int(np.clip((1 << 22) // (2 * widest * min(widest, 128)), 8, 1024))
 
 
-def halve_boxes(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Array, Array]:
-    """Both halves of boxes, across the input that matters most: first all of the lower ones."""
+def influence(lower: Array, upper: Array, slope: Array, scale: Array) -> Array:
+    """Of each input of boxes how much it matters to a bound with this slope."""
     score = np.abs(slope) * (upper - lower)
     score = np.where(np.isfinite(score), score, 0.0)
     share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
     # an input without influence on the bound may have some on the planes that made it
-    axis = ((share + 0.1) * np.sqrt((upper - lower) / scale)).argmax(-1)
+    return (share + 0.1) * np.sqrt((upper - lower) / scale)
+
+
+def halve_boxes(lower: Array, upper: Array, slope: Array, scale: Array) -> tuple[Array, Array]:
+    """Both halves of boxes, across the input that matters most: first all of the lower ones."""
+    axis = influence(lower, upper, slope, scale).argmax(-1)
     at = np.arange(len(lower))
     middle = (lower[at, axis] + upper[at, axis]) / 2
     below, above = upper.copy(), lower.copy()

@@ -21,6 +21,7 @@ from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification import split_search
+from tamecheck.verification.boxes import influence
 
 _GAIN = 0.5
 _STEPS = 12
@@ -282,9 +283,7 @@ class Boxes(split_search.Search):
     ) -> split_search.Items | None:
         """Both halves of boxes, across the input that matters most."""
         lower, upper, nodes = (items[key, 0] for key in ("lower", "upper", "node"))
-        score = np.nan_to_num(np.abs(slope) * (upper - lower))
-        share = score / np.maximum(score.max(-1, keepdims=True), _LEAST)
-        score = (share + 0.1) * np.sqrt((upper - lower) / self.scale)
+        score = influence(lower, upper, slope, self.scale)
         axis = score.argmax(-1) if least is None else self.better_axis(items, score, least)
         at, unit = np.arange(len(lower)), 2.0**split_search.VALUES
         low, high = lower[at, axis], upper[at, axis]
