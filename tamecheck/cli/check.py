@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from tamecheck.certificates import Levels, Statement
     from tamecheck.ir.box import Box
     from tamecheck.ir.graph import Graph
-    from tamecheck.ir.spec import Case, Specification
+    from tamecheck.ir.spec import Case, Inequality, Specification
     from tamecheck.kernel import Report
     from tamecheck.show.answers import Sections
 
@@ -309,14 +310,24 @@ def _hash_of(args: Namespace, raw: Mapping[str, Any]) -> str:
         return graph.sha256
 
 
+def _rows_of(region: Mapping[str, Any]) -> list[Inequality]:
+    """The rows of a region that a certificate over windows is about."""
+    from tamecheck.ir.spec import Inequality
+
+    found: list[Inequality] = []
+    for row in (row for case in region["unsafe"] for row in case):
+        terms = tuple((j, Fraction(c)) for j, c in row["outputs"])
+        found.append(Inequality((), terms, Fraction(row["bound"]), row["strict"]))
+    return found
+
+
 def _hash_over_windows(graph: Graph, document: Mapping[str, Any]) -> str:
     """The hash of a model as a network over windows; its own if it is none."""
     from tamecheck.binarized import recognise_windows
     from tamecheck.ir.spec import Case, Specification
     from tamecheck.verification.last import before_last
-    from tamecheck.verification.windows import rows_of
 
-    rows = tuple(row for region in document["claim"]["regions"] for row in rows_of(region))
+    rows = tuple(row for region in document["claim"]["regions"] for row in _rows_of(region))
     try:
         asked = Specification((), (), (Case((), (), (), rows),))
         scores, spec = before_last(graph, asked)

@@ -13,6 +13,7 @@ import tamecheck as tc
 from tamecheck import kernel_bnn
 from tamecheck.binarized import recognise, recognise_windows, robust
 from tamecheck.budget import Budget
+from tamecheck.cli import main
 from tamecheck.ir.spec import Case, Inequality, Specification, TensorName
 from tamecheck.kernel_bnn import check_region
 from tamecheck.verification import Holds, Violated, sign_balls, verify
@@ -234,6 +235,29 @@ def test_verify_gives_the_certificate_and_the_witness(tmp_path):
         else:
             assert isinstance(answer, Violated)
     assert verdicts == {"holds", "violated"}
+
+
+def test_recheck_says_whether_the_certificate_is_about_a_model_and_a_property(tmp_path, capsys):
+    graph, _, centre, decision = question(tmp_path, 1, {})
+    cases = cases_around(centre, Fraction(1, 16), decision)
+    spec, other, proof = (tmp_path / name for name in ("p.vnnlib", "q.vnnlib", "c.json"))
+    spec.write_text(property_text(cases))
+    other.write_text(property_text(cases_around(centre, Fraction(1, 8), decision)))
+    answer = verify(graph, spec, timeout=60)
+    assert isinstance(answer, Holds)
+    proof.write_text(json.dumps(answer.certificate))
+    assert answer.certificate["format"] == kernel_bnn.REGION
+    convolutional(tmp_path / "another.onnx", 2)
+    for model, asked, verdict, words in (
+        ("net.onnx", spec, "valid", ""),
+        ("net.onnx", other, "invalid", "another property"),
+        ("another.onnx", spec, "invalid", "another model"),
+    ):
+        args = ["recheck", str(proof), str(tmp_path / model), "--spec", str(asked), "--json"]
+        assert (main(args) == 0) == (verdict == "valid")
+        document = json.loads(capsys.readouterr().out)
+        assert document["verdict"] == verdict
+        assert words in (document["why"] or "")
 
 
 @pytest.mark.parametrize(("seed", "form"), [(1, {}), (3, {"pooled": True, "size": 7})], ids=str)
