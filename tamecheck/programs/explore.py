@@ -7,6 +7,7 @@ worked on it, and when.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
@@ -20,6 +21,7 @@ from tamecheck.ir.program import Kind, Program
 from tamecheck.programs.branching import (
     Branch,
     Brancher,
+    Ends,
     Split,
     any_branch,
     bounded_branch,
@@ -38,7 +40,6 @@ from tamecheck.programs.certificate import (
     scale,
     unscale,
 )
-from tamecheck.programs.implied import Implied, Propagator, narrow
 from tamecheck.programs.lattice import gap
 from tamecheck.programs.prover import Completion, Prover, is_settled
 from tamecheck.programs.scaled import Multipliers, hull_box, minimised
@@ -50,9 +51,6 @@ from tamecheck.solvers.scaling import power, scale_program, scaling
 _SELDOM, _RARELY, _FINE = 8, 32, 1e-9
 _ITERATIONS = 5_000
 """Of the simplex method, after which a task ends whatever nodes it may explore."""
-_AGAIN, _VAIN = 4, 8
-"""Relaxations of a node, each within bounds that the last one violates; nodes without such bounds,
-after which the rest of a task is not asked for them."""
 
 
 Question: TypeAlias = Shared[tuple[Program, bool, Fraction | None]]
@@ -88,7 +86,6 @@ class Explorer:
         self._prover = Prover(program, self._relaxation)
         self._brancher = Brancher(program, self._relaxation)
         self._completion = Completion(program, self._prover.linear)
-        self._propagator = Propagator(program, self._prover.scaled)
         kinds = enumerate(program.columns)
         self._discrete = [(j, c) for j, c in kinds if c.kind is not Kind.CONTINUOUS]
         self._root = hull_box(program)
@@ -96,11 +93,7 @@ class Explorer:
         self._endless = any(c.kind.integral and None in (low, high) for c, low, high in ends)
         for j, (_, low, high) in enumerate(ends):
             self._relaxation.set_bounds(j, low, high)
-        self._current = set[int]()
-        """Columns of which the relaxation has other bounds than those of the root."""
-        self._implied: list[Implied] = []
-        self._vain = 0
-        """How many relaxations in a row violated no bound that rows imply."""
+        self._current: Mapping[int, Ends] = {}
         self._budget = Budget()
         self._value: Fraction | None = None
         self._solving = False
@@ -139,47 +132,35 @@ class Explorer:
         self._budget, self._value, self._solving = budget, task.value, False
         self._found = found = Explored()
         self._brancher.start(task.costs.copy())
-        self._relaxation.iterations = self._vain = 0
+        self._relaxation.iterations = 0
         self._count = len(task.open)
         stack = [replace(node, index=k) for k, node in enumerate(task.open)][::-1]
         while stack and found.ray is None and not budget.is_spent:
             if found.explored >= task.nodes or self._relaxation.iterations >= _ITERATIONS:
                 break
             node = stack.pop()
-            leaf, own, self._implied = None, list[tuple[int, Node]](), list[Implied]()
+            leaf = None
             if node.known is not None:
                 leaf = self._still(scale(node.known, self.scaling), self.box(node))
             if leaf is None:
                 found.explored += 1
                 leaf = self._explore(node)
             if leaf is not None:
-                own = self._written(node, leaf)
-                if is_long([one for _, one in own]):
+                leaf = unscale(leaf, self.scaling)
+                if is_long((leaf,)):
                     found.long, leaf = True, None
             if leaf is None:
                 # it stays open, with what its parent proved
                 stack.append(node)
                 found.stuck = not budget.is_spent
                 break
-            found.nodes += own
+            found.nodes.append((node.index, leaf))
             if isinstance(leaf, Branched):
                 self._count += 2
                 stack += self._children
         found.open, found.lessons = _sent(stack), self._brancher.lessons
         found.iterations = self._relaxation.iterations
         return found
-
-    def _written(self, node: Open, leaf: Node) -> list[tuple[int, Node]]:
-        """A node as it is written down: below the branchings for the bounds that are implied."""
-        index, written = node.index, list[tuple[int, Node]]()
-        for one in self._implied:
-            first = self._count
-            self._count += 2
-            closed, open_ = (first + 1, first) if one.side else (first, first + 1)
-            written.append((index, Branched(one.by, (first, first + 1))))
-            written.append((closed, unscale(one.proof, self.scaling)))
-            index = open_
-        return [*written, (index, unscale(leaf, self.scaling))]
 
     def _still(self, node: Node | None, box: Box) -> Node | None:
         """A leaf, if it proves enough."""
@@ -209,44 +190,22 @@ class Explorer:
             found = self._skip(node, box)
         if found is not None:
             return found
-        answer: LinearAnswer = Unknown("not asked")
-        for _ in range(_AGAIN):
-            before = len(self._implied)
-            answer = self._relaxation.solve(seconds=self._budget.seconds)
-            if self._budget.is_spent:
-                return None
-            found = self._end(node, answer, box)
-            if found is not None:
-                return found
-            if len(self._implied) == before:
-                break
+        answer = self._relaxation.solve(seconds=self._budget.seconds)
+        if self._budget.is_spent:
+            return None
+        if isinstance(answer, Infeasible):
+            proof = self._prover.contradiction(answer.certificate, box)
+            if proof is not None:
+                return Excluded(proof)
         if isinstance(answer, Optimal) and self._discrete:
+            bounded = self._close(node, answer, box)
+            if bounded is not None:
+                return bounded
             by = self._brancher.choose(answer.point, answer.objective, box)
             # now and then rationals decide, lest tolerances lead on without end
             if by is not None and node.depth % _RARELY != _RARELY - 1:
                 return self._branch(node, by, answer, box)
         return self._decide(node, answer, box)
-
-    def _end(self, node: Open, answer: LinearAnswer, box: Box) -> Node | None:
-        """The node closed by what the relaxation says; else the box within bounds that it shows."""
-        if isinstance(answer, Infeasible):
-            proof = self._prover.contradiction(answer.certificate, box)
-            return None if proof is None else Excluded(proof)
-        if not (isinstance(answer, Optimal) and self._discrete):
-            return None
-        bounded = self._close(node, answer, box)
-        if bounded is not None:
-            return bounded
-        if self._vain >= _VAIN:
-            return None
-        implied, excluded = self._propagator.beyond(answer.point, box)
-        self._vain = 0 if implied or excluded else self._vain + 1
-        for one in implied:
-            narrow(box, one)
-            self._implied.append(one)
-            self._current.add(one.column)
-            self._relaxation.set_bounds(one.column, box.lower[one.column], box.upper[one.column])
-        return excluded
 
     def _skip(self, node: Open, box: Box) -> Gap | Branched | None:
         """Close a node by a combination of rows that is no integer, or prepare for one.
@@ -299,8 +258,8 @@ class Explorer:
     def _enter(self, node: Open) -> Box:
         """Give the relaxation the node's bounds, and return them."""
         box, before = self.box(node), self._current
-        self._current = set(node.changes)
-        for j in before | self._current:
+        self._current = node.changes
+        for j in before.keys() | self._current.keys():
             self._relaxation.set_bounds(j, box.lower[j], box.upper[j])
         if not self._solving:
             self._relaxation.restart(node.basis)
@@ -310,7 +269,7 @@ class Explorer:
 
     def _close(self, node: Open, answer: Relaxed, box: Box) -> Bounded | None:
         """The node closed, if its bound excludes points that are better than the best."""
-        if node.origin is not None and not self._implied:
+        if node.origin is not None:
             j, side, distance, before = node.origin
             self._brancher.learn(j, side, distance, answer.objective - before)
         bounded = self._bound(answer, box)
@@ -358,8 +317,7 @@ class Explorer:
 
     def _branch(self, node: Open, by: Branch | Split, answer: LinearAnswer, box: Box) -> Branched:
         """The node with two children, which are opened behind it."""
-        # those of the branchings for implied bounds come first
-        index = self._count + 2 * len(self._implied)
+        index = self._count
         j, inherited, before, distances = by.column, node.inherited, math.inf, (0.0, 0.0)
         basis = node.basis
         if isinstance(answer, Optimal):
@@ -372,12 +330,10 @@ class Explorer:
                 distances = (answer.point[j] - by.at, by.at + 1 - answer.point[j])
             basis = self._relaxation.mark()
         sides = children(self._program, by, box.lower[j], box.upper[j])
-        moved = {one.column for one in self._implied}
-        changes = {**node.changes, **{k: (box.lower[k], box.upper[k]) for k in moved}}
         opened = [
             Open(
                 index + side,
-                {**changes, j: ends},
+                {**node.changes, j: ends},
                 inherited,
                 (j, side, distances[side], before),
                 node.depth + 1,

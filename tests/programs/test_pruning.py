@@ -1,6 +1,5 @@
 """What a certificate keeps of the steps that were derived."""
 
-import itertools
 import json
 import random
 from dataclasses import replace
@@ -23,9 +22,8 @@ from tamecheck.programs.certificate import (
     Tightened,
     certificate,
 )
-from tamecheck.programs.implied import Propagator
 from tamecheck.programs.pruning import collapse, prune
-from tamecheck.programs.scaled import Multipliers, Scaled, hull_box
+from tamecheck.programs.scaled import Multipliers
 from tamecheck.programs.strengthen import strengthen, strengthen_by
 from tamecheck.programs.tree import Search
 
@@ -164,76 +162,3 @@ def test_a_branching_that_narrows_nothing_does_not_stand_for_one_above_it():
     assert isinstance(found, Optimal)
     assert found.objective == -2
     assert len(found.certificate["nodes"]) == 3
-
-
-def test_coefficients_that_are_no_floats_propose_no_bounds():
-    # the floats of the first two terms add up to more than that of 3 / 10
-    columns = tuple(Column(f"x{j}", F(1), F(2), Kind.INTEGER) for j in range(3))
-    terms = tuple(enumerate((F(1, 10), F(1, 5), F(1, 10**400))))
-    for other in (F(3, 10), F(4, 10)):
-        for row in (Row("r", terms, None, other), Row("r", terms, other)):
-            program = Program(columns, (row,))
-            points = itertools.product((1, 2), repeat=3)
-            left = [x for x in points if not program.violations(x)]
-            box = hull_box(program)
-            for one in Propagator(program, Scaled(program)).rows(box):
-                assert not (isinstance(one, Excluded) and left)
-            for x in left:
-                ends = zip(box.lower, x, box.upper, strict=True)
-                assert all(low <= v <= high for low, v, high in ends)
-
-
-def test_a_bound_that_a_point_violates_comes_after_those_that_it_rests_on():
-    # 2 x0 >= 1 makes x0 one, and 3 x0 + 2 x1 <= 4 then makes x1 zero
-    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER) for j in range(3))
-    rows = (
-        Row("a", ((0, F(2)),), F(1)),
-        Row("b", ((0, F(3)), (1, F(2))), None, F(4)),
-        Row("c", ((2, F(3)),), None, F(2)),
-    )
-    program = Program(columns, rows)
-    propagator, box = Propagator(program, Scaled(program)), hull_box(program)
-    found, none = propagator.beyond((1.0, 0.5, 0.0), box)
-    assert [(one.column, one.side, one.to) for one in found] == [(0, 0, 1), (1, 1, 0)]
-    assert none is None
-    assert box == hull_box(program)
-    assert propagator.beyond((1.0, 0.0, 0.0), box) == ([], None)
-    box.lower[1] = 1
-    found, none = propagator.beyond((0.5, 1.0, 0.0), box)
-    assert len(found) == 1
-    assert none is not None
-
-
-def test_bounds_that_rows_imply_at_a_node_exclude_no_point_and_are_proved():
-    found = excluded = 0
-    for seed in range(60):
-        rng = random.Random(seed)
-        columns = tuple(Column(f"x{j}", F(0), F(3), Kind.INTEGER) for j in range(4))
-        rows = tuple(
-            Row(
-                f"r{i}",
-                tuple((j, F(rng.choice((-3, -2, -1, 1, 2, 3)))) for j in range(4)),
-                *rng.choice(((F(rng.randint(-6, 6)), None), (None, F(rng.randint(-6, 6))))),
-            )
-            for i in range(3)
-        )
-        program = Program(columns, rows)
-        scaled, box = Scaled(program), hull_box(program)
-        points = [x for x in itertools.product(range(4), repeat=4) if not program.violations(x)]
-        for one in Propagator(program, scaled).rows(box):
-            if isinstance(one, Excluded):
-                assert not points
-                assert scaled.bound(one.multipliers, box, costs=False) > 0
-                excluded += 1
-                continue
-            found += 1
-            holds = (
-                x[one.column] <= one.to if one.side else x[one.column] >= one.to for x in points
-            )
-            assert all(holds)
-            assert (box.upper if one.side else box.lower)[one.column] == one.to
-        for x in points:
-            ends = zip(box.lower, x, box.upper, strict=True)
-            assert all(low <= v <= high for low, v, high in ends)
-    assert found > 20
-    assert excluded
