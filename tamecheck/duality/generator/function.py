@@ -229,7 +229,7 @@ class GeneratorDual(DualFunction):
             raise DomainError("The generator function is infinite at this right-hand side.")
         columns = [own.column for own in self.priced]
         own = normalise(program_of(columns, self.form.constraints, d))
-        slope = local_slope(own, point, range(own.size), self.seconds)
+        slope = local_slope(own, point, range(own.size), self._budget)
         if slope is None:
             raise UnsupportedError(
                 "It was not proved that the generator function is affine near this right-hand"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -39,6 +40,9 @@ _NEAR = Fraction(1, 64)
 
 _SMOOTH = 0.3
 """The part of the time in which it may be shown that there is only one."""
+
+_FEW = 200
+"""Nodes of a tree that shows it, before the cells of a few rows are computed."""
 
 
 class ValueDual(DualFunction):
@@ -113,11 +117,13 @@ class ValueDual(DualFunction):
         found = decide(form.program, budget)
         if isinstance(found, Infeasible):
             raise DomainError("The program is infeasible at this right-hand side.")
-        if isinstance(found, Optimal):
-            point = form.columns_at(found.point)
-            slope = local_slope(form, point, rows, budget.share(_SMOOTH).seconds)
-            if slope is not None:
-                return (slope,)
+        point = form.columns_at(found.point) if isinstance(found, Optimal) else None
+        # trees of integers without bounds may never close, where cells are soon there
+        nodes = _FEW if len(rows) <= MOST_ROWS else None
+        limits = replace(budget.share(_SMOOTH), nodes=nodes)
+        slope = None if point is None else local_slope(form, point, rows, limits)
+        if slope is not None:
+            return (slope,)
         if len(rows) > MOST_ROWS:
             raise UnsupportedError(
                 f"It was not proved that the value function is affine near this right-hand side;"
@@ -128,7 +134,13 @@ class ValueDual(DualFunction):
         place = [d[i] + shift[i] for i in rows]
         near = [(names[i], t - _NEAR, t + _NEAR) for i, t in zip(rows, place, strict=True)]
         sign = form.sign
-        around = value_region(form, near, d, budget).gradient(place)
+        try:
+            around = value_region(form, near, d, budget.share(1 - _SMOOTH)).gradient(place)
+        except SolverError:
+            slope = None if point is None else local_slope(form, point, rows, budget)
+            if slope is None:
+                raise
+            return (slope,)
         return tuple(tuple(sign * a for a in slope) for slope in around)
 
     def _slopes_beside(self, i: int, d: Vector) -> tuple[Fraction, ...]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from itertools import combinations, product
 from typing import Any, TypeAlias
 
+from tamecheck.budget import Budget
 from tamecheck.duality.answer import to_sympy
 from tamecheck.duality.form import Form, Vector, dot
 from tamecheck.duality.optimum import minimise
@@ -381,7 +382,7 @@ def _jump(one: ValueCell, other: ValueCell) -> bool:
 _STEPS = (Fraction(1, 8), Fraction(1, 512), Fraction(1, 2**20))
 
 
-def local_slope(form: Form, point: Vector, rows: Sequence[int], seconds: float) -> Vector | None:
+def local_slope(form: Form, point: Vector, rows: Sequence[int], budget: Budget) -> Vector | None:
     """The slope at the form's right-hand side in these rows, None where it is not proved.
 
     From below, the tree dual touches the value function there; if all of its pieces that are active
@@ -389,7 +390,7 @@ def local_slope(form: Form, point: Vector, rows: Sequence[int], seconds: float) 
     the linear program with the integer part of an optimal point; if that takes the values of the
     affine function at the corners of a small cross-polytope, it is at most that inside.
     """
-    below = tree_dual(form.program, seconds=seconds)
+    below = tree_dual(form.program, seconds=budget.seconds, nodes=budget.nodes)
     found = {tuple(own[i] for i in rows) for own in below.slopes(form.right)}
     if not below.strong or len(found) != 1:
         return None
