@@ -51,6 +51,8 @@ T = TypeVar("T")
 
 _DEFAULT_WALK = 10.0
 _MOST_WALK = 20.0
+_SHORT_WALK = 0.1
+"""Seconds of walks before a small program, which is solved as soon as that."""
 _DEFAULT_SPLIT = 30.0
 _FEW = 60
 _NARROW = 16
@@ -205,7 +207,7 @@ class _Task:
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(left) else left
             if self.asked == "auto":
-                share = min(share / 4, _MOST_WALK if many or encoding is None else 1.0)
+                share = min(share / 4, _MOST_WALK if many or encoding is None else _SHORT_WALK)
             self._walk(layers, encoding, self.budget.part(share))
         elif self.asked == "walk":
             self.notes.append("No walk: some node is not known as a layer.")

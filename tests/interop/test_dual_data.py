@@ -41,7 +41,12 @@ def test_value_function_of_two_rows_is_that_of_solving_again(data):
 
 
 @pytest.mark.parametrize(
-    ("name", "optimum"), [("gt2.mps", 21166), ("enigma.mps", 0), ("miplib3/p0033.mps.gz", 3089)]
+    ("name", "optimum"),
+    [
+        # the longer ones are in benchmarks/dual.py --strong
+        *(("gt2.mps", 21166), ("enigma.mps", 0), ("miplib3/p0033.mps.gz", 3089)),
+        ("flugpl.mps", 1201500),
+    ],
 )
 def test_tree_dual_is_strong(data, name, optimum):
     function = tc.dual(tc.load_program(data / "mip" / name), method="tree")
@@ -51,19 +56,3 @@ def test_tree_dual_is_strong(data, name, optimum):
     assert checks["columns"].status
     assert checks["at_zero"].status
     assert checks["monotone"].status
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "optimum"),
-    [
-        # the longer ones are in benchmarks/dual.py --strong
-        ("flugpl.mps", 1201500),
-        ("miplib3/p0201.mps.gz", 7615),
-    ],
-)
-def test_tree_dual_of_harder_programs_is_strong(data, name, optimum):
-    function = tc.dual(tc.load_program(data / "mip" / name), method="tree")
-    assert function.strong
-    assert function.optimum == optimum
-    assert function.checks["columns"].status

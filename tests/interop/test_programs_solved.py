@@ -22,11 +22,10 @@ OPTIMA = {
     "highs/small_mip.mps": "3.2368421",
     "flugpl_rational.mps": "1201500",
     "semicon1.mps": "1.1",
-    "highs/sp150x300d.mps": "69",
     "gt2.mps": "21166",
     "lseu.mps": "1120",
 }
-LONG = ("highs/sp150x300d.mps",)
+LONG = {"highs/sp150x300d.mps": "69"}
 """Of which no tree is closed in a minute."""
 CERTIFIED = {
     "flugpl.mps": "1201500",
@@ -38,7 +37,6 @@ SLOW = {
     "lseu.mps": "1120",
     "gt2.mps": "21166",
     "misc03.mps": "3360",
-    "miplib3/p0201.mps.gz": "7615",
     "miplib3/mod008.mps.gz": "307",
     "miplib3/stein27.mps.gz": "18",
     "miplib3/vpm1.mps.gz": "20",
@@ -60,35 +58,30 @@ def certified(path):
     return program, solve(program, certify=True, seconds=180).answer
 
 
-@cache
-def attempted(path):
-    """A program and the answer of a search that its limit ends."""
-    program = read(path)
-    return program, solve(program, seconds=12).answer
-
-
 @pytest.mark.parametrize("name", OPTIMA)
 def test_the_optimum_is_the_printed_one(data, name):
     if name in SLOW:
         program, answer = certified(data / "mip" / name)
-    elif name in LONG:
-        program, answer = attempted(data / "mip" / name)
     else:
         program = read(data / "mip" / name)
         answer = solve(program, seconds=60).answer
-    assert isinstance(answer, Optimal if name not in LONG else Optimal | Feasible)
+    assert isinstance(answer, Optimal)
     assert agrees(answer.objective, OPTIMA[name])
     assert not program.violations(answer.point)
 
 
 @pytest.mark.parametrize("name", LONG)
 def test_what_is_not_proved_has_a_bound_that_is(data, name):
-    _, answer = attempted(data / "mip" / name)
+    program = read(data / "mip" / name)
+    answer = solve(program, seconds=4).answer
     assert isinstance(answer, Feasible | Unknown)
+    if isinstance(answer, Feasible):
+        assert answer.objective >= Fraction(LONG[name])
+        assert not program.violations(answer.point)
     report = check(json.dumps(answer.certificate))
     assert report.verdict == "valid"
     assert (report.claim["verdict"], report.claim["bound"]) == ("bound", str(answer.bound))
-    assert answer.bound <= Fraction(OPTIMA[name])
+    assert answer.bound <= Fraction(LONG[name])
 
 
 @pytest.mark.parametrize(
