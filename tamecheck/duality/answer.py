@@ -168,6 +168,15 @@ class DualFunction(ABC):
             If F jumps at ``d``, or is infinite there: it names the jump.
         """
 
+    def at_column(self, j: int) -> Value:
+        """``F(a_j)``, or ``F̄(g_j)`` of a continuous column.
+
+        Where F is the optimum of a program that was not solved in time, the cost of a point of it:
+        F is at most that.
+        """
+        value = self.evaluate if self.form.columns[j].integral else self.directional
+        return value(self.form.vector(j))
+
     @property
     def subadditive(self) -> CheckItem:
         """Whether ``F(d + e) <= F(d) + F(e)`` for all d, e; None if it is not known."""
@@ -254,7 +263,7 @@ class DualFunction(ABC):
     def checks(self) -> Mapping[str, CheckItem]:
         """The exact check of every condition of the dual, afterwards."""
         return {
-            "columns": in_time(lambda: check_columns(self.form, self.evaluate, self.directional)),
+            "columns": in_time(lambda: check_columns(self.form, self.at_column)),
             "at_zero": in_time(lambda: check_zero(self.form, self.evaluate)),
             "subadditive": self.subadditive,
             "monotone": self.monotone,
@@ -263,7 +272,7 @@ class DualFunction(ABC):
 
     def reduced_costs(self) -> Mapping[str, Value]:
         """``c_j - F(a_j)`` by column of the form (continuous columns: ``d_j - F̄(g_j)``)."""
-        values = reduced_costs(self.form, self.evaluate, self.directional)
+        values = reduced_costs(self.form, self.at_column)
         names = (column.name for column in self.form.columns)
         return dict(zip(names, values, strict=True))
 

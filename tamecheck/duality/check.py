@@ -1,6 +1,7 @@
 """The a-posteriori check of a dual function: every condition, exactly, at the program's data.
 
-Only values of the function are used, not how it was found.
+Only values of the function are used, or points of the program that defines it, not how it was
+found.
 """
 
 from __future__ import annotations
@@ -32,26 +33,19 @@ def in_time(check: Callable[[], CheckItem]) -> CheckItem:
         return CheckItem(status=None, why=str(error))
 
 
-def reduced_costs(
-    form: Form, value: Callable[[Vector], Value], directional: Callable[[Vector], Value]
-) -> tuple[Value, ...]:
+def reduced_costs(form: Form, at_column: Callable[[int], Value]) -> tuple[Value, ...]:
     """``c_j - F(a_j)`` for each integer column, ``d_j - F̄(g_j)`` for each continuous one.
 
     A variable whose reduced cost exceeds a gap is 0 in every better point.
     """
-    return tuple(
-        column.cost - (value if column.integral else directional)(form.vector(j))
-        for j, column in enumerate(form.columns)
-    )
+    return tuple(column.cost - at_column(j) for j, column in enumerate(form.columns))
 
 
-def check_columns(
-    form: Form, value: Callable[[Vector], Value], directional: Callable[[Vector], Value]
-) -> CheckItem:
+def check_columns(form: Form, at_column: Callable[[int], Value]) -> CheckItem:
     """Whether ``F(a_j) <= c_j`` for integer and ``F̄(g_j) <= d_j`` for continuous columns."""
     if not form.columns:
         return CheckItem(status=True, why="there is no column")
-    reduced = reduced_costs(form, value, directional)
+    reduced = reduced_costs(form, at_column)
     bad = [(form.columns[j], r) for j, r in enumerate(reduced) if r < 0]
     if bad:
         column, excess = bad[0]

@@ -129,23 +129,28 @@ def _separate(form: Form, budget: Budget, *, seed: int, rounds: int) -> ChvatalD
     builder = ExpressionBuilder(form.size)
     rows = proof.integer_rows(form, builder)
     original, costs = len(rows), [column.cost for column in form.columns]
-    done = 0
+    done, scale = 0, proof.cost_scale(form)
     while True:
         system = [(row.coefficients, ">=", Fraction(row.bound)) for row in rows]
         found = cut_optimum(costs, system, "integer cuts")
         if all(x.denominator == 1 for x in found.point):
-            optimum = found.objective
+            optimum, why = found.objective, "the point is integral"
+            break
+        if Fraction(math.ceil(found.objective * scale), scale) == optimum:
+            why = "the bound is the optimum"
             break
         left = budget.seconds
-        if found.objective == optimum or done >= rounds or left <= 0:
+        if done >= rounds or left <= 0:
+            why = "so many rounds were asked for" if left > 0 else "the time was over"
             break
         cuts = _cuts(rows[:original], found.point, builder, left, seed)
         cuts = cuts or _cuts(rows, found.point, builder, left, seed)
         if not cuts:
+            why = "the solvers proposed no further cut that is violated"
             break
         rows.extend(cuts)
         done += 1
-    note, scale = f"{len(rows) - original} separated cuts", proof.cost_scale(form)
+    note = f"{len(rows) - original} separated cuts in {done} rounds: {why}"
     pairs = zip(rows, found.certificate.multipliers, strict=True)
     terms = [(row.node, y * scale) for row, y in pairs if y]
     root = proof.round_up(builder, terms, found.objective * scale, scale)

@@ -17,12 +17,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from flint import fmpq_mat
-
 from tamecheck.budget import Budget
 from tamecheck.duality.expression.dual import ExpressionBuilder, ExpressionDual
 from tamecheck.duality.expression.function import Expression, absolute, triangle
-from tamecheck.duality.form import Form, dot, normalise
+from tamecheck.duality.form import Form, Vector, dot, normalise
 from tamecheck.duality.optimum import (
     cut_optimum,
     feasible_multipliers,
@@ -30,8 +28,7 @@ from tamecheck.duality.optimum import (
     search_limit,
 )
 from tamecheck.duality.proof import prove_optimum
-from tamecheck.exact.feasibility import pivots
-from tamecheck.exact.reals import as_fraction, as_number
+from tamecheck.duality.splits import Line, basis_rows, lines_of
 from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Program
 
@@ -79,21 +76,21 @@ def gomory_dual(  # noqa: PLR0913 (options, by keyword only)
     run = Layers(form, cuts, budget)
     optimum = prove_optimum(form, budget.share(0.5), seed=seed)
     note = run.run(layers, optimum)
+    if optimum is None and run.is_integral:
+        point = form.point(run.point)
+        optimum = None if form.program.violations(point) else run.bound
     if steps:
         note = f"{note}; {_ascend(run, steps, random.Random(seed), optimum)}"  # noqa: S311
     return GomoryDual(form, optimum, run.expression(), (note,))
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class Extended(Line):
     """A row ``function(column) >= or = function(b)`` of the extended linear program.
 
     ``coefficients`` are F(a_j), or F̄(g_j) for a continuous column.
     """
 
-    coefficients: tuple[Fraction, ...]
-    bound: Fraction
-    equation: bool
     node: int
 
 
@@ -103,18 +100,11 @@ class Layers:
     def __init__(self, form: Form, cuts: int, budget: Budget) -> None:
         self.form, self.cuts, self.budget = form, cuts, budget
         self.builder = ExpressionBuilder(form.size)
-        vectors = [form.vector(j) for j in range(len(form.columns))]
         self.rows: list[Extended] = []
-        for i, constraint in enumerate(form.constraints):
+        for i, (own, constraint) in enumerate(zip(lines_of(form), form.constraints, strict=True)):
             sign = -1 if constraint.sense == "<=" else 1
-            self.rows.append(
-                Extended(
-                    tuple(sign * vector[i] for vector in vectors),
-                    sign * form.right[i],
-                    constraint.sense == "=",
-                    self.builder.linear([sign * (i == k) for k in range(form.size)]),
-                )
-            )
+            node = self.builder.linear([sign * (i == k) for k in range(form.size)])
+            self.rows.append(Extended(own.coefficients, own.bound, own.equation, node))
         self.original = len(self.rows)
         self.multipliers: tuple[Fraction, ...] = ()
         self.point: tuple[Fraction, ...] = ()
@@ -125,15 +115,18 @@ class Layers:
         """Add layers until the bound is the optimum, nothing is fractional, or time is over."""
         self.solve()
         for done in range(layers):
+            said = "1 layer" if done == 1 else f"{done} layers"
             if optimum is not None and self.bound == optimum:
-                return f"{done} layers: the bound is the optimum"
+                return f"{said}: the bound is the optimum"
+            if self.is_integral:
+                return f"{said}: the point is integral"
             if self.budget.is_spent:
-                return f"{done} layers in the time that there was"
-            self._keep_tight()
+                return f"{said}, after which the time was over"
+            self._drop_loose()
             before = self.bound
             if not self._add_layer():
-                left = f"further cuts have more than {_MOST_DIGITS} digits"
-                return f"{done} layers: {left if self._long else 'no more cuts'}"
+                long = f"further cuts have more than {_MOST_DIGITS} digits"
+                return f"{said}: {long if self._long else 'no row of the basis gives a cut'}"
             self.solve()
             if self.bound < before:
                 raise AssertionError("a row more cannot lower the bound")
@@ -173,9 +166,23 @@ class Layers:
         node = self.builder.gomory(v, free, [(row.node, x) for row, x in loose])
         return Extended(coefficients, bound, equation=False, node=node)
 
-    def _keep_tight(self) -> None:
-        """Forget the cuts without a multiplier; the form's own rows stay."""
-        kept = [k for k, y in enumerate(self.multipliers) if k < self.original or y]
+    @property
+    def is_integral(self) -> bool:
+        """Whether the optimal point has whole numbers where the form asks for them."""
+        pairs = zip(self.form.columns, self.point, strict=True)
+        return all(x.denominator == 1 for column, x in pairs if column.integral)
+
+    def _drop_loose(self) -> None:
+        """Forget the cuts that are not tight at the point; the form's own rows stay.
+
+        Tight ones without a multiplier stay, too: without them the point need not be basic, and its
+        fractional variables need not have a cut.
+        """
+        kept = [
+            k
+            for k, row in enumerate(self.rows)
+            if k < self.original or self._activity(row) == row.bound
+        ]
         self.rows = [self.rows[k] for k in kept]
         self.multipliers = tuple(self.multipliers[k] for k in kept)
 
@@ -199,47 +206,9 @@ class Layers:
     def _value(self, w: Sequence[Fraction]) -> Fraction:
         return dot(w, (row.bound for row in self.rows))
 
-    def basis_rows(self) -> list[list[Fraction]]:
-        """Rows of the inverse basis of the fractional integer variables, most fractional first.
-
-        The basis consists of the positive variables of the optimal point, which are independent
-        as it is basic, and is completed by those of reduced cost 0 first; redundant rows have the
-        multiplier 0.
-        """
-        n, rows = len(self.form.columns), self.rows
-        loose = [i for i, row in enumerate(rows) if not row.equation]
-        positive = [j for j in range(n) if self.point[j] > 0]
-        surplus = [i for i in loose if self._activity(rows[i]) > rows[i].bound]
-        slack = [i for i in loose if i not in surplus]
-        rest = sorted((j for j in range(n) if j not in positive), key=self._is_priced)
-        order = [*positive, *(n + i for i in (*surplus, *slack)), *rest]
-        lines = [
-            tuple(
-                as_number(row.coefficients[j] if j < n else Fraction(-(j - n == i))) for j in order
-            )
-            for i, row in enumerate(rows)
-        ]
-        chosen, kept = pivots(lines), pivots(list(zip(*lines, strict=True)))
-        size = len(chosen)
-        square = fmpq_mat(size, size, [lines[i][k] for i in kept for k in chosen])
-        inverse = square.inv() if size else square
-        fractional = [
-            j
-            for j, column in enumerate(self.form.columns)
-            if column.integral and self.point[j].denominator > 1
-        ]
-        fractional.sort(key=lambda j: abs(self.point[j] % 1 - Fraction(1, 2)))
-        place = {order[k]: number for number, k in enumerate(chosen)}
-        found: list[list[Fraction]] = []
-        for k in (place[j] for j in fractional if j in place):
-            w = {i: as_fraction(inverse[k, position]) for position, i in enumerate(kept)}
-            found.append([w.get(i, ZERO) for i in range(len(rows))])
-        return found
-
-    def _is_priced(self, j: int) -> bool:
-        """Whether a variable has a reduced cost."""
-        column = (row.coefficients[j] for row in self.rows)
-        return self.form.columns[j].cost != dot(self.multipliers, column)
+    def basis_rows(self) -> list[Vector]:
+        """Rows of the inverse basis of the fractional variables, most fractional first."""
+        return [w for _, w in basis_rows(self.form, self.rows, self.point, self.multipliers)]
 
     def add_if_better(self, row: Extended) -> bool:
         """Add a row if it raises the bound."""
@@ -289,10 +258,10 @@ def _ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | N
     derivative of the violation, and rounds the best row that it met to rationals; the cut is
     kept if the exact bound improves.
     """
-    helped = 0
-    for _ in range(steps):
+    helped = done = 0
+    while done < steps:
         starts = run.basis_rows()
-        if run.bound == optimum or not starts:
+        if run.bound == optimum or not starts or run.budget.is_spent:
             break
         best = _climb(run, _start(starts, noise))
         for denominator in _DENOMINATORS:
@@ -301,7 +270,8 @@ def _ascend(run: Layers, steps: int, noise: random.Random, optimum: Fraction | N
             if v and run.add_if_better(run.cut(exact, v)):
                 helped += 1
                 break
-    return f"{helped} of {steps} ascents raised the bound"
+        done += 1
+    return f"{helped} of {done} ascents raised the bound"
 
 
 def _start(rows: Sequence[Sequence[Fraction]], noise: random.Random) -> list[float]:

@@ -167,10 +167,8 @@ class MixedChvatalDual(DualFunction):
         """The formula of Jeroslow, and H in the names of the rows."""
         text = self.function.text(names=self.form.names)
         rows = ", ".join(self.form.names[i] for i in self.rows)
-        return (
-            f"min over {len(self.bases)} bases of H([d]) + v*(d - [d]), [d] below d in ({rows}),"
-            f" H = {text}"
-        )
+        bases = "1 basis" if len(self.bases) == 1 else f"{len(self.bases)} bases"
+        return f"min over {bases} of H([d]) + v*(d - [d]), [d] below d in ({rows}), H = {text}"
 
     def to_sympy(self) -> Any:
         """The minimum, with floors."""
@@ -262,6 +260,9 @@ def mixed_chvatal_dual(
         dear *= _LARGER
     if best is None:
         raise AssertionError("at least one attempt was made")
+    if lacking and not best.strong and not budget.is_spent:
+        more = f"artificial columns that are {_LARGER ** (_TRIES - 1)} times dearer did not help"
+        best.notes = (*best.notes, more)
     return best
 
 

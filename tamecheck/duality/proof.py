@@ -32,6 +32,7 @@ from tamecheck.duality.optimum import (
     form_at,
     integer_contradiction,
 )
+from tamecheck.duality.splits import MOST_SECONDS, leaf_functions, split_tree
 from tamecheck.errors import DomainError
 from tamecheck.exact.lexicographic import LexicographicProgram
 from tamecheck.exact.revised import Contradiction, End, Ray, State
@@ -214,11 +215,33 @@ def settle_by_cuts(form: Form, budget: Budget) -> tuple[Value, Vector | None] | 
     return (own.optimum, tuple(point)) if shown else None
 
 
+def settle_by_splits(form: Form, budget: Budget) -> tuple[Value, Vector | None] | None:
+    """The value of a small form and its point, infinite without one; None if undecided.
+
+    The multipliers of all leaves are checked at all columns, and the point has the least value.
+    """
+    tree = split_tree(form, budget)
+    if tree is None or not tree.closed:
+        return None
+    leaves = leaf_functions(form, tree.nodes)
+    if any(leaf(form.right) <= 0 for leaf in leaves if leaf.empty):
+        return None
+    bound = min((leaf(form.right) for leaf in leaves if not leaf.empty), default=math.inf)
+    if tree.point is None:
+        return (math.inf, None) if bound == math.inf else None
+    point = form.point(tree.point)
+    value = form.inward(form.program.objective(point))
+    return (value, point) if value <= bound and not form.program.violations(point) else None
+
+
 _SHORT, _NODES = 0.5, 200
 """Seconds and nodes of a search before anything else."""
 
 _CUTS, _MOST_CUTS = 0.25, 20.0
 """The part of the time that cutting planes get, and its most seconds."""
+
+_SPLITS = 0.15
+"""The part of the time for a tree of integer forms."""
 
 
 def prove_optimum(form: Form, budget: Budget, *, seed: int = 0) -> Fraction | None:
@@ -268,6 +291,8 @@ def point_at(
     tree = Search(moved.program).run(short)
     if not tree.unbounded and not tree.closed:
         found = settle_by_cuts(moved, budget.share(_CUTS).part(_MOST_CUTS))
+        if found is None:
+            found = settle_by_splits(moved, budget.share(_SPLITS).part(MOST_SECONDS))
         if found is not None:
             return found
     match decide(moved.program, budget, seed=seed, tree=tree):

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from tamecheck.budget import Budget
-from tamecheck.duality.form import Form, Vector, normalise
+from tamecheck.duality.form import Form, InfeasibleProgramError, Vector, normalise
 from tamecheck.duality.generator import function
 from tamecheck.duality.generator.monoid import cone_positions, with_rays
 from tamecheck.duality.optimum import (
     feasible_multipliers,
+    minimise,
     minimise_rows,
     require_dual,
     require_integer_solution,
     search_limit,
 )
-from tamecheck.duality.proof import prove_optimum
+from tamecheck.duality.proof import prove_point
 from tamecheck.errors import InputError, SolverError
-from tamecheck.ir.answer import Optimal
+from tamecheck.ir.answer import Optimal, Unbounded
 from tamecheck.ir.exact import ZERO
 from tamecheck.ir.program import Program
 
@@ -71,7 +73,7 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
     budget = Budget.of(search_limit(seconds))
     rays = len(form.columns) - len(source.columns)
     # columns of rays change nothing, but a search may go on for ever with them
-    optimum = prove_optimum(source, budget.share(1 if alpha else 0.5), seed=seed)
+    optimum, point = prove_point(source, budget.share(1 if alpha else 0.5), seed=seed)
     if alpha is not None:
         vector = tuple(map(Fraction, alpha))
         if own:
@@ -81,7 +83,8 @@ def generator_dual(  # noqa: PLR0913 (options, by keyword only)
             form, vector, kept=kept, residual=residual, optimum=optimum, rays=rays
         )
     else:
-        found = _Search(form, budget, optimum, residual, rays).run(own)
+        known = None if point is None else (*source.columns_at(point), *[ZERO] * rays)
+        found = _Search(form, budget, optimum, residual, rays, known).run(own)
     found.source, found.cone = source, rows
     if seconds is not None:
         found.seconds = seconds
@@ -97,9 +100,14 @@ class _Search:
     optimum: Fraction | None
     residual: str
     rays: int
+    point: Vector | None
+    """A point of the form that is known to be feasible."""
 
     def run(self, own: frozenset[int]) -> function.GeneratorDual:
-        """The function, in which these columns are kept: strong if all columns may be kept."""
+        """The function, in which these columns are kept: strong if the optimum is known.
+
+        With all columns it is the value function, which is taken where nothing else is strong.
+        """
         form, residual = self.form, self.residual
         alpha = require_dual(form)
         kept = own | {j for j, column in enumerate(form.columns) if not column.integral}
@@ -107,55 +115,94 @@ class _Search:
             kept |= {j for j, c in enumerate(form.columns) if any(a < 0 for _, a in c.entries)}
         best: tuple[Fraction | None, Vector, frozenset[int]] = None, alpha, kept
         while True:
-            alpha, bound, used = self._multipliers(alpha, kept)
+            alpha, bound, used, why = self._multipliers(alpha, kept)
             if bound is not None and (best[0] is None or bound > best[0]):
                 best = bound, alpha, kept
             more = frozenset(used) - kept
-            if bound == self.optimum or not more or self.budget.is_spent:
+            if (bound is not None and bound == self.optimum) or not more or self.budget.is_spent:
                 break
             kept |= more
-        if self.rays and best[0] != self.optimum is not None:
-            # with all rays it is the value function
+        why = why or (
+            "the time was over" if self.budget.is_spent else "no column is left to join E"
+        )
+        if best[0] == self.optimum is not None:
+            why = ""
+        elif self.optimum is not None and residual != "orthant":
             best = self.optimum, alpha, frozenset(range(len(form.columns)))
-        return function.generator_function(
+            why = f"{why}; so all columns are kept, and F is the value function"
+        found = function.generator_function(
             form, best[1], kept=best[2], residual=residual, optimum=self.optimum, rays=self.rays
         )
+        found.notes = (why,) if why else ()
+        return found
 
     def _multipliers(
         self, alpha: Vector, kept: Collection[int]
-    ) -> tuple[Vector, Fraction | None, list[int]]:
-        """The best alpha for E with its bound, and the integer columns that should join E.
+    ) -> tuple[Vector, Fraction | None, list[int], str]:
+        """The best alpha for E with its bound, the integer columns that should join E, what failed.
 
         The first multipliers are feasible for the dual of the relaxation, hence for every E.
         """
-        form, points = self.form, list[tuple[Fraction, Vector]]()
+        form, points = self.form, list[_Bound]()
+        if self.point is not None and self.residual != "orthant":
+            # it keeps the bound of the master program finite
+            own = [function.Priced(c, j, kept=j in kept) for j, c in enumerate(form.columns)]
+            points.append(_bound(form, own, self.point))
         best: tuple[Fraction, Vector] | None = None
         used: list[int] = []
+        why = f"the best multipliers were not found in {_MOST_ROUNDS} rounds"
         for _ in range(_MOST_ROUNDS):
             priced = function.priced_columns(form, alpha, kept, self.residual, self.rays)
-            try:
-                value, point = function.minimum_at(
-                    form, priced, form.right, self.budget.share(_VALUE)
-                )
-            except SolverError:
-                break
-            if point is None or not isinstance(value, Fraction):
-                break
-            if best is None or value > best[0]:
-                best = value, alpha
-            used = _columns_to_keep(priced, point)
-            points.append(_parts(form, priced, point))
+            ray = _descent(form, priced)
+            if ray is None:
+                try:
+                    value, point = self._value(priced)
+                except SolverError as error:
+                    why = f"{error.what.rstrip('.')}, with E of {len(kept)} columns"
+                    break
+                best = (value, alpha) if best is None or value > best[0] else best
+                used = _columns_to_keep(priced, point)
+                points.append(_bound(form, priced, point))
+            else:
+                points.append(_bound(form, priced, ray, ray=True))
             master = _master(form, kept, points)
             if master is None or self.budget.is_spent:
+                why = "the points that were found do not bound the multipliers"
+                why = "the time was over" if self.budget.is_spent else why
                 break
             bound, alpha = master
-            if bound == best[0]:
+            if best is not None and bound == best[0]:
+                why = ""
                 break
         used = used or [j for j, column in enumerate(form.columns) if column.integral]
-        return (alpha, None, used) if best is None else (best[1], best[0], used)
+        return (alpha, None, used, why) if best is None else (best[1], best[0], used, why)
+
+    def _value(self, priced: Sequence[function.Priced]) -> tuple[Fraction, Vector]:
+        """F(b) and a point that attains it, where the objective has no direction without end."""
+        form, budget = self.form, self.budget.share(_VALUE)
+        value, point = function.minimum_at(form, priced, form.right, budget)
+        if value == math.inf:
+            raise InfeasibleProgramError(
+                "The program is infeasible, so that no dual function attains its value: the"
+                " program that defines a generator function has no point."
+            )
+        if point is None or not isinstance(value, Fraction):
+            raise AssertionError("there is no direction in which the objective falls")
+        return value, point
 
 
-def _parts(form: Form, priced: Sequence[function.Priced], point: Vector) -> tuple[Fraction, Vector]:
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What a point says of alpha: ``F(b) <= own + alpha·rest``; a ray, that this is not below 0."""
+
+    own: Fraction
+    rest: Vector
+    ray: bool
+
+
+def _bound(
+    form: Form, priced: Sequence[function.Priced], point: Vector, *, ray: bool = False
+) -> _Bound:
     """The cost of the kept columns at a point, and its residual."""
     own, rest = ZERO, [ZERO] * form.size
     for p, x in zip(priced, point, strict=True):
@@ -164,7 +211,14 @@ def _parts(form: Form, priced: Sequence[function.Priced], point: Vector) -> tupl
         elif x:
             for i, a in p.column.entries:
                 rest[i] += a * x
-    return own, tuple(rest)
+    return _Bound(own, tuple(rest), ray)
+
+
+def _descent(form: Form, priced: Sequence[function.Priced]) -> Vector | None:
+    """A direction in which the objective of the defining program falls without end, if any."""
+    columns = [own.column for own in priced]
+    outcome = minimise(columns, form.constraints, (ZERO,) * form.size)
+    return tuple(outcome.ray) if isinstance(outcome, Unbounded) else None
 
 
 def _columns_to_keep(priced: Sequence[function.Priced], point: Vector) -> list[int]:
@@ -175,9 +229,9 @@ def _columns_to_keep(priced: Sequence[function.Priced], point: Vector) -> list[i
 
 
 def _master(
-    form: Form, kept: Collection[int], points: Sequence[tuple[Fraction, Vector]]
+    form: Form, kept: Collection[int], points: Sequence[_Bound]
 ) -> tuple[Fraction, Vector] | None:
-    """The alpha that maximises the least of ``own + alpha·rest``; None if that is unbounded.
+    """The alpha that maximises the least of the bounds, and that least one; None if it has no end.
 
     ``alpha·a_j <= c_j`` for the columns outside E, and alpha has the signs of the rows.  The
     variables are the parts of the least value, then those of alpha.
@@ -188,7 +242,10 @@ def _master(
         for sign in (1, -1)
         if c.admits(Fraction(sign))
     ]
-    rows = [([1, -1, *(-sign * rest[i] for i, sign in parts)], "<=", own) for own, rest in points]
+    rows = [
+        ([*((0, 0) if p.ray else (1, -1)), *(-sign * p.rest[i] for i, sign in parts)], "<=", p.own)
+        for p in points
+    ]
     for j, column in enumerate(form.columns):
         if j not in kept:
             dense = dict(column.entries)

@@ -16,7 +16,7 @@ column afterwards, exactly, and so is F(0) = 0.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -34,17 +34,16 @@ from tamecheck.duality.form import (
     program_of,
 )
 from tamecheck.duality.generator.monoid import conditions
+from tamecheck.duality.leaves import affine_text
 from tamecheck.duality.optimum import feasible_multipliers, minimise
+from tamecheck.duality.proof import point_at
 from tamecheck.duality.value.region import local_slope
 from tamecheck.errors import DomainError, InputError, SolverError, UnsupportedError
-from tamecheck.ir.answer import Infeasible, Optimal, Unbounded
-from tamecheck.ir.exact import ZERO, rational_text
-from tamecheck.programs.solving import solve
-from tamecheck.programs.tree import Search
+from tamecheck.ir.answer import Infeasible, Optimal
+from tamecheck.ir.exact import ZERO
 
 _SECONDS_A_VALUE = 10.0
 _SECONDS_A_CONDITION = 2.0
-_NODES = 400
 RESIDUALS = ("orthant", "cone", "monoid")
 
 
@@ -119,29 +118,23 @@ def minimum_at(
     columns = [own.column for own in priced]
     pairs = opposites(columns)
     program = join_opposites(program_of(columns, form.constraints, d), pairs)
-    tree = Search(program).run(Budget(budget.deadline, _NODES))
-    point = tree.point
-    if not tree.closed or tree.unbounded:
-        answer = solve(program, certify=True, seconds=budget.timeout).answer
-        match answer:
-            case Optimal():
-                point = answer.point
-            case Infeasible():
-                point = None
-            case Unbounded():
-                return -math.inf, None
-            case _:
-                raise SolverError(
-                    "The value of the generator function, an integer program of"
-                    f" {len(columns)} columns, was not decided in time.",
-                    hint="Give more seconds, or bound the variables.",
-                )
-    if point is None:
-        return math.inf, None
-    parts = list(point)
+    if not any(d) and isinstance(minimise(columns, form.constraints, d), Optimal):
+        # a relaxation that is bounded, and has the point 0
+        return ZERO, (ZERO,) * len(columns)
+    own = normalise(program)
+    value, point = point_at(own, own.right, budget)
+    if value is None:
+        raise SolverError(
+            "The value of the generator function, an integer program of"
+            f" {len(columns)} columns, was not decided in time.",
+            hint="Give more seconds, or bound the variables.",
+        )
+    if not isinstance(value, Fraction):
+        return value, None
+    parts = list(point or ())
     for one, two in pairs.items():
         parts[one], parts[two] = max(parts[one], ZERO), max(-parts[one], ZERO)
-    return program.objective(point), tuple(parts)
+    return value, tuple(parts)
 
 
 class GeneratorDual(DualFunction):
@@ -176,6 +169,10 @@ class GeneratorDual(DualFunction):
         self.alpha, self.kept, self.residual = alpha, kept, residual
         self.priced = priced_columns(form, alpha, kept, residual, rays)
         self._values: dict[Vector, Value] = {}
+        whole = residual != "orthant" and set(range(len(form.columns))) <= kept
+        if whole and optimum is not None:
+            # all columns are kept, so that F is the value function
+            self._values[form.right] = optimum
 
     def conditions(self) -> Mapping[str, CheckItem]:
         """Conditions of strong duality, each checked exactly, before it is claimed."""
@@ -212,6 +209,16 @@ class GeneratorDual(DualFunction):
     def _real(self) -> list[FormColumn]:
         return [own.column for own in self.priced if not own.column.integral]
 
+    def at_column(self, j: int) -> Value:
+        """As for all functions: 1 of a kept column, or of its residual, is a point at ``a_j``."""
+        try:
+            return super().at_column(j)
+        except SolverError:
+            own = next((own.column for own in self.priced if own.number == j), None)
+            if own is None:
+                raise
+            return own.cost
+
     def directional(self, g: Vector) -> Value:
         """A bound on ``limsup of F(t g) / t``: the value with the integer columns at 0.
 
@@ -241,10 +248,12 @@ class GeneratorDual(DualFunction):
     @property
     def formula(self) -> str:
         """The defining program in words: multipliers and kept columns."""
-        line = _sum_text(zip(self.form.names, self.alpha, strict=True))
+        shifts = zip(self.alpha, self.form.shift, strict=True)
+        constant = -sum((a * shift for a, shift in shifts), ZERO)
+        line = affine_text(zip(self.form.names, self.alpha, strict=True), constant)
         own = [c.column for c in self.priced if c.kept]
         names = [column.name for column in own]
-        gains = _sum_text((c.name, c.product(self.alpha) - c.cost) for c in own)
+        gains = affine_text(((c.name, c.product(self.alpha) - c.cost) for c in own), ZERO)
         where = {
             "orthant": "d - A x >= 0",
             "cone": "d - A x in the cone of the other columns",
@@ -280,8 +289,3 @@ class GeneratorDual(DualFunction):
             return definability(domain, why)
         why = "the optimum of a mixed-integer program, definable in (R, <, +, Z)"
         return definability(domain, why, tame=False)
-
-
-def _sum_text(terms: Iterable[tuple[str, Fraction]]) -> str:
-    text = " + ".join(f"{'' if a == 1 else f'{rational_text(a)}*'}{name}" for name, a in terms if a)
-    return text.replace("+ -", "- ") or "0"

@@ -137,21 +137,23 @@ class _Search:
         self._sample()
         weights, bias = self._rectifiers(width)
         best: tuple[Fraction, NeuralDual] | None = None
-        done = 0
+        done, why = 0, "so many rounds were asked for"
         for done in range(1, rounds + 1):
             network = self._fit(weights, bias)
             try:
                 found, worst = self.lower(network, self.budget.share(0.5 if done == 1 else 0.4))
             except SolverError:
-                width //= 2
-                if best is not None or not width or self.budget.is_spent:
+                if best is not None or width == 1 or self.budget.is_spent:
+                    why = "by how much the last one has to be lowered was not proved in time"
                     break
+                width //= 2
                 weights, bias = self._rectifiers(width)
                 continue
             merit = self._merit(found)
             if best is None or merit > best[0]:
                 best = merit, found
             if self.budget.is_spent:
+                why = "the time was over"
                 break
             if worst is None or worst[0] in self.samples:
                 weights, bias = self._rectifiers(width)
@@ -162,7 +164,8 @@ class _Search:
                 "It was not proved in time by how much a network has to be lowered.",
                 hint="Give more seconds, a smaller box or a smaller network.",
             )
-        best[1].notes = (f"{len(self.samples)} values, {done} fits of {width} rectifiers",)
+        said = f"{len(self.samples)} values, {done} fits, the last of {width} rectifiers"
+        best[1].notes = (f"{said}: {why}",)
         return best[1]
 
     def _merit(self, found: NeuralDual) -> Fraction:

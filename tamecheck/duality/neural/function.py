@@ -20,8 +20,8 @@ from tamecheck.duality.form import (
     Vector,
     dot,
 )
+from tamecheck.duality.leaves import affine_text
 from tamecheck.duality.optimum import minimise
-from tamecheck.duality.tree import affine_text
 from tamecheck.errors import DomainError, UnsupportedError
 from tamecheck.evaluate.exact import exact_values
 from tamecheck.ir.answer import Optimal

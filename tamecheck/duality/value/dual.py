@@ -16,6 +16,7 @@ from tamecheck.budget import Budget
 from tamecheck.duality.answer import Definability, DualFunction, Gradient, definability, to_sympy
 from tamecheck.duality.check import Value
 from tamecheck.duality.form import Form, InfeasibleProgramError, RightHandSide, Vector, normalise
+from tamecheck.duality.leaves import affine_text
 from tamecheck.duality.optimum import (
     form_at,
     require_dual,
@@ -23,7 +24,6 @@ from tamecheck.duality.optimum import (
     search_limit,
 )
 from tamecheck.duality.proof import decide, value_at
-from tamecheck.duality.tree import affine_text
 from tamecheck.duality.value.division import MOST_ROWS, value_region
 from tamecheck.duality.value.line import Ray, line_profile, one_row, row_profile
 from tamecheck.duality.value.profile import Profile, ValueComplex, value_complex, value_on
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 _NEAR = Fraction(1, 64)
 """How far the box reaches on which cells are computed for a gradient."""
+
+_SECONDS_A_COLUMN = 5.0
+"""For the value at a column, which is at most its cost anyway."""
 
 _SMOOTH = 0.3
 """The part of the time in which it may be shown that there is only one."""
@@ -66,8 +69,14 @@ class ValueDual(DualFunction):
 
     def evaluate(self, d: Vector) -> Value:
         """The optimal value at a right-hand side, proved."""
+        return self._value(d, self._seconds)
+
+    def _value(self, d: Vector, seconds: float) -> Value:
         if d == self.form.right and self._optimum is not None:
             return self._optimum
+        if not any(d):
+            # the point 0, and the multipliers
+            return Fraction(0)
         row = one_row(self.form, d)
         if row is not None:
             try:
@@ -75,18 +84,30 @@ class ValueDual(DualFunction):
             except InputError:
                 # too many sums of columns: the search needs no lattice
                 pass
-        value = value_at(self.form, d, Budget.of(self._seconds))
+        value = value_at(self.form, d, Budget.of(seconds))
         if value is None:
             raise SolverError(
-                f"The optimum was not proved in the {self._seconds:g} seconds of an evaluation.",
+                f"The optimum was not proved in the {seconds:g} seconds of an evaluation.",
                 hint="Give more seconds, or take a dual function: tree, chvatal, gomory.",
             )
         return value
 
+    def at_column(self, j: int) -> Value:
+        """As for all functions: 1, or t, of the column is a point at ``a_j``, or ``t g_j``."""
+        seconds = min(self._seconds, _SECONDS_A_COLUMN)
+        value = self._value if self.form.columns[j].integral else self._slope
+        try:
+            return value(self.form.vector(j), seconds)
+        except SolverError:
+            return self.form.columns[j].cost
+
     def directional(self, g: Vector) -> Value:
         """The slope at 0 of the value function along a direction."""
+        return self._slope(g, self._seconds)
+
+    def _slope(self, g: Vector, seconds: float) -> Value:
         ray = Ray((Fraction(0),) * self.form.size, g, Fraction(0), Fraction(1))
-        profile = self._profile(ray)
+        profile = self._profile(ray, seconds)
         line = profile.lines[0]
         if line is None or line[1] > 0:
             return math.inf
@@ -224,7 +245,7 @@ class ValueDual(DualFunction):
         direction = tuple(Fraction(int(k == i)) for k in range(len(d)))
         return Ray(start, direction, low, high)
 
-    def _profile(self, ray: Ray) -> Profile:
+    def _profile(self, ray: Ray, seconds: float | None = None) -> Profile:
         along_row = ray.direction and ray.direction[0] and not any(ray.direction[1:])
         row = one_row(self.form, ray.start) if along_row else None
         if row is not None:
@@ -232,7 +253,7 @@ class ValueDual(DualFunction):
             ends = sorted(first + factor * t for t in (ray.low, ray.high))
             profile = row_profile(row, self._multipliers[0], *ends)
             return profile.substitute(first, factor)
-        return line_profile(self.form, ray, seconds=self._seconds)
+        return line_profile(self.form, ray, seconds=seconds or self._seconds)
 
     @property
     def formula(self) -> str:

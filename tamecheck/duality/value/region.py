@@ -18,8 +18,9 @@ from typing import Any, TypeAlias
 from tamecheck.budget import Budget
 from tamecheck.duality.answer import to_sympy
 from tamecheck.duality.form import Form, Vector, dot
+from tamecheck.duality.leaves import affine_text
 from tamecheck.duality.optimum import minimise
-from tamecheck.duality.tree import affine_text, tree_dual
+from tamecheck.duality.tree import tree_dual
 from tamecheck.errors import DomainError, InputError
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.exact import ZERO
