@@ -60,13 +60,18 @@ def modules():
     return {".".join(p[:-1] if p[-1] == "__init__" else p): file for file, p in parts.items()}
 
 
+def words_of(node):
+    """The names and attributes of an expression."""
+    return {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)}
+
+
 def imports_of(name, known):
     """The modules that a module imports anywhere but for types, and its imports by string."""
     tree = ast.parse(known[name].read_text(encoding="utf-8"))
     typing = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in words_of(node.test)
         for inner in ast.walk(node)
     }
     wanted, strings = set(), []
@@ -77,7 +82,7 @@ def imports_of(name, known):
             wanted |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             wanted |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and "import_module" in ast.unparse(node.func):
+        elif isinstance(node, ast.Call) and "import_module" in words_of(node.func):
             strings += [s for s in map(ast.unparse, node.args) if "tamecheck" in s]
     found = set()
     for module in wanted:

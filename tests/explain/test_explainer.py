@@ -95,8 +95,8 @@ def test_enumeration_finds_exactly_the_minimal_hitting_sets_of_each_other(seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("first", range(60, 1060, 100))
-def test_a_thousand_networks_agree_with_their_definitions(first):
+@pytest.mark.parametrize("first", range(60, 360, 100))
+def test_hundreds_of_networks_agree_with_their_definitions(first):
     for seed in range(first, first + 100):
         made, every, codes, x = explained(seed, inputs=5 + seed % 2)
         reasons = sorted(names(made, s) for s in sufficient_sets(made, every, codes))
