@@ -10,7 +10,6 @@ compared with the estimator and checked.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -32,25 +31,22 @@ def methods(read: Methods) -> str:
     return ", ".join(f"`{name}`" for name in NAMES if getattr(read, name) is not None)
 
 
-def structure(name: str, number: int) -> str:
-    """What `check` says of one fit."""
-    answer = tc.from_sklearn(fitted(name, number)[0]).check()
-    if answer.rests_on not in (None, "certificate"):
-        raise SystemExit(f"The verdict of {name} {number} rests on {answer.rests_on}.")
-    word = answer.structure.public_name if answer.structure else answer.verdict.value
-    return word.replace("_", " ")
-
-
-def row(name: str, structures: Iterable[str]) -> str:
-    """The line of an estimator, each answer once."""
-    words = ", ".join(sorted(set(structures)))
-    return f"| `{name}` | {methods(ESTIMATORS[name])} | {words} |"
+def structures(name: str) -> str:
+    """What `check` says of the fits, each answer once."""
+    found: dict[str, None] = {}
+    for number in range(len(FITS[name])):
+        answer = tc.from_sklearn(fitted(name, number)[0]).check()
+        if answer.rests_on not in (None, "certificate"):
+            raise SystemExit(f"The verdict of {name} {number} rests on {answer.rests_on}.")
+        word = answer.structure.public_name if answer.structure else answer.verdict.value
+        found[word.replace("_", " ")] = None
+    return ", ".join(sorted(found))
 
 
 def table() -> str:
     """The rows of the table."""
     rows = [
-        row(name, [structure(name, number) for number in range(len(FITS[name]))])
+        f"| `{name}` | {methods(ESTIMATORS[name])} | {structures(name)} |"
         for name in sorted(FITS, key=str.lower)
     ]
     head = ["| estimator | methods | structures |", "|---|---|---|"]

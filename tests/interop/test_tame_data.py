@@ -25,8 +25,8 @@ class Answer:
     rests_on: str
 
     @classmethod
-    def of(cls, found: Check, *, small: bool) -> "Answer":
-        if small:
+    def of(cls, found: Check, *, again: bool) -> "Answer":
+        if again:
             assert tc.recheck(found).model_sha256 == found.graph.sha256
         names = [tuple(s.public_name for s in a) for a in (found.structures, found.before_softmax)]
         return cls(found.verdict, *names, found.rests_on)
@@ -45,8 +45,9 @@ def asked(script, data):
         found = script.ask(path, spec)
         rows += script.about(script.folder_of(path, data), found)
         name = path.relative_to(data)
-        small = name.parts[0] in ("bnn", "nets")
-        answers[name] = [None if a is None else Answer.of(a, small=small) for a in found]
+        # the kernel has accepted each; of every fifth small one that is told of the file here
+        again = name.parts[0] in ("bnn", "nets") and len(answers) % 5 == 0 and not is_wild(name)
+        answers[name] = [None if a is None else Answer.of(a, again=again) for a in found]
     return rows, answers
 
 
