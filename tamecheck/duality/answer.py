@@ -221,8 +221,16 @@ class DualFunction(ABC):
 
     @property
     def formula(self) -> str:
-        """F as text, in the names of the rows."""
+        """F as text, in the names of the rows: that of the normal form, see `formula_scale`."""
         return str(self.to_sympy())
+
+    @property
+    def formula_scale(self) -> tuple[int, Fraction]:
+        """``F = factor * formula + constant`` in the program's own objective.
+
+        The normal form minimises, over variables that begin at 0.
+        """
+        return self.form.sign, self.form.sign * self.form.constant
 
     @property
     def latex(self) -> str:
@@ -291,7 +299,7 @@ class DualFunction(ABC):
 
     def to_json(self) -> dict[str, Any]:
         """The answer as a JSON object; exact numbers are strings."""
-        checks = self.checks
+        checks, (factor, constant) = self.checks, self.formula_scale
         return {
             "method": self.method,
             "optimum": None if self.optimum is None else rational_text(self.optimum),
@@ -302,6 +310,7 @@ class DualFunction(ABC):
             "reasons": {name: item.why for name, item in checks.items()},
             "notes": list(self.notes),
             "formula": self.formula,
+            "formula_scale": {"factor": str(factor), "constant": rational_text(constant)},
             "definability": {
                 domain: self.definability(domain).to_json() for domain in ("everywhere", "box")
             },

@@ -333,7 +333,7 @@ def dual_sections(document: Mapping[str, Any]) -> Sections:
             for name, status in document.get("conditions", {}).items()
         ],
         "Notes": [(note,) for note in document["notes"]],
-        "Formula": [(shown,)],
+        "Formula": [(_scaled(shown, **document["formula_scale"]),)],
         "Slope": _slope_rows(document),
         "Definability": [
             (domain, facts["verdict"], facts["structure"])
@@ -345,6 +345,15 @@ def dual_sections(document: Mapping[str, Any]) -> Sections:
             for cell in document.get("complex", {}).get("cells", ())
         ],
     }
+
+
+def _scaled(formula: str, factor: str, constant: str) -> str:
+    """A formula f of the normal form, and F in terms of it where that is not the same."""
+    if (factor, constant) == ("1", "0"):
+        return formula
+    scaled = "f" if factor == "1" else "-f"
+    line = scaled if constant == "0" else f"{scaled} + {constant}".replace("+ -", "- ")
+    return f"F = {line}, f = {formula}"
 
 
 def _slope_rows(document: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -1,6 +1,8 @@
 """The verb ``dual``: keys of the JSON answer, exit codes, errors on one line."""
 
 import json
+import math
+from fractions import Fraction
 
 import pytest
 from corpus import script, written
@@ -95,3 +97,25 @@ def test_answer_is_written_to_a_file(program, tmp_path, capsys):
     assert main(["dual", program, "-q", "-o", str(target)]) == 0
     capsys.readouterr()
     assert json.loads(target.read_text())["strong"] is True
+
+
+@pytest.mark.parametrize("method", ["tree", "chvatal"])
+def test_a_formula_gives_the_value_in_the_programs_own_objective(tmp_path, capsys, method):
+    # a maximum with columns that begin elsewhere, so that the normal form has a constant
+    path = tmp_path / "maximum.lp"
+    path.write_text(
+        "Maximize\n o: 3 x + 2 y\nSubject To\n r: 2 x + 3 y <= 7.5\n s: x - y >= -2\n"
+        "Bounds\n 1 <= x <= 4\n -1 <= y\nGeneral\n x\n y\nEnd\n"
+    )
+    _, found = answer(capsys, str(path), "--method", method)
+    scale = {key: Fraction(value) for key, value in found["formula_scale"].items()}
+    text = found["formula"].replace("x.upper", "4").replace("ceil", "math.ceil")
+    sides = {"r": Fraction(15, 2), "s": Fraction(-2), "max": max, "min": min, "math": math}
+    value = eval(text, {"__builtins__": {}}, sides)
+    assert scale == {"factor": -1, "constant": 1}
+    # the floats of 1/2 are exact
+    assert scale["factor"] * Fraction(value).limit_denominator(1000) + scale[
+        "constant"
+    ] == Fraction(found["dual_value"])
+    assert main(["dual", str(path), "--method", method]) == 0
+    assert "F = -f + 1, f = " in capsys.readouterr().out

@@ -178,20 +178,26 @@ class NeuralDual(DualFunction):
 
     @property
     def formula(self) -> str:
-        """The network's size, and the linear part."""
+        """The network's size, and the linear part, in the program's own objective."""
         names = [self.form.names[i] for i in self.region.rows]
-        y = zip(self.form.names, self.multipliers, strict=True)
-        constant = -dot(self.multipliers, self.form.shift)
+        sign, best = self.form.sign, "max" if self.form.sign > 0 else "min"
+        y = ((n, sign * a) for n, a in zip(self.form.names, self.multipliers, strict=True))
+        constant = sign * (self.form.constant - dot(self.multipliers, self.form.shift))
         ends = zip(names, self.region.lower, self.region.upper, strict=True)
         box = ", ".join(f"{low} <= {name} <= {high}" for name, low, high in ends)
         size = (
             f" of {len(self.network.out)} rectifiers" if isinstance(self.network, Network) else ""
         )
-        least = self.form.sign * self.least
+        network = affine_text([(f"N({', '.join(names)})", ONE)], sign * self.least)
         return (
-            f"max(N({', '.join(names)}) + {least}, {affine_text(y, constant)}) where {box}, N a"
-            f" network{size}; else the second"
+            f"{best}({network}, {affine_text(y, constant)}) where {box}, N a network{size};"
+            " else the second"
         )
+
+    @property
+    def formula_scale(self) -> tuple[int, Fraction]:
+        """The formula is in the program's own objective."""
+        return 1, ZERO
 
     def to_sympy(self) -> Any:
         """Not available: see `network_graph`."""

@@ -259,7 +259,8 @@ class ValueDual(DualFunction):
     def formula(self) -> str:
         """The program as a formula, and the pieces where they are known."""
         if self.complex is None:
-            return "min{c·x : Ax (=, >=, <=) b, x in its domain}"
+            best = "min" if self.form.sign > 0 else "max"
+            return f"{best}{{c·x : Ax (=, >=, <=) b, x in its domain}}"
         if isinstance(self.complex, ValueRegion):
             return self.complex.formula
         name = self.complex.name
@@ -268,6 +269,11 @@ class ValueDual(DualFunction):
             f" {'[' if p.lower_closed else '('}{p.lower}, {p.upper}{']' if p.upper_closed else ')'}"
             for p in self.complex.pieces
         )
+
+    @property
+    def formula_scale(self) -> tuple[int, Fraction]:
+        """The formula is in the program's own objective."""
+        return 1, Fraction(0)
 
     def to_sympy(self) -> Any:
         """A piecewise expression in the right-hand side of the interval that was asked for."""
