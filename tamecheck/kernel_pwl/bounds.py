@@ -239,7 +239,7 @@ class Bounds:
         pending, low, high, sums = slots.pending, part.low, part.high, self.sums[k]
         first, found, noise = block.ids.start, dict[int, int](), part.noise.get(k)
         words = 1 + slots.width * slots.count // 256
-        if not any(map(pending.__contains__, block.ids)):
+        if pending.keys().isdisjoint(block.ids):
             return
         for chunk in block.chunks:
             all_ = [pending.pop(i, 0) for i in chunk.ids]
@@ -258,12 +258,10 @@ class Bounds:
                     # the sizes of coefficients, and where they are below 0 the bias is above
                     slots.constant -= (2 * positive - a) * lost + (positive - a) * sums.off[i]
             totals = sums.weights[id(chunk.rows)][2].times(all_) if slots.count == 1 else Row()
-            few = len(used) < len(all_)
-            for n, (j, column) in enumerate(zip(chunk.index, chunk.columns, strict=True)):
+            rows = zip(*map(chunk.rows.__getitem__, used), strict=True)
+            for j, row, total in zip(chunk.index, rows, totals or chunk.index, strict=True):
                 if low[j] or high[j]:
-                    row = [column[m] for m in used] if few and not totals else column
-                    total = totals[n] if totals else sum(map(mul, row, own))
-                    found[j] = found.get(j, 0) + total
+                    found[j] = found.get(j, 0) + (total if totals else sum(map(mul, row, own)))
         for j, a in found.items():
             moved = slots.floor(a, block.shift) if block.shift and a else a
             if moved << block.shift != a:

@@ -14,6 +14,7 @@ propagation, which is checked; its model is a point, which is evaluated exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -26,7 +27,7 @@ from tamecheck.budget import Budget
 from tamecheck.cells.forms import Forms, NonlinearError
 from tamecheck.cells.reading import steps_of
 from tamecheck.cells.steps import INPUTS, NONE, Pieces, Product, Step, deciding
-from tamecheck.errors import InputError, UnsupportedError
+from tamecheck.errors import InputError, TimeLimitError, UnsupportedError
 from tamecheck.exact.reals import as_fraction
 from tamecheck.ir.affine import AffineForm
 from tamecheck.ir.graph import Graph
@@ -352,6 +353,20 @@ def _clauses(
         stack.append((position + 1, room, chosen))
         stack.append((position + 1, room - weight, (*chosen, literal)))
     return found
+
+
+def search_cases(
+    graph: Graph, cases: Sequence[Case], budget: Budget
+) -> Iterator[tuple[int, int, tuple[Fraction, ...] | bool | None]]:
+    """In time, each case's number, how many clauses it has, and what a search of them finds."""
+    network = rectified(graph)
+    with suppress(TimeLimitError):
+        for number, case in enumerate(cases if network is not None else ()):
+            clauses = None if network is None else clauses_of(network, case)
+            if clauses is None:
+                yield number, 0, None
+            else:
+                yield number, len(clauses.clauses), search_clauses(clauses, budget)
 
 
 def search_clauses(clauses: Clauses, budget: Budget) -> tuple[Fraction, ...] | bool | None:

@@ -39,7 +39,7 @@ from tamecheck.verification.rounding import declared, execution_of, in_floats
 from tamecheck.verification.run import decide
 from tamecheck.verification.split_pieces import BENDS, INPUTS
 from tamecheck.verification.split_proofs import ATTEMPTS, SplitProofs, proofs_of
-from tamecheck.verification.witness import Replay
+from tamecheck.verification.witness import Replay, Watch
 
 if TYPE_CHECKING:
     from tamecheck.kernel import Report
@@ -137,7 +137,13 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
     alone = _has_few_pieces(graph) and not isinstance(splits(), str)
     seconds_ = _BEFORE_SPLITS * budget.seconds if limited else _ALONE
     first = budget.part(seconds_) if alone else budget
-    found = decide(model, asked, first, seed=seed, replay=replay, workers=workers)
+    # where a certificate is asked for anyway, the search for it is that for a proof
+    tree = (
+        partial(_by_tree, splits, workers, _ALONE if not limited else None)
+        if certify and name == REAL
+        else None
+    )
+    found = decide(model, asked, first, seed=seed, replay=replay, workers=workers, prove=tree)
     if isinstance(found, Unknown) and alone and not budget.is_spent:
         found = _by_splits_alone(
             found, splits(), budget if limited else budget.part(_ALONE), workers
@@ -196,6 +202,22 @@ def _by_splits_alone(
     return replace(answer, seconds=unknown.seconds + time.monotonic() - started)
 
 
+def _by_tree(
+    splits: Callable[[], SplitProofs | str],
+    workers: int,
+    most: float | None,
+    budget: Budget,
+    watch: Watch,
+) -> Holds | None:
+    """That a property holds, by a certificate that the kernel accepts, or nothing."""
+    proofs, limit = splits(), budget if most is None else budget.part(most)
+    if isinstance(proofs, str):
+        return None
+    guess = Holds("a tree of splits", _ACCEPTED, 0.0, {})
+    found = _by_splits(guess, proofs, limit, workers, watch)
+    return found if found.rests_on == CERTIFICATE else None
+
+
 def steps_in(budget: Budget) -> int:
     """How many steps a kernel may take in the time that is left."""
     left = budget.seconds
@@ -245,17 +267,25 @@ def _certified_in_floats(
     return replace(tried, arithmetic=covered if shown else told)
 
 
-def _by_splits(found: Holds, proofs: SplitProofs, limit: Budget, workers: int) -> Holds:
-    """The answer with a certificate of the proofs that are to be found, if one is found in time."""
+def _by_splits(
+    found: Holds, proofs: SplitProofs, limit: Budget, workers: int, watch: Watch | None = None
+) -> Holds:
+    """The answer with a certificate of the proofs that are to be found, if one is found in time.
+
+    With a watch there is no answer yet: it may end the search, and as much time is left for another
+    one as this has taken.
+    """
     from tamecheck.kernel_pwl import check
 
-    for slack in ATTEMPTS:
+    for slack in ATTEMPTS[: None if watch is None else 1]:
         # the answer is to be said in time, whatever becomes of the certificate
-        part = limit.part(limit.seconds / 2)
-        if not proofs.find(part, slack=slack):
+        part, before = limit.part(limit.seconds / 2), limit.seconds
+        if not proofs.find(part, slack=slack, watch=watch):
             if part.is_spent:
                 break
             continue
+        if watch is not None:
+            limit = limit.part(2 * limit.seconds - before)
         for _ in range(_MENDED):
             certificate = proofs.certificate()
             text = json.dumps(certificate)

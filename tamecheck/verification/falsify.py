@@ -7,9 +7,12 @@ violation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tamecheck.bounds.propagation import CALL, EACH, work_at
+from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.tensor import Array
 from tamecheck.solvers.dense import deepest
 from tamecheck.verification.answer import Witness
@@ -77,6 +80,21 @@ def deepen(
     target = _targets(search, region, points)
     steps = min(steps, int(_DEEPENED / (2 * work_at(search.layers, count))))
     return descend(search, (lower, upper), points, target, steps=steps)
+
+
+def deepen_around(
+    search: Search, regions: Sequence[Region], *, count: int, steps: int
+) -> Witness | None:
+    """A witness that a float32 run confirms, near the one that is kept, in a region with it."""
+    if search.kept is None:
+        return None
+    point = np.array([nearest_float(value) for value in search.kept.inputs])
+    for region in regions:
+        if ((region.lower <= point) & (point <= region.upper)).all():
+            witness = deepen(search, region, point, count=count, steps=steps)
+            if witness is not None:
+                return witness
+    return None
 
 
 def _climb(search: Search, region: Region, point: Array) -> Witness | None:

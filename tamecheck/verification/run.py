@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import replace
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tamecheck.bounds.layers import Layers, Pointwise
 from tamecheck.budget import Budget
-from tamecheck.errors import TimeLimitError
-from tamecheck.evaluate.float_terms import nearest_float
 from tamecheck.ir.arguments import natural
 from tamecheck.ir.graph import Graph
 from tamecheck.ir.spec import Specification
@@ -23,12 +21,12 @@ from tamecheck.ir.tensor import Array
 from tamecheck.model import Model
 from tamecheck.solvers.executors import executor_of
 from tamecheck.verification.answer import RECOMPUTATION, Answer, Holds, Unknown, Violated, Witness
-from tamecheck.verification.boolean import clauses_of, rectified, search_clauses
+from tamecheck.verification.boolean import search_cases
 from tamecheck.verification.boxes import split_inputs, still_open
 from tamecheck.verification.branch import Items
 from tamecheck.verification.contradiction import bounded_or_open, not_contradicted
 from tamecheck.verification.exact import Exact, exact_of, point_of
-from tamecheck.verification.falsify import attack, deepen, flip, sample
+from tamecheck.verification.falsify import attack, deepen_around, flip, sample
 from tamecheck.verification.integers import branch
 from tamecheck.verification.joint import subject_of
 from tamecheck.verification.neurons import split_neurons
@@ -44,7 +42,7 @@ from tamecheck.verification.problem import (
     signs_share,
     without,
 )
-from tamecheck.verification.witness import Replay, Search, confirm_exactly
+from tamecheck.verification.witness import Prove, Replay, Search, confirm_exactly
 
 if TYPE_CHECKING:
     from tamecheck.verification.windows import SignProofs
@@ -75,8 +73,9 @@ def decide(  # noqa: PLR0913 (options, by keyword only)
     seed: int = 0,
     replay: Replay | None = None,
     workers: int = 1,
+    prove: Prove | None = None,
 ) -> Answer:
-    """What `verify` answers, before a kernel has seen the proof; Ctrl-C cancels the budget."""
+    """What `verify` answers, by ``prove`` or without a kernel's word; Ctrl-C cancels the budget."""
     graph, own = subject_of(model, spec)
     replay = replay or own
 
@@ -84,6 +83,7 @@ def decide(  # noqa: PLR0913 (options, by keyword only)
         started, problem, limit = time.monotonic(), problem_of(graph, part), budget.part(_FOREVER)
         run = _Run(problem, replay, limit, np.random.default_rng(natural(seed, what="seed")))
         run.started, run.workers = started, workers
+        run.prove = prove if part is spec else None
         return run.answer()
 
     if spec.input_size and not any(spec.integral):
@@ -109,6 +109,7 @@ class _Run:
         self.facts: dict[str, int] = {}
         self.search: Search | None = None
         self.left: Items | None = None  # boxes that a first try has not closed
+        self.prove: Prove | None = None
 
     def answer(self) -> Answer:
         """The answer; Ctrl-C cancels the budget."""
@@ -211,24 +212,16 @@ class _Run:
 
     def _by_clauses(self) -> Answer | None:
         """Cases in which inputs are left with two values each, as Boolean formulas."""
-        network = rectified(self.problem.scores)
-        if network is None:
-            return None
-        shown: list[int] = []
-        with suppress(TimeLimitError):
-            for number, case in enumerate(self.problem.spec.cases):
-                clauses = clauses_of(network, case)
-                found = None if clauses is None else search_clauses(clauses, self.budget)
-                self.facts["clauses"] = self.facts.get("clauses", 0) + (
-                    0 if clauses is None else len(clauses.clauses)
-                )
-                if isinstance(found, tuple):
-                    witness = self._confirm(number, found)
-                    if witness is not None:
-                        return self._violation(witness, _CLAUSES)
-                elif found is False:
-                    shown.append(number)
-        if len(shown) == len(self.problem.spec.cases):
+        shown, cases = list[int](), self.problem.spec.cases
+        for number, count, found in search_cases(self.problem.scores, cases, self.budget):
+            self.facts["clauses"] = self.facts.get("clauses", 0) + count
+            if isinstance(found, tuple):
+                witness = self._confirm(number, found)
+                if witness is not None:
+                    return self._violation(witness, _CLAUSES)
+            elif found is False:
+                shown.append(number)
+        if len(shown) == len(cases):
             reason = "The property forces inputs to two values each; their formula is refuted."
             return self._exact_holds(_CLAUSES, reason)
         self.regions = without(self.regions, shown)
@@ -278,10 +271,12 @@ class _Run:
             or self._descend(search, quickly=False)
             or self._first_bounds(search)
             or self._by_signs(quickly=False)
+            or (self._by_tree(search) if self._has_few_inputs(search) else None)
             or self._prove_quickly(search)
             or self._attack(search, count)
             # boxes do not end where a jump touches the property
             or (self._exactly(_LONG) if has_jumps(layers) else None)
+            or (None if self._has_few_inputs(search) else self._by_tree(search))
             or self._prove(search)
         )
         return self._in_float32(search, found, count)
@@ -291,15 +286,9 @@ class _Run:
         if not isinstance(found, Violated) or found.witness.float32 is not False:
             return found
         search.kept, near = found.witness, replace(search, budget=self.budget.share(_SAMPLED))
-        point = np.array([nearest_float(value) for value in found.witness.inputs])
         # a look at all boxes that ended with a witness has left none of them open
-        for region in self.problem.regions:
-            if not ((region.lower <= point) & (point <= region.upper)).all():
-                continue
-            witness = deepen(near, region, point, count=count, steps=_STEPS)
-            if witness is not None:
-                return self._violation(witness, found.method)
-        return found
+        witness = deepen_around(near, self.problem.regions, count=count, steps=_STEPS)
+        return found if witness is None else self._violation(witness, found.method)
 
     def _search(
         self, look: Callable[[Region], Witness | None], method: str, share: float
@@ -382,10 +371,10 @@ class _Run:
             # where a proof is out of reach, most of the time goes into the search
             regions = [region for region in self.regions if region.finite]
             most = min(left, 1e3) * (0.2 if layers.inputs <= FEW_INPUTS else 0.8)
-            for region in regions:
-                witness = flip(search, region, count=max(count, 8), limit=most / len(regions))
-                if witness is not None:
-                    return self._violation(witness, "flips of coordinates")
+            each = partial(flip, search, count=max(count, 8), limit=most / len(regions))
+            witness = next(filter(None, map(each, regions)), None)
+            if witness is not None:
+                return self._violation(witness, "flips of coordinates")
             return self._kept(search)
 
         def descend(region: Region) -> Witness | None:
@@ -399,8 +388,7 @@ class _Run:
         return None if search.kept is None else self._violation(search.kept, "projected gradients")
 
     def _prove(self, search: Search) -> Answer:
-        if self._has_many_signs:
-            # one box would take longer than a proof by patterns, and show less
+        if self._has_many_signs:  # one box would take longer than a proof by patterns
             found = self._by_signs(quickly=False, share=1) or self._kept(search)
             return found or self._unknown("Patterns of signs are left that bounds do not close.")
         self.regions = bounded_or_open(self.problem, self.regions)
@@ -412,11 +400,24 @@ class _Run:
             return self._by_boxes(search)
         return self._by_neurons(search)
 
+    def _has_few_inputs(self, search: Search) -> bool:
+        """Whether boxes of inputs are the way to a proof, which are all bounded."""
+        few = halves_inputs(search.layers) and search.layers.inputs <= FEW_INPUTS
+        return few and self.signs is None and all(region.finite for region in self.regions)
+
+    def _by_tree(self, search: Search) -> Answer | None:
+        """A proof that has been checked, or a witness that the search for it came by."""
+        if self.prove is None or self.signs is not None or has_jumps(search.layers):
+            return None  # boxes do not end where a jump touches the property
+        shown, witness = search.watched(self.prove, self.budget)
+        if witness is not None:
+            return self._violation(witness, _BOXES)
+        proof = shown and replace(shown, seconds=self._spent, facts=self.facts)
+        return self._kept(search) or proof
+
     def _prove_quickly(self, search: Search) -> Answer | None:
         """Boxes for a moment, where inputs are few: easy properties need no more."""
-        few = halves_inputs(search.layers) and search.layers.inputs <= FEW_INPUTS
-        few &= self.signs is None
-        if not few or not all(region.finite for region in self.regions):
+        if not self._has_few_inputs(search):
             return None
         # counted, so that the same question has the same answer on a machine that is busy
         boxes = max(_MOMENT // max(self.problem.graph.parameters, 1), 64)

@@ -101,6 +101,10 @@ class Boxes(split_search.Search):
         left["known", 0] = self.told(state, left, np.any(open_, axis=-1))
         few = len(self.tree.steps) < _LOOKED and self.looks_gain
         kept = {key: value[keep] for key, value in left.items()}
+        corners = np.where(slope > 0, lower[keep], upper[keep])
+        points = np.concatenate([corners, (lower[keep] + upper[keep]) / 2])
+        if len(points) and self.stops(points, np.tile(open_[keep], (2, 1))):
+            return None
         halves = self.halve(kept, slope, least if few else None)
         return halves and {
             key: np.concatenate([half, left[key][again]]) for key, half in halves.items()

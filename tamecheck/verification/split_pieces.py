@@ -35,6 +35,8 @@ from tamecheck.verification.split_search import (
 INPUTS, BENDS = 24, 256
 """The most inputs and elements that are not linear of a network whose pieces are few."""
 _NODES = 20_000
+_OPEN, _GLIMPSE = 64, 15
+"""The most rectifiers that are open where pieces may be few; what is looked at if they are more."""
 _GAP, _TOUCH = 1e-7, 1e-9
 _SLIVER = 2.0**-36
 _NEAR = 2.0**-28
@@ -75,10 +77,11 @@ class _Program:
 class Pieces(Search):
     """Parts by the pieces of rectifiers and jumps, each closed by multipliers.
 
-    ``most`` limits the parts; ``reached`` says whether a bound was, so that others need not try.
+    ``most`` limits the parts where no more than a ``few`` rectifiers are open; ``reached`` says
+    whether a bound was, so that others need not try.
     """
 
-    most, reached = _NODES, False
+    most, few, reached = _NODES, BENDS, False
 
     def find(self) -> Tree | None:
         """The tree; None if it is not found in time, or there are too many pieces."""
@@ -95,9 +98,12 @@ class Pieces(Search):
         with np.errstate(all="ignore"):
             root = bounds_on(layers, lower, upper, budget=self.budget)
             self.tree.steps[0].append(BOUND)
+            kinked = [(k, arg) for k, arg, (op, _) in self.bent if op == "relu"]
+            open_ = sum(int(_is_open(root, k, arg, "relu").sum()) for k, arg in kinked)
+            most = self.most if open_ <= self.few else _GLIMPSE
             stack: list[tuple[int, State, list[int]]] = [(0, root, self.cases.tolist())]
             while stack:
-                if self.budget.is_spent or len(self.tree.steps) > self.most:
+                if self.budget.is_spent or len(self.tree.steps) > most:
                     return None
                 node, state, cases = stack.pop()
                 left = [case for case in cases if not self._closes(node, state, case)]
@@ -391,9 +397,9 @@ class Pieces(Search):
 
 
 class FewPieces(Pieces):
-    """As `Pieces`, where they are few."""
+    """As `Pieces`, where they are few; where many elements are open, a glimpse shows whether."""
 
-    most = 300
+    most, few = 300, _OPEN
 
 
 def _gap(op: str, wrong: float, low: float, high: float) -> float:

@@ -53,7 +53,7 @@ from tamecheck.verification.split_search import (
     Tree,
     in_steps,
 )
-from tamecheck.verification.witness import graph_of
+from tamecheck.verification.witness import Watch, graph_of
 
 FORMAT = "tamecheck-split-certificate"
 _WEIGHTS = 40
@@ -111,7 +111,9 @@ class SplitProofs:
         self.arithmetic: FloatFormat | None = None
         self.trees: list[Tree] = []
         self.searches: list[Search | None] = []
-        self.exact = self.reached = False
+        self.exact = self.reached = self.stopped = False
+        self.found: float | None = None
+        """The room of the leaves of the trees that are known."""
         rows: dict[Inequality, int] = {}
         for row in (row for case in problem.spec.cases for row in rows_of(case)):
             rows.setdefault(row, len(rows))
@@ -164,9 +166,16 @@ class SplitProofs:
         made.before_last = asked.scores is not graph or asked.spec.cases != spec.cases
         return made
 
-    def find(self, budget: Budget, *, slack: float = ATTEMPTS[0]) -> bool:
-        """Whether proofs of all regions were found in time, whose leaves have this room."""
-        problem, names = self.problem, replace(self.names, slack=slack)
+    def find(
+        self, budget: Budget, *, slack: float = ATTEMPTS[0], watch: Watch | None = None
+    ) -> bool:
+        """Whether proofs of all regions were found in time, whose leaves have this room.
+
+        A watch may end the search; those that were found before are found at once.
+        """
+        if self.found == slack:
+            return True
+        problem, names, self.found = self.problem, replace(self.names, slack=slack), None
         self.trees, self.searches, layers = [], [], problem.layers
         self.exact = False
         if layers is None:  # no input is asked about
@@ -182,15 +191,18 @@ class SplitProofs:
             tree, search = None, None
             for kind in () if self.reached and slack else kinds:
                 search = kind(problem, names, region, budget.share(shares.get(kind, 1.0)))
+                search.watch = watch
                 tree = search.find()
                 self.reached |= isinstance(search, Pieces) and search.reached
-                if tree is not None or self.reached:
+                self.stopped |= search.stopped
+                if tree is not None or self.reached or self.stopped:
                     break
             if tree is None:
                 return False
             tree.steps[0] = formulas + tree.steps[0]
             self.trees.append(tree)
             self.searches.append(search)
+        self.found = slack
         return True
 
     def mend(self, step: int, budget: Budget) -> bool:
@@ -198,7 +210,9 @@ class SplitProofs:
         for tree, search in zip(self.trees, self.searches, strict=True):
             nodes = [node for node, _ in tree.preorder()]
             if step < len(nodes):
-                return search is not None and search.mend(nodes[step], budget)
+                mended = search is not None and search.mend(nodes[step], budget)
+                self.found = self.found if mended else None
+                return mended
             step -= len(nodes)
         return False
 

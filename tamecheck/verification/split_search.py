@@ -27,6 +27,7 @@ from tamecheck.budget import Budget
 from tamecheck.evaluate.intervals import Interval
 from tamecheck.ir.tensor import Array
 from tamecheck.verification.problem import Problem, Region
+from tamecheck.verification.witness import Watch
 
 ATTEMPTS = (2.0**20, 2.0**26, 0.0)
 """What is tried in turn: the room of closed leaves, in multiples of what float64 may have lost.  At
@@ -169,6 +170,8 @@ class Search:
         self.problem, self.layers, self.names = problem, problem.layers, names
         self.region, self.budget = region, budget
         self.tree = Tree()
+        self.watch: Watch | None = None
+        self.stopped = False
         self.mended = 0
         self.cases, self.number = np.flatnonzero(region.cases), names.numbers
 
@@ -190,6 +193,11 @@ class Search:
                 key: np.concatenate([value[:-count], children[key]]) for key, value in items.items()
             }
         return True
+
+    def stops(self, points: Array, cases: Array) -> bool:
+        """Whether a point near a violation is one, of a case that is open there."""
+        self.stopped = self.watch is not None and self.watch(points, cases)
+        return self.stopped
 
     def close(self, node: int, case: int, row: int, slopes: Sequence[Sequence[int]] = ()) -> None:
         """Say at a node that a row of a case fails, with slopes below some open rectifiers."""
@@ -332,6 +340,9 @@ class Neurons(Search):
             said = self.combination(i, int(cases[i]), state, outcome, signs)
             self.tree.steps[int(nodes[i])] += [["bound", 0], said]
         open_ = np.flatnonzero(~closed)
+        own = cases[open_][:, np.newaxis] == np.arange(len(self.region.cases))
+        if open_.size and self.stops(outcome.points[open_], own):
+            return None
         kept = {key: value[open_] for key, value in {**items, **outcome.choice}.items()}
         return self.children(kept, state, outcome, open_)
 

@@ -25,11 +25,16 @@ from tamecheck.ir.tensor import Array, Shape
 from tamecheck.loaders.files import suffix_of
 from tamecheck.loaders.onnx.runtime import Runtime
 from tamecheck.model import Model
-from tamecheck.verification.answer import Witness
+from tamecheck.verification.answer import Holds, Witness
 from tamecheck.verification.problem import Problem
 
 Replay: TypeAlias = Callable[[Array], Array | None]
 """The outputs, flat, of a float32 run on a flat float32 input; None if it cannot be run."""
+
+Watch: TypeAlias = Callable[[Array, Array], bool]
+"""Whether to stop, given points and the cases that each of them may witness."""
+Prove: TypeAlias = Callable[[Budget, Watch], Holds | None]
+"""A proof that a property holds, within a budget, unless a watch stops the search for it."""
 
 _BITS = 256
 _CHECKS = 40
@@ -305,3 +310,15 @@ class Search:
             else:
                 return found
         return None
+
+    def watched(self, prove: Prove, budget: Budget) -> tuple[Holds | None, Witness | None]:
+        """A proof, or a witness that the search for it came by; neither if one is kept."""
+        found: list[Witness] = []
+
+        def watch(points: Array, allowed: Array) -> bool:
+            witness = self.confirm(points, self.rows(points), allowed)
+            found.extend([] if witness is None else [witness])
+            return bool(found) or self.kept is not None
+
+        shown = prove(budget, watch)
+        return shown, found[0] if found else None
