@@ -177,7 +177,7 @@ class Bounds:
 
     def _bend(self, part: Part, slots: Slots, block: Bend, chosen: Chosen) -> None:
         pending, low, high = slots.pending, part.low, part.high
-        words = 1 + slots.width * slots.count // 256
+        words = 1 + slots.width * slots.count // 2048
         for h, z in zip(block.ids, block.args, strict=True):
             a = pending.pop(h, 0)
             if not a:
@@ -238,8 +238,8 @@ class Bounds:
     def _sum(self, part: Part, slots: Slots, k: int, block: Linear) -> None:
         pending, low, high, sums = slots.pending, part.low, part.high, self.sums[k]
         first, found, noise = block.ids.start, dict[int, int](), part.noise.get(k)
-        words = 1 + slots.width * slots.count // 256
-        if pending.keys().isdisjoint(block.ids):
+        words = 1 + slots.width * slots.count // 2048
+        if not any(map(pending.__contains__, block.ids)):
             return
         for chunk in block.chunks:
             all_ = [pending.pop(i, 0) for i in chunk.ids]
@@ -258,10 +258,12 @@ class Bounds:
                     # the sizes of coefficients, and where they are below 0 the bias is above
                     slots.constant -= (2 * positive - a) * lost + (positive - a) * sums.off[i]
             totals = sums.weights[id(chunk.rows)][2].times(all_) if slots.count == 1 else Row()
-            rows = zip(*map(chunk.rows.__getitem__, used), strict=True)
-            for j, row, total in zip(chunk.index, rows, totals or chunk.index, strict=True):
+            few = len(used) < len(all_)
+            for n, (j, column) in enumerate(zip(chunk.index, chunk.columns, strict=True)):
                 if low[j] or high[j]:
-                    found[j] = found.get(j, 0) + (total if totals else sum(map(mul, row, own)))
+                    row = [column[m] for m in used] if few and not totals else column
+                    total = totals[n] if totals else sum(map(mul, row, own))
+                    found[j] = found.get(j, 0) + total
         for j, a in found.items():
             moved = slots.floor(a, block.shift) if block.shift and a else a
             if moved << block.shift != a:

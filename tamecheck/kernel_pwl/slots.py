@@ -24,7 +24,6 @@ class Slots:
     pending: dict[int, int] = field(default_factory=dict[int, int])
     ones: int = 0
     offset: int = 0
-    masks: dict[int, tuple[int, int]] = field(default_factory=dict[int, tuple[int, int]])
 
     def __post_init__(self) -> None:
         self.ones = repeated(self.width, self.count)
@@ -32,21 +31,14 @@ class Slots:
 
     def positive(self, a: int) -> int:
         """Return the positive part of each slot."""
-        if self.count == 1:
-            return max(a, 0)
         biased = a + self.offset
         signs = (biased >> (self.width - 1)) & self.ones
         return biased & ((signs << (self.width - 1)) - signs)
 
     def floor(self, a: int, shift: int) -> int:
         """Return each slot divided by 2^shift, rounded down."""
-        if self.count == 1:
-            return a >> shift
-        if shift not in self.masks:
-            mask = self.ones * ((1 << (self.width - shift)) - 1)
-            self.masks[shift] = mask, self.ones << (self.width - 1 - shift)
-        mask, below = self.masks[shift]
-        return (((a + self.offset) >> shift) & mask) - below
+        mask = self.ones * ((1 << (self.width - shift)) - 1)
+        return (((a + self.offset) >> shift) & mask) - (self.ones << (self.width - 1 - shift))
 
 
 def repeated(width: int, count: int) -> int:

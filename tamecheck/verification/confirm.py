@@ -279,7 +279,8 @@ def _by_splits(
 
     for slack in ATTEMPTS[: None if watch is None else 1]:
         # the answer is to be said in time, whatever becomes of the certificate
-        part, before = limit.part(limit.seconds / 2), limit.seconds
+        before = limit.seconds
+        part = limit.part(before / (2 if watch is None else 3))
         if not proofs.find(part, slack=slack, watch=watch):
             if part.is_spent:
                 break

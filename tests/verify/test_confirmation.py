@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 import tamecheck as tc
@@ -16,7 +17,7 @@ from tamecheck.ir.judge import judge_shares
 from tamecheck.kernel import Report
 from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.solvers import executors
-from tamecheck.verification import Holds, Unknown, confirm
+from tamecheck.verification import Holds, Unknown, Violated, confirm, run
 from tamecheck.verification.split_proofs import SplitProofs, before_last_op, regions_json
 
 HAT = "max(x, 0) - 2*max(x - 1/2, 0)"
@@ -41,6 +42,32 @@ def test_a_proof_rests_on_its_certificate(above):
     assert isinstance(found, Holds)
     assert (found.rests_on, found.checked, found.note) == ("certificate", "certificate", "")
     assert tc.recheck(found.certificate).verdict == "valid"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_search_for_a_certificate_is_that_for_a_proof_or_a_violation(monkeypatch, seed):
+    def refuse(*_, **__):
+        raise AssertionError("a second search")
+
+    monkeypatch.setattr(run, "split_inputs", refuse)
+    monkeypatch.setattr(run, "sample", lambda *_: None)
+    monkeypatch.setattr(run._Run, "_exactly", lambda *_: None)
+    rng = np.random.default_rng(seed)
+    first, second = rng.integers(-8, 9, (3, 6)) / 8, rng.integers(-8, 9, 6) / 8
+    sums = (" + ".join(f"({w})*{v}" for w, v in zip(row, ("x", "y", "1"), strict=True))
+            for row in first.T)  # fmt: skip
+    model = tc.expression(
+        " + ".join(f"({w})*max({z}, 0)" for w, z in zip(second, sums, strict=True))
+    )
+    points = np.stack(np.meshgrid(*[np.linspace(-1, 1, 33)] * 2), -1).reshape(-1, 2)
+    values = np.maximum(points @ first[:2] + first[2], 0) @ second
+    ends = "".join(f"(assert (>= {v} -1))(assert (<= {v} 1))" for v in ("X_0", "X_1"))
+    declared = "".join(f"(declare-const {v} Real)" for v in ("X_0", "X_1", "Y_0"))
+    for bound, kind in ((values.max() + 0.25, Holds), (values.max() - 0.001, Violated)):
+        asked = parse_vnnlib(f"{declared}{ends}(assert (>= Y_0 {bound:.6f}))")
+        found = tc.verify(model, asked, certify=True)
+        assert isinstance(found, kind)
+        assert isinstance(found, Violated) or found.rests_on == "certificate"
 
 
 @pytest.mark.parametrize("timeout", [None, 20])
