@@ -65,3 +65,24 @@ class Budget:
         """Raise `TimeLimitError` if nothing is left."""
         if self.is_spent:
             raise TimeLimitError(f"{what} is over")
+
+
+@dataclass(slots=True)
+class Work:
+    """Steps that are counted, of which at most so many may be done, within a budget.
+
+    What ends when they are spent ends at the same place whatever else the machine does.
+    """
+
+    most: float = math.inf
+    budget: Budget = field(default_factory=Budget)
+    done: float = 0.0
+
+    def spend(self, steps: float) -> None:
+        """Count steps that were done."""
+        self.done += steps
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether nothing is left."""
+        return self.done >= self.most or self.budget.is_spent

@@ -27,11 +27,13 @@ def best_point(
 ) -> tuple[Point | None, list[str]]:
     """The best of the exact points that the claimed ones lead to, and notes on those without.
 
+    Of equal ones it is that of the last solver, the one that is waited for.
+
     One that no certificate can hold does not count: what rests on its value could not be shown.
     """
     completion = Completion(program)
     points, notes = [] if known is None else [known], list[str]()
-    for claim in said:
+    for claim in reversed(said):
         if not isinstance(claim, Optimal | Feasible):
             continue
         point = completion.point(claim.point[: len(program.columns)], budget)

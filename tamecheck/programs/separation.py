@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tamecheck.budget import Budget
+from tamecheck.budget import Work
 from tamecheck.exact.linear import Box
 from tamecheck.ir.program import Program
 from tamecheck.programs.certificate import Cut
@@ -26,6 +26,8 @@ from tamecheck.solvers.relaxation import Relaxation, nearest
 _CUTS, _PARALLEL = 200, 0.9
 """Of one point, and the cosine of two that are too much alike."""
 _INTEGER = 1e-4
+_A_ROUNDING, _A_TERM, _A_COLUMN = 150, 3, 0.4
+"""Counted steps of a rounding, of a term of a row that cliques reduce, of a column of a form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,19 +49,21 @@ class Separation:
     """The point of an optimum, with the rows and bounds of the whole program."""
 
     def __init__(
-        self, program: Program, scaled: Scaled, box: Box, solved: Optimum, budget: Budget
+        self, program: Program, scaled: Scaled, box: Box, solved: Optimum, work: Work
     ) -> None:
         self._program, self._scaled, self._box = program, scaled, box
-        self._solved, self._budget = solved, budget
+        self._solved, self._work = solved, work
         self._whole_x = np.array(solved.point, float)
         self._own = Separator(solved.own.program)
         self._x = self._whole_x[list(solved.own.columns.values())]
         self._at = self._own.activities(self._x)
+        self._counted = 0
 
     def cuts(self, *, odd: bool) -> list[Cut]:
         """The best cuts, no two of which are nearly parallel; sums are halved if ``odd``."""
         found = [*self._cliques(), *map(self._exact, self._guesses(odd=odd))]
         found.sort(key=lambda own: -own[0])
+        self._goes_on(None)
         kept: list[Vector] = []
         added: list[Cut] = []
         for _, form, exact in found:
@@ -67,6 +71,7 @@ class Separation:
             if any(float(unit @ other) > _PARALLEL for other in kept):
                 continue
             cut = exact()
+            self._work.spend(_A_COLUMN * len(form))
             if cut is not None:
                 added.append(cut)
                 kept.append(unit)
@@ -80,7 +85,10 @@ class Separation:
         return self._own.tried
 
     def _goes_on(self, _: object) -> bool:
-        return not self._budget.is_spent
+        """Count what was rounded since it was asked last; whether there is work left."""
+        new, self._counted = self.tried - self._counted, self.tried
+        self._work.spend(new * (_A_ROUNDING + _A_COLUMN * self._own.width))
+        return not self._work.is_spent
 
     def _exact(self, guess: Guess) -> _Found:
         """A guess about the condensed program as one about the whole one."""
@@ -112,7 +120,8 @@ class Separation:
         cliques = Cliques(self._program, self._scaled, self._box, places)
         x = self._whole_x.tolist()
         for i, sign in product(places, (1, -1)):
-            row = None if self._budget.is_spent else cliques.reduced(i, sign)
+            self._work.spend(_A_TERM * len(self._scaled.rows[i]))
+            row = None if self._work.is_spent else cliques.reduced(i, sign)
             if row is None:
                 continue
             for beyond, cut in cliques.cuts(row, x):

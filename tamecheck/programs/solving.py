@@ -13,14 +13,7 @@ from typing import Any
 from tamecheck.budget import Budget
 from tamecheck.errors import InputError
 from tamecheck.ir import arguments
-from tamecheck.ir.answer import (
-    Evidence,
-    Feasible,
-    Infeasible,
-    Optimal,
-    Unbounded,
-    Unknown,
-)
+from tamecheck.ir.answer import Evidence, Feasible, Infeasible, Optimal, Unbounded, Unknown
 from tamecheck.ir.arguments import instance, natural
 from tamecheck.ir.exact import rational_of_text
 from tamecheck.ir.program import Program
@@ -50,6 +43,7 @@ from tamecheck.programs.strengthen import Strengthened, strengthen, strengthen_b
 from tamecheck.programs.tree import Keep, Point, Progress, Search, Tree
 from tamecheck.solvers.claims import SOLVERS, Claim, claims
 from tamecheck.solvers.executors import executor_of
+from tamecheck.solvers.processes import NOT_NEEDED
 
 _PATIENCE = 60.0
 """Seconds for the solvers, and for our search after them, unless the user says how long."""
@@ -57,12 +51,14 @@ _PATIENCE = 60.0
 _FIRST, _OFTEN, _SHARE = 5.0, 60.0, 5.0
 """Seconds until what is proved is first written down, then between; how much dearer search is."""
 
-_ROOT, _PART = 30.0, 0.3
-"""Seconds for presolve and cuts, or more if this part of what is left is more."""
+_ROOT, _PART, _STEPS, _MOST = 30.0, 0.3, 1e6, 0.6
+"""Seconds for presolve and cuts, or more if this part of the limit is more, in so many counted
+steps; and the most of the time that is left, however slow the machine is."""
 
-_ALONE, _FEW = 2e7, 400
+_ALONE, _FEW, _TERMS = 2e7, 400, 100_000
 """Of our search before solvers are asked for a good point: iterations of the simplex method, times
-rows and columns, and nodes.  A clock would make the answer depend on what else is computed."""
+rows and columns, and nodes, as a clock would make the answer depend on what else is computed; and
+terms of rows, beyond which these are a few nodes that take long."""
 
 _GRACE = 2.0
 """Seconds beyond the limit in which a kernel may end a check."""
@@ -132,15 +128,15 @@ def solve(  # noqa: PLR0913 (options, by keyword only)
         If the kernel refuses the certificate of a definite answer: a defect of tamecheck.
     """
     instance(program, Program, what="program", hint="Read it by tc.load_program.")
-    budget = Budget.of(arguments.seconds(seconds, what="limit"))
-    seed = natural(seed, what="seed")
+    limit = arguments.seconds(seconds, what="limit")
+    budget, seed = Budget.of(limit), natural(seed, what="seed")
     if incumbent is not None and not is_cutoff(program, incumbent):
         incumbent = None
-    own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
-    own.journal = journal
     if workers < 1:
         raise InputError(f"{workers} workers are none.")
-    own.workers = workers
+    own = _Solving(program, certify, budget, seed, tuple(solvers), progress, incumbent, cutoff)
+    own.journal, own.workers = journal, workers
+    own.limit = math.inf if limit is None else limit
     if resume is not None:
         own.resume(resume)
     return confirm(own.run())
@@ -163,6 +159,8 @@ class _Solving:
     interrupted: bool = False
     strengthened: Strengthened | None = None
     journal: Keep | None = None
+    limit: float = math.inf
+    """The seconds that were given, whatever time has passed."""
     workers: int = 1
     stack: ExitStack = field(default_factory=ExitStack)
     resumed: Search | None = None
@@ -237,30 +235,29 @@ class _Solving:
 
     def _answer(self) -> Answer:
         if self.resumed is not None:
-            tree = self._run(self.resumed, self.budget)
-            return self._conclude(tree) if tree.closed else self._open(tree, ())
+            return self._ended(self._run(self.resumed, self.budget))
         if not self.program.integral:
             budget = self.budget if self.certify else self.budget.part(_PATIENCE)
             if answer := decide(self.program, budget):
                 self.nodes = 1
                 return answer
-        search = Search(self.program, point=self.incumbent, progress=self.progress)
-        tree = self._run_shortly(search)
-        if tree.closed:
-            return self._conclude(tree)
-        if tree.ray is not None:
-            return self._conclude_unbounded(tree.ray)
-        if self.interrupted or not tree.limited:
-            return self._open(tree, ())
+        if sum(len(row.terms) for row in self.program.rows) <= _TERMS:
+            search = Search(self.program, point=self.incumbent, progress=self.progress)
+            tree = self._run_shortly(search)
+            if tree.closed or tree.ray is not None or self.interrupted or not tree.limited:
+                return self._ended(tree)
         said = self._claims(self.program)
-        point = self._best_point(said, tree.point)
-        self.best = point
+        point = self.best = self._best_point(said, self.best)
         budget = self.budget if self.certify else self.budget.part(_PATIENCE)
         value = self._minimised(point) if self.cutoff else None
-        left = budget.part(max(_ROOT, _PART * budget.seconds) if self.certify else _ROOT)
-        self.strengthened = strengthen(self.program, value, left, self._closes)
+        steps = max(_ROOT, _PART * self.limit) if self.certify else _ROOT
+        left = budget.share(_MOST)
+        self.strengthened = strengthen(self.program, value, left, self._closes, steps * _STEPS)
         search = self._search_strengthened(self.strengthened, point)
-        tree = self._run(search, budget)
+        return self._ended(self._run(search, budget), said)
+
+    def _ended(self, tree: Tree, said: Sequence[Claim] = ()) -> Answer:
+        """The answer of a search that is over, whatever has ended it."""
         if tree.closed:
             self.notes += refuted(self.program, said, tree.point)
             return self._conclude(tree)
@@ -341,7 +338,8 @@ class _Solving:
             incumbent=self.incumbent if len(question.columns) == len(program.columns) else None,
             alone=self.certify,
         )
-        self.notes += [f"{c.solver}: {c.why}." for c in said if isinstance(c, Unknown)]
+        silent = [c for c in said if isinstance(c, Unknown) and c.why != NOT_NEEDED]
+        self.notes += [f"{c.solver}: {c.why}." for c in silent]
         return said
 
     def _best_point(self, said: Sequence[Claim], known: Point | None) -> Point | None:

@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import partial
 from typing import TypeAlias
 
-from tamecheck.budget import Budget
+from tamecheck.budget import Budget, Work
 from tamecheck.exact.linear import Number, simple
 from tamecheck.ir.answer import Optimal
 from tamecheck.ir.box import is_crossed
@@ -40,11 +40,14 @@ _ASKED, _A_ROUND, _DEARER = (4, 8, 16, 32), 25, 2
 with so many times the iterations of the simplex method."""
 _A_NODE, _A_ROW = 16, 4
 """So many combinations of rows that were rounded are worth a node of it; one, iterations."""
+_A_TERM, _AN_ITERATION = 3, 0.05
+"""Counted steps of a term of a row that is looked at, and of an iteration of the simplex method for
+each row and column."""
 _EQUAL, _BEYOND = 1e-9, 1e-6
 """Relative differences of a bound from the cutoff that are none, and that are seen."""
-_INSIDE, _TIGHTEN, _LEAST = 1e-6, 1e8, 20
-"""How far from its bound a column must be to be narrowed; for all, iterations of the simplex method
-times rows and columns, and as how many a relaxation counts at least."""
+_INSIDE, _TIGHTEN, _LEAST = 1e-6, 5e6, 20
+"""How far from its bound a column must be to be narrowed; steps for all, and as how many iterations
+of the simplex method a relaxation counts at least."""
 _LONGEST, _BASIC = 1 << 64, 1
 """Numbers in bounds; how HiGHS calls what is basic."""
 
@@ -69,15 +72,16 @@ def strengthen(
     value: Fraction | None,
     budget: Budget,
     closes: Closes | None = None,
+    steps: float = math.inf,
 ) -> Strengthened:
     """Narrow bounds and add cuts; ``value`` is the best point's minimised, without the constant.
 
-    Cuts end where a small tree ``closes``, which is asked now and then.
+    Cuts end where a small tree ``closes``, which is asked now and then, and after so many counted
+    ``steps``, about as many as there are microseconds where nothing else is computed.
     """
-    own = _Root(program, value)
-    if not own.tighten_rows(budget):
-        return own.result()
-    own.cut(budget, closes)
+    own = _Root(program, value, Work(steps, budget))
+    if own.tighten_rows():
+        own.cut(closes)
     return own.result()
 
 
@@ -85,7 +89,7 @@ def strengthen_by(
     program: Program, value: Fraction | None, derived: Sequence[Derived]
 ) -> Strengthened:
     """The program with what was derived before, for a best point of at most this value."""
-    own = _Root(program, value)
+    own = _Root(program, value, Work())
     for step in derived:
         if isinstance(step, Tightened):
             for end in step.ends:
@@ -96,8 +100,8 @@ def strengthen_by(
 
 
 class _Root:
-    def __init__(self, program: Program, value: Fraction | None) -> None:
-        self._count = len(program.rows)
+    def __init__(self, program: Program, value: Fraction | None, work: Work) -> None:
+        self._count, self._work = len(program.rows), work
         self.derived: list[Derived] = []
         self._ages: dict[int, int] = {}
         """For each cut, in how many relaxations it was not tight: old ones are left out."""
@@ -145,18 +149,18 @@ class _Root:
 
     # -- bounds -----------------------------------------------------------------------------------
 
-    def tighten_rows(self, budget: Budget) -> bool:
+    def tighten_rows(self) -> bool:
         """Narrow bounds by single rows, again and again; False if no point is left.
 
         Where they leave nothing more, each is looked at with rows of which one column is 1.
         """
         self._leave_out()
         for _ in range(_PASSES):
-            found = self._pass(self._tighten_row, budget)
+            found = self._pass(self._tighten_row)
             if not (self.crossed or found):
                 rows = range(len(self.program.rows))
                 cliques = Cliques(self.program, self.scaled, self.box, rows)
-                found = self._pass(partial(self._tighten_reduced, cliques), budget)
+                found = self._pass(partial(self._tighten_reduced, cliques))
             if self.crossed or not found:
                 break
         return not self.crossed
@@ -166,12 +170,13 @@ class _Root:
         known = [low == 0 == high for low, high in zip(self.box.lower, self.box.upper, strict=True)]
         self._rows = [[t for t in row if not known[t[0]]] for row in self.scaled.rows]
 
-    def _pass(self, tighten: Callable[[int], bool], budget: Budget) -> bool:
+    def _pass(self, tighten: Callable[[int], bool]) -> bool:
         """Narrow bounds by each row, while there are points left."""
         found = False
         for i in range(len(self.program.rows)):
-            if budget.is_spent or self.crossed:
+            if self._work.is_spent or self.crossed:
                 break
+            self._work.spend(_A_TERM * (1 + len(self.scaled.rows[i])))
             found |= tighten(i)
         return found
 
@@ -194,10 +199,7 @@ class _Root:
 
     def _tighten_row(self, i: int) -> bool:
         """Narrow bounds of the columns of a row."""
-        found = False
-        for sign in (1, -1):
-            found |= self._tighten_sum({i: sign})
-        return found
+        return self._tighten_sum({i: 1}) | self._tighten_sum({i: -1})
 
     def _tighten_sum(
         self, numerators: Mapping[int, int], wanted: Callable[[int], bool] | None = None
@@ -289,7 +291,7 @@ class _Root:
         columns = self.program.columns
         return self._tighten_sum({**y, self._count: -UNIT}, lambda j: columns[j].kind.integral)
 
-    def tighten_columns(self, x: Sequence[float], budget: Budget) -> bool:
+    def tighten_columns(self, x: Sequence[float]) -> bool:
         """Narrow bounds by the least and the largest value that rows and cutoff leave a column.
 
         What a relaxation's point attains cannot be narrowed, and each relaxation adds a point.
@@ -299,7 +301,7 @@ class _Root:
         rows = [self.program.rows[i] for i in self._active()]
         relaxation = Relaxation(replace(self.result(_OLD).program, rows=tuple(rows)))
         least, most, found = list(x), list(x), False
-        left = _TIGHTEN / (len(rows) + len(x))
+        a_step, last = _AN_ITERATION * (len(rows) + len(x)), self._work.done + _TIGHTEN
         order = sorted(
             (j for j, c in enumerate(self.program.columns) if not c.kind.semi),
             key=lambda j: not self.program.columns[j].kind.integral,
@@ -308,7 +310,7 @@ class _Root:
             for sign in (1, -1):
                 end = (self.box.lower if sign > 0 else self.box.upper)[j]
                 seen = least[j] if sign > 0 else most[j]
-                if budget.is_spent or left < 0 or self.crossed:
+                if self._work.is_spent or self._work.done > last or self.crossed:
                     return found
                 if end is not None and abs(seen - end) < _INSIDE * max(1.0, abs(seen)):
                     continue
@@ -316,15 +318,15 @@ class _Root:
                 costs[j] = float(sign)
                 relaxation.set_costs(costs)
                 before = relaxation.iterations
-                answer = relaxation.solve(seconds=budget.seconds)
-                left -= max(relaxation.iterations - before, _LEAST)
+                answer = relaxation.solve(seconds=self._work.budget.seconds)
+                self._work.spend(a_step * max(relaxation.iterations - before, _LEAST))
                 if not isinstance(answer, Optimal):
                     continue
                 least = list(map(min, least, answer.point))
                 most = list(map(max, most, answer.point))
                 found |= self._tighten_column(j, answer.certificate)
         if found:
-            self.tighten_rows(budget)
+            self.tighten_rows()
         return found
 
     def _active(self) -> list[int]:
@@ -340,12 +342,12 @@ class _Root:
 
     # -- cuts -------------------------------------------------------------------------------------
 
-    def cut(self, budget: Budget, closes: Closes | None) -> None:
+    def cut(self, closes: Closes | None) -> None:
         """Rounds of cuts, while the bound of the relaxation grows and the tree would be large."""
         before, stalled, passes, odd = -math.inf, _STALLED, _PASSES, _ODD
         iterations = tried = 0
         for count in range(_ROUNDS):
-            own = None if budget.is_spent else self._solve(budget)
+            own = None if self._work.is_spent else self._solve()
             if own is None:
                 return
             iterations += _DEARER * own.relaxation.iterations
@@ -356,7 +358,7 @@ class _Root:
             objective = own.objective
             self._age(own.point)
             if self._excludes(objective) or (
-                self.tighten_costs(own.duals) and not self.tighten_rows(budget)
+                self.tighten_costs(own.duals) and not self.tighten_rows()
             ):
                 return
             left = 0.0 if self.cutoff is None else nearest(self.cutoff) - objective
@@ -366,25 +368,28 @@ class _Root:
             before = max(before, objective)
             if stalled >= _STALLED:
                 passes -= 1
-                narrower = passes and self.tighten_columns(own.point, budget)
+                narrower = passes and self.tighten_columns(own.point)
                 if not narrower and passes < _PASSES - 1:
                     return
                 stalled = 0
             else:
                 odd -= stalled > 0
-                separation = Separation(self.program, self.scaled, self.box, own, budget)
+                separation = Separation(self.program, self.scaled, self.box, own, self._work)
                 added = separation.cuts(odd=stalled > 0 and odd >= 0)
                 tried += separation.tried
                 if not added:
                     return
                 self.add(added)
 
-    def _solve(self, budget: Budget) -> Optimum | None:
+    def _solve(self) -> Optimum | None:
         """The relaxation without old cuts, None if it has no optimum."""
         own = condense(self.result(_OLD).program)
         relaxation = Relaxation(own.program)
         relaxation.restart(self._begin(own))
-        answer = relaxation.solve(seconds=budget.seconds)
+        answer = relaxation.solve(seconds=self._work.budget.seconds)
+        a_step = _AN_ITERATION * (len(own.rows) + len(own.columns))
+        terms = sum(map(len, self.scaled.rows))
+        self._work.spend(a_step * relaxation.iterations + 2 * _A_TERM * terms)
         if not isinstance(answer, Optimal):
             return None
         basis = relaxation.mark()

@@ -13,16 +13,17 @@ from tamecheck.ir.program import Kind, Program
 from tamecheck.solvers.libraries import INSTALL, is_installed
 from tamecheck.solvers.processes import Document, ask_all
 from tamecheck.solvers.relaxation import nearest
-from tamecheck.solvers.scaling import Scaling, scale_program, scaling, shift
+from tamecheck.solvers.scaling import Scaling, scaling, shift
 
-SOLVERS = ("cbc", "highs")
+SOLVERS = ("cbc", _ENOUGH := "highs")
 
 Claim: TypeAlias = Answer[float, None]
 
 _MEMORY = 16 * 2**30
 _GRACE = 2.0
-_SECOND_OPINION, _ALONE = 10.0, 1.0
-"""Seconds that others have at least once one is done, and where one is enough."""
+_SECOND_OPINION, _SLOWER = 10.0, 2.0
+"""Seconds that others have at least once one is done; so many times what CBC took HiGHS has left,
+where its answer is enough."""
 _LONGEST = 1e7
 
 
@@ -41,26 +42,29 @@ def claims(  # noqa: PLR0913 (options, by keyword only)
 
     CBC (through python-mip) and HiGHS are asked about the scaled program, without semi variables,
     which CBC does not know; what they say is about the program itself.  When one is done, the
-    others have as long again as it took, and at least ten seconds, or where one ``alone`` is enough
-    a second; unless there is a limit in nodes, so that answers do not depend on the machine's load.
+    others have as long again as it took, and at least ten seconds.  Where one ``alone`` is enough,
+    that of HiGHS ends the others, and after another one it has twice as long again: so the same one
+    is taken whatever else the machine does.  A limit in nodes is waited for.
     ``memory`` is in bytes of address space; the solvers may begin with the ``incumbent``, one
     number a column.
     """
     if any(column.kind.semi for column in program.columns):
         raise ValueError("semi variables have no place in a solver's question")
     by = scaling(program)
-    question = _question(scale_program(program, by), min(seconds, _LONGEST), seed, memory)
+    question = _question(program, by, min(seconds, _LONGEST), seed, memory)
     if nodes is not None:
         question["nodes"] = nodes
     if incumbent is not None:
         question["start"] = [nearest(value) for value in by.inward(incumbent)]
     asked = [solver for solver in solvers if is_installed(solver)]
 
-    def patience(took: float) -> float:
+    def patience(k: int, took: float) -> float:
         if nodes is not None:
             # it is there to be reached at any speed
             return math.inf
-        return _ALONE if alone else max(took, _SECOND_OPINION)
+        if alone and asked[k] == _ENOUGH:
+            return 0.0
+        return max(took * (_SLOWER if alone else 1.0), _SECOND_OPINION)
 
     answers = ask_all(
         [{**question, "solver": solver} for solver in asked],
@@ -93,31 +97,34 @@ def _claim(solver: str, answer: Document, by: Scaling) -> Claim:
             return Unknown(str(answer.get("why", "no answer")), solver=solver)
 
 
-def _question(program: Program, seconds: float, seed: int, memory: int) -> dict[str, Any]:
-    sign = program.sense.sign
+def _question(
+    program: Program, by: Scaling, seconds: float, seed: int, memory: int
+) -> dict[str, Any]:
+    """The scaled program in floats."""
+    sign, units = program.sense.sign, by.columns
     return {
         "seconds": seconds,
         "seed": seed,
         "memory": memory,
         "columns": [
             {
-                "lower": _end(column.lower),
-                "upper": _end(column.upper),
-                "cost": nearest(sign * column.cost),
+                "lower": _end(column.lower, -c),
+                "upper": _end(column.upper, -c),
+                "cost": nearest(sign * column.cost, c + by.objective),
                 "integral": column.kind is Kind.INTEGER,
             }
-            for column in program.columns
+            for column, c in zip(program.columns, units, strict=True)
         ],
         "rows": [
             {
-                "lower": _end(row.lower),
-                "upper": _end(row.upper),
-                "terms": [[j, nearest(a)] for j, a in row.terms],
+                "lower": _end(row.lower, r),
+                "upper": _end(row.upper, r),
+                "terms": [[j, nearest(a, r + units[j])] for j, a in row.terms],
             }
-            for row in program.rows
+            for row, r in zip(program.rows, by.rows, strict=True)
         ],
     }
 
 
-def _end(bound: Bound) -> float | None:
-    return None if bound is None else nearest(bound)
+def _end(bound: Bound, exponent: int) -> float | None:
+    return None if bound is None else nearest(bound, exponent)

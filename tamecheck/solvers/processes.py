@@ -38,6 +38,9 @@ _NEEDED = frozenset(
     )
 )
 
+NOT_NEEDED = "another one was done"
+"""Why a process has no answer that was ended because another one had."""
+
 Document = Mapping[str, Any]
 
 
@@ -50,12 +53,12 @@ def ask_all(
     questions: Sequence[Document],
     *,
     seconds: float,
-    patience: Callable[[float], float] = lambda _: math.inf,
+    patience: Callable[[int, float], float] = lambda _, __: math.inf,
 ) -> list[Document]:
     """The answers to questions that are asked side by side; no process is left behind.
 
-    When one answer is definite, the others have as long as ``patience`` says of the seconds that it
-    took.
+    When one answer is definite, the others have as long as ``patience`` says of the number of its
+    question and of the seconds that it took.
     """
     start, most = time.monotonic(), min(seconds, _LONGEST)
     limit = most
@@ -71,12 +74,12 @@ def ask_all(
                 if k in answers:
                     continue
                 if elapsed > limit:
-                    why = "out of time" if limit >= most else "another one was done"
+                    why = "out of time" if limit >= most else NOT_NEEDED
                     answers[k] = {"status": "unknown", "why": why}
                 elif (text := _try_read(process, limit - elapsed, len(processes))) is not None:
                     answers[k] = _read(process, text)
                     if answers[k]["status"] in {"optimal", "infeasible"}:
-                        limit = min(limit, elapsed + patience(elapsed))
+                        limit = min(limit, elapsed + patience(k, elapsed))
     return [answers[k] for k in range(len(questions))]
 
 

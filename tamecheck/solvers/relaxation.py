@@ -392,18 +392,18 @@ def _magnification(value: Fraction, most: int) -> int:
     return min(max(value.denominator.bit_length() - value.numerator.bit_length(), 0), most)
 
 
-def nearest(value: Number) -> float:
-    """The float nearest to a number; one beyond the floats becomes the largest that solvers take.
+def nearest(value: Number, exponent: int = 0) -> float:
+    """The float nearest to ``value 2^exponent``; one beyond the floats is the solvers' largest.
 
     Nothing that is computed from it is believed.
     """
-    return max(-_LARGEST, min(_LARGEST, _quotient(value)))
+    return max(-_LARGEST, min(_LARGEST, _quotient(value, exponent)))
 
 
-def _quotient(value: Number) -> float:
+def _quotient(value: Number, exponent: int = 0) -> float:
     top, low = value.as_integer_ratio()
     try:
-        return top / low
+        return (top << exponent) / low if exponent >= 0 else top / (low << -exponent)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
 

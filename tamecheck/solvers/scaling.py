@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -92,29 +93,29 @@ def scale_program(program: Program, by: Scaling) -> Program:
     """The program in the scaled variables, rows and objective."""
     if not any((*by.columns, *by.rows, by.objective)):
         return program
-    unit = [power(c) for c in by.columns]
     columns = tuple(
         replace(
             column,
-            lower=_times(column.lower, power(-c)),
-            upper=_times(column.upper, power(-c)),
-            cost=column.cost * power(c + by.objective),
+            lower=_end(column.lower, -c),
+            upper=_end(column.upper, -c),
+            cost=_times(column.cost, c + by.objective),
         )
         for column, c in zip(program.columns, by.columns, strict=True)
     )
     rows = tuple(
         replace(
             row,
-            terms=tuple((j, a * power(r) * unit[j]) for j, a in row.terms),
-            lower=_times(row.lower, power(r)),
-            upper=_times(row.upper, power(r)),
+            terms=tuple((j, _times(a, r + by.columns[j])) for j, a in row.terms),
+            lower=_end(row.lower, r),
+            upper=_end(row.upper, r),
         )
         for row, r in zip(program.rows, by.rows, strict=True)
     )
-    constant = program.constant * power(by.objective)
+    constant = _times(program.constant, by.objective)
     return replace(program, columns=columns, rows=rows, constant=constant)
 
 
+@cache
 def power(exponent: int) -> Fraction:
     """``2^exponent``."""
     return Fraction(1 << exponent) if exponent >= 0 else Fraction(1, 1 << -exponent)
@@ -128,8 +129,13 @@ def shift(value: float, exponent: int) -> float:
         return math.copysign(math.inf, value)
 
 
-def _times(bound: Bound, factor: Fraction) -> Bound:
-    return None if bound is None else bound * factor
+def _times(value: Fraction, exponent: int) -> Fraction:
+    """A number times ``2^exponent``, which is mostly the number itself."""
+    return value * power(exponent) if value and exponent else value
+
+
+def _end(bound: Bound, exponent: int) -> Bound:
+    return None if bound is None else _times(bound, exponent)
 
 
 def _size(value: Fraction) -> int:

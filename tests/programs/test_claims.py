@@ -13,6 +13,7 @@ from tamecheck.ir.program import Column, Kind, Program, Row
 from tamecheck.programs import solve, solving
 from tamecheck.programs.agreement import best_point
 from tamecheck.solvers.claims import claims
+from tests.programs.structured_programs import structured_program
 
 F = Fraction
 
@@ -33,6 +34,24 @@ def test_both_solvers_answer():
     said = claims(knapsack(), seconds=30)
     assert [type(claim) for claim in said] == [Optimal, Optimal]
     assert said[0].objective == pytest.approx(said[1].objective)
+
+
+def test_of_equal_points_that_of_the_last_solver_counts():
+    columns = tuple(Column(f"x{j}", F(0), F(1), Kind.INTEGER, F(-1)) for j in range(2))
+    program = Program(columns, (Row("r", ((0, F(1)), (1, F(1))), None, F(1)),))
+    said = [Optimal(x, -1.0, None, str(x)) for x in ((1.0, 0.0), (0.0, 1.0))]
+    assert best_point(program, said, None, Budget())[0] == (0, 1)
+    assert best_point(program, said, (F(1), F(0)), Budget())[0] == (1, 0)
+
+
+def test_a_program_with_many_terms_is_searched_after_the_solvers_were_asked(monkeypatch):
+    monkeypatch.setattr(solving, "_TERMS", 0)
+    for program in (knapsack(), structured_program(3)):
+        answer, before = solve(program).answer, solve(program, solvers=()).answer
+        assert isinstance(answer, Optimal)
+        assert answer.objective == before.objective
+    answer = solve(singleton()).answer
+    assert isinstance(answer, Unbounded)
 
 
 def test_an_unbounded_singleton_row_is_not_an_optimum():

@@ -103,6 +103,13 @@ def test_cuts_end_where_a_small_tree_closes():
     assert len(few.derived) < len(strengthen(covers(), None, Budget()).derived)
 
 
+def test_steps_are_counted_so_that_they_end_at_the_same_place():
+    whole = strengthen(covers(), None, Budget()).derived
+    few = [strengthen(covers(), None, Budget(), steps=steps).derived for steps in (0, 1e3, 3e3)]
+    assert len(few[0]) < len(few[1]) <= len(few[2]) < len(whole)
+    assert all(whole[: len(own)] == own for own in few)
+
+
 def test_cuts_end_where_the_bound_reaches_the_best_point():
     # one cut, x <= y + 1, and a bound that the best point proves
     columns = (Column("x", F(0), None, Kind.INTEGER, F(-1)), Column("y", cost=F(1)))

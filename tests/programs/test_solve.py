@@ -443,7 +443,7 @@ def test_a_tree_without_points_that_closes_too_late_is_gone_on_with_from_its_jou
     kept: list[dict[str, object]] = []
     with monkeypatch.context() as patch:
         patch.setattr(solving, "seconds_to_confirm", lambda *_: 1e3)
-        late = solve(program, certify=True, solvers=(), seconds=20, journal=kept.append).answer
+        late = solve(program, certify=True, solvers=(), seconds=200, journal=kept.append).answer
     assert isinstance(late, Unknown)
     assert late.why.startswith("There seems to be no point. The tree is closed; to check it")
     leaves = sum("node" in one and "children" not in one for one in kept)

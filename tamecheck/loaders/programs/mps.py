@@ -333,7 +333,7 @@ class _Reader:
                 self.draft.notes.append(f"Row {row} is free: its range is left out.")
 
     def _of_set(self, fields: Sequence[str]) -> list[tuple[str, str]]:
-        """The pairs of row and number of a line, if it belongs to the first set of the section."""
+        """The pairs of row and number of a line, which belongs to the one set of the section."""
         fields = tokens.drop_comment(fields, 1, self._types)
         named = self._fixed or len(fields) % 2 == 1
         name, pairs = (fields[0], fields[1:]) if named else ("", fields)
@@ -342,24 +342,20 @@ class _Reader:
         chosen = list(zip(pairs[::2], pairs[1::2], strict=True))
         for row, _ in chosen:
             self._type_of(row)
-        return chosen if self._is_first(name) else []
+        self._take_set_name(name)
+        return chosen
 
-    def _is_first(self, name: str) -> bool:
-        """Whether this set is the one to read: later sets are alternatives.
+    def _take_set_name(self, name: str) -> None:
+        """Refuse a second set of a section.
 
-        HiGHS and CBC read all sets of bounds; of a line without a name no reader knows its set.
+        HiGHS adds its lines about other rows to those of the first, CBC leaves it out, and both
+        read all sets of bounds.
         """
-        first = self._sets.setdefault(self._section, name)
-        if first != name and (self._section == "BOUNDS" or not (first and name)):
+        if self._sets.setdefault(self._section, name) != name:
             raise InputError(
                 f"A second set in {self._section}: readers differ in what they read of it.",
                 hint="Remove it, or give all lines of the section the same name.",
             )
-        if first != name:
-            note = f"Of the sets in {self._section} only the first, {first!r}, is read."
-            if note not in self.draft.notes:
-                self.draft.notes.append(note)
-        return first == name
 
     def _type_of(self, row: str) -> str:
         if row not in self._types:
@@ -380,7 +376,7 @@ class _Reader:
         name, column, *value = rest
         if column not in index:
             raise InputError(f"There is no column {column[:40]!r}.")
-        self._is_first(name)
+        self._take_set_name(name)
         self._bounded.add(index[column])
         chosen = self.draft.columns[index[column]]
         self.draft.notes += _apply_bound(chosen, kind, value[0] if value else None)
