@@ -60,9 +60,9 @@ def modules():
     return {".".join(p[:-1] if p[-1] == "__init__" else p): file for file, p in parts.items()}
 
 
-def words_of(node):
-    """The names and attributes of an expression."""
-    return {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)}
+def word_of(node):
+    """The name of a name or of an attribute."""
+    return getattr(node, "id", getattr(node, "attr", ""))
 
 
 def imports_of(name, known):
@@ -71,7 +71,7 @@ def imports_of(name, known):
     typing = {
         id(inner)
         for node in ast.walk(tree)
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in words_of(node.test)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in map(word_of, ast.walk(node.test))
         for inner in ast.walk(node)
     }
     wanted, strings = set(), []
@@ -82,7 +82,7 @@ def imports_of(name, known):
             wanted |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             wanted |= {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Call) and "import_module" in words_of(node.func):
+        elif isinstance(node, ast.Call) and word_of(node.func) == "import_module":
             strings += [s for s in map(ast.unparse, node.args) if "tamecheck" in s]
     found = set()
     for module in wanted:

@@ -81,7 +81,9 @@ def names_of(path):
 def test_every_name_of_a_module_is_read():
     """A private one by its module, another one by some file of the repository."""
     words = {path: Counter(re.findall(r"\w+", text_of(path))) for path in SOURCES + TESTS}
-    every = sum(words.values(), Counter())
+    every = Counter()
+    for found in words.values():
+        every.update(found)
     unread = [
         f"{name_of(path)}: {name}"
         for path in SOURCES

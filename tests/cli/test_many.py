@@ -244,13 +244,13 @@ def start(arguments):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_ten_times_loses_nothing():
+def test_a_run_that_is_killed_again_and_again_loses_nothing():
     question = ["verify", "net.onnx", "props", "--workers", "2", "-q", "--results"]
     main([*question, "whole.jsonl"])
     rng, known = random.Random(5), 0
-    for _ in range(10):
+    for _ in range(5):
         process = start([*question, "killed.jsonl"])
-        time.sleep(rng.uniform(0.3, 1.2))
+        time.sleep(rng.uniform(0.4, 1.2))
         process.send_signal(signal.SIGKILL)
         process.wait()
         with contextlib.suppress(FileNotFoundError):

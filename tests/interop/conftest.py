@@ -18,10 +18,13 @@ def pytest_collection_modifyitems(config, items):
     here = [item for item in items if str(item.path).startswith(f"{HERE}{os.sep}")]
     for item in here:
         item.add_marker(pytest.mark.slow)
+    known = set(here)
+    items[:] = [item for item in items if item not in known]
     if DATA.is_dir() or IN_CI:
-        return
-    config.hook.pytest_deselected(items=here)
-    items[:] = [item for item in items if item not in set(here)]
+        # the longest first, so that at the end no process waits for another
+        items[:0] = here
+    else:
+        config.hook.pytest_deselected(items=here)
 
 
 @pytest.fixture(scope="session")
