@@ -72,8 +72,8 @@ def simple(bound: Bound) -> Number | None:
 
 def linear_box(program: Program) -> Box:
     """The columns' bounds as they are, without regard to kinds."""
-    lower = [simple(column.lower) for column in program.columns]
-    return Box(lower, [simple(column.upper) for column in program.columns])
+    lower = map_once(simple, [column.lower for column in program.columns])
+    return Box(lower, map_once(simple, [column.upper for column in program.columns]))
 
 
 def minimum(
@@ -132,10 +132,10 @@ class LinearProgram:
     @classmethod
     def of(cls, program: Program) -> LinearProgram:
         """The rows of a program."""
-        numbers = iter(map_once(as_number, [a for row in program.rows for _, a in row.terms]))
+        numbers = iter(program.map_coefficients(as_number))
         rows = [[(j, next(numbers)) for j, _ in row.terms] for row in program.rows]
-        lower = [_end(row.lower) for row in program.rows]
-        upper = [_end(row.upper) for row in program.rows]
+        lower = map_once(_end, [row.lower for row in program.rows])
+        upper = map_once(_end, [row.upper for row in program.rows])
         return cls(Matrix(rows, len(program.columns)), (lower, upper))
 
     def minimum(
@@ -153,10 +153,10 @@ class LinearProgram:
         are pivots.
         """
         ends = (
-            [*map(_end, box.lower), *self.row_ends[0]],
-            [*map(_end, box.upper), *self.row_ends[1]],
+            [*map_once(_end, box.lower), *self.row_ends[0]],
+            [*map_once(_end, box.upper), *self.row_ends[1]],
         )
-        priced = [*map(as_number, costs)]
+        priced = map_once(as_number, costs)
 
         def begin(start: Basis | None) -> Simplex:
             at = None if start is None else (*start.columns, *start.rows)

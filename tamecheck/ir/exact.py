@@ -123,9 +123,9 @@ def map_once(function: Callable[[_A], _B], values: Sequence[_A]) -> list[_B]:
 
     Numbers of large files are few objects.
     """
-    known = {id(value): value for value in values}
-    found = {key: function(value) for key, value in known.items()}
-    return [found[id(value)] for value in values]
+    places = list(map(id, values))
+    found = {key: function(value) for key, value in dict(zip(places, values, strict=True)).items()}
+    return list(map(found.__getitem__, places))
 
 
 def rational_text(value: Fraction) -> str:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from functools import cached_property
 from operator import lt
-from typing import Any
+from typing import Any, TypeVar
 
 from tamecheck.errors import InputError
 from tamecheck.ir.answer import Readable
 from tamecheck.ir.box import Bound, is_within
 from tamecheck.ir.exact import bound_text, map_once, rational_text
 from tamecheck.ir.graph import canonical_sha256
+
+_T = TypeVar("_T")
 
 
 class Sense(Enum):
@@ -41,12 +43,12 @@ class Kind(Enum):
     @property
     def integral(self) -> bool:
         """Whether only integers are allowed."""
-        return self in {Kind.INTEGER, Kind.SEMI_INTEGER}
+        return self is Kind.INTEGER or self is Kind.SEMI_INTEGER
 
     @property
     def semi(self) -> bool:
         """Whether 0 is allowed whatever the bounds are."""
-        return self in {Kind.SEMICONTINUOUS, Kind.SEMI_INTEGER}
+        return self is Kind.SEMICONTINUOUS or self is Kind.SEMI_INTEGER
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +196,19 @@ class Program(Readable):
         """The hash of the canonical JSON form."""
         return canonical_sha256(self.document())
 
+    @cached_property
+    def _distinct(self) -> tuple[Mapping[int, Fraction], Sequence[int]]:
+        """The objects among the coefficients of the rows, by number, and that of each."""
+        entries = [a for row in self.rows for _, a in row.terms]
+        places = list(map(id, entries))
+        return dict(zip(places, entries, strict=True)), places
+
+    def map_coefficients(self, function: Callable[[Fraction], _T]) -> list[_T]:
+        """The function of each coefficient, row by row, computed once for an object."""
+        known, places = self._distinct
+        found = {place: function(value) for place, value in known.items()}
+        return list(map(found.__getitem__, places))
+
     def column(self, name: str) -> int:
         """The position of the column with this name.
 
@@ -224,8 +239,13 @@ class Program(Readable):
 
     def document(self) -> dict[str, Any]:
         """The canonical JSON form, with rationals as strings."""
-        entries = [a for row in self.rows for _, a in row.terms]
-        texts = iter(map_once(rational_text, entries))
+        texts = iter(self.map_coefficients(rational_text))
+        lowers, uppers, row_lowers, row_uppers = (
+            iter(map_once(bound_text, ends))
+            for limited in (self.columns, self.rows)
+            for ends in ([own.lower for own in limited], [own.upper for own in limited])
+        )
+        costs = iter(map_once(rational_text, [column.cost for column in self.columns]))
         return {
             "format": "tamecheck-program",
             "version": 1,
@@ -235,18 +255,18 @@ class Program(Readable):
             "columns": [
                 {
                     "name": column.name,
-                    "lower": bound_text(column.lower),
-                    "upper": bound_text(column.upper),
+                    "lower": next(lowers),
+                    "upper": next(uppers),
                     "kind": column.kind.value,
-                    "cost": rational_text(column.cost),
+                    "cost": next(costs),
                 }
                 for column in self.columns
             ],
             "rows": [
                 {
                     "name": row.name,
-                    "lower": bound_text(row.lower),
-                    "upper": bound_text(row.upper),
+                    "lower": next(row_lowers),
+                    "upper": next(row_uppers),
                     "terms": [[j, next(texts)] for j, _ in row.terms],
                 }
                 for row in self.rows

@@ -97,9 +97,8 @@ def judge(text: str | bytes | Json, prove: Prove, steps: int) -> Report:
     """
     at: list[int | None] = [None]
     written = isinstance(text, str | bytes)
-    allowed = steps
+    allowed = steps + (A_CHARACTER * len(text) if written else 0)
     try:
-        allowed += A_CHARACTER * (len(text) if written else read.length(text))
         with allowance(allowed):
             raw = read.document(text) if written else text
             claim, trusted, digest = prove(read.mapping(raw), at)

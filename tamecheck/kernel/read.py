@@ -27,13 +27,6 @@ def document(text: str | bytes) -> object:
     )
 
 
-def length(value: object) -> int:
-    """Return how long the JSON text is of which this would be read; there is a limit."""
-    characters = len(json.dumps(value))
-    require(characters <= LONGEST_TEXT, "the text is too long")
-    return characters
-
-
 def _unique(members: list[tuple[str, object]]) -> Json:
     require(len(dict(members)) == len(members), "an object repeats a key")
     return dict(members)
@@ -70,14 +63,20 @@ def _typed(value: object, kind: type, name: str) -> Any:
 
 
 def pair(value: object, why: str) -> list[object]:
-    found = items(value)
-    require(len(found) == 2, why)
+    return pairs([value], why)[0]
+
+
+def pairs(value: object, why: str) -> list[list[object]]:
+    """Return a list of pairs."""
+    found: list[Any] = items(value)
+    require(set(map(type, found)) <= {list} and set(map(len, found)) <= {2}, why)
     return found
 
 
 def digest(value: object) -> str:
     """Return the SHA-256 of the canonical text of what was read."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), check_circular=False)
+    require(len(text) <= LONGEST_TEXT, "the text is too long")
     return sha256(text.encode()).hexdigest()
 
 
@@ -100,6 +99,14 @@ def integer(value: object, low: int, high: int) -> int:
     if type(value) is int and low <= value <= high:
         return value
     raise Reject(f"an integer in [{low}, {high}] was expected")
+
+
+def indices(values: list[Any], count: int) -> list[int]:
+    """Return integers from 0 to below the count."""
+    known = set(map(type, values)) <= {int}
+    for value in (min(values), max(values)) if known and values else values:
+        integer(value, 0, count - 1)
+    return values
 
 
 def rational(value: object, digits: int = 4000) -> Fraction:

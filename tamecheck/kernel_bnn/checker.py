@@ -60,7 +60,7 @@ class _Ball:
         self, sums: Row, rest: frozenset[int], budget: int, known: States, raw: object
     ) -> bool:
         """Return whether multipliers show that no flips reach the known states of the part."""
-        pairs = [read.pair(entry, "multipliers are pairs") for entry in read.items(raw)]
+        pairs = read.pairs(raw, "multipliers are pairs")
         weights = {read.integer(j, 0, len(sums) - 1): read.integer(m, 1, LARGEST) for j, m in pairs}
         require(len(weights) == len(pairs), "a neuron is named twice")
         require(weights.keys() <= known.keys(), "the state of a neuron is not known here")

@@ -281,7 +281,7 @@ def _case(
     found = Case()
     for one in read.items(value):
         raw = read.fields(one, "outputs bound strict")
-        terms = [read.pair(v, "terms are pairs") for v in read.items(raw["outputs"])]
+        terms = read.pairs(raw["outputs"], "terms are pairs")
         form = {read.integer(j, 0, len(weights) - 1): read.rational(c) for j, c in terms}
         require(len(form) == len(terms) > 0, "an output is named twice, or none is")
         end = read.rational(raw["bound"]) - sum(c * offsets[j] for j, c in form.items())

@@ -98,7 +98,7 @@ def _granularity(program: Program, value: object) -> Fraction:
     if value is None:
         return Fraction(0)
     raw = read.fields(value, "step rows")
-    given = [read.pair(entry, "rows are pairs") for entry in read.items(raw["rows"])]
+    given = read.pairs(raw["rows"], "rows are pairs")
     rows = [(read.integer(i, 0, len(program.rows) - 1), rational(y)) for i, y in given]
     step = rational(raw["step"])
     program.require_step(step, rows)

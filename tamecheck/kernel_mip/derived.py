@@ -14,15 +14,7 @@ from math import ceil
 from tamecheck.kernel import read
 from tamecheck.kernel.read import Json
 from tamecheck.kernel.strict import Reject, pairs, require, spend, spend_long
-from tamecheck.kernel_mip.program import (
-    End,
-    Form,
-    Program,
-    Terms,
-    longest,
-    rational,
-    total,
-)
+from tamecheck.kernel_mip.program import End, Form, Program, Terms, longest, rational, total
 
 
 def whole(value: object) -> int:
@@ -37,10 +29,10 @@ def whole(value: object) -> int:
 
 def terms_of(value: object, count: int, what: str = "row") -> Terms:
     """Read pairs of an index below the count, each once, and an integer."""
-    given = [read.pair(entry, "multipliers are pairs") for entry in read.items(value)]
-    y = [(read.integer(i, 0, count - 1), whole(n)) for i, n in given]
-    require(len({i for i, _ in y}) == len(y), f"a {what} is named twice")
-    return y
+    given = read.pairs(value, "multipliers are pairs")
+    own = read.indices([i for i, _ in given], count)
+    require(len({*own}) == len(own), f"a {what} is named twice")
+    return list(pairs(own, [whole(n) for _, n in given]))
 
 
 def derive(
@@ -87,8 +79,7 @@ def _tighten(program: Program, step: Json, lower: list[End], upper: list[End]) -
     rest = total([*program.sides(y), *(pair for j, pair in ends.items() if j not in loose)])
     bits, given = longest([rest, times, *form.values()]), list[Fraction]()
     for sign, side, own in ((1, "lower", lower), (-1, "upper", upper)):
-        for value in read.items(raw[side]):
-            k, text = read.pair(value, "bounds are pairs")
+        for k, text in read.pairs(raw[side], "bounds are pairs"):
             j, to = read.integer(k, 0, len(lower) - 1), rational(text)
             require(not program.semi[j], f"column {j} is a semi variable")
             spend_long(16, bits)

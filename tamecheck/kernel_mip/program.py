@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from math import ceil, floor, lcm
 
 from tamecheck.kernel import read
@@ -59,7 +60,8 @@ class Program:
         tops, over, value = self._numerators(x)
         for j, v in enumerate(x):
             if not (self.semi[j] and v == 0):
-                require(_within(v, 1, self.lower[j], self.upper[j]), f"column {j} is out of bounds")
+                inside = _within(tops[j], over, self.lower[j], self.upper[j])
+                require(inside, f"column {j} is out of bounds")
                 require(not self.integral[j] or v.denominator == 1, f"column {j} is not integral")
         for i, terms in enumerate(self.rows):
             top = sum([a * tops[j] for j, a in terms])
@@ -161,24 +163,23 @@ def read_program(value: object) -> Program:
         require(len({read.word(c["name"]) for c in named}) == len(named), "two names are equal")
     kinds = [read.word(c["kind"]) for c in columns]
     require(set(kinds) <= set(KINDS), "unknown kind")
-    terms = [[read.pair(t, "a term is a pair") for t in read.items(r["terms"])] for r in rows]
+    terms = [read.items(r["terms"]) for r in rows]
+    flat = read.pairs([t for row in terms for t in row], "a term is a pair")
     given = [
         [own[side] for own in named] for named in (columns, rows) for side in ("lower", "upper")
     ]
     costs = [c["cost"] for c in columns]
-    entries = [*costs, *(a for row in terms for _, a in row)]
+    entries = [*costs, *(a for _, a in flat)]
     known = _numbers([*entries, *(v for own in given for v in own if v is not None)])
     bits = longest(known.values())
     spend_long(len(entries), bits)
     scale = lcm(*{known[a].denominator for a in entries})
     times = {a: known[a].numerator * (scale // known[a].denominator) for a in set(entries)}
-    last, scaled = len(columns) - 1, list[Terms]()
-    for row in terms:
-        scaled.append([(read.integer(j, 0, last), times[a]) for j, a in row])
-        require(len({j for j, _ in row}) == len(row), "a row names a column twice")
-    lower, upper, row_lower, row_upper = (
-        [None if v is None else known[v] for v in own] for own in given
-    )
+    places = read.indices([j for j, _ in flat], len(columns))
+    left = pairs(places, [times[a] for _, a in flat])
+    scaled = [list(islice(left, len(row))) for row in terms]
+    require(all(len(dict(row)) == len(row) for row in scaled), "a row names a column twice")
+    lower, upper, row_lower, row_upper = (list(map(known.get, own)) for own in given)
     integral = ["integer" in kind for kind in kinds]
     return Program(
         sha256=read.digest(value),
@@ -223,8 +224,8 @@ def rational(value: object) -> Fraction:
 def _numbers(texts: Sequence[object]) -> dict[object, Number]:
     """Read rationals, each text once."""
     require(set(map(type, texts)) <= {str}, "a number is not a string")
-    counts = Counter(map(str, texts))
-    spend(sum([times * read.reading(text) for text, times in counts.items()]))
+    counts = Counter(texts)
+    spend(sum([times * read.reading(str(text)) for text, times in counts.items()]))
     return {text: read.number(text, DIGITS) for text in counts}
 
 

@@ -61,8 +61,7 @@ class _Region:
         raw = read.fields(value, "inputs outputs bound strict")
         form = dict[int, Fraction]()
         for key, ids in (("inputs", range(self.network.inputs)), ("outputs", self.network.outputs)):
-            for entry in read.items(raw[key]):
-                i, c = read.pair(entry, "terms are pairs")
+            for i, c in read.pairs(raw[key], "terms are pairs"):
                 v = ids[read.integer(i, 0, len(ids) - 1)]
                 form[v] = form.get(v, Fraction(0)) + read.rational(c)
         bound = read.rational(raw["bound"])

@@ -153,8 +153,9 @@ JOURNAL = "tamecheck-search-journal"
 _LONGEST_INTEGER = 10**17
 # longer ones are strings, since JSON readers may round them
 
-_NUMBER_BITS, _COMMON_BITS, _POINT_BITS = 66_400, 1 << 16, 1 << 30
-"""Of numbers, of the common denominator of a point, and of a point over it, that the kernel reads.
+_NUMBER_BITS, _COMMON_BITS, _POINT_BITS, _ALL_BITS = 66_400, 1 << 16, 1 << 30, 1 << 28
+"""Of numbers, of the common denominator of a point, and of a point over it, that the kernel reads;
+of all numbers together, whose text would be 80 million characters.
 """
 
 _SIGNS = {"lower": 1, "upper": -1}
@@ -212,7 +213,8 @@ def is_long(
                 return True
         if common.bit_length() * sum(top != 0 for top, _ in pairs) > _POINT_BITS:
             return True
-    return max(map(int.bit_length, numbers), default=0) > _NUMBER_BITS
+    bits = list(map(int.bit_length, numbers))
+    return max(bits, default=0) > _NUMBER_BITS or sum(bits) > _ALL_BITS
 
 
 def node_record(index: int, node: Node) -> dict[str, Any]:

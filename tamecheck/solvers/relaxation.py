@@ -369,7 +369,12 @@ def _ends(bounds: Sequence[Number | None], sign: int, exponents: _Array) -> Floa
 
 def _floats(numbers: Sequence[Number], exponents: _Array) -> Floats:
     """The floats nearest to numbers times powers of two."""
-    plain = np.array(map_once(_quotient, numbers), float)
+    return _shifted(map_once(_quotient, numbers), numbers, exponents)
+
+
+def _shifted(quotients: Sequence[float], numbers: Sequence[Number], exponents: _Array) -> Floats:
+    """The same, of numbers whose nearest floats are known."""
+    plain = np.array(quotients, float)
     with np.errstate(over="ignore"):
         found = np.ldexp(plain, exponents)
     size = np.abs(plain)
@@ -412,6 +417,7 @@ def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequenc
     columns, rows = np.array(by.columns, int), np.array(by.rows, int)
     lengths = [len(row.terms) for row in program.rows]
     places = np.array([j for row in program.rows for j, _ in row.terms], np.int32)
+    entries = [a for row in program.rows for _, a in row.terms]
     units = np.repeat(rows, lengths) + columns[places]
     costs = [c.cost for c in program.columns]
     return linear_program(
@@ -423,5 +429,5 @@ def _model(program: Program, by: Scaling, lower: Sequence[float], upper: Sequenc
         ),
         np.cumsum([0, *lengths]),
         places,
-        _floats([a for row in program.rows for _, a in row.terms], units),
+        _shifted(program.map_coefficients(_quotient), entries, units),
     )

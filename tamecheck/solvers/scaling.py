@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tamecheck.ir.box import Bound
-from tamecheck.ir.exact import map_once
 from tamecheck.ir.program import Program
 
 _Array: TypeAlias = npt.NDArray[Any]
@@ -53,9 +52,7 @@ def scaling(program: Program) -> Scaling:
     width, height = len(program.columns), len(program.rows)
     columns: _Array = np.zeros(width, np.int64)
     rows: _Array = np.zeros(height, np.int64)
-    sizes: _Array = np.array(
-        map_once(_size, [a for row in program.rows for _, a in row.terms]), np.int64
-    )
+    sizes: _Array = np.array(program.map_coefficients(_size), np.int64)
     if len(sizes):
         lengths = [len(row.terms) for row in program.rows]
         of_rows: _Array = np.repeat(np.arange(height), lengths)
