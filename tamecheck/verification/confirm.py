@@ -59,6 +59,8 @@ _BEFORE = (
 )
 _BEFORE_SPLITS, _ALONE, _FEW = 0.6, 30.0, 64
 """The share of the time, or the seconds, after which a network with few bends is left to splits."""
+_PRODUCTS, _LEAST_NODES = 1 << 28, 256
+"""Of a tree that is searched before bounds decide: nodes times parameters of the network."""
 _ACCEPTED = "No input of the region is unsafe, by a certificate that the kernel accepts."
 _NONE_FOUND = "No certificate was found in time."
 
@@ -138,11 +140,7 @@ def answer_within(  # noqa: PLR0913 (options, by keyword only)
     seconds_ = _BEFORE_SPLITS * budget.seconds if limited else _ALONE
     first = budget.part(seconds_) if alone else budget
     # where a certificate is asked for anyway, the search for it is that for a proof
-    tree = (
-        partial(_by_tree, splits, workers, _ALONE if not limited else None)
-        if certify and name == REAL
-        else None
-    )
+    tree = partial(_by_tree, splits, workers) if certify and name == REAL else None
     found = decide(model, asked, first, seed=seed, replay=replay, workers=workers, prove=tree)
     if isinstance(found, Unknown) and alone and not budget.is_spent:
         found = _by_splits_alone(
@@ -203,18 +201,16 @@ def _by_splits_alone(
 
 
 def _by_tree(
-    splits: Callable[[], SplitProofs | str],
-    workers: int,
-    most: float | None,
-    budget: Budget,
-    watch: Watch,
+    splits: Callable[[], SplitProofs | str], workers: int, budget: Budget, watch: Watch
 ) -> Holds | None:
-    """That a property holds, by a certificate that the kernel accepts, or nothing."""
-    proofs, limit = splits(), budget if most is None else budget.part(most)
+    """That a property holds, by a certificate that the kernel accepts, if its tree is not large."""
+    proofs = splits()
     if isinstance(proofs, str):
         return None
+    # counted, so that the same question has the same answer on a machine that is busy
+    nodes = max(_PRODUCTS // max(proofs.graph.parameters, 1), _LEAST_NODES)
     guess = Holds("a tree of splits", _ACCEPTED, 0.0, {})
-    found = _by_splits(guess, proofs, limit, workers, watch)
+    found = _by_splits(guess, proofs, replace(budget, nodes=nodes), workers, watch)
     return found if found.rests_on == CERTIFICATE else None
 
 
@@ -279,14 +275,13 @@ def _by_splits(
 
     for slack in ATTEMPTS[: None if watch is None else 1]:
         # the answer is to be said in time, whatever becomes of the certificate
-        before = limit.seconds
-        part = limit.part(before / (2 if watch is None else 3))
+        part, started = limit.part(limit.seconds / (2 if watch is None else 3)), time.monotonic()
         if not proofs.find(part, slack=slack, watch=watch):
             if part.is_spent:
                 break
             continue
         if watch is not None:
-            limit = limit.part(2 * limit.seconds - before)
+            limit = limit.part(limit.seconds - (time.monotonic() - started))
         for _ in range(_MENDED):
             certificate = proofs.certificate()
             text = json.dumps(certificate)

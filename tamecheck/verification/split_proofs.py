@@ -171,7 +171,8 @@ class SplitProofs:
     ) -> bool:
         """Whether proofs of all regions were found in time, whose leaves have this room.
 
-        A watch may end the search; those that were found before are found at once.
+        With a watch, which may end it, only the searches that most come from are made.  Proofs that
+        were found before are found at once.
         """
         if self.found == slack:
             return True
@@ -188,6 +189,7 @@ class SplitProofs:
                 self.searches.append(None)
                 continue
             kinds = _SEARCHES[halves_inputs(layers)] if slack else (Pieces,)
+            kinds = kinds if watch is None else kinds[:2]
             tree, search = None, None
             for kind in () if self.reached and slack else kinds:
                 search = kind(problem, names, region, budget.share(shares.get(kind, 1.0)))

@@ -181,8 +181,9 @@ class Search:
 
     def run(self, items: Items, look: Callable[[Items], Items | None], most: int) -> bool:
         """Whether `look` closes all subproblems; it gives the children of those that are open."""
+        nodes = _MOST if self.budget.nodes is None else self.budget.nodes
         while len(items["node", 0]):
-            if self.budget.is_spent or len(self.tree.steps) > _MOST:
+            if self.budget.is_spent or len(self.tree.steps) > nodes:
                 return False
             count = min(most, len(items["node", 0]))
             part = {key: value[-count:] for key, value in items.items()}
