@@ -114,14 +114,15 @@ class Layers:
     def run(self, layers: int, optimum: Fraction | None) -> str:
         """Add layers until the bound is the optimum, nothing is fractional, or time is over."""
         self.solve()
-        for done in range(layers):
+        for done in range(layers + 1):
             said = "1 layer" if done == 1 else f"{done} layers"
             if optimum is not None and self.bound == optimum:
                 return f"{said}: the bound is the optimum"
             if self.is_integral:
                 return f"{said}: the point is integral"
-            if self.budget.is_spent:
-                return f"{said}, after which the time was over"
+            if done == layers or self.budget.is_spent:
+                over = "the most that are asked for" if done == layers else "then the time was over"
+                return f"{said}, {over}"
             self._drop_loose()
             before = self.bound
             if not self._add_layer():
@@ -130,7 +131,7 @@ class Layers:
             self.solve()
             if self.bound < before:
                 raise AssertionError("a row more cannot lower the bound")
-        return f"{layers} layers, the most that are asked for"
+        raise AssertionError("the last layer was the end")
 
     def solve(self) -> None:
         """The exact optimum of the extended linear program."""

@@ -313,16 +313,29 @@ class _Search:
                     yield form, math.floor(value)
 
     def _rounded(self, j: int, w: Vector, rows: Sequence[Line]) -> dict[int, int]:
-        """``w·a`` at integer columns, rounded as in the mixed-integer cut of w."""
+        """``w·a`` at integer columns, and -w at integer surpluses, rounded as in the cut of w."""
         part = dot(w, (row.bound for row in rows)) % 1
+
+        def whole(a: Fraction) -> int:
+            return math.floor(a) if a % 1 <= part else math.ceil(a)
+
         found: dict[int, int] = {}
         for k, column in enumerate(self.form.columns):
             if column.integral:
-                a = dot(w, (row.coefficients[k] for row in rows))
-                whole = math.floor(a) if a % 1 <= part else math.ceil(a)
-                if whole:
-                    found[k] = whole
-        return found or {j: 1}
+                found[k] = whole(dot(w, (row.coefficients[k] for row in rows)))
+        for x, row in zip(w, rows, strict=True):
+            if x and not row.equation and self._is_whole(row):
+                for k, a in enumerate(row.coefficients):
+                    if a:
+                        found[k] += whole(-x) * a.numerator
+        return {k: a for k, a in found.items() if a} or {j: 1}
+
+    def _is_whole(self, row: Line) -> bool:
+        """Whether the surplus of a row is an integer wherever the integer columns are."""
+        pairs = zip(self.form.columns, row.coefficients, strict=True)
+        return row.bound.denominator == 1 and all(
+            a.denominator == 1 and (c.integral or not a) for c, a in pairs
+        )
 
     def _joined(self, p: Mapping[int, int], j: int) -> dict[int, int]:
         """The form in which the parts of a free variable have opposite numbers."""

@@ -73,3 +73,16 @@ def test_an_empty_strip_beside_a_continuous_column_is_settled():
     rows = Row("low", terms, Q(3, 4), None), Row("high", terms, None, Q(5, 4))
     form = normalise(Program(columns, rows))
     assert settle_by_splits(form, Budget.of(20)) == (float("inf"), None)
+
+
+def test_a_form_joins_variables_across_a_split():
+    # 30 x - y has to be an integer: branching on x and y alone goes on along the tie
+    columns = (
+        Column("x", None, None, Kind.INTEGER, Q(-12)),
+        Column("y", None, None, Kind.INTEGER, Q(2, 5)),
+    )
+    row = Row("r", ((0, Q(-6)), (1, Q(1, 5))), Q(-368, 15), None)
+    tree = split_tree(normalise(Program(columns, (row,))), Budget.of(20))
+    assert tree.closed
+    assert tree.value == Q(-244, 5)
+    assert len(tree.nodes) < 20
