@@ -310,9 +310,23 @@ def _attempt(  # noqa: PLR0913, PLR0917 (what is known so far)
     builder = ExpressionBuilder(form.size)
     run = CuttingRun(pure, budget, builder, lambda: optimum)
     function = builder.build(run.run(rounds))
+    if optimum is None and run.optimum is not None:
+        optimum = _attained(form, run, scale)
     result = MixedChvatalDual(form, optimum, function, rows, bases)
     result.notes = (f"{run.note}; continuous variables in steps of 1/{scale}",)
     return result
+
+
+def _attained(form: Form, run: CuttingRun, scale: int) -> Fraction | None:
+    """The value of the integral point where it is one of the form: no dual function is above it."""
+    whole = [j for j, c in enumerate(form.columns) if c.integral]
+    rest = [j for j, c in enumerate(form.columns) if not c.integral]
+    x = [ZERO] * len(form.columns)
+    for place, j in enumerate((*whole, *rest)):
+        x[j] = run.linear.value(place + 1) / (1 if form.columns[j].integral else scale)
+    value = dot((c.cost for c in form.columns), x)
+    is_point = not form.program.violations(form.point(x))
+    return value if is_point and value == run.optimum else None
 
 
 def _continuous(

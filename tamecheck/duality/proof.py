@@ -25,7 +25,7 @@ from tamecheck.budget import Budget
 from tamecheck.duality.check import Value
 from tamecheck.duality.expression.dual import ExpressionBuilder
 from tamecheck.duality.expression.function import Expression
-from tamecheck.duality.form import Form, InfeasibleProgramError, Vector
+from tamecheck.duality.form import Form, InfeasibleProgramError, Vector, normalise
 from tamecheck.duality.optimum import (
     empty_value,
     feasible_multipliers,
@@ -291,8 +291,6 @@ def point_at(
     tree = Search(moved.program).run(short)
     if not tree.unbounded and not tree.closed:
         found = settle_by_cuts(moved, budget.share(_CUTS).part(_MOST_CUTS))
-        if found is None:
-            found = settle_by_splits(moved, budget.share(_SPLITS).part(MOST_SECONDS))
         if found is not None:
             return found
     match decide(moved.program, budget, seed=seed, tree=tree):
@@ -309,7 +307,7 @@ def point_at(
 def decide(
     program: Program, budget: Budget, *, seed: int = 0, tree: Tree | None = None
 ) -> Optimal[Fraction, Any] | Infeasible[Any] | Unbounded[Fraction, Any] | None:
-    """A definite answer about a program, with its certificate; None if there is none in time.
+    """A definite answer about a program, which is proved; None if there is none in time.
 
     ``tree`` is that of a short search, which is made if there is none.
     """
@@ -320,5 +318,12 @@ def decide(
         return Optimal(tree.point, program.objective(tree.point), tree.nodes)
     if budget.is_spent:
         return None
+    if not tree.unbounded:
+        form = normalise(program)
+        found = settle_by_splits(form, budget.share(_SPLITS).part(MOST_SECONDS))
+        if found is not None and found[1] is None:
+            return Infeasible(None)
+        if found is not None and found[1] is not None:
+            return Optimal(found[1], program.objective(found[1]), None)
     answer = solve(program, certify=True, seconds=budget.timeout, seed=seed).answer
     return answer if isinstance(answer, Optimal | Infeasible | Unbounded) else None

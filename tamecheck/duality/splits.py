@@ -230,6 +230,8 @@ class _Search:
         """Divide the node of the least bound until all are proved, or the budget is spent."""
         order = count()
         root = _Open(0, (), self._relaxation(()))
+        if not isinstance(root.outcome, Optimal | Infeasible):
+            return SplitTree((), self.value, self.point, closed=False)
         waiting: list[tuple[Fraction, int, _Open]] = []
         self._put(waiting, root, order)
         while waiting and (self.value is None or waiting[0][0] < self.value):

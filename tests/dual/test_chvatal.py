@@ -9,8 +9,11 @@ from itertools import product
 
 import pytest
 
+from tamecheck.budget import Budget
 from tamecheck.duality import InfeasibleProgramError
 from tamecheck.duality.chvatal import chvatal_dual
+from tamecheck.duality.form import normalise
+from tamecheck.duality.jeroslow import mixed_chvatal_dual
 from tamecheck.errors import DomainError, InputError, UnsupportedError
 from tamecheck.ir.program import Column, Kind, Program, Row, Sense
 from tamecheck.ir.verdict import Verdict
@@ -204,3 +207,14 @@ def test_equations_that_continuous_columns_do_not_span():
     found = chvatal_dual(Program(columns, rows))
     assert found.strong
     assert found.checks["columns"].status
+
+
+def test_an_integral_point_of_a_mixed_program_proves_the_optimum():
+    columns = Column("x", None, kind=Kind.INTEGER), Column("y", cost=Q(1))
+    row = Row("d", ((0, Q(1)), (1, Q(1))), Q(3, 2), Q(3, 2))
+    form = normalise(Program(columns, (row,)))
+    found = mixed_chvatal_dual(form, Budget.of(20), lambda: None, rounds=100)
+    assert found.strong
+    assert found.optimum == Q(1, 2)
+    stopped = mixed_chvatal_dual(form, Budget.of(20), lambda: None, rounds=0)
+    assert stopped.strong or stopped.optimum is None
