@@ -58,17 +58,19 @@ class ExpressionBuilder:
         if any(w < 0 for _, w in terms):
             raise InputError("A weight of a subadditive combination is negative.")
         flat: dict[int, Fraction] = {}
-        line = [ZERO] * self.size
+        line: dict[int, Fraction] = {}
         for i, w in terms:
             node = self._nodes[i]
             for j, own in node.terms if isinstance(node, Combination) else ((i, Fraction(1)),):
                 inner = self._nodes[j]
                 if isinstance(inner, Linear):
-                    line = [x + w * own * a for x, a in zip(line, inner.coefficients, strict=True)]
+                    for k, a in enumerate(inner.coefficients):
+                        if a:
+                            line[k] = line.get(k, ZERO) + w * own * a
                 elif w:
                     flat[j] = flat.get(j, ZERO) + w * own
-        if any(line) or not flat:
-            flat[self.linear(line)] = Fraction(1)
+        if any(line.values()) or not flat:
+            flat[self.linear([line.get(k, ZERO) for k in range(self.size)])] = Fraction(1)
         if len(flat) == 1 and next(iter(flat.values())) == 1:
             return next(iter(flat))
         return self._add(Combination(tuple(sorted(flat.items()))))
