@@ -29,7 +29,7 @@ settings.register_profile(
     derandomize=True,
     deadline=None,
     print_blob=True,
-    max_examples=40,
+    max_examples=int(os.environ.get("TAMECHECK_EXAMPLES", "25")),
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -36,8 +36,8 @@ WITHOUT = (
     "its probabilities are several matrices",
 )
 """Why some estimators have not some methods, or not as one tensor."""
-EVERY = [(name, number) for name, fits in FITS.items() for number in range(len(fits))]
 FIRST = [(name, 0) for name in FITS]
+OTHERS = [(name, number) for name, fits in FITS.items() for number in range(1, len(fits))]
 UNFITTED = {
     "HalvingGridSearchCV",
     "HalvingRandomSearchCV",
@@ -134,10 +134,10 @@ def test_one_fit_of_every_estimator_agrees(name, number):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "number"), EVERY)
-def test_all_fits_of_an_estimator_agree_at_a_thousand_points(name, number):
+@pytest.mark.parametrize(("name", "number"), OTHERS)
+def test_other_fits_of_an_estimator_agree_at_many_points(name, number):
     estimator, x = fitted(name, number)
-    assert_agreement(estimator, rows_near(x, 1 + 1000 // len(FITS[name])), together)
+    assert_agreement(estimator, rows_near(x, 1 + 600 // len(FITS[name])), together)
 
 
 def test_every_estimator_that_is_read_has_three_fits():
