@@ -230,6 +230,8 @@ class _Builder:
 
     def _join(self, args: Sequence[_Symbol]) -> int:
         """One layer that holds the elements of all arguments, one after the other."""
+        # an empty one, as of a slice without elements, adds nothing
+        args = [arg for arg in args if size_of(arg.shape)] or args[:1]
         if len(args) == 1 and args[0].constant is None:
             return args[0].layer
         total = sum(size_of(arg.shape) for arg in args)

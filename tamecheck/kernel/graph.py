@@ -10,7 +10,7 @@ from math import prod
 from struct import iter_unpack
 
 from tamecheck.kernel import read
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend_long
+from tamecheck.kernel.strict import Reject, joint, pairs, require, spend, spend_long
 
 Shape = tuple[int, ...]
 Parameters = tuple[dict[str, Fraction], dict[str, tuple[int, ...]], str]
@@ -258,9 +258,7 @@ def _tensor(digest: str, value: object, used: set[tuple[str, Shape]]) -> Tensor:
 
 def _rationals(texts: list[str]) -> Tensor:
     values = [read.rational(t) for t in texts]
-    denominator = common({v.denominator for v in values}, LONGEST_DENOMINATOR)
-    if denominator is None:
-        raise Reject("the denominators of a tensor are too many")
+    denominator = joint({v.denominator for v in values}, LONGEST_DENOMINATOR)
     spend_long(len(values), denominator.bit_length())
     return [v.numerator * (denominator // v.denominator) for v in values], denominator
 

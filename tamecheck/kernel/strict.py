@@ -65,3 +65,11 @@ def common(denominators: Iterable[int], most: int) -> int | None:
         if found.bit_length() > most:
             return None
     return found
+
+
+def joint(denominators: Iterable[int], most: int) -> int:
+    """Return the least common multiple, which must not have more bits than that."""
+    found = common(denominators, most)
+    if found is None:
+        raise Reject("the common denominator is too long")
+    return found

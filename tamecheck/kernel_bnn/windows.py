@@ -11,7 +11,7 @@ from operator import add, ge, le, lt, mul, not_, sub
 from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend
+from tamecheck.kernel.strict import joint, pairs, require, spend
 from tamecheck.kernel_bnn.network import NUMBERS, Row
 
 FORMAT = "tamecheck-region-certificate"
@@ -83,7 +83,7 @@ class _Box:
 
     def __init__(self, layer: _Layer, low: Sequence[Fraction], high: Sequence[Fraction]) -> None:
         require(all(map(le, low, high)), "a lower end is above the upper")
-        unit = _unit([*low, *high])
+        unit = joint([v.denominator for v in (*low, *high)], BITS)
         self.layer, self.scale = layer, 2 * unit
         self.middle = [int((a + b) * unit) for a, b in pairs(low, high)] + [0]
         self.width = [int((b - a) * unit) for a, b in pairs(low, high)] + [0]
@@ -268,13 +268,6 @@ def _rationals(value: object) -> list[Fraction]:
     return [read.rational(v) for v in read.items(value)]
 
 
-def _unit(values: Iterable[Fraction]) -> int:
-    found = common((v.denominator for v in values), BITS)
-    if found is None:
-        raise Reject("numbers without a common denominator of few bits")
-    return found
-
-
 def _case(
     value: object, weights: Sequence[Row], scale: Fraction, offsets: Sequence[Fraction]
 ) -> Case:
@@ -285,7 +278,8 @@ def _case(
         form = {read.integer(j, 0, len(weights) - 1): read.rational(c) for j, c in terms}
         require(len(form) == len(terms) > 0, "an output is named twice, or none is")
         end = read.rational(raw["bound"]) - sum(c * offsets[j] for j, c in form.items())
-        unit, row = _unit(c * scale for c in form.values()), [0] * len(weights[0])
+        unit = joint([(c * scale).denominator for c in form.values()], BITS)
+        row = [0] * len(weights[0])
         for j, c in form.items():
             spend(2 * len(row))
             factor = int(c * scale * unit)

@@ -10,7 +10,7 @@ from itertools import islice
 from math import ceil, floor, lcm
 
 from tamecheck.kernel import read
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend, spend_long
+from tamecheck.kernel.strict import Reject, joint, pairs, require, spend, spend_long
 
 Number = int | Fraction
 End = Number | None
@@ -236,9 +236,7 @@ def longest(numbers: Iterable[End]) -> int:
 
 def _measure(given: Sequence[Number]) -> tuple[int, int]:
     """Return the common denominator, and the bits of it and of the longest number."""
-    over = common({v.denominator for v in given}, LONGEST)
-    if over is None:
-        raise Reject("the common denominator is too long")
+    over = joint({v.denominator for v in given}, LONGEST)
     bits = max((abs(v.numerator) for v in given), default=over).bit_length()
     return over, over.bit_length() + bits
 

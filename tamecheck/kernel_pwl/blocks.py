@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
 
-from tamecheck.kernel.strict import Reject, common, spend
+from tamecheck.kernel.strict import joint, spend
 from tamecheck.kernel_pwl.slots import Matrix
 
 Row = list[int]
@@ -111,9 +111,7 @@ def sums_of(block: Linear, bits: int, inputs: int) -> Sums:
 
 def known(values: list[Fraction]) -> Known:
     """Return numbers over their common denominator, which must be short."""
-    d = common({v.denominator for v in values}, LONGEST)
-    if d is None:
-        raise Reject("constants without a short common denominator")
+    d = joint({v.denominator for v in values}, LONGEST)
     return Known([v.numerator * (d // v.denominator) for v in values], d)
 
 

@@ -12,7 +12,7 @@ from tamecheck.kernel import read
 from tamecheck.kernel.checker import Report, judge
 from tamecheck.kernel.graph import read_graph
 from tamecheck.kernel.read import Json
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend
+from tamecheck.kernel.strict import common, joint, pairs, require, spend
 from tamecheck.kernel_pwl.blocks import Row, Terms, down, up
 from tamecheck.kernel_pwl.bounds import COEFFICIENT, Bounds
 from tamecheck.kernel_pwl.floats import FORMATS
@@ -65,9 +65,7 @@ class _Region:
                 v = ids[read.integer(i, 0, len(ids) - 1)]
                 form[v] = form.get(v, Fraction(0)) + read.rational(c)
         bound = read.rational(raw["bound"])
-        unit = common([c.denominator for c in form.values()], BITS)
-        if unit is None:
-            raise Reject("numbers without a common denominator of few bits")
+        unit = joint([c.denominator for c in form.values()], BITS)
         # in units of coefficients and of values, rounded down
         constant = down(-bound * unit, COEFFICIENT + self.bits)
         whole = {v: int(c * unit) << COEFFICIENT for v, c in form.items() if c}

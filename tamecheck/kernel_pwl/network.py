@@ -6,14 +6,16 @@ is a list of variables, or of known numbers; what only moves elements adds no va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from operator import add, mul, neg, sub, truediv
 
 from tamecheck.kernel.elements import combinations, lift, lifts, spread
 from tamecheck.kernel.graph import ROUTING, Graph, Node, broadcast
-from tamecheck.kernel.strict import Reject, common, pairs, require, spend
+from tamecheck.kernel.strict import Reject, joint, pairs, require, spend
 from tamecheck.kernel_pwl.blocks import (
+    AWAY,
     LONGEST,
     ONE,
     ZERO,
@@ -29,6 +31,8 @@ from tamecheck.kernel_pwl.floats import Floats
 
 JUMPS = ("sign", "step", "floor", "ceil", "round")
 RECTIFIED = {*JUMPS, "relu", "abs", "leaky_relu", "clip"}
+OF_NUMBERS: Mapping[str, Callable[..., Fraction]]
+OF_NUMBERS = {"add": add, "sub": sub, "neg": neg, "mul": mul, "div": truediv}
 MOST, PRODUCTS = 1 << 22, 1 << 28
 
 
@@ -43,6 +47,8 @@ class Network:
         self.graph, self.bits, self.floats = graph, bits, floats
         blocks: list[Linear | Bend] = []
         self.blocks, self.constants = blocks, dict[Fraction, int]()
+        self.numbers, self.whole = dict[int, Fraction](), set[int]()  # known ones, and integers
+        self.tests = dict[int, tuple[int, int]]()  # v and u of a comparison u < v, or u <= v
         self.inputs = sum(n.size for n in graph.nodes if n.op == "input")
         self.size, needed, values = self.inputs, set(graph.outputs), dict[int, Value]()
         for k in range(len(graph.nodes) - 1, -1, -1):
@@ -64,19 +70,15 @@ class Network:
 
     def _drop(self) -> None:
         """Leave out blocks of which nothing is read."""
-        used = bytearray(self.size)
-        for v in self.outputs:
-            used[v] = 1
+        used = set(self.outputs)
         for k in range(len(self.blocks) - 1, -1, -1):
             block = self.blocks[k]
-            if not any(used[block.ids.start : block.ids.stop]):
+            if used.isdisjoint(block.ids):
                 del self.blocks[k]
             elif isinstance(block, Bend):
-                for v in block.args:
-                    used[v] = 1
+                used.update(block.args)
             else:
-                for v in (v for chunk in block.chunks for v in chunk.index):
-                    used[v] = 1
+                used.update(*(chunk.index for chunk in block.chunks))
 
     def _node(self, k: int, node: Node, args: list[Value]) -> Value:
         spend(node.size + 1)
@@ -94,7 +96,7 @@ class Network:
             return self._matmul(node, args)
         if node.op in ("sum", "reduce_max", "reduce_min"):
             ids: list[tuple[int, ...]] = [(v,) for v in self._variables(args[0])]
-            groups = lift(self.graph, node, [ids], (), _join)
+            groups = lift(self.graph, node, [ids], (), lambda _, xs: xs[0] + xs[1])
             if node.op == "sum":
                 return self._sums([(list(one), [[1] * len(one)]) for one in groups])
             columns = list(map(list, zip(*groups, strict=True)))
@@ -116,16 +118,10 @@ class Network:
     def _move(self, k: int, node: Node, args: list[Value]) -> Value:
         require(lifts(self.graph, k), "indices that are computed")
         moved = args[: 1 if node.op != "concat" else None]
-        if all(isinstance(v, Known) for v in moved):
+        if len(numbers := [v for v in moved if isinstance(v, Known)]) == len(moved):
             pad = node.q.get("value", ZERO)
-            d = common(
-                [pad.denominator, *(v.denominator for v in moved if isinstance(v, Known))], LONGEST
-            )
-            if d is None:
-                raise Reject("constants without a short common denominator")
-            nums = [
-                [n * (d // v.denominator) for n in v.nums] for v in moved if isinstance(v, Known)
-            ]
+            d = joint([pad.denominator, *(v.denominator for v in numbers)], LONGEST)
+            nums = [[n * (d // v.denominator) for n in v.nums] for v in numbers]
             return Known(lift(self.graph, node, nums, int(pad * d), _never), d)
         pad = self._constant(node.q["value"]) if node.op == "pad" else 0
         return lift(self.graph, node, [self._variables(v) for v in moved], pad, _never)
@@ -147,18 +143,19 @@ class Network:
         if all(isinstance(v, Known) for v in args):
             return self._number(node, [v.values() for v in args if isinstance(v, Known)])
         match node.op:
-            case "add":
-                return self._combine((ONE, x), (ONE, y))
-            case "sub":
-                return self._combine((ONE, x), (-ONE, y))
+            case "add" | "sub":
+                return self._combine((ONE, x), (ONE if node.op == "add" else -ONE, y))
+            case "less" | "less_equal":
+                beyond = self._combine((ONE, y), (-ONE, x))
+                made = self._bend(beyond, "step", ONE if node.op == "less_equal" else ZERO)
+                self.tests.update(pairs(made, pairs(self._variables(y), self._variables(x))))
+                return made
+            case "select":
+                return self._choose(*map(self._variables, args))
             case "neg":
                 return self._combine((-ONE, x))
             case "mul" | "div":
-                if isinstance(x, Known) and node.op == "mul":
-                    x, y = y, x
-                if isinstance(x, Known) or not isinstance(y, Known):
-                    raise Reject(f"{node.op} of two variables")
-                return self._scale(x, y, node.op == "div")
+                return self._scale(x, y, divided=node.op == "div")
             case "maximum" | "minimum":
                 return self._larger(x, y, node.op == "maximum")
             case _:
@@ -166,7 +163,7 @@ class Network:
 
     def _rectified(self, node: Node, x: Row) -> Row:
         """Return a function of one variable by rectifiers, or a jump."""
-        if node.op in JUMPS:
+        if node.op in (*JUMPS, "relu"):
             require(node.mode in ("", "half_even"), "a rounding mode that has no rule here")
             return self._bend(x, node.op, node.q.get("at_zero", ZERO))
         if node.op == "clip":
@@ -174,31 +171,15 @@ class Network:
                 if end in node.q:
                     x = self._larger(x, known([node.q[end]] * len(x)), larger)
             return x
-        bent = self._bend(x, "relu")
-        if node.op == "relu":
-            return bent
         below = -ONE if node.op == "abs" else node.q["alpha"]
-        return self._combine((below, x), (1 - below, bent))
+        return self._combine((below, x), (1 - below, self._bend(x, "relu")))
 
     def _number(self, node: Node, args: list[list[Fraction]]) -> Value:
         """Return the value of an operation on numbers."""
-        x, y = args[0], args[-1]
-        spend(len(x))
-        match node.op:
-            case "add":
-                found = [a + b for a, b in pairs(x, y)]
-            case "sub":
-                found = [a - b for a, b in pairs(x, y)]
-            case "neg":
-                found = [-a for a in x]
-            case "mul":
-                found = [a * b for a, b in pairs(x, y)]
-            case "div":
-                require(all(y), "a division by 0")
-                found = [a / b for a, b in pairs(x, y)]
-            case _:
-                raise Reject(f"{node.op} of constants has no rule here")
-        return self._floats(known(found))
+        spend(len(args[0]))
+        require(node.op in OF_NUMBERS, f"{node.op} of constants has no rule here")
+        require(node.op != "div" or all(args[1]), "a division by 0")
+        return self._floats(known(list(map(OF_NUMBERS[node.op], *args))))
 
     def _variables(self, value: Value) -> Row:
         return [self._constant(v) for v in value.values()] if isinstance(value, Known) else value
@@ -206,12 +187,17 @@ class Network:
     def _constant(self, value: Fraction) -> int:
         if value not in self.constants:
             self.constants[value] = self._sums([([], [[]])], [value])[0]
+            self.numbers[self.constants[value]] = value
         return self.constants[value]
 
     # --- blocks ---
 
     def _bend(self, args: Row, op: str, at_zero: Fraction = ZERO) -> Row:
-        ids = range(self.size, self.size + len(args))
+        ids, whole = range(self.size, self.size + len(args)), self.whole.issuperset(args)
+        if whole and op in AWAY:  # an integer is rounded to itself
+            return args
+        if at_zero.denominator == 1 and (whole or op != "relu"):
+            self.whole.update(ids)
         self.blocks.append(Bend(ids, args, op, at_zero))
         self.size += len(args)
         require(self.size <= MOST, "there are too many variables")
@@ -219,6 +205,9 @@ class Network:
 
     def _linear(self, chunks: list[Chunk], bias: list[Fraction], shift: int, *, exact: bool) -> Row:
         ids = range(self.size, self.size + len(bias))
+        whole = exact and shift == 0 and all(v.denominator == 1 for v in bias)
+        if whole and self.whole.issuperset(v for chunk in chunks for v in chunk.index):
+            self.whole.update(ids)
         self.blocks.append(Linear(ids, chunks, bias, shift, exact))
         self.size += len(bias)
         require(self.size <= MOST, "there are too many variables")
@@ -248,7 +237,6 @@ class Network:
             len(parts) == 1
             and parts[0][0] == 1
             and isinstance(last, Linear)
-            and last.ids == range(parts[0][1][0], parts[0][1][-1] + 1)
             and parts[0][1] == list(last.ids)
             and not (self.floats and any(last.bias))
         ):  # the same sums with another bias
@@ -263,7 +251,11 @@ class Network:
         chunks = self._terms((list(index), rows, columns) for index in several)
         return self._linear(chunks, bias, shift, exact=exact)
 
-    def _scale(self, x: Row, y: Known, divided: bool) -> Row:  # noqa: FBT001
+    def _scale(self, x: Value, y: Value, *, divided: bool = False) -> Row:
+        if isinstance(x, Known) and not divided:
+            x, y = y, x
+        if isinstance(x, Known) or not isinstance(y, Known):
+            raise Reject("a product or a quotient of two variables")
         require(not divided or all(y.nums), "a division by 0")
         factors = known([1 / v for v in y.values()]) if divided else y
         weights, shift, exact = factors.at(self.bits)
@@ -275,6 +267,24 @@ class Network:
         sign = ONE if larger else -ONE
         beyond = self._bend(self._combine((sign, x), (-sign, y)), "relu")
         return self._combine((ONE, y), (sign, beyond))
+
+    def _choose(self, tests: Row, x: Row, y: Row) -> Row:
+        """Return x where a test u < v holds, else y, where x - y is m (v - u) + k, |m| <= 1."""
+        require(all(c in self.tests for c in tests), "a condition that is no comparison")
+        over, under = (list(side) for side in zip(*(self.tests[c] for c in tests), strict=True))
+        slopes, shifts = list[Fraction](), list[Fraction]()
+        for a, b, v, u in zip(x, y, over, under, strict=True):
+            d, z = ([None if i in self.numbers else i for i in two] for two in ((a, b), (v, u)))
+            m = ZERO if d == [None, None] else ONE if d == z else -ONE
+            require(not m or d in (z, z[::-1]), "branches that are not what is compared")
+            of = [self.numbers.get(i, ZERO) for i in (a, b, v, u)]
+            slopes.append(m)
+            shifts.append(of[0] - of[1] - m * (of[2] - of[3]))
+        parts = [(ONE, y), (ONE, self._scale(tests, known(shifts)))]
+        if any(slopes):
+            beyond = self._bend(self._combine((ONE, over), (-ONE, under)), "relu")
+            parts.append((ONE, self._scale(beyond, known(slopes))))
+        return self._combine(*parts)
 
     def _matmul(self, node: Node, args: list[Value]) -> Value:
         """Add a product with known numbers: sums that share their variables, or their weights."""
@@ -312,7 +322,3 @@ class Network:
 
 def _never(op: str, xs: Sequence[int]) -> int:
     raise Reject(f"{op} moves nothing: {len(xs)}")
-
-
-def _join(_: str, xs: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    return xs[0] + xs[1]

@@ -311,7 +311,7 @@ def test_ops_without_a_rule():
         assert report[2].endswith(f"{op.name} has no rule here")
     square = graph_of(build, build.apply(ops.MUL, [x, x]))
     assert verdict(certificate(square, [region(["0"], ["1"])], [[]]))[2].endswith(
-        "mul of two variables"
+        "a product or a quotient of two variables"
     )
 
 
