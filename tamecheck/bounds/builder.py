@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -95,7 +96,8 @@ class _Builder:
         if last != len(self.layers) or not last:
             # the output layer is the last one
             self._add(Combine.of((last,), (1.0,), None, self.sizes[last]))
-        return Layers(self.sizes[0], tuple(self.layers), sharp)
+        whole = _integers(self.layers) if sharp else frozenset[int]()
+        return Layers(self.sizes[0], tuple(self.layers), sharp, whole=whole)
 
     def _add(self, layer: Linear | Nonlinear) -> int:
         self.layers.append(layer)
@@ -403,6 +405,36 @@ def _keeps_constants(node: Node) -> bool:
         for piece in pieces
         for term in subterms(piece.term)
     )
+
+
+def _integers(layers: Sequence[Linear | Nonlinear]) -> frozenset[int]:
+    """The layers of which all elements are integers, if constants are what they are in floats."""
+    found: set[int] = set()
+    for number, layer in enumerate(layers, 1):
+        whole, constants = found.issuperset(layer.args), list[float | Array]()
+        match layer:
+            case Pointwise(scalar=scalar) if scalar.integral:
+                whole = True
+            case Pointwise(scalar=scalar) if scalar.jumps and scalar.breaks is not None:
+                # of piecewise constant functions what they are at breaks and beside them
+                places = [-np.inf, *scalar.breaks.tolist(), np.inf]
+                values = scalar.value(np.array([*places, *map(np.mean, pairwise(places[1:-1]))]))
+                whole = bool((np.abs(values) < 2.0**52).all())
+                constants.append(values)
+            case Pointwise(scalar=scalar):
+                whole &= scalar.kinked
+            case Dense(weight=weight):
+                constants.append(weight)
+            case Combine(factors=factors):
+                constants += factors
+            case _:
+                whole &= isinstance(layer, Route | Largest)
+        constants += (
+            [layer.offset] if isinstance(layer, Linear) and layer.offset is not None else []
+        )
+        if whole and not any(np.any(np.asarray(one) % 1) for one in constants):
+            found.add(number)
+    return frozenset(found)
 
 
 def _sharp(low: Array, high: Array) -> bool:

@@ -378,13 +378,14 @@ class Layers:
     ``computed`` are the layers from number 1 on.  A constant is known to a relative 2**-44, which
     the bounds allow for; ``sharp`` says that all are exact.  ``noise`` is by how much each layer's
     elements may be off, relative to the magnitudes that meet there, and in absolute terms; nothing,
-    if it is empty.
+    if it is empty.  ``whole`` are layers of which all elements are integers.
     """
 
     inputs: int
     computed: tuple[Linear | Nonlinear, ...]
     sharp: bool = False
     noise: tuple[tuple[float, float], ...] = ()
+    whole: frozenset[int] = frozenset()
 
     @property
     def output(self) -> int:

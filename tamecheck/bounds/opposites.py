@@ -168,4 +168,4 @@ class _Build:
             )
             for index in kept[1:]
         ]
-        return replace(old, computed=tuple(layers))
+        return replace(old, computed=tuple(layers), whole=frozenset())

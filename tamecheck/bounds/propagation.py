@@ -90,8 +90,15 @@ class State:
             found = Interval(found.lower - noise, found.upper + noise)
         if known is not None:
             found = meet(found, known)
+        found = self.rounded(index, found)
         self.bounds.append(found)
         return found
+
+    def rounded(self, index: int, found: Interval) -> Interval:
+        """Bounds of a layer, inward to integers where its elements are integers."""
+        if index not in self.layers.whole:
+            return found
+        return meet(found, Interval(np.ceil(found.lower), np.floor(found.upper)))
 
     def bend(self, index: int) -> Planes:
         """The planes of a nonlinear layer over the present bounds of its arguments."""
@@ -361,4 +368,4 @@ def run_back(state: State, index: int, rows: Array) -> Interval:
         a[0, at, chosen], a[0, count + at, chosen] = 1.0, -1.0
         least = least_on(state.bounds[0], back(state, index, a))
         lower[:, chosen], upper[:, chosen] = least[:, :count], -least[:, count:]
-    return Interval(lower, upper)
+    return state.rounded(index, Interval(lower, upper))

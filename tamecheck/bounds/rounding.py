@@ -40,7 +40,7 @@ def with_rounding(layers: Layers, arithmetic: FloatFormat) -> Layers:
             raise UnsupportedError(what, nodes=[("a sum", f"{count} roundings")])
         lost = (float_up(relative), float_up(arithmetic.absolute(count))) if own else (0.0, 0.0)
         noise.append(lost)
-    return replace(layers, noise=tuple(noise))
+    return replace(layers, noise=tuple(noise), whole=frozenset())
 
 
 def rounding_in(arithmetic: FloatFormat | None) -> Callable[[Layers], Layers]:

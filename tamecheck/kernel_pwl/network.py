@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from operator import add, mul, neg, sub, truediv
 
 from tamecheck.kernel.elements import combinations, lift, lifts, spread
 from tamecheck.kernel.graph import ROUTING, Graph, Node, broadcast
@@ -31,8 +30,10 @@ from tamecheck.kernel_pwl.floats import Floats
 
 JUMPS = ("sign", "step", "floor", "ceil", "round")
 RECTIFIED = {*JUMPS, "relu", "abs", "leaky_relu", "clip"}
-OF_NUMBERS: Mapping[str, Callable[..., Fraction]]
-OF_NUMBERS = {"add": add, "sub": sub, "neg": neg, "mul": mul, "div": truediv}
+OF_NUMBERS: Mapping[str, Callable[..., Fraction]] = {
+    "add": Fraction.__add__, "sub": Fraction.__sub__, "neg": Fraction.__neg__,
+    "mul": Fraction.__mul__, "div": Fraction.__truediv__,
+}  # fmt: skip
 MOST, PRODUCTS = 1 << 22, 1 << 28
 
 
@@ -50,10 +51,9 @@ class Network:
         self.numbers, self.whole = dict[int, Fraction](), set[int]()  # known ones, and integers
         self.tests = dict[int, tuple[int, int]]()  # v and u of a comparison u < v, or u <= v
         self.inputs = sum(n.size for n in graph.nodes if n.op == "input")
-        self.size, needed, values = self.inputs, set(graph.outputs), dict[int, Value]()
+        self.size, needed, values, at = self.inputs, set(graph.outputs), dict[int, Value](), 0
         for k in range(len(graph.nodes) - 1, -1, -1):
             needed.update(graph.nodes[k].args if k in needed else ())
-        at = 0
         for k, node in enumerate(graph.nodes):
             if node.op == "input":
                 require(self.inputs <= MOST, "there are too many inputs")

@@ -196,8 +196,8 @@ def axes_in(axes: Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def concat(values: Sequence[Value], axis: int, **options: Any) -> Value:
-    """Tensors joined along an axis; one alone as it is."""
-    first, *others = values
+    """Tensors joined along an axis; one alone as it is, and those without elements left out."""
+    first, *others = [value for value in values if 0 not in value.shape] or values[:1]
     return first.apply(ops.CONCAT, *others, axis=axis, **options) if others else first
 
 

@@ -319,7 +319,8 @@ def _with_rows(network: Layers, rows: Sequence[Inequality]) -> Layers:
     layers.append(Combine.of(parts, (1.0,) * len(parts), offset, len(rows)))
     # rows are about the numbers that come out
     noise = (*network.noise, *[(0.0, 0.0)] * (len(layers) - network.output))
-    return Layers(network.inputs, tuple(layers), noise=noise if network.noise else ())
+    noise = noise if network.noise else ()
+    return Layers(network.inputs, tuple(layers), noise=noise, whole=network.whole)
 
 
 def _regions(cases: Sequence[Case]) -> tuple[Region, ...]:

@@ -1,5 +1,6 @@
 """Networks that sign or round: what holds has a certificate, at jumps and for empty regions too."""
 
+import itertools
 import random
 from fractions import Fraction
 
@@ -14,6 +15,7 @@ from tamecheck.loaders.text.vnnlib import parse_vnnlib
 from tamecheck.ops import BY_NAME
 from tamecheck.verification import Holds, Unknown, verify
 from tamecheck.verification.integers import branch
+from tamecheck.verification.rectify import rectify
 from tamecheck.verification.split_proofs import SplitProofs
 
 THIRD, TENTH = 1 / 3, 0.1
@@ -184,6 +186,69 @@ def random_question(seed):
     bound = max(values) + rng.choice([0, 0, unit, 1])
     order = f"(assert (<= X_0 X_{inputs - 1}))" if rng.random() < 0.3 else ""
     return graph, f"{region(*ends)}{order}(assert ({rng.choice(['>', '>='])} Y_0 {float(bound)}))"
+
+
+def random_choice(seed):
+    """Elements that are chosen by a comparison, among what is compared and numbers."""
+    rng, build = random.Random(seed), GraphBuilder()
+
+    def numbers(*shape):
+        return build.constant(np.array([rng.randint(-4, 4) / 4 for _ in range(3)]).reshape(shape))
+
+    def linear(node):
+        weight = [[rng.randint(-3, 3) / 2 for _ in range(3)] for _ in range(3)]
+        node = build.apply(BY_NAME["matmul"], [node, build.constant(weight)])
+        return build.apply(BY_NAME["add"], [node, numbers(1, 3)])
+
+    x = build.input("x", (1, 3))
+    compared = [linear(x), rng.choice([numbers(1, 3), linear(x)])]
+    rng.shuffle(compared)
+    test = build.apply(BY_NAME[rng.choice(["less", "less_equal"])], compared)
+    branches = [rng.choice([*compared, numbers(1, 3)]) for _ in range(2)]
+    node = linear(build.apply(BY_NAME["select"], [test, *branches]))
+    return build.build({"y": build.apply(BY_NAME[rng.choice(["floor", "relu", "neg"])], [node])})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_choices_by_comparisons_are_decided_and_certified(seed):
+    graph, rng = random_choice(seed), random.Random(seed)
+    read = rectify(graph)
+    values = []
+    for point in itertools.product([-1, -0.5, 0, 0.25, 1], repeat=3):
+        inputs = graph.split(list(map(Fraction, point)))
+        found = exact_values(graph, inputs)["y"]
+        values.append(found[0, 0])
+        # of two variables that are compared neither is chosen beside a number
+        assert read is None or (exact_values(read.graph, inputs)["y"] == found).all()
+    bound = max(values) + rng.choice([0, 0.125])
+    ends = region(*[(-1, "<=", 1, "<=")] * 3) + " (declare-const Y_2 Real)"
+    answer = verify(
+        graph, parse_vnnlib(f"{ends}(assert (> Y_0 {float(bound)}))"), timeout=60, certify=True
+    )
+    assert not isinstance(answer, Unknown)
+    if read is not None and isinstance(answer, Holds):
+        assert answer.rests_on == "certificate", answer.note
+
+
+@pytest.mark.parametrize("op", ["floor", "ceil", "round"])
+def test_what_rounds_an_integer_is_the_identity(op):
+    """Whose value is bound to its argument: ``op(s) - s`` is 0 for a sum s of signs."""
+    build = GraphBuilder()
+    whole, x = build.constant([[1, -2], [3, 1]]), build.input("x", (1, 2))
+    signs = build.apply(BY_NAME["sign"], [x], at_zero=Fraction(0))
+    total = build.apply(BY_NAME["matmul"], [signs, whole])
+    same = build.apply(BY_NAME[op], [total], **({"mode": "half_even"} if op == "round" else {}))
+    graph = build.build({"y": build.apply(BY_NAME["sub"], [same, total])})
+    ends = region(*[(-1, "<=", 1, "<=")] * 2)
+    spec = parse_vnnlib(f"{ends}(assert (or (> Y_0 0) (< Y_1 0)))")
+    answer = verify(graph, spec, timeout=60, certify=True)
+    assert answer.rests_on == "certificate", answer
+    # halves of signs are none
+    half = build.apply(BY_NAME["mul"], [total, build.constant(0.5)])
+    rounded = build.apply(BY_NAME[op], [half], **({"mode": "half_even"} if op == "round" else {}))
+    other = build.build({"y": build.apply(BY_NAME["sub"], [rounded, half])})
+    row = "(< Y_0 0)" if op == "floor" else "(> Y_0 0)"
+    assert verify(other, parse_vnnlib(f"{ends}(assert {row})"), timeout=60).status == "violated"
 
 
 @pytest.mark.parametrize("seed", range(24))
