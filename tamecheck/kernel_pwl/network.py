@@ -49,7 +49,7 @@ class Network:
         blocks: list[Linear | Bend] = []
         self.blocks, self.constants = blocks, dict[Fraction, int]()
         self.numbers, self.whole = dict[int, Fraction](), set[int]()  # known ones, and integers
-        self.tests = dict[int, tuple[int, int]]()  # v and u of a comparison u < v, or u <= v
+        self.tests = dict[int, tuple[int, int, int]]()  # v, u and v - u of u < v, or u <= v
         self.inputs = sum(n.size for n in graph.nodes if n.op == "input")
         self.size, needed, values, at = self.inputs, set(graph.outputs), dict[int, Value](), 0
         for k in range(len(graph.nodes) - 1, -1, -1):
@@ -148,7 +148,8 @@ class Network:
             case "less" | "less_equal":
                 beyond = self._combine((ONE, y), (-ONE, x))
                 made = self._bend(beyond, "step", ONE if node.op == "less_equal" else ZERO)
-                self.tests.update(pairs(made, pairs(self._variables(y), self._variables(x))))
+                over, under = self._variables(y), self._variables(x)
+                self.tests.update(pairs(made, zip(over, under, beyond, strict=True)))
                 return made
             case "select":
                 return self._choose(*map(self._variables, args))
@@ -271,7 +272,7 @@ class Network:
     def _choose(self, tests: Row, x: Row, y: Row) -> Row:
         """Return x where a test u < v holds, else y, where x - y is m (v - u) + k, |m| <= 1."""
         require(all(c in self.tests for c in tests), "a condition that is no comparison")
-        over, under = (list(side) for side in zip(*(self.tests[c] for c in tests), strict=True))
+        over, under, beyond = map(list, zip(*(self.tests[c] for c in tests), strict=True))
         slopes, shifts = list[Fraction](), list[Fraction]()
         for a, b, v, u in zip(x, y, over, under, strict=True):
             d, z = ([None if i in self.numbers else i for i in two] for two in ((a, b), (v, u)))
@@ -282,8 +283,7 @@ class Network:
             shifts.append(of[0] - of[1] - m * (of[2] - of[3]))
         parts = [(ONE, y), (ONE, self._scale(tests, known(shifts)))]
         if any(slopes):
-            beyond = self._bend(self._combine((ONE, over), (-ONE, under)), "relu")
-            parts.append((ONE, self._scale(beyond, known(slopes))))
+            parts.append((ONE, self._scale(self._bend(beyond, "relu"), known(slopes))))
         return self._combine(*parts)
 
     def _matmul(self, node: Node, args: list[Value]) -> Value:
