@@ -88,6 +88,7 @@ def test_networks_of_the_quantiser_of_onnxruntime(kind, by_channel, tmp_path):
         activation_type=activations,
         weight_type=weights,
         per_channel=by_channel,
+        reduce_range=True,
     )
     graph = load_onnx(tmp_path / "q.onnx").graph
     run = runtime(onnx.load(tmp_path / "q.onnx"))
@@ -133,7 +134,10 @@ def recurrent():
 def test_networks_that_are_quantised_on_the_way(make, shape, weights, by_channel, tmp_path):
     onnx.save(make(), tmp_path / "float.onnx")
     quantize_dynamic(
-        tmp_path / "float.onnx", tmp_path / "q.onnx", weight_type=weights, per_channel=by_channel
+        *(tmp_path / "float.onnx", tmp_path / "q.onnx"),
+        weight_type=weights,
+        per_channel=by_channel,
+        reduce_range=True,
     )
     graph = load_onnx(tmp_path / "q.onnx").graph
     run = runtime(onnx.load(tmp_path / "q.onnx"))
