@@ -10,8 +10,10 @@ import contextlib
 import functools
 import gc
 import importlib
+import math
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,28 @@ def pytest_cmdline_main(config):
     if whole and getattr(config.option, "dist", None) == "no":
         # neighbours stay on one worker, so that what a module makes is made once
         config.option.dist = "worksteal"
+
+
+UNTIL = float(os.environ.get("TAMECHECK_UNTIL", "inf"))
+"""When slow tests end, in seconds of the epoch: CI has a time limit, and machines differ."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Where slow tests may have to be left out, they come last."""
+    if math.isfinite(UNTIL):
+        items.sort(key=_is_slow)
+
+
+def _is_slow(item):
+    return item.get_closest_marker("slow") is not None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Run no slow test when the time for them is over; the summary names those left out."""
+    if time.time() > UNTIL and _is_slow(item):
+        pytest.skip("The time for slow tests is over (TAMECHECK_UNTIL).")
 
 
 @pytest.hookimpl(wrapper=True)
