@@ -438,5 +438,7 @@ def _integers(layers: Sequence[Linear | Nonlinear]) -> frozenset[int]:
 
 
 def _sharp(low: Array, high: Array) -> bool:
+    if low is high:
+        return bool(np.isfinite(low).all())
     size = np.maximum(np.abs(low), np.abs(high))
     return bool((high - low <= size * _ERROR).all())

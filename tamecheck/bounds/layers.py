@@ -157,7 +157,7 @@ class Dense(Linear):
     shape: Shape
     result: Shape
     left: bool
-    magnitude: Array = field(repr=False)
+    magnitude: Array | None = field(repr=False)
     sparse: tuple[Sparse, Sparse] | None = field(default=None, repr=False)
     """The matrix and its transpose, if few entries are not 0."""
 
@@ -168,7 +168,8 @@ class Dense(Linear):
         if not left and is_sparse(weight):
             sparse = Sparse.of(weight), Sparse.of(weight.T)
             terms = sparse[0].longest
-        size, magnitude = size_of(result), np.abs(weight)
+        # large ones are not kept twice where entries are enough
+        size, magnitude = size_of(result), np.abs(weight) if sparse is None else None
         return Dense((arg,), size, None, terms, weight, shape, result, left, magnitude, sparse)
 
     def apply(self, xs: Sequence[Array]) -> Array:
@@ -181,7 +182,8 @@ class Dense(Linear):
         """See `Linear`."""
         if self.sparse is not None:
             return self._by_entries(xs[0], self.sparse[0], absolute=True)
-        return self._times(xs[0], self.magnitude, self.shape)
+        magnitude = np.abs(self.weight) if self.magnitude is None else self.magnitude
+        return self._times(xs[0], magnitude, self.shape)
 
     def adjoint(self, a: Array) -> list[Array]:
         """See `Linear`."""

@@ -6,7 +6,9 @@ pairs.  Bounds of a pair are better than those of its parts, whose errors do not
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,19 +75,27 @@ def _pairs_before(layers: Layers, after: Linear | Nonlinear) -> _Pairs | None:
     out = after.weight
     waiting: dict[bytes, int] = {}
     pairs: list[tuple[int, int]] = []
-    for k, column in enumerate(columns):
-        # no negative zero, so that equal columns have equal bytes
-        other = waiting.pop((0.0 - column).tobytes(), None)
+    for k, at, values in _entries(columns):
+        other = waiting.pop(at + (-values).tobytes(), None)
         if other is not None and _is_exact(out[other], out[k]):
             pairs.append((other, k))
         else:
-            waiting[(column + 0.0).tobytes()] = k
+            waiting[at + values.tobytes()] = k
     if not pairs:
         return None
     first, second = np.array(pairs).T
     alone = np.setdiff1d(np.arange(len(columns)), np.array(pairs))
     linear, bent = (out[first] - out[second]) / 2, (out[first] + out[second]) / 2
     return _Pairs(before.args[0], rectified, before.weight, offset, out, alone, first, linear, bent)
+
+
+def _entries(rows: Array) -> Iterator[tuple[int, bytes, Array]]:
+    """Of each row where it is not 0, and what it has there."""
+    number, at = rows.nonzero()
+    ends = np.searchsorted(number, np.arange(len(rows) + 1)).tolist()
+    for k, (start, end) in enumerate(pairwise(ends)):
+        part = at[start:end]
+        yield k, part.tobytes(), rows[k, part]
 
 
 def _is_one_row(layer: Dense) -> bool:

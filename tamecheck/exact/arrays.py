@@ -117,6 +117,8 @@ def take_flat(array: Array, index: Array) -> Array:
 
 
 _WORD = 62
+_SPARSE = 8
+"""A product with one row takes the nonzero elements alone where at most one in so many is."""
 
 
 def exact_matmul(left: Array, right: Array, shape: Shape) -> Array:
@@ -141,9 +143,29 @@ def _product(left: Array, right: Array) -> Array:
     if has_balls(left) or has_balls(right):
         balls = _ball_matrix(left) * _ball_matrix(right)
         return _fill([settle(ball) for ball in _entries(balls)], rows, columns)
+    if rows == 1 and right.dtype.kind == "f" and _SPARSE * np.count_nonzero(right) <= right.size:
+        return _sparse_product(left, right)
+    if columns == 1 and left.dtype.kind == "f" and _SPARSE * np.count_nonzero(left) <= left.size:
+        return _sparse_product(right.T, left.T).T
     (a, scale_a), (b, scale_b) = _integers(left), _integers(right)
     scale = scale_a * scale_b
     return _fill([scale * entry for entry in (a * b).entries()], rows, columns)
+
+
+def _sparse_product(row: Array, right: Array) -> Array:
+    """The product of one row and a matrix of floats of which few are not 0."""
+    at, to = right.nonzero()
+    (values, scale), (weights, exponent) = _integers(row), _dyadic(right[at, to].astype(np.float64))
+    factors, sums = [int(value) for value in values.entries()], [0] * right.shape[1]
+    for i, j, weight in zip(at.tolist(), to.tolist(), weights, strict=True):
+        sums[j] += factors[i] * weight
+    scale *= _power_of_two(exponent)
+    return _fill([scale * total for total in sums], 1, right.shape[1])
+
+
+def _power_of_two(exponent: int) -> fmpq:
+    power = fmpz(2) ** abs(exponent)
+    return fmpq(power) if exponent >= 0 else fmpq(1, power)
 
 
 def _entries(matrix: arb_mat) -> list[arb]:
@@ -170,8 +192,7 @@ def _integers(array: Array) -> tuple[fmpz_mat, fmpq]:
     if array.dtype.kind != "f":
         return fmpz_mat(rows, columns, array.reshape(-1).tolist()), fmpq(1)
     entries, exponent = _dyadic(array.astype(np.float64, copy=False).reshape(-1))
-    power = fmpz(2) ** abs(exponent)
-    return fmpz_mat(rows, columns, entries), fmpq(power) if exponent >= 0 else fmpq(1, power)
+    return fmpz_mat(rows, columns, entries), _power_of_two(exponent)
 
 
 def _dyadic(values: Array) -> tuple[list[int], int]:

@@ -7,11 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from corpus import dense_network
-from flint import arb, ctx
+from flint import arb, ctx, fmpq
 
 from tamecheck import ops
 from tamecheck.errors import DomainError, InputError, TamecheckError
 from tamecheck.evaluate import exact_values, float_values
+from tamecheck.exact.arrays import exact_matmul
 from tamecheck.ir.graph import GraphBuilder
 from tamecheck.ops import BY_NAME
 
@@ -273,3 +274,19 @@ def composed_at(point):
     grown = builder.apply(ops.EXP, [builder.input("x", ())], "grown")
     graph = builder.build({"y": builder.apply(ops.FLOOR, [grown])})
     return exact_values(graph, {"x": np.array(point, dtype=object)})
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("few", [0, 1, 5])
+def test_products_with_sparse_matrices_are_those_of_their_entries(kind, few):
+    random = np.random.default_rng(few)
+    matrix = np.zeros((6, 8), kind)
+    at = random.choice(matrix.size, few, replace=False)
+    matrix.reshape(-1)[at] = random.normal(size=few) * 2.0 ** random.integers(-60, 60, few)
+    row, column = (
+        np.array([fmpq(k, 7) for k in random.integers(-9, 9, n).tolist()]) for n in (6, 8)
+    )
+    exactly = [fmpq(*x.as_integer_ratio()) for x in matrix.reshape(-1).tolist()]
+    entries = np.array(exactly, object).reshape(6, 8)
+    assert exact_matmul(row, matrix, (8,)).tolist() == (row @ entries).tolist()
+    assert exact_matmul(matrix, column, (6,)).tolist() == (entries @ column).tolist()
