@@ -46,7 +46,7 @@ def between(low, high, share):
 
 
 @pytest.mark.parametrize("op", sorted(UNARY))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(a=RATIONALS, width=RATIONALS, shares=st.lists(st.fractions(0, 1), max_size=4))
 def test_unary_functions(op, a, width, shares):
     box = Interval(a, a + abs(width))
@@ -143,7 +143,7 @@ def inside(box, share, far):
 
 
 @pytest.mark.parametrize("op", sorted(BINARY))
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(
     SIDE,
     SIDE,
@@ -166,7 +166,7 @@ def test_binary_operations(op, a, b, c, d, points):  # noqa: PLR0913, PLR0917
 
 
 @pytest.mark.parametrize("op", ["sign", "step", "leaky_relu", "elu", "clip", "pow", "select"])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     SIDE,
     SIDE,

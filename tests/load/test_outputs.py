@@ -76,6 +76,7 @@ def test_a_verb_replaces_its_own_output_and_nothing_else(folder, verb, capsys):
     arguments = VERBS[verb]
     name = next(word for word in arguments if word.startswith("OUT"))
     done = (0, 3) if verb == "report" else (0,)
+    (folder / name).write_bytes(b"")
     assert main(arguments) in done
     first = (folder / name).read_bytes()
     assert main(arguments) in done
@@ -87,8 +88,6 @@ def test_a_verb_replaces_its_own_output_and_nothing_else(folder, verb, capsys):
         assert (folder / name).read_bytes() == other
         assert "is left alone" in capsys.readouterr().err
     assert main([*arguments, "--force"]) in done
-    (folder / name).write_bytes(b"")
-    assert main(arguments) in done
     assert len((folder / name).read_bytes()) > 5
     assert not list(folder.glob(".tamecheck-*"))
 

@@ -16,7 +16,7 @@ from tamecheck.loaders.torch.module import from_torch
 from tests.load.torch_functions import ALONG_AXES, ELEMENTWISE, MATRICES, PLACES
 from tests.load.torch_modules import KINDS, Function, composition, random_module
 
-COUNT = int(os.environ.get("TAMECHECK_WRITES", "24"))
+COUNT = int(os.environ.get("TAMECHECK_WRITES", "8"))
 """How many random modules of each sort are read."""
 
 

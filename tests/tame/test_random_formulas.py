@@ -16,7 +16,7 @@ from tame_truth import Score, score
 
 from tamecheck.loaders.text.expression import parse_expression
 
-COUNT = int(os.environ.get("TAMECHECK_FORMULAS", "60"))
+COUNT = int(os.environ.get("TAMECHECK_FORMULAS", "20"))
 UNKNOWN = 0.05
 """The share of formulas that may be undecided."""
 
