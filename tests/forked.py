@@ -1,12 +1,13 @@
 """The command ``tamecheck`` for transcripts: each call a fork of one process that has imported it.
 
 Arguments, folder, environment and streams are those of the call, as is the exit code; only the
-imports are shared.  What a process of its own does is tested in ``tests/cli``.
+imports and the parser are shared.  What a process of its own does is tested in ``tests/cli``.
 """
 
 import contextlib
 import importlib
 import os
+import pkgutil
 import socket
 import subprocess
 import sys
@@ -25,11 +26,11 @@ with socket.socket(socket.AF_UNIX) as call:
     sys.exit(int(call.recv(16) or b"70"))
 """
 
-IMPORTS = (
-    *("numpy", "scipy.optimize", "tamecheck.show.text", "tamecheck.kernel", "tamecheck.model"),
-    *("tamecheck.certificates", "tamecheck.programs", "tamecheck.explain", "tamecheck.report"),
-    *("tamecheck.verification", "tamecheck.derivative", "tamecheck.duality", "tamecheck.cells"),
+PACKAGES = (
+    *("cells", "certificates", "cli", "derivative", "duality", "encode", "explain", "kernel"),
+    *("loaders.text", "model", "programs", "report", "show", "solvers", "tame", "verification"),
 )
+"""What verbs read, with all that is in it."""
 
 
 @contextlib.contextmanager
@@ -56,9 +57,15 @@ def commands(folder):
 
 def serve(place):
     from tamecheck.cli import main
+    from tamecheck.cli.entry import _parser
 
-    for name in IMPORTS:
+    for name in ("numpy", "scipy.optimize", "highspy"):
         importlib.import_module(name)
+    for name in PACKAGES:
+        package = importlib.import_module(f"tamecheck.{name}")
+        for part in pkgutil.walk_packages(getattr(package, "__path__", ()), f"tamecheck.{name}."):
+            importlib.import_module(part.name)
+    _parser()  # a parser costs as much as a verb
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(place)
         server.listen()
