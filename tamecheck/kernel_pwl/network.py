@@ -111,8 +111,7 @@ class Network:
         """Return known numbers, which a format has to have."""
         if self.floats is not None:
             spend(2 * len(value.nums))
-            all_ = all(map(self.floats.has, value.values()))
-            require(all_, "a constant is no number of the format")
+            require(all(map(self.floats.has, value.values())), "a constant is none of the format")
         return value
 
     def _move(self, k: int, node: Node, args: list[Value]) -> Value:
@@ -130,9 +129,8 @@ class Network:
         """Return the arguments at the node's shape."""
         found: list[Value] = []
         for a, value in pairs(node.args, args):
-            places = spread(self.graph.nodes[a].shape, node.shape)
             nums = value.nums if isinstance(value, Known) else value
-            wide = [nums[o] for o in places]
+            wide = [nums[o] for o in spread(self.graph.nodes[a].shape, node.shape)]
             found.append(Known(wide, value.denominator) if isinstance(value, Known) else wide)
         return found
 
@@ -145,9 +143,11 @@ class Network:
         match node.op:
             case "add" | "sub":
                 return self._combine((ONE, x), (ONE if node.op == "add" else -ONE, y))
-            case "less" | "less_equal":
+            case "less" | "less_equal" | "equal":
                 beyond = self._combine((ONE, y), (-ONE, x))
-                made = self._bend(beyond, "step", ONE if node.op == "less_equal" else ZERO)
+                made = self._bend(beyond, "step", ZERO if node.op == "less" else ONE)
+                if node.op == "equal":
+                    return self._combine((ONE, made), (-ONE, self._bend(beyond, "step")))
                 over, under = self._variables(y), self._variables(x)
                 self.tests.update(pairs(made, zip(over, under, beyond, strict=True)))
                 return made
@@ -164,6 +164,9 @@ class Network:
 
     def _rectified(self, node: Node, x: Row) -> Row:
         """Return a function of one variable by rectifiers, or a jump."""
+        if node.mode == "toward_zero":  # floor(max(x, 0)) - floor(max(-x, 0))
+            ys = [self._bend(self._bend(z, "relu"), "floor") for z in (x, self._combine((-ONE, x)))]
+            return self._combine(*pairs((ONE, -ONE), ys))
         if node.op in (*JUMPS, "relu"):
             require(node.mode in ("", "half_even"), "a rounding mode that has no rule here")
             return self._bend(x, node.op, node.q.get("at_zero", ZERO))

@@ -21,6 +21,7 @@ from tamecheck.ops.facets import extremum, larger, line_of
 from tamecheck.ops.shapes import axes_of
 
 BENT = frozenset((ops.RELU, ops.SIGN, ops.STEP, ops.FLOOR, ops.CEIL, ops.ROUND))
+_ZERO = Fraction(0)
 _ROUNDING = frozenset((ops.FLOOR, ops.CEIL, ops.ROUND))
 _LINEAR = frozenset(
     (
@@ -109,10 +110,10 @@ class _Rewriter:
         op, build = node.op, self.build
         x = args[0]
         if op is ops.ROUND and node.params["mode"] != "half_even":
-            return None
+            return self._truncated(x) if node.params["mode"] == "toward_zero" else None
         if op in _LINEAR or op in BENT:
             return build(op, args, node.label, node.function, **node.params)
-        if op in (ops.LESS, ops.LESS_EQUAL, ops.SELECT):
+        if op in (ops.LESS, ops.LESS_EQUAL, ops.EQUAL, ops.SELECT):
             return self._chosen(*args) if op is ops.SELECT else self._test(op, args)
         line = line_of(op, node.params)
         if line is not None and line.is_continuous and line.breaks == line.at == (0,):
@@ -137,9 +138,16 @@ class _Rewriter:
     def _relu(self, x: int) -> int:
         return self.build(ops.RELU, [x])
 
+    def _truncated(self, x: int) -> int:
+        """``floor(max(x, 0)) - floor(max(-x, 0))``."""
+        sides = x, self.build(ops.NEG, [x])
+        return self.build(ops.SUB, [self.build(ops.FLOOR, [self._relu(z)]) for z in sides])
+
     def _test(self, op: Op, args: Sequence[int]) -> int:
-        at_zero = Fraction(op is ops.LESS_EQUAL)
-        found = self.build(ops.STEP, [self.build(ops.SUB, args[::-1])], at_zero=at_zero)
+        apart = self.build(ops.SUB, args[::-1])
+        found = self.build(ops.STEP, [apart], at_zero=Fraction(op is not ops.LESS))
+        if op is ops.EQUAL:
+            return self.build(ops.SUB, [found, self.build(ops.STEP, [apart], at_zero=_ZERO)])
         self.tests[found] = args[0], args[1]
         return found
 
@@ -158,7 +166,7 @@ class _Rewriter:
         slope = 0 if chosen == (None, None) else 1 if chosen == beyond else -1
         if slope and chosen not in (beyond, beyond[::-1]):
             return None
-        rest = self.builder.constant(Fraction(0))
+        rest = self.builder.constant(_ZERO)
         # v - u, or u - v, is what x - y has of variables
         ends = (x, y) if not slope else (x, y, v, u) if slope < 0 else (x, y, u, v)
         for place, end in enumerate(ends):

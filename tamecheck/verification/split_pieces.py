@@ -311,8 +311,9 @@ class Pieces(Search):
                 for e in np.flatnonzero(_is_open(state, index, arg, op)).tolist():
                     form[:, e] = 0.0
                     form[column[index, e], e] = 1.0
-                    low.append(own.lower[0, e])
-                    high.append(own.upper[0, e])
+                    # what a split says of a rectifier's value is said of what reads it
+                    low.append(0.0 if op == "relu" else own.lower[0, e])
+                    high.append((read if op == "relu" else own).upper[0, e])
             forms.append(form)
         outputs, members = forms[layers.output], np.flatnonzero(self.problem.members[case])
         rows, least = [-outputs[1:, r] for r in members], [outputs[0, r] for r in members]
@@ -334,10 +335,8 @@ class Pieces(Search):
             over, below, beyond = _lines(bent[index][1], bottom, top)
             rows += [(unit - form)[1:], (over * form - unit)[1:]]
             least += [below + form[0], -beyond - over * form[0]]
-        box = np.array(low), np.array(high)
-        return _Program(
-            box, outputs, args, open_, sides, np.array(rows), np.array(least), above, near
-        )  # fmt: skip
+        box, system = (np.array(low), np.array(high)), (np.array(rows), np.array(least))
+        return _Program(box, outputs, args, open_, sides, *system, above, near)
 
     # --- splits ---
 

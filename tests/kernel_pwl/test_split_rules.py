@@ -357,8 +357,8 @@ BEYOND = [str(-v / (1 << 24)) for v in ABOVE]
         (shifted(1 << 20, -1 << 20), "1", at_most("-65/64", [0, "-1"]), "the rows may all hold"),
         (shifted(1 << 20, -1 << 20), "1", at_most("-3", [0, "-1"]), ""),
         # floats of the format, and no others
-        (scaled(Fraction(1, 10)), "1", at_most("-1", [0, "-1"]), "node 1: a constant is no number of the format"),
-        (scaled((1 << 24) + 1), "1", at_most("-1", [0, "-1"]), "node 1: a constant is no number of the format"),
+        (scaled(Fraction(1, 10)), "1", at_most("-1", [0, "-1"]), "node 1: a constant is none of the format"),
+        (scaled((1 << 24) + 1), "1", at_most("-1", [0, "-1"]), "node 1: a constant is none of the format"),
         (lambda build, x: build.apply(ops.LEAKY_RELU, [x], alpha=Fraction(1, 3)), "1", at_most("-2", [0, "-1"]), "node 1: a number is none of the format"),
         # what may overflow
         (scaled(1 << 126), "1/2", at_most(str(-1 << 127), [0, "-1"]), ""),

@@ -45,6 +45,7 @@ FLOOR, SIGN, ROUND = (
     ("sign", {"at_zero": Fraction(0)}),
     ("round", {"mode": "half_even"}),
 )
+TOWARDS_ZERO = "round", {"mode": "toward_zero"}
 CASES = {
     "a point on a jump": (
         network(([[-1, 1, 0]], [0.5, -1, 0]), ([[1, 2], [2, -1], [1, -2]], [-1, 0]), op=[FLOOR]),
@@ -189,7 +190,7 @@ def random_question(seed):
 
 
 def random_choice(seed):
-    """Elements that are chosen by a comparison, among what is compared and numbers."""
+    """Elements that a comparison chooses, among what is compared and numbers; or equalities."""
     rng, build = random.Random(seed), GraphBuilder()
 
     def numbers(*shape):
@@ -205,8 +206,12 @@ def random_choice(seed):
     rng.shuffle(compared)
     test = build.apply(BY_NAME[rng.choice(["less", "less_equal"])], compared)
     branches = [rng.choice([*compared, numbers(1, 3)]) for _ in range(2)]
-    node = linear(build.apply(BY_NAME["select"], [test, *branches]))
-    return build.build({"y": build.apply(BY_NAME[rng.choice(["floor", "relu", "neg"])], [node])})
+    if rng.random() < 0.3:
+        node = linear(build.apply(BY_NAME["equal"], compared))
+    else:
+        node = linear(build.apply(BY_NAME["select"], [test, *branches]))
+    name, params = rng.choice([("floor", {}), ("relu", {}), ("neg", {}), TOWARDS_ZERO])
+    return build.build({"y": build.apply(BY_NAME[name], [node], **params)})
 
 
 @pytest.mark.parametrize("seed", range(12))
