@@ -262,6 +262,7 @@ def ball_lines(name: str, document: Mapping[str, Any], *, distance: bool) -> Ite
 _BOUNDS = {
     "certificate": "proved by a certificate about its program",
     "linear bounds": "proved by rigorous linear bounds",
+    "recomputation": "proved by exact multipliers on every linear piece",
     None: "",
 }
 

@@ -245,7 +245,8 @@ class Optimum(Readable):
     x: tuple[Fraction, ...] | None
     """The elements of all inputs, in order, inside the box."""
     checked: str | None
-    """What the bound rests on: ``certificate``, ``linear bounds`` (rigorous), or None."""
+    """What the bound rests on: ``certificate``, ``recomputation`` (of every linear piece),
+    ``linear bounds`` (rigorous), or None."""
     method: str
     """How the point was found."""
     notes: tuple[str, ...]

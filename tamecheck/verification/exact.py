@@ -55,6 +55,9 @@ _SMALL = 30_000
 _CUT, _SECOND, _LEAF_LONG = 2.0**17, 2.0**34, 2.0
 """The work of a cut, by input, and in a second; the seconds that a box is worth."""
 
+NOT_REACHED = (TimeLimitError, NonlinearError, InputError, ZeroDivisionError)
+"""No time, or an op that is not affine on some piece or has no value there."""
+
 Confirm: TypeAlias = Callable[[int, tuple[Fraction, ...]], "Witness | None"]
 """The witness of a case at an input, if the exact outputs there satisfy it."""
 
@@ -112,6 +115,16 @@ class Exact:
             if run.complete and found is None:
                 impossible.update(numbers)
         return Outcome(frozenset(impossible), None, parts, cuts)
+
+    def pieces(self, case: Case, budget: Budget) -> Iterator[tuple[Polyhedron, Array]]:
+        """The parts of a case's region where the outputs are affine, with a column of each output.
+
+        A `TimeLimitError` says that the budget is spent, or that there are too many.
+        """
+        run = _Descent(self, (), budget, faces=False)
+        yield from run.leaves(case)
+        if not run.complete:
+            raise TimeLimitError("some pieces were not reached")
 
 
 class Leaves:
@@ -193,13 +206,14 @@ class _Descent:
     def through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
         """The first case that has a point, with the point; not ``complete`` if it was stopped."""
         try:
-            return self._through(case)
-        except (TimeLimitError, NonlinearError, InputError, ZeroDivisionError):
-            # no time, or an op that is not affine on some piece or has no value there
+            hits = (self._hit(part, outputs) for part, outputs in self.leaves(case))
+            return next(filter(None, hits), None)
+        except NOT_REACHED:
             self.complete = False
             return None
 
-    def _through(self, case: Case) -> tuple[int, tuple[Fraction, ...]] | None:
+    def leaves(self, case: Case) -> Iterator[tuple[Polyhedron, Array]]:
+        """The parts where the outputs are affine, with a column of coefficients of each output."""
         start = polyhedron_of(case)
         stack = [] if start is None else [self._walk(start, 0, {INPUTS: self.entries})]
         while stack:
@@ -212,10 +226,11 @@ class _Descent:
                 stack.append(self._walk(part, position, forms))
                 continue
             self.parts += 1
-            hit = self._hit(part, forms)
-            if hit is not None:
-                return hit
-        return None
+            columns = [
+                forms[node].value[0].reshape(self.exact.inputs + 1, -1)
+                for node in self.exact.outputs
+            ]
+            yield part, np.concatenate(columns, axis=1)
 
     def _walk(
         self, part: Polyhedron, position: int, forms: dict[int, Forms]
@@ -261,14 +276,9 @@ class _Descent:
                 elif (child := here.cut(rows)) is not None:
                     stack.append((child, [*decided, choice]))
 
-    def _hit(
-        self, part: Polyhedron, forms: dict[int, Forms]
-    ) -> tuple[int, tuple[Fraction, ...]] | None:
+    def _hit(self, part: Polyhedron, outputs: Array) -> tuple[int, tuple[Fraction, ...]] | None:
         """A case that has a point in a part where the outputs are affine."""
         size = self.exact.inputs
-        outputs = np.concatenate(
-            [forms[node].value[0].reshape(size + 1, -1) for node in self.exact.outputs], axis=1
-        )
         for number, wanted in self.cases:
             self.budget.check()
             found = part.cut([_output_row(one, outputs, size) for one in wanted])

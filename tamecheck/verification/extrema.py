@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from typing import Any, Literal, Required, TypeAlias, TypedDict, TypeVar, Unpack
 
 import numpy as np
@@ -28,7 +29,7 @@ from tamecheck.ir.program import Sense
 from tamecheck.ir.tensor import Array, size_of
 from tamecheck.model import Model
 from tamecheck.programs import Feasible, Optimal, Unknown, solve
-from tamecheck.verification.answer import Optimum, Status
+from tamecheck.verification.answer import RECOMPUTATION, Optimum, Status
 from tamecheck.verification.boxes import halve_boxes
 from tamecheck.verification.branch import (
     Items,
@@ -36,6 +37,7 @@ from tamecheck.verification.branch import (
     join_items,
     pick_items,
 )
+from tamecheck.verification.supremum import supremum
 from tamecheck.verification.walk import (
     Walker,
     best_walks,
@@ -54,6 +56,7 @@ _MOST_WALK = 20.0
 _SHORT_WALK = 0.1
 """Seconds of walks before a small program, which is solved as soon as that."""
 _DEFAULT_SPLIT = 30.0
+_NOT_ATTAINED = "No point is known that attains the bound; values come near to it."
 _FEW = 60
 _NARROW = 16
 _BATCH, _GOOD, _MOST, _LEAST = 64, 1e-6, 200_000, 2.0**-1000
@@ -82,8 +85,9 @@ def maximise(model: Model, **options: Unpack[Options]) -> Optimum:
 
     A piecewise affine network becomes an exact mixed-integer program; walks find a first point,
     the solvers of `tamecheck.solve` go on from it, and every value is that of the network itself
-    in rational arithmetic.  Other networks get a rigorous bound from linear bounds on boxes that
-    are halved; then the status is ``feasible``, unless value and bound are equal.
+    in rational arithmetic.  One that jumps is optimised on every linear piece, if they are few.
+    Other networks get a rigorous bound from linear bounds on boxes that are halved; then the status
+    is ``feasible``, unless value and bound are equal.
 
     Parameters
     ----------
@@ -203,6 +207,11 @@ class _Task:
         encoding = None
         if self.graph.parameters <= _SMALL or self.asked == "auto":
             encoding = self._try(lambda: mip_encoding(self.graph, self.box, budget=self.budget))
+        if encoding is not None or self.asked == "walk" or not self._by_pieces():
+            self._search(layers, encoding, left)
+
+    def _search(self, layers: Layers | None, encoding: Encoding | None, left: float) -> None:
+        """Walks, then the program or halves of the box, with so many seconds."""
         many = encoding is not None and len(encoding.rules) >= _FEW
         if layers is not None:
             share = _DEFAULT_WALK if math.isinf(left) else left
@@ -286,6 +295,15 @@ class _Task:
         sign = self.sense.sign
         if bound is not None and (self.bound is None or sign * bound > sign * self.bound):
             self.bound, self.checked = bound, checked
+
+    def _by_pieces(self) -> bool:
+        offer = partial(self._offer, method="linear pieces")
+        asked = self.graph, self.ends, self.output, self.sense
+        found = supremum(*asked, budget=self.budget, offer=offer)
+        if found is not None:
+            self.bound, attained = found
+            self.checked, self.notes = RECOMPUTATION, [] if attained else [_NOT_ATTAINED]
+        return found is not None
 
     def _split(self, layers: Layers, seconds: float) -> None:
         lower, upper = self._sides()

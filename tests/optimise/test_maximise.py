@@ -118,8 +118,6 @@ def test_random_networks_are_at_least_as_large_as_all_vertices_found(seed):
     [
         ("x*y - x**2", "0:1", 0.25),
         ("sin(x) + y", "0:1", 1 + np.sin(1)),
-        ("sign(x) + y", "-1:1", 2),
-        ("(0.3 < x) + y", "-1:1", 2),
     ],
 )
 def test_other_functions_get_a_proved_bound(text, box, largest):
@@ -129,6 +127,33 @@ def test_other_functions_get_a_proved_bound(text, box, largest):
     assert found.bound >= found.value
     assert float(found.bound) == pytest.approx(largest, abs=1e-4)
     assert float(found.value) == pytest.approx(largest, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "box", "largest", "smallest"),
+    [
+        ("sign(x) + y", "-1:1", "2", "-2"),
+        ("(0.3 < x) + y", "-1:1", "2", "-1"),
+        ("round(2*x) + floor(x - 1/3) + max(y, x)", "-1:1", "3", "-5"),
+        ("where(x <= y, 2*x, -y)", "-1:1", "2", "-2"),
+        # values between, and beside, what is attained
+        ("x - floor(x)", "1/4:5/2", None, "0"),
+        ("where(x < 0, x, -1/2 + 0*x)", "-1/3:1", None, "-1/2"),
+    ],
+)
+def test_functions_that_jump_are_optimised_exactly(text, box, largest, smallest):
+    model = tc.expression(text)
+    for optimise, wanted in ((tc.maximise, largest), (tc.minimise, smallest)):
+        found = optimise(model, box=box, timeout=60)
+        assert found.checked == "recomputation"
+        assert found.status == ("feasible" if wanted is None else "optimal")
+        assert any("attains" in note for note in found.notes) == (wanted is None)
+        if wanted is not None:
+            assert found.value == found.bound == Fraction(wanted)
+        else:
+            # no point of ever smaller halves has the supremum
+            assert found.bound == (1 if "floor" in text else 0)
+            assert 0 < found.bound - found.value < Fraction(1, 10**5)
 
 
 def test_walks_alone_report_their_gap():
