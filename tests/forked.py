@@ -27,7 +27,17 @@ with socket.socket(socket.AF_UNIX) as call:
 """
 
 PACKAGES = (
-    *("cells", "certificates", "cli", "derivative", "duality", "encode", "explain", "kernel"),
+    *(
+        "cells",
+        "certificates",
+        "cli",
+        "derivative",
+        "duality",
+        "encode",
+        "explain",
+        "kernel",
+        "learn",
+    ),
     *("loaders.text", "model", "programs", "report", "show", "solvers", "tame", "verification"),
 )
 """What verbs read, with all that is in it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from tame_truth import score, summary, table
 
-KERNEL_SECONDS = 0.1
-"""What the kernel may take for one certificate."""
+LONGEST = 20_000
+"""How many characters one certificate may have."""
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,6 @@ def test_formulas_with_a_known_answer(data, name, rows, floor, trusted):
     decided = [found for found in scores if found.kernel]
     assert not [str(found) for found in decided if found.kernel not in ("valid", "incomplete")]
     assert sum(found.kernel == "incomplete" for found in decided) <= trusted
-    slow = [found for found in decided if found.seconds > KERNEL_SECONDS]
-    # a collection of garbage may fall into the first time
-    assert not [str(f) for f in slow if score(f.row).seconds > KERNEL_SECONDS]
+    assert not [str(found) for found in decided if found.size > LONGEST]
     rest = "\n".join(str(found) for found in scores if found.word != "right")
     assert summary(scores)["right"] >= floor, rest
