@@ -19,7 +19,7 @@ from tamecheck.loaders.text.expression import parse_expression
 from tamecheck.tame.check import check
 from tamecheck.tame.verdict import Check, Verdict
 
-__all__ = ["Row", "Score", "Truth", "score", "summary", "table"]
+__all__ = ["Row", "Score", "Truth", "compared", "score", "summary", "table"]
 
 
 class Truth(NamedTuple):
@@ -123,6 +123,11 @@ def score(row: Row, graph: Graph | None = None, *, timeout: float = 10) -> Score
         answer = check(graph, box, timeout=timeout)
     except tc.TamecheckError as error:
         return Score(row, "error", str(error), "", 0.0, 0)
+    return compared(row, answer)
+
+
+def compared(row: Row, answer: Check) -> Score:
+    """An answer, compared with the truth, its certificate checked by the kernel."""
     known = answer.structure if answer.verdict is Verdict.TAME else None
     said, word = str(Truth(answer.verdict, known)), _word(row.truth, answer)
     if answer.certificate is None:

@@ -36,9 +36,6 @@ SLOW = {
     "egout.mps": "568.1007",
     "lseu.mps": "1120",
     "gt2.mps": "21166",
-    "misc03.mps": "3360",
-    "miplib3/mod008.mps.gz": "307",
-    "miplib3/stein27.mps.gz": "18",
     "miplib3/vpm1.mps.gz": "20",
 }
 
