@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from tamecheck.errors import InputError, UnsupportedError
@@ -385,16 +386,16 @@ class _Reader:
 def _apply_bound(column: draft.DraftColumn, kind: str, text: str | None) -> list[str]:
     """Change the column as a bound of this type says, and return notes for the user.
 
-    Another bound than one that was given before is refused: HiGHS takes the first, and other
-    readers differ.
+    A line that gives an end again and changes anything is refused: HiGHS leaves the whole line out,
+    and other readers differ.
     """
-    before = column.lower, column.upper
+    before = replace(column)
     notes = _set_bound(column, kind, text)
-    for which, old, new, given, gives in (
-        ("lower", before[0], column.lower, column.lower_given, kind not in _UPPER),
-        ("upper", before[1], column.upper, column.upper_given, kind not in _LOWER),
+    for which, given, gives in (
+        ("lower", column.lower_given, kind not in _UPPER),
+        ("upper", column.upper_given, kind not in _LOWER),
     ):
-        if given and gives and old != new:
+        if given and gives and column != before:
             raise InputError(
                 f"A second {which} bound of column {column.name[:40]!r}: readers differ in which "
                 "they take.",
