@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from tamecheck.bounds.layers import (
     Route,
 )
 from tamecheck.bounds.scalar import jump, reciprocal, scalar_of
+from tamecheck.bounds.whole import integers
 from tamecheck.errors import UnsupportedError
 from tamecheck.evaluate import enclose, fold_constant
 from tamecheck.evaluate.enclosure import of_tensor
@@ -33,7 +33,7 @@ from tamecheck.ir.formula import Add, Const, Div, Mul, Term, Var, subterms
 from tamecheck.ir.graph import Apply, Constant, Graph, Input, Node
 from tamecheck.ir.op import Op, Params
 from tamecheck.ir.tensor import Array, Shape, Tensor, size_of
-from tamecheck.ops import ADD, EXP, MAXIMUM, MINIMUM, MUL, SOFTMAX
+from tamecheck.ops import ADD, EXP, MAXIMUM, MINIMUM, MUL, SELECT, SOFTMAX
 from tamecheck.ops.facets import comparisons, extremum, sign_values
 from tamecheck.ops.shapes import axis_of
 
@@ -41,6 +41,7 @@ _ERROR = 2.0**-44
 """The relative error that the bounds allow for in a constant."""
 
 _EXACT_ELEMENTS = 4096
+_NOT_ZERO = Fraction(1), Fraction(0), Fraction(1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,7 +97,7 @@ class _Builder:
         if last != len(self.layers) or not last:
             # the output layer is the last one
             self._add(Combine.of((last,), (1.0,), None, self.sizes[last]))
-        whole = _integers(self.layers) if sharp else frozenset[int]()
+        whole = integers(self.layers) if sharp else frozenset[int]()
         return Layers(self.sizes[0], tuple(self.layers), sharp, whole=whole)
 
     def _add(self, layer: Linear | Nonlinear) -> int:
@@ -162,6 +163,8 @@ class _Builder:
                 wide = [_Symbol((count,), self._spread(arg, node.shape)) for arg in args]
                 pairs = np.arange(2 * count).reshape(2, count).T
                 return self._largest(self._index(self._join(wide), pairs), 2, sign)
+        if node.op is SELECT:
+            return self._chosen(args, node.shape)
         found = self._term(pieces[0].term, args, node.shape) if len(pieces) == 1 else None
         if found is not None:
             return self._spread(found, node.shape)
@@ -169,7 +172,7 @@ class _Builder:
             scalar = scalar_of(node.op, node.params)
             return scalar and self._add(Pointwise((args[0].layer,), size_of(node.shape), scalar))
         values = sign_values(node.op, node.params)
-        if values is None or values[0] == values[2]:
+        if values is None or len(set(values)) == 1:
             return None
         # a comparison is a jump of the term that it compares with 0
         (term,) = comparisons(node.op, node.params)
@@ -178,6 +181,16 @@ class _Builder:
             return None
         compared = self._spread(found, node.shape)
         return self._add(Pointwise((compared,), size_of(node.shape), jump(values)))
+
+    def _chosen(self, args: Sequence[_Symbol], shape: Shape) -> int | None:
+        """``z + c (y - z)``, where c is 1 if the first argument is not 0, and else 0."""
+        test, known = self._spread(args[0], shape), all(a.constant is not None for a in args[1:])
+        chosen = self._add(Pointwise((test,), size_of(shape), jump(_NOT_ZERO)))
+        c, y, z = map(Var, range(3))
+        # a difference of constants would lose what they are known to
+        term = z + c * y - c * z if known else z + c * (y - z)
+        found = self._term(term, (_Symbol(shape, chosen), *args[1:]), shape)
+        return None if found is None else self._spread(found, shape)
 
     def _term(self, term: Term, args: Sequence[_Symbol], shape: Shape) -> _Symbol | None:
         match term:
@@ -405,36 +418,6 @@ def _keeps_constants(node: Node) -> bool:
         for piece in pieces
         for term in subterms(piece.term)
     )
-
-
-def _integers(layers: Sequence[Linear | Nonlinear]) -> frozenset[int]:
-    """The layers of which all elements are integers, if constants are what they are in floats."""
-    found: set[int] = set()
-    for number, layer in enumerate(layers, 1):
-        whole, constants = found.issuperset(layer.args), list[float | Array]()
-        match layer:
-            case Pointwise(scalar=scalar) if scalar.integral:
-                whole = True
-            case Pointwise(scalar=scalar) if scalar.jumps and scalar.breaks is not None:
-                # of piecewise constant functions what they are at breaks and beside them
-                places = [-np.inf, *scalar.breaks.tolist(), np.inf]
-                values = scalar.value(np.array([*places, *map(np.mean, pairwise(places[1:-1]))]))
-                whole = bool((np.abs(values) < 2.0**52).all())
-                constants.append(values)
-            case Pointwise(scalar=scalar):
-                whole &= scalar.kinked
-            case Dense(weight=weight):
-                constants.append(weight)
-            case Combine(factors=factors):
-                constants += factors
-            case _:
-                whole &= isinstance(layer, Route | Largest)
-        constants += (
-            [layer.offset] if isinstance(layer, Linear) and layer.offset is not None else []
-        )
-        if whole and not any(np.any(np.asarray(one) % 1) for one in constants):
-            found.add(number)
-    return frozenset(found)
 
 
 def _sharp(low: Array, high: Array) -> bool:

@@ -43,7 +43,12 @@ def network(rng, kinds, sizes=(3, 5, 5, 4)):
         }.get(kind, {})
         if kind == "mul":
             node = build.apply(BY_NAME["mul"], [node, node])
-        elif kind in ("maximum", "minimum", "less", "less_equal"):
+        elif kind == "select":
+            # also by numbers other than 0 and 1, of which 0 is one value
+            ends = [node, build.constant([[Fraction(k - 1, 3) for k in range(after)]])]
+            test = build.apply(BY_NAME["round"], [node], mode="half_even")
+            node = build.apply(BY_NAME[kind], [test, *rng.permuted([*ends]).tolist()])
+        elif kind in ("maximum", "minimum", "less", "less_equal", "equal"):
             node = build.apply(BY_NAME[kind], [node, build.apply(BY_NAME["neg"], [node])])
         elif kind == "reduce_max":
             top = build.apply(BY_NAME[kind], [node], **params)
@@ -57,6 +62,8 @@ KINDS = ["relu", "leaky_relu", "abs", "clip", "sign", "step", "mul", "pow", "max
 KINDS += [
     "less",
     "less_equal",
+    "equal",
+    "select",
     "reduce_max",
     "sigmoid",
     "tanh",
