@@ -181,14 +181,14 @@ def test_no_corrupted_certificate_proves_something_false():
     rng = random.Random(0)
     verdicts = {"valid": 0, "invalid": 0}
     texts = [json.dumps(document) for document in corpus()]
-    for number in range(6000):
+    for number in range(2000):
         document = mutated(texts[number % len(texts)], rng)
         report = check(json.dumps(document))
         verdicts[report.verdict] += 1
         assert report.verdict == "invalid" or is_true(document), document
     # changes of weights may keep a claim true
-    assert verdicts["invalid"] > 3000
-    assert verdicts["valid"] > 100
+    assert verdicts["invalid"] > 1000
+    assert verdicts["valid"] > 33
 
 
 def changed(**fields):

