@@ -14,7 +14,7 @@ from . import limits as here
 from .limits import fuzz, limits
 from .readers import ANSWERS, LIST, READERS, SAID
 
-FILES = 150
+FILES = 50
 
 
 @pytest.mark.slow
