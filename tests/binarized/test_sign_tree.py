@@ -60,7 +60,7 @@ def test_a_proof_is_found_exactly_where_all_states_are_decided_alike():
     assert 10 < shown < 50
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_states_that_cannot_occur_break_nothing(seed):
     rng = np.random.default_rng(seed)
     made = copies(network(rng), [Chain((5,), np.array([[-1], [1]]), "equal")], "decision")

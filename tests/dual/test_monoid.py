@@ -129,7 +129,7 @@ def test_random_cones(seed, residual):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4, 16))
+@pytest.mark.parametrize("seed", range(4, 10))
 def test_more_random_cones(seed):
     judge(seed, "monoid" if seed % 3 == 0 else "cone")
 

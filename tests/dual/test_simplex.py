@@ -44,7 +44,7 @@ def test_a_cut_is_the_ceiling_of_fractional_multipliers():
     assert table.value(0) == 7
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))
 def test_outcomes_agree_with_the_primal_method(seed):
     rng = random.Random(seed)
     n, m = rng.randint(1, 4), rng.randint(1, 4)

@@ -58,7 +58,6 @@ def test_least_mistakes_and_strong_dual(name, hidden, mistakes):
     [
         (Weights.TERNARY, (), 9),
         (Weights.SIGN, (), 4),
-        pytest.param(Weights.TERNARY, (2,), 16, marks=pytest.mark.slow),
         pytest.param(Weights.SIGN, (2,), 15, marks=pytest.mark.slow),
     ],
 )

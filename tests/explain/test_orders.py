@@ -31,7 +31,7 @@ def pairs(dom, orders):
             yield codes, other
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(24))
 def test_orders_are_those_of_all_pairs(seed):
     rng, net, dom, of = question(seed)
     kinds = ["equal"] if seed % 3 == 0 else ["rises", "falls"]

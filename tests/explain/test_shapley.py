@@ -66,7 +66,7 @@ def test_values_are_those_of_the_definition(seed, few, monkeypatch):
     assert again.shapley(codes, target, rows[0]) == found
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_values_add_up_equal_features_are_equal_and_null_features_have_none(seed):
     rng = np.random.default_rng(seed)
     net = network(rng)

@@ -62,7 +62,7 @@ def test_other_properties_are_not_equivalent_ones_of_the_argument(expression, co
     assert before_last(graph, spec) == (graph, spec)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_answers_agree_with_those_about_the_argument(seed):
     rng = np.random.default_rng(seed)
     a, b, c, d = (int(v) for v in rng.integers(-3, 4, 4))

@@ -24,7 +24,7 @@ def row(rng, size):
     return tuple(fmpq(rng.randint(-3, 3), rng.choice((1, 1, 2))) for _ in range(size + 1))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))
 def test_cuts_end_where_the_whole_system_has_no_point(seed):
     rng = random.Random(seed)
     size = rng.randint(1, 4)
