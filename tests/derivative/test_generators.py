@@ -47,7 +47,7 @@ def all_choices(base, groups):
 
 
 @given(base=MATRIX, groups=GROUPS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=14, deadline=None)
 def test_vertices_are_the_extreme_points_of_all_choices(base, groups):
     base, groups = exact(base), [[exact(m) for m in group] for group in groups]
     points = all_choices(base, groups)
@@ -58,7 +58,7 @@ def test_vertices_are_the_extreme_points_of_all_choices(base, groups):
 
 
 @given(base=MATRIX, groups=GROUPS, point=MATRIX, functional=MATRIX)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=14, deadline=None)
 def test_membership_and_support_come_with_proofs(base, groups, point, functional):
     base, groups = exact(base), [[exact(m) for m in group] for group in groups]
     points = all_choices(base, groups)

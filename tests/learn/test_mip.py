@@ -86,7 +86,7 @@ def test_two_solvers_agree_with_enumeration(weights):
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=9, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["binary", "ternary"]), st.booleans(),
        st.sampled_from([(1,), (3,), (3, 2)]), st.integers(2, 3))  # fmt: skip
 def test_a_network_lifts_to_a_point_of_the_same_value(seed, kind, bias, hidden, classes):
@@ -260,7 +260,7 @@ def test_cbc_accepts_a_start_for_the_whole_program():
     assert errors_of(network_of(encoding.params(claim.point), shape, 1.0), task) == 0
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 10**6), st.sampled_from(["binary", "ternary"]), st.booleans())
 # of weights (-1, -1) the largest sum is 2, and an offset of -2 would leave it at sign(0) = 1
 @example(seed=441, kind="ternary", signs=True)

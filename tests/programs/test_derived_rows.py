@@ -75,13 +75,13 @@ def require_right(program, best):
 @pytest.mark.slow
 def test_no_point_is_cut_off_and_optima_are_those_of_all_points():
     derived = 0
-    for seed in range(24):
+    for seed in range(8):
         program = PROGRAMS.structured_program(seed)
         best = optimum(program)
         for value in (None, best if best is None else best + F(seed % 3)):
             derived += require_harmless(program, value)
         require_right(program, best)
-    assert derived > 60
+    assert derived > 20
 
 
 def covers(width=12):
@@ -177,7 +177,7 @@ def relaxed(program):
 
 def test_combinations_are_looked_at_together_as_one_by_one():
     rounded = looked = 0
-    for seed in range(120):
+    for seed in range(40):
         program = PROGRAMS.structured_program(seed)
         if isinstance(Relaxation(program).solve(), Optimal):
             own, x, at, tries = relaxed(program)
@@ -187,7 +187,7 @@ def test_combinations_are_looked_at_together_as_one_by_one():
             found = [own.round_row(weights, x, at) is not None for weights, _ in tries]
             assert all(beyond > 0 for beyond, one in zip(far, found, strict=True) if one)
             rounded, looked = rounded + sum(found), looked + sum(far > 0)
-    assert rounded > 60
+    assert rounded > 20
     assert looked < 2 * rounded
     assert not len(own.violated([], x, at))
 

@@ -44,7 +44,7 @@ def dense(square):
 
 
 def test_solutions_are_exact_and_come_from_a_poor_inverse_too():
-    for seed in range(60):
+    for seed in range(20):
         chance = random.Random(seed)
         size = chance.randint(3, 30)
         square = system(chance, size, chance.choice((1, 5, 1000, 10**6)))

@@ -234,7 +234,7 @@ def beyond_floats(seed):
 @pytest.mark.slow
 def test_numbers_beyond_the_floats_beside_others_change_no_answer_and_warn_of_nothing(monkeypatch):
     monkeypatch.setattr("tamecheck.programs.solving._FEW", 1)
-    for seed in range(100):
+    for seed in range(34):
         program = beyond_floats(seed)
         points = itertools.product(*(range(-1, int(c.upper) + 1) for c in program.columns))
         values = [program.objective(x) for x in points if not program.violations(x)]

@@ -73,7 +73,7 @@ def enumerated(program):
     return None if not values else (min if program.sense is Sense.MINIMISE else max)(values)
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(integer_programs())
 def test_the_optimum_is_that_of_enumeration_with_a_valid_certificate(program):
     answer = solve(program, certify=True, solvers=()).answer
