@@ -309,7 +309,7 @@ LIES = [
     (changed(PLAIN, tensors={"w": tensor([1])[1]}), None, NONE_OF),
     (of_tensor([1, 2], (2,), "i64", shape=[1, 2]), None, NONE_OF),
     (of_tensor(["1", "2"], (2,), "q", data=["1", "3"]), None, "wrong tensor digest"),
-    (of_tensor([*LONGEST, "1/5"], (3,), "q"), None, "the denominators of a tensor are too many"),
+    (of_tensor([*LONGEST, "1/5"], (3,), "q"), None, "the common denominator is too long"),
     (of_tensor(["1", "2", "3"], (2,), "q"), None, "a tensor has the wrong number of elements"),
     (of_tensor(["1"], (2,), "q"), None, "a tensor has the wrong number of elements"),
     (of_tensor([1.0], (2,), "f64"), None, "a tensor has the wrong number of elements"),
