@@ -60,6 +60,9 @@ def test_limits_are_kept_and_what_stopped_is_said(method):
     begin = time.process_time()
     try:
         found = dual(KNAPSACK, method, seconds=0.5)
+    except InfeasibleProgramError:
+        # true: it is the largest number that these do not add up to (Aardal and Lenstra 2004)
+        pass
     except SolverError as error:
         assert "in 0.5 seconds" in str(error) or "in time" in str(error)  # noqa: PT017 (or a gap)
     else:
