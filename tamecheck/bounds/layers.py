@@ -157,7 +157,8 @@ class Dense(Linear):
     shape: Shape
     result: Shape
     left: bool
-    magnitude: Array | None = field(repr=False)
+    magnitude: Array | Sparse = field(repr=False)
+    """That of the matrix, or its entries if they are few: large ones are not kept twice."""
     sparse: tuple[Sparse, Sparse] | None = field(default=None, repr=False)
     """The matrix and its transpose, if few entries are not 0."""
 
@@ -168,8 +169,7 @@ class Dense(Linear):
         if not left and is_sparse(weight):
             sparse = Sparse.of(weight), Sparse.of(weight.T)
             terms = sparse[0].longest
-        # large ones are not kept twice where entries are enough
-        size, magnitude = size_of(result), np.abs(weight) if sparse is None else None
+        size, magnitude = size_of(result), np.abs(weight) if sparse is None else sparse[0]
         return Dense((arg,), size, None, terms, weight, shape, result, left, magnitude, sparse)
 
     def apply(self, xs: Sequence[Array]) -> Array:
@@ -180,10 +180,9 @@ class Dense(Linear):
 
     def absolute(self, xs: Sequence[Array]) -> Array:
         """See `Linear`."""
-        if self.sparse is not None:
-            return self._by_entries(xs[0], self.sparse[0], absolute=True)
-        magnitude = np.abs(self.weight) if self.magnitude is None else self.magnitude
-        return self._times(xs[0], magnitude, self.shape)
+        if isinstance(self.magnitude, Sparse):
+            return self._by_entries(xs[0], self.magnitude, absolute=True)
+        return self._times(xs[0], self.magnitude, self.shape)
 
     def adjoint(self, a: Array) -> list[Array]:
         """See `Linear`."""

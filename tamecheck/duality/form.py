@@ -46,6 +46,11 @@ class Constraint:
     sense: str
     row: int | None = None
 
+    @property
+    def sign(self) -> int:
+        """By what the row is multiplied so that it is ``>=``, or stays an equation."""
+        return -1 if self.sense == "<=" else 1
+
     def row_of(self, name: str, terms: Iterable[tuple[int, Fraction]], side: Fraction) -> Row:
         """The constraint as a row of a program."""
         low, high = (None if self.sense == way else side for way in ("<=", ">="))

@@ -102,8 +102,7 @@ class Layers:
         self.builder = ExpressionBuilder(form.size)
         self.rows: list[Extended] = []
         for i, (own, constraint) in enumerate(zip(lines_of(form), form.constraints, strict=True)):
-            sign = -1 if constraint.sense == "<=" else 1
-            node = self.builder.linear([sign * (i == k) for k in range(form.size)])
+            node = self.builder.linear([constraint.sign * (i == k) for k in range(form.size)])
             self.rows.append(Extended(own.coefficients, own.bound, own.equation, node))
         self.original = len(self.rows)
         self.multipliers: tuple[Fraction, ...] = ()

@@ -32,7 +32,7 @@ from tamecheck.duality.optimum import (
     form_at,
     integer_contradiction,
 )
-from tamecheck.duality.splits import MOST_SECONDS, leaf_functions, split_tree
+from tamecheck.duality.splits import MOST_SECONDS, LeafFunction, leaf_functions, split_tree
 from tamecheck.errors import DomainError
 from tamecheck.exact.lexicographic import LexicographicProgram
 from tamecheck.exact.revised import Contradiction, End, Ray, State
@@ -215,10 +215,13 @@ def settle_by_cuts(form: Form, budget: Budget) -> tuple[Value, Vector | None] | 
     return (own.optimum, tuple(point)) if shown else None
 
 
-def settle_by_splits(form: Form, budget: Budget) -> tuple[Value, Vector | None] | None:
-    """The value of a small form and its point, infinite without one; None if undecided.
+def settle_by_splits(
+    form: Form, budget: Budget
+) -> tuple[Value, Vector | None, list[LeafFunction]] | None:
+    """The value of a small form, infinite without a point, the point, and what proves it.
 
     The multipliers of all leaves are checked at all columns, and the point has the least value.
+    None if it is undecided.
     """
     tree = split_tree(form, budget)
     if tree is None or not tree.closed:
@@ -228,10 +231,11 @@ def settle_by_splits(form: Form, budget: Budget) -> tuple[Value, Vector | None] 
         return None
     bound = min((leaf(form.right) for leaf in leaves if not leaf.empty), default=math.inf)
     if tree.point is None:
-        return (math.inf, None) if bound == math.inf else None
+        return (math.inf, None, leaves) if bound == math.inf else None
     point = form.point(tree.point)
     value = form.inward(form.program.objective(point))
-    return (value, point) if value <= bound and not form.program.violations(point) else None
+    is_least = value <= bound and not form.program.violations(point)
+    return (value, point, leaves) if is_least else None
 
 
 _SHORT, _NODES = 0.5, 200
@@ -321,9 +325,10 @@ def decide(
     if not tree.unbounded:
         form = normalise(program)
         found = settle_by_splits(form, budget.share(_SPLITS).part(MOST_SECONDS))
-        if found is not None and found[1] is None:
-            return Infeasible(None)
-        if found is not None and found[1] is not None:
-            return Optimal(found[1], program.objective(found[1]), None)
+        if found is not None:
+            point = found[1]
+            if point is None:
+                return Infeasible(None)
+            return Optimal(point, program.objective(point), None)
     answer = solve(program, certify=True, seconds=budget.timeout, seed=seed).answer
     return answer if isinstance(answer, Optimal | Infeasible | Unbounded) else None

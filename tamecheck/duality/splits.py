@@ -59,9 +59,8 @@ def lines_of(form: Form) -> list[Line]:
     vectors = [form.vector(j) for j in range(len(form.columns))]
     found: list[Line] = []
     for i, (constraint, side) in enumerate(zip(form.constraints, form.right, strict=True)):
-        sign = -1 if constraint.sense == "<=" else 1
-        row = tuple(sign * vector[i] for vector in vectors)
-        found.append(Line(row, sign * side, constraint.sense == "="))
+        row = tuple(constraint.sign * vector[i] for vector in vectors)
+        found.append(Line(row, constraint.sign * side, constraint.sense == "="))
     return found
 
 
@@ -300,8 +299,7 @@ class _Search:
         for p, bound in own.splits:
             line = tuple(Fraction(p.get(j, 0)) for j in range(size))
             rows.append(Line(line, Fraction(bound), equation=False))
-        signs = [-1 if c.sense == "<=" else 1 for c in self.form.constraints]
-        signs += [1] * len(own.splits)
+        signs = [*(c.sign for c in self.form.constraints), *[1] * len(own.splits)]
         multipliers = [
             sign * y for sign, y in zip(signs, outcome.certificate.multipliers, strict=True)
         ]

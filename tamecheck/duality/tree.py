@@ -31,8 +31,8 @@ from tamecheck.duality.optimum import (
     search_at,
     search_limit,
 )
-from tamecheck.duality.proof import prove_point
-from tamecheck.duality.splits import MOST_SECONDS, leaf_functions, split_tree
+from tamecheck.duality.proof import prove_point, settle_by_splits
+from tamecheck.duality.splits import MOST_SECONDS
 from tamecheck.errors import InputError, SolverError
 from tamecheck.ir.exact import ZERO
 from tamecheck.ir.graph import Graph, GraphBuilder
@@ -255,15 +255,15 @@ def tree_dual(
 
 def _split_dual(form: Form, multipliers: Vector, budget: Budget) -> TreeDual | None:
     """The function of a tree of integer forms, where that closes."""
-    tree = split_tree(form, budget.share(_SPLITS).part(MOST_SECONDS))
-    if tree is None or not tree.closed:
+    found = settle_by_splits(form, budget.share(_SPLITS).part(MOST_SECONDS))
+    if found is None:
         return None
-    if tree.value is None:
+    value, _, leaves = found
+    if not isinstance(value, Fraction):
         raise InfeasibleProgramError(_NO_POINT)
-    leaves = leaf_functions(form, tree.nodes)
-    pieces = Leaves(form, multipliers).split_functions(leaves, form.right, tree.value)
+    pieces = Leaves(form, multipliers).split_functions(leaves, form.right, value)
     trees = [linear_function(multipliers)], pieces
-    return TreeDual(form, tree.value, trees, multipliers)
+    return TreeDual(form, value, trees, multipliers)
 
 
 def limits(form: Form, seconds: float | None, nodes: int | None = None) -> Budget:

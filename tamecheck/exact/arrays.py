@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz, fmpz_mat
+from flint import arb, arb_mat, fmpq, fmpq_mat, fmpz_mat
 
 from tamecheck.errors import InputError
 from tamecheck.exact.reals import as_fraction, as_number, settle
@@ -143,13 +143,17 @@ def _product(left: Array, right: Array) -> Array:
     if has_balls(left) or has_balls(right):
         balls = _ball_matrix(left) * _ball_matrix(right)
         return _fill([settle(ball) for ball in _entries(balls)], rows, columns)
-    if rows == 1 and right.dtype.kind == "f" and _SPARSE * np.count_nonzero(right) <= right.size:
+    if rows == 1 and _has_few_entries(right):
         return _sparse_product(left, right)
-    if columns == 1 and left.dtype.kind == "f" and _SPARSE * np.count_nonzero(left) <= left.size:
+    if columns == 1 and _has_few_entries(left):
         return _sparse_product(right.T, left.T).T
     (a, scale_a), (b, scale_b) = _integers(left), _integers(right)
     scale = scale_a * scale_b
     return _fill([scale * entry for entry in (a * b).entries()], rows, columns)
+
+
+def _has_few_entries(matrix: Array) -> bool:
+    return matrix.dtype.kind == "f" and _SPARSE * int(np.count_nonzero(matrix)) <= matrix.size
 
 
 def _sparse_product(row: Array, right: Array) -> Array:
@@ -159,13 +163,8 @@ def _sparse_product(row: Array, right: Array) -> Array:
     factors, sums = [int(value) for value in values.entries()], [0] * right.shape[1]
     for i, j, weight in zip(at.tolist(), to.tolist(), weights, strict=True):
         sums[j] += factors[i] * weight
-    scale *= _power_of_two(exponent)
+    scale *= fmpq(2) ** exponent
     return _fill([scale * total for total in sums], 1, right.shape[1])
-
-
-def _power_of_two(exponent: int) -> fmpq:
-    power = fmpz(2) ** abs(exponent)
-    return fmpq(power) if exponent >= 0 else fmpq(1, power)
 
 
 def _entries(matrix: arb_mat) -> list[arb]:
@@ -192,7 +191,7 @@ def _integers(array: Array) -> tuple[fmpz_mat, fmpq]:
     if array.dtype.kind != "f":
         return fmpz_mat(rows, columns, array.reshape(-1).tolist()), fmpq(1)
     entries, exponent = _dyadic(array.astype(np.float64, copy=False).reshape(-1))
-    return fmpz_mat(rows, columns, entries), _power_of_two(exponent)
+    return fmpz_mat(rows, columns, entries), fmpq(2) ** exponent
 
 
 def _dyadic(values: Array) -> tuple[list[int], int]:
